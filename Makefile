@@ -1,0 +1,41 @@
+# make install   .venv with everything that users and the tests need
+# make demo      the whole road on pictures that come with the install
+# make test      every check and every test that needs neither a GPU nor the network
+# make test-fast the tests that take seconds
+# make docs      the generated pages
+# make clean     delete what the above made, .venv too
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+OFFLINE := not gpu and not network
+CODE := src tests benchmarks
+
+.PHONY: install demo test test-fast check docs clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo]'
+	touch $(STAMP)
+
+demo: install
+	$(BIN)/preseason demo
+
+check: install
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+
+test: check
+	$(BIN)/python -m pytest -q -m '$(OFFLINE)'
+
+test-fast: install
+	$(BIN)/python -m pytest -q -m 'not slow and $(OFFLINE)'
+
+docs: install
+	$(BIN)/python -m preseason.cli.reference > docs/cli.md
+
+clean:
+	rm -rf .venv build src/preseason.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,33 @@
+"""Transfer learning for sports analytics: pretrained model + few labelled examples = adapted model."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import preseason.threads  # noqa: F401  must come before torch is imported anywhere
+
+if TYPE_CHECKING:
+    from preseason.errors import PreseasonError
+    from preseason.fitting import fit
+    from preseason.model import Model
+    from preseason.model_folder import load
+    from preseason.reading import read
+    from preseason.recipe import Recipe
+
+__version__ = "0.1.0"
+__all__ = ["Model", "PreseasonError", "Recipe", "fit", "load", "read"]
+
+_HOMES = {
+    "Model": "preseason.model",
+    "PreseasonError": "preseason.errors",
+    "Recipe": "preseason.recipe",
+    "fit": "preseason.fitting",
+    "load": "preseason.model_folder",
+    "read": "preseason.reading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when first used, so that `import preseason` costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'preseason' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,168 @@
+"""What a pretrained network is to preseason: an ordered list of blocks with a cut between any two."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from preseason.errors import UsageError
+from preseason.registry import Registry
+
+Layout = Literal["NCHW", "NHWC", "NLC"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes the network's input; it travels with the weights.
+
+    Attributes:
+        size: side in pixels of the square input.
+        mean, std: of each RGB channel, on the scale 0..1.
+        resizable: whether another side than `size` may be fed (true for convolutional networks).
+    """
+
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    resizable: bool
+
+
+@dataclass(frozen=True)
+class Split:
+    """A network as blocks.
+
+    Attributes:
+        names: one for each block, input first.
+        blocks: each maps a tensor to the next one's input.
+        layout: of the blocks' outputs: NCHW maps, NHWC maps, or NLC tokens.
+        prefix_tokens: class and register tokens in front of the map's tokens (NLC only).
+        embed: the last block's output to one vector [n, d] for each example.
+    """
+
+    names: tuple[str, ...]
+    blocks: tuple[nn.Module, ...]
+    layout: Layout
+    prefix_tokens: int
+    embed: nn.Module
+
+
+class Family(Protocol):
+    """One architecture family; a file in `preseason.backbones.families` registers it by class name."""
+
+    def __call__(self, network: nn.Module) -> Split:
+        """The blocks of `network`; they share its parameters."""
+
+
+families = Registry[Family]("network family", "preseason.backbones.families")
+
+
+@dataclass(frozen=True)
+class BackboneInfo:
+    """One row of `preseason models`."""
+
+    name: str
+    modality: str
+    licence: str
+    parameters: int
+    source: str
+    available: bool
+    megabytes: float
+    images_per_s: float | None = None
+
+
+class Backbone(nn.Module):
+    """A pretrained network in eval mode, as an ordered list of blocks.
+
+    Attributes:
+        name: registered or timm name.
+        network: the whole network as its library built it; saving it keeps that library's keys.
+        weights_id: hex digest of all weights; part of every key of the feature bank.
+    """
+
+    def __init__(
+        self, name: str, network: nn.Module, split: Split, preprocessing: Preprocessing, licence: str
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.network = network.eval()
+        self.split = split
+        self.preprocessing = preprocessing
+        self.licence = licence
+        self.weights_id = weights_digest(network)
+
+    def __len__(self) -> int:
+        return len(self.split.blocks)
+
+    def cut_for(self, unfreeze: int) -> int:
+        """Index of the first trainable block when the last `unfreeze` are trained.
+
+        Raises:
+            UsageError: there are fewer blocks than that.
+        """
+        if unfreeze > len(self):
+            raise UsageError(
+                f"--unfreeze {unfreeze}: {self.name} has {len(self)} blocks "
+                f"({', '.join(self.split.names)}). Choose at most that many, or all."
+            )
+        return len(self) - unfreeze
+
+    def maps(self, x: Tensor, blocks: Sequence[int]) -> list[Tensor]:
+        """Outputs of the chosen blocks for a normalised batch [n, 3, h, w], as maps [n, c, h', w']."""
+        out, last = [], max(blocks)
+        for index, block in enumerate(self.split.blocks[: last + 1]):
+            x = block(x)
+            if index in blocks:
+                out.append(as_map(x, self.split))
+        return out
+
+    def run(self, x: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
+        """Blocks `start` to `stop` applied to the input of block `start`."""
+        for block in self.split.blocks[start:stop]:
+            x = block(x)
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """One vector [n, d] for each picture of a normalised batch float32 [n, 3, h, w]."""
+        embedded: Tensor = self.split.embed(self.run(x))
+        return embedded
+
+
+class Normalise(nn.Module):
+    """Pictures uint8 [n, h, w, 3] to the network's input float32 [n, 3, h, w], inside the graph."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (preprocessing.mean, preprocessing.std))
+        self.register_buffer("scale", 1 / (255 * std))
+        self.register_buffer("shift", -mean / std)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Normalised batch."""
+        return pictures.permute(0, 3, 1, 2).float() * self.scale + self.shift
+
+
+def as_map(x: Tensor, split: Split) -> Tensor:
+    """A block's output as maps [n, c, h, w]; tokens are laid out as the square they came from."""
+    if split.layout == "NHWC" and x.ndim == 4:
+        return x.permute(0, 3, 1, 2)
+    if split.layout == "NLC" and x.ndim == 3:
+        tokens = x[:, split.prefix_tokens :]
+        side = round(tokens.shape[1] ** 0.5)
+        return tokens.transpose(1, 2).reshape(x.shape[0], x.shape[2], side, side)
+    return x
+
+
+def weights_digest(network: nn.Module) -> str:
+    """Hex digest (BLAKE2b, 16 bytes) over names and values of all parameters and buffers."""
+    import hashlib
+
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

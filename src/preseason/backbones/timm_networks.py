@@ -1,0 +1,156 @@
+"""Any timm network by name, with weights from a file, the hub cache or, when a name needs it, the hub."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from preseason.backbones.base import Backbone, Preprocessing, Split, families
+from preseason.backbones.families.chains import Embed
+from preseason.backbones.weights import load_into, read_tensors
+from preseason.errors import UsageError, WeightsError
+
+TRANSFORMERS = ("VisionTransformer", "SwinTransformer")
+TRANSFORMER_SIDE = 224
+"""Input side of transformers whose own is larger than 384: 518 px would cost six times as much."""
+
+
+def build(name: str, weights: str | None) -> Backbone:
+    """The timm network `name` with pretrained weights.
+
+    Raises:
+        UsageError: timm knows no such name.
+        WeightsError: the weights are on this machine neither by `weights` nor in the hub cache, and the
+            hub cannot be reached.
+    """
+    network = create(name)
+    if weights is None:
+        _load_from_hub(network, name)
+    else:
+        load_into(network, _filtered(network, read_tensors(Path(weights))), weights)
+    licence = str(network.pretrained_cfg.get("license") or "unknown")
+    return Backbone(name, network, split_of(network), preprocessing_of(network), licence)
+
+
+def create(name: str) -> Any:
+    """The timm network `name` with random weights.
+
+    Raises:
+        UsageError: timm knows no such name.
+    """
+    import timm
+
+    if not timm.is_model(name):
+        raise UsageError(f"No backbone is called {name!r}.{_nearest(name)} `preseason models` lists them.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return timm.create_model(name, pretrained=False, **_arguments(name)).eval()
+
+
+def split_of(network: nn.Module) -> Split:
+    """The blocks of `network`; one single block where its family is not known."""
+    kind = type(network).__name__
+    if kind in families:
+        return families.get(kind)(network)
+    return Split(("network",), (_Whole(network),), "NCHW", 0, Embed(network))
+
+
+def preprocessing_of(network: Any) -> Preprocessing:
+    """What timm's configuration says of the network's input."""
+    config = network.pretrained_cfg
+    transformer = type(network).__name__ in TRANSFORMERS
+    side = network.patch_embed.img_size[0] if transformer else config["input_size"][1]
+    return Preprocessing(int(side), tuple(config["mean"]), tuple(config["std"]), resizable=not transformer)
+
+
+class _Whole(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self._network: tuple[Any] = (network,)
+
+    def forward(self, x: Any) -> Any:
+        return self._network[0].forward_features(x)
+
+
+def _arguments(name: str) -> dict[str, Any]:
+    import timm
+
+    config = timm.get_pretrained_cfg(name)
+    large = config is not None and config.input_size[1] > 384
+    return {"img_size": TRANSFORMER_SIDE} if large and name.startswith(("vit_", "deit", "swin")) else {}
+
+
+def _nearest(name: str) -> str:
+    import difflib
+
+    import timm
+
+    near = difflib.get_close_matches(name, timm.list_models(), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _filtered(network: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+    """Other projects' key names to timm's, by the architecture's own filter where it has one."""
+    import sys
+
+    module = sys.modules[type(network).__module__]
+    convert = getattr(module, "checkpoint_filter_fn", None)
+    if convert is None:
+        return tensors
+    converted: dict[str, Any] = convert(tensors, network)
+    return converted
+
+
+def _load_from_hub(network: Any, name: str) -> None:
+    from timm.models import load_pretrained
+
+    try:
+        if not in_hub_cache(network.pretrained_cfg) and not _hub_answers():
+            raise ConnectionError("the hub does not answer")
+        load_pretrained(network, num_classes=network.num_classes)
+    except Exception as error:
+        raise WeightsError(_absent(network, name)) from error
+
+
+def in_hub_cache(config: dict[str, Any]) -> bool:
+    """Whether the weights of a timm configuration lie in the hub cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    repository = str(config.get("hf_hub_id") or "")
+    names = ("model.safetensors", "pytorch_model.bin")
+    return bool(repository) and any(
+        isinstance(try_to_load_from_cache(repository, name), str) for name in names
+    )
+
+
+def _hub_answers() -> bool:
+    """One quick try, since the hub's own client takes most of a minute to give up."""
+    import os
+    import socket
+    from urllib.parse import urlsplit
+
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
+        return True
+    address = urlsplit(constants.ENDPOINT)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 443), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _absent(network: Any, name: str) -> str:
+    config = network.pretrained_cfg
+    repository = config.get("hf_hub_id")
+    if not repository:
+        return f"timm has no pretrained weights for {name}. Pass your own: --weights FILE.safetensors."
+    return (
+        f"The weights of {name} are not on this machine and the hub cannot be reached. On a machine with a "
+        f"network, take model.safetensors from https://huggingface.co/{repository} and pass "
+        f"--weights PATH/model.safetensors here. Without a network the embedded efficientnet_lite0 works."
+    )

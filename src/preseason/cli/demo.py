@@ -1,0 +1,109 @@
+"""`preseason demo`: the whole road on pictures that come with an install."""
+
+import os
+import sys
+import tempfile
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from preseason.cli import shapes, words
+from preseason.cli.bars import progress
+from preseason.cli.verbs import Outcome, verb
+from preseason.errors import UsageError
+
+if TYPE_CHECKING:
+    from preseason.demo import Pictures
+    from preseason.progress import Progress
+    from preseason.record import Evaluation, FitRecord, Predictions
+
+INTRODUCTION = """This is a demo. The pictures are no photos of people but frames of eight old video games,
+rendered here and played at random: a model learns to tell the games apart from a few close-ups of each."""
+
+
+@verb("demo")
+@click.option("-o", "--output", metavar="FOLDER", help="Where to write.  [default: a temporary folder]")
+@click.option("--budget", default="60s", show_default=True, metavar="TIME", help="Time for the fit.")
+@click.option("--open/--no-open", "show", default=None, help="Open the report in a browser.")
+def demo(output: str | None, budget: str, show: bool | None, quiet: bool) -> Outcome:
+    """Fit, evaluate and predict on pictures of games, with nothing downloaded.
+
+    Held-out pictures come from game settings and episodes that training never saw, and three further
+    games show what a model says to something it does not know.
+    """
+    folder = _folder(output)
+    report = progress(quiet)
+    report.say(INTRODUCTION)
+    outcome = _walk(folder, budget, report)
+    page = folder / "model" / "report.html"
+    if show if show is not None else _has_browser():
+        webbrowser.open(page.resolve().as_uri())
+    return outcome
+
+
+def _walk(folder: Path, budget: str, report: "Progress") -> Outcome:
+    from preseason.demo import render
+
+    report.say(f"Rendering pictures into {folder} ...")
+    pictures = render(folder)
+
+    import preseason
+
+    place = folder / "model"
+    cache = str(folder / "cache")
+    model = preseason.fit(pictures.photos, place, progress=report, budget_s=budget, cache=cache)
+    evaluation = model.evaluate(pictures.new_photos, progress=report)
+    strangers = model.predict(pictures.strangers, progress=report)
+    fields = {
+        "model": place,
+        "report": place / "report.html",
+        "pictures": pictures,
+        "fit": shapes.of_fit(str(place), model.record),
+        "evaluate": shapes.of_evaluation(str(place), model.labels, evaluation),
+        "predict": shapes.of_predictions(str(place), strangers),
+    }
+    return Outcome(fields, _text(place, pictures, model.record, evaluation, strangers))
+
+
+def _text(
+    place: Path, pictures: "Pictures", record: "FitRecord", evaluation: "Evaluation", strangers: "Predictions"
+) -> str:
+    unknown = sum(item.unknown for item in strangers.predictions)
+    scores = shapes.class_scores(evaluation)
+    return f"""
+Learnt from {sum(record.counts.values())} pictures of {len(record.labels)} games ({pictures.photos}).
+
+On the part of them that was held out:
+  {words.accuracy_line(record.metrics)}
+
+On other settings and episodes of the same games ({pictures.new_photos}):
+{words.of_evaluation(evaluation, scores)}
+
+Three games it never saw ({pictures.strangers}): {unknown} of {len(strangers)} pictures called unknown.
+
+Look at the report: {place / "report.html"}
+
+Now your own photos, one folder per player, photos inside:
+  preseason fit photos/"""
+
+
+def _folder(output: str | None) -> Path:
+    """An empty folder to work in.
+
+    Raises:
+        UsageError: the named one holds something.
+    """
+    if output is None:
+        return Path(tempfile.mkdtemp(prefix="preseason-demo-"))
+    folder = Path(output)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not an empty folder: name a new one with -o, or leave -o out.")
+    return folder
+
+
+def _has_browser() -> bool:
+    """Whether someone sits in front of a screen."""
+    screen = sys.platform in ("win32", "darwin") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    return screen and sys.stderr.isatty()

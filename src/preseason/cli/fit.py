@@ -1,0 +1,109 @@
+"""`preseason fit DATA -o MODEL`."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from preseason.cli import shapes, words
+from preseason.cli.bars import progress
+from preseason.cli.recipe_options import recipe_options, settings_from
+from preseason.cli.verbs import Outcome, verb
+from preseason.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from preseason.record import FitRecord
+
+MANIFEST = "preseason.json"
+
+
+@verb("fit", recipe_options())
+@click.argument("data")
+@click.option("-o", "--output", metavar="MODEL", help="Model folder to write.  [default: DATA-model, here]")
+@click.option("--config", metavar="FILE.toml", help="Settings from a file; flags overrule them.")
+def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags: Any) -> Outcome:
+    """Turn labelled photos into a model.
+
+    DATA is a folder with one folder of photos for each label (also inside train/, val/ and test/), or a
+    CSV or JSONL file with the columns path and label.
+    """
+    settings = settings_from(config, flags)
+    folder = choose_output(Path(data), output)
+    report = progress(quiet)
+    report.say(_announcement(folder, output))
+
+    import preseason
+
+    model = preseason.fit(data, folder, progress=report, **settings)
+    record = model.record
+    return Outcome(
+        shapes.of_fit(str(folder), record),
+        words.of_fit(str(folder), record, f"preseason predict {_quoted(str(folder))} {_example(record)}"),
+    )
+
+
+def choose_output(data: Path, output: str | None) -> Path:
+    """The folder to write: the one named, else the first free of DATA-model, DATA-model-2, ...
+
+    Raises:
+        DataError: there is no DATA.
+        UsageError: the folder cannot be written, holds something else, or overlaps with the data.
+    """
+    if not data.exists():
+        raise DataError(f"There is no {data}. Name a folder with one folder of photos for each label.")
+    folder = Path(output) if output is not None else _free_name(data)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file: name a folder for the model with -o.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+        raise UsageError(
+            f"{folder} holds other files and no {MANIFEST}: it will not be overwritten. "
+            "Name a new folder with -o."
+        )
+    _refuse_overlap(data.resolve(), folder.resolve())
+    _try_writing(folder)
+    return folder
+
+
+def _free_name(data: Path) -> Path:
+    stem = data.resolve().stem or "preseason"
+    names = [f"{stem}-model", *(f"{stem}-model-{number}" for number in range(2, 1000))]
+    return next(Path(name) for name in names if not Path(name).exists())
+
+
+def _refuse_overlap(data: Path, folder: Path) -> None:
+    if folder == data or data in folder.parents:
+        raise UsageError(
+            f"The model folder {folder} lies inside the data: name one outside of {data} with -o."
+        )
+    if folder in data.parents:
+        raise UsageError(
+            f"The data lies inside {folder}, which would be replaced: name another folder with -o."
+        )
+
+
+def _try_writing(folder: Path) -> None:
+    """Find out now, not after the training, that the model cannot be written."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".preseason-"):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"The model cannot be written to {folder}: {error.strerror}. Name another folder with -o."
+        ) from None
+
+
+def _announcement(folder: Path, output: str | None) -> str:
+    if (folder / MANIFEST).is_file():
+        return f"{folder} holds a model: it is replaced when the new one is complete."
+    return f"The model goes to {folder}" + ("" if output else " (choose another place with -o)") + "."
+
+
+def _example(record: "FitRecord") -> str:
+    samples = record.answers.samples
+    return _quoted(str(samples[0].source)) if samples else "PHOTO..."
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if " " in text else text

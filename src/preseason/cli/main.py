@@ -1,0 +1,125 @@
+"""The `preseason` program: finds the verb, prints its outcome, turns every failure into an exit code."""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
+from itertools import pairwise
+from typing import Any
+
+import click
+
+from preseason import __version__
+from preseason.cli.shapes import plain
+from preseason.cli.verbs import VERBS, Outcome
+from preseason.errors import PreseasonError, UsageError
+
+READING_ORDER = ("scout", "fit", "evaluate", "predict", "add", "remove", "spot", "chat", "serve", "export")
+STOPPED = "stopped; finished work is kept, the same command goes on"
+
+
+class Verbs(click.Group):
+    """The verbs of the registry, in the order in which they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the verbs: those of the road first, then the others."""
+        first = [name for name in READING_ORDER if name in VERBS]
+        return first + [name for name in VERBS if name not in first]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        """The verb called `cmd_name`; an unknown one suggests the nearest."""
+        return VERBS.get(cmd_name)
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 2 wrong use, 3 data cannot be used, 4 weights missing, 5 model folder "
+    "unusable, 130 stopped (the same command goes on).",
+)
+@click.version_option(__version__, prog_name="preseason")
+def program() -> None:
+    """A pretrained model and your few labelled photos become a model you can trust, use and ship.
+
+    Start with: preseason fit photos/   (one folder per player, photos inside)
+    """
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments: without the program's name; those of the process when None.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = wants_json(given)
+    _accept_any_character()
+    try:
+        # A library that prints must not break the one JSON object on stdout.
+        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+            outcome = program.main(given or ["--help"], prog_name="preseason", standalone_mode=False)
+    except (Exception, KeyboardInterrupt) as error:
+        return _print_failure(error, as_json)
+    return _print_outcome(outcome, as_json) if isinstance(outcome, Outcome) else int(outcome or 0)
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether the arguments ask for one JSON object on stdout."""
+    options = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    pairs = pairwise(options)
+    return "--json" in options or "--format=json" in options or ("--format", "json") in pairs
+
+
+def _print_outcome(outcome: Outcome, as_json: bool) -> int:
+    text = json.dumps(plain(outcome.fields), indent=2, allow_nan=False) if as_json else outcome.text
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The reader has seen enough (`| head`); the interpreter must not fail on its last flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return outcome.exit_code
+
+
+def _print_failure(error: BaseException, as_json: bool) -> int:
+    code, message = _diagnose(error)
+    if code == 1 or os.environ.get("PRESEASON_DEBUG") == "1":
+        traceback.print_exception(error, file=sys.stderr)
+    stopped = code == 130
+    click.secho(message if stopped else f"error: {message}", err=True, fg="yellow" if stopped else "red")
+    if not as_json:
+        return code
+    kind = "Stopped" if stopped else type(error).__name__
+    failure = {"kind": kind, "message": message, "exit_code": code}
+    return _print_outcome(Outcome({"error": failure}, "", code), as_json)
+
+
+def _diagnose(error: BaseException) -> tuple[int, str]:
+    """The exit code and the line for the user."""
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return 130, STOPPED
+    if isinstance(error, PreseasonError):
+        return error.exit_code, str(error)
+    if isinstance(error, click.ClickException):
+        return UsageError.exit_code, _usage_line(error)
+    if isinstance(error, OSError):
+        return 3, f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    return (
+        1,
+        f"{type(error).__name__}: {error}. This is a fault of preseason: report it with the lines above.",
+    )
+
+
+def _usage_line(error: click.ClickException) -> str:
+    context: Any = getattr(error, "ctx", None)
+    hint = f" See: {context.command_path} --help" if context else ""
+    return error.format_message() + hint
+
+
+def _accept_any_character() -> None:
+    """File names may hold characters that the terminal or pipe cannot show: escape them, never fail."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

@@ -1,0 +1,50 @@
+"""`preseason predict MODEL PATHS...`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from preseason.cli import shapes, words
+from preseason.cli.bars import progress
+from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.errors import DataError
+
+if TYPE_CHECKING:
+    from preseason.record import Predictions
+
+
+@verb("predict")
+@click.argument("model")
+@click.argument("paths", nargs=-1, required=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="How to print the answers; json is the same as --json.",
+)
+@model_options
+def predict(
+    *, model: str, paths: tuple[str, ...], form: str, device: str, cache: str | None, quiet: bool
+) -> Outcome:
+    """Name what is on photos.
+
+    PATHS are files, folders or patterns such as "match/*.jpg". The answers come in the order asked. An
+    answer is `unknown` when the photo is unlike everything that the model has learnt.
+    """
+    import preseason
+
+    report = progress(quiet)
+    loaded = preseason.load(model, progress=report, device=device, cache=cache)
+    predictions = loaded.predict(*paths, progress=report)
+    none_read = bool(predictions.skipped) and not len(predictions)
+    fields = shapes.of_predictions(model, predictions)
+    if form == "csv":
+        for line in words.of_skipped(predictions.skipped):
+            click.echo(line, err=True)
+    return Outcome(fields, _text(predictions, form), DataError.exit_code if none_read else 0)
+
+
+def _text(predictions: "Predictions", form: str) -> str:
+    return words.as_csv(predictions) if form == "csv" else words.of_predictions(predictions)

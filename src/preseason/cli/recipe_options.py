@@ -1,0 +1,74 @@
+"""The flags of a fit, generated from the fields of `Recipe`, and the settings they give."""
+
+from dataclasses import Field, fields
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args
+
+import click
+
+from preseason.recipe import Recipe, read_recipe
+
+FLAG_NAMES = {"name": "recipe", "budget_s": "budget"}
+"""Settings whose flag has another name; a recipe file may use either."""
+
+METAVARS = {
+    "weights": "PATH",
+    "cache": "FOLDER",
+    "budget_s": "TIME",
+    "backbone": "NAME",
+    "unfreeze": "N|all",
+    "image_size": "PIXELS",
+}
+
+
+def recipe_options() -> list[click.Parameter]:
+    """One option for each setting of a recipe; an option that is not given is None."""
+    return [_option(item) for item in fields(Recipe)]
+
+
+def settings_from(config: str | None, flags: dict[str, Any]) -> dict[str, Any]:
+    """Settings for `preseason.fit`: those of the TOML file, overruled by the flags that were given.
+
+    Raises:
+        UsageError: the file cannot be read, or a setting is unknown or out of range.
+    """
+    from_file = read_recipe(Path(config)) if config else {}
+    settings = {_setting_name(key): value for key, value in from_file.items()}
+    settings |= {key: value for key, value in flags.items() if value is not None}
+    Recipe().with_settings(**settings)
+    return settings
+
+
+def _option(item: "Field[Any]") -> click.Option:
+    flag = FLAG_NAMES.get(item.name, item.name).replace("_", "-")
+    text = f"{item.metadata['help']}  [default: {_default(item)}]"
+    if item.type is bool:
+        return click.Option([f"--{flag}/--no-{flag}", item.name], default=None, help=text)
+    choices = item.metadata["choices"]
+    metavar = f"[{'|'.join(choices)}]" if choices else METAVARS.get(item.name)
+    kind = str if item.name == "budget_s" else _kind(item.type)
+    return click.Option([f"--{flag}", item.name], type=kind, default=None, metavar=metavar, help=text)
+
+
+def _kind(annotation: Any) -> type:
+    """The type a flag's text is turned into: that of the field, without its None."""
+    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    chosen: type = next(kind for kind in kinds if kind is not type(None))
+    return chosen
+
+
+def _default(item: "Field[Any]") -> str:
+    if item.default is None:
+        return "chosen for you"
+    if item.name == "budget_s":
+        return f"{item.default:g} s"
+    if item.type is bool:
+        return "yes" if item.default else "no"
+    return f"{item.default}"
+
+
+def _setting_name(key: str) -> str:
+    by_flag = {flag: setting for setting, flag in FLAG_NAMES.items()}
+    name = key.replace("-", "_")
+    return by_flag.get(name, name)

@@ -1,0 +1,85 @@
+"""The JSON objects of the verbs; fields are added in later versions, never renamed."""
+
+import math
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from preseason.record import Evaluation, FitRecord, Predictions, Update
+
+
+def plain(value: Any) -> Any:
+    """`value` made of dict, list, str, int, float, bool and None alone; what is no finite number is None."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def of_fit(model: str, record: "FitRecord") -> dict[str, Any]:
+    """What `fit --json` prints."""
+    return {
+        "model": model,
+        "report": str(Path(model) / "report.html"),
+        "task": record.task,
+        "backbone": record.backbone,
+        "head": record.head,
+        "labels": record.labels,
+        "counts": record.counts,
+        "metrics": record.metrics,
+        "baselines": record.baselines,
+        "candidates": record.candidates,
+        "split": record.split,
+        "duplicates": record.duplicates,
+        "skipped": record.skipped,
+        "warnings": record.warnings,
+        "unknown": {"threshold": record.unknown_threshold, "auroc": record.unknown_auroc},
+        "seconds": record.seconds,
+        "recipe": record.recipe,
+        "licence": record.licence,
+        "fingerprint": record.fingerprint,
+        "versions": record.versions,
+    }
+
+
+def of_evaluation(model: str, labels: tuple[str, ...], evaluation: "Evaluation") -> dict[str, Any]:
+    """What `evaluate --json` prints."""
+    return {
+        "model": model,
+        "task": evaluation.task,
+        "labels": labels,
+        "metrics": evaluation.metrics,
+        "classes": class_scores(evaluation),
+        "skipped": evaluation.skipped,
+        "warnings": evaluation.warnings,
+        "seconds": evaluation.seconds,
+    }
+
+
+def of_predictions(model: str, predictions: "Predictions") -> dict[str, Any]:
+    """What `predict --json` prints; the predictions are in the order asked."""
+    return {"model": model, "predictions": predictions.predictions, "skipped": predictions.skipped}
+
+
+def of_update(model: str, labels: tuple[str, ...], update: "Update") -> dict[str, Any]:
+    """What `add --json` and `remove --json` print."""
+    return {"model": model, "labels": labels, **{f.name: getattr(update, f.name) for f in fields(update)}}
+
+
+def class_scores(evaluation: "Evaluation") -> dict[str, dict[str, Any]]:
+    """Figures of each class that the model knows: n, recall with its interval, precision, f1."""
+    from preseason.evaluation.metrics import per_class
+
+    answers = evaluation.answers
+    scores = per_class(answers.probabilities, answers.targets)
+    return {label: asdict(score) for label, score in zip(answers.labels, scores, strict=True)}

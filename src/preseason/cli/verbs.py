@@ -1,0 +1,65 @@
+"""What a verb is: a command that returns an `Outcome`, and the options that all verbs share."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from preseason.registry import Registry
+
+VERBS: Registry[click.Command] = Registry("verb", "preseason.cli")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a verb did: printed as one JSON object under `--json`, as `text` otherwise.
+
+    Attributes:
+        fields: the JSON object; values are turned into plain ones when printed.
+        text: what a person reads, without a closing newline.
+        exit_code: 0 unless the verb ended early for a reason that `text` gives.
+    """
+
+    fields: dict[str, Any]
+    text: str
+    exit_code: int = 0
+
+
+def verb(
+    name: str, parameters: Sequence[click.Parameter] = ()
+) -> Callable[[Callable[..., Outcome]], click.Command]:
+    """Register the decorated function as the verb `name`; its docstring is the help.
+
+    Args:
+        name: as typed.
+        parameters: further parameters than those that decorate the function.
+    """
+
+    def register(function: Callable[..., Outcome]) -> click.Command:
+        command = click.command(name)(function)
+        command.params += [*parameters, *shared_options()]
+        return VERBS.add(name, command)
+
+    return register
+
+
+def shared_options() -> list[click.Parameter]:
+    """`--json` (read by `preseason.cli.main`) and `--quiet`, which every verb has."""
+    text = "Print exactly one JSON object on stdout; everything else goes to stderr."
+    as_json = click.Option(["--json"], is_flag=True, expose_value=False, help=text)
+    quiet = click.Option(["-q", "--quiet"], is_flag=True, help="Show no progress.")
+    return [as_json, quiet]
+
+
+def model_options(function: Function) -> Function:
+    """Add the options of verbs that run a saved model: `--device` and `--cache`."""
+    device = click.option(
+        "--device", default="auto", show_default=True, metavar="[auto|cpu|cuda]", help="Where to compute."
+    )
+    cache = click.option(
+        "--cache", metavar="FOLDER", help="Folder of the feature bank (also PRESEASON_CACHE)."
+    )
+    return cache(device(function))

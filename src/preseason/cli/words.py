@@ -1,0 +1,165 @@
+"""What the verbs found, in plain words and tables."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from preseason.cli.bars import duration
+
+if TYPE_CHECKING:
+    from preseason.data.dataset import Skipped
+    from preseason.record import Evaluation, FitRecord, Metrics, Prediction, Predictions, Update
+
+BASELINES = {
+    "linear": "linear head alone",
+    "scratch": "same network with random weights",
+    "majority": "always the most frequent label",
+}
+SHOWN_SKIPS = 5
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns under their names, aligned by what a terminal shows (wide characters take two cells)."""
+    from rich.cells import cell_len
+
+    widths = [max(cell_len(row[c]) for row in [header, *rows]) for c in range(len(header))]
+    lines = [
+        "  ".join(
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in [header, *rows]
+    ]
+    return "\n".join(lines)
+
+
+def percent(rate: float) -> str:
+    """A rate 0..1 as a percentage.
+
+    Example:
+        >>> percent(0.9495)
+        '95.0 %'
+    """
+    return f"{100 * rate:.1f} %"
+
+
+def accuracy_line(metrics: "Metrics") -> str:
+    """The accuracy with its interval, for someone who has never met one."""
+    right = round(metrics.accuracy * metrics.n)
+    return (
+        f"Right on {right} of {metrics.n} held-out examples: {percent(metrics.accuracy)} "
+        f"(95 % sure to lie between {100 * metrics.low:.0f} and {100 * metrics.high:.0f} %)."
+    )
+
+
+def of_fit(model: str, record: "FitRecord", next_line: str) -> str:
+    """The closing lines of a fit."""
+    known = {name: text for name, text in BASELINES.items() if name in record.baselines}
+    beside = ", ".join(f"{text} {percent(record.baselines[name])}" for name, text in known.items())
+    took = sum(record.seconds.values())
+    lines = [
+        accuracy_line(record.metrics),
+        *([f"For comparison: {beside}."] if beside else []),
+        _delivered(record),
+        *of_skipped(record.skipped),
+        *[f"Warning: {warning}" for warning in record.warnings],
+        f"Model:  {model}  (fitted in {duration(took)})",
+        f"Report: {model}/report.html",
+        f"Next:   {next_line}",
+    ]
+    return "\n".join(lines)
+
+
+def _delivered(record: "FitRecord") -> str:
+    if record.recipe.get("refit", True):
+        return "That was measured without them; the model you have was then fitted on all labelled examples."
+    return "The model you have has not seen these examples (--no-refit)."
+
+
+def of_evaluation(evaluation: "Evaluation", scores: dict[str, dict[str, Any]]) -> str:
+    """The accuracy, then the classes, the weakest first."""
+    seen = sorted((item for item in scores.items() if item[1]["n"]), key=lambda item: item[1]["recall"])
+    rows = [
+        [
+            label,
+            str(score["n"]),
+            percent(score["recall"]),
+            f"{100 * score['low']:.0f}-{100 * score['high']:.0f} %",
+        ]
+        for label, score in seen
+    ]
+    lines = [
+        accuracy_line(evaluation.metrics).replace("held-out examples", "examples"),
+        "",
+        table(["label", "examples", "right", "95 % interval"], rows),
+        *of_skipped(evaluation.skipped),
+        *[f"Warning: {warning}" for warning in evaluation.warnings],
+    ]
+    return "\n".join(lines)
+
+
+def of_predictions(predictions: "Predictions") -> str:
+    """One row for each input: what it is, how sure, and the runner-up."""
+    rows = [
+        [item.input, _answer(item), percent(item.probability), _second(item)]
+        for item in predictions.predictions
+    ]
+    shown = [table(["input", "answer", "sure", "or else"], rows)] if rows else []
+    return "\n".join([*shown, *of_skipped(predictions.skipped)])
+
+
+def as_csv(predictions: "Predictions") -> str:
+    """Comma-separated: input, label, probability, unknown, then one column `p(label)` for each label."""
+    labels = list(predictions[0].probabilities) if len(predictions) else []
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["input", "label", "probability", "unknown", *[f"p({label})" for label in labels]])
+    for item in predictions.predictions:
+        chances = [item.probabilities[label] for label in labels]
+        writer.writerow([item.input, item.label, item.probability, str(item.unknown).lower(), *chances])
+    return text.getvalue().removesuffix("\n")
+
+
+def of_update(verb: str, model: str, update: "Update") -> str:
+    """Every class's score before and after."""
+    rows = [[label, _rate(update.before, label), _rate(update.after, label)] for label in _all_labels(update)]
+    head = {
+        "add": f"{update.name} added from {update.examples} examples.",
+        "remove": f"{update.name} removed.",
+    }
+    lines = [
+        head[verb],
+        "",
+        table(["label", "right before", "right after"], rows),
+        *of_skipped(update.skipped),
+        *[f"Warning: {warning}" for warning in update.warnings],
+        f"Model:  {model}",
+    ]
+    return "\n".join(lines)
+
+
+def of_skipped(skipped: "Sequence[Skipped]") -> list[str]:
+    """The first files that were left out and why; the JSON object and the report name all."""
+    lines = [f"Left out: {item.path}: {item.reason}" for item in skipped[:SHOWN_SKIPS]]
+    rest = len(skipped) - SHOWN_SKIPS
+    return [*lines, *([f"... and {rest} more; --json names them all."] if rest > 0 else [])]
+
+
+def _answer(item: "Prediction") -> str:
+    return f"unknown (nearest {item.label})" if item.unknown else item.label
+
+
+def _second(item: "Prediction") -> str:
+    others = [(chance, label) for label, chance in item.probabilities.items() if label != item.label]
+    if not others:
+        return ""
+    chance, label = max(others)
+    return f"{label} {percent(chance)}"
+
+
+def _all_labels(update: "Update") -> list[str]:
+    return sorted({*update.before, *update.after})
+
+
+def _rate(rates: dict[str, float], label: str) -> str:
+    return percent(rates[label]) if label in rates else "-"

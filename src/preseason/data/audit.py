@@ -1,0 +1,258 @@
+"""A look at every file once: what it is, whether it can be decoded, and of what it is a copy."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.data import likeness
+from preseason.data.dataset import Dataset, Sample, Skipped
+from preseason.data.files import readable
+from preseason.errors import MediaError
+from preseason.progress import Progress, Silent
+from preseason.threads import available
+
+TINY_SIDE = 32  # pixels of the shorter side below which a picture shows little
+SCENE = 6  # near-duplicates that are most of their class: from this number on they count as one scene
+Clusters = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What one reading of a file tells.
+
+    Attributes:
+        fingerprint: 32 hex digits of the content, see `digest`.
+        size: height and width in pixels; (0, 0) for media without.
+        thumbnail: uint8 [48, 54] for the search of near-duplicates, or None for exact ones only.
+    """
+
+    fingerprint: str
+    size: tuple[int, int] = (0, 0)
+    thumbnail: likeness.Thumbnail | None = None
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the audit found; indices are those of `dataset.samples`.
+
+    Attributes:
+        dataset: decodable samples with fingerprints; `group` joins declared groups and copies.
+        clusters: two or more samples that are the same or nearly the same, rising.
+        exact: the part of it with equal content.
+        conflicts: equal content under different labels; at least one label is wrong.
+        mixed: clusters of `clusters` with more than one label, the conflicts among them.
+        scenes: near-duplicates that make up most of a class, as frames of a fixed camera do. Kept in one
+            group they could not be both learnt and tested, so only their exact copies are; a score on
+            them flatters unless the user names groups (match, video).
+        tiny: samples whose shorter side is under `TINY_SIDE` pixels.
+        sizes: int64 [n, 2], height and width.
+    """
+
+    dataset: Dataset
+    clusters: Clusters
+    exact: Clusters
+    conflicts: Clusters
+    mixed: Clusters
+    scenes: Clusters
+    tiny: tuple[int, ...]
+    sizes: NDArray[np.int64]
+
+
+def digest(content: bytes) -> str:
+    """blake2b-128 of the content, 32 hex digits.
+
+    Example:
+        >>> digest(b"")
+        'cae66941d9efbd404e4d88758ea67670'
+    """
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def fingerprint(path: Path) -> str:
+    """`digest` of a file, read in pieces.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    whole = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            whole.update(piece)
+    return whole.hexdigest()
+
+
+def photo_signature(sample: Sample) -> Signature:
+    """The signature of a photo, its file read once and decoded at reduced size.
+
+    Raises:
+        MediaError: the file cannot be read or decoded.
+    """
+    from preseason.media import content, image
+
+    try:
+        data = Path(sample.source).read_bytes()
+    except OSError as error:
+        raise MediaError(content.opening_failure(error)) from None
+    thumb = likeness.thumbnail(image.decode(data, 2 * likeness.WIDTH))
+    return Signature(digest(data), image.size(data), thumb)
+
+
+def audit(
+    dataset: Dataset,
+    signature: Callable[[Sample], Signature] = photo_signature,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> Audit:
+    """Read every sample once; drop what cannot be decoded; put copies into one group.
+
+    Copies with one label are all kept, in one group, so that a split never separates them; copies under
+    different labels are kept as well and named in `conflicts` and `mixed`.
+
+    Args:
+        dataset: as a layout read it.
+        signature: reads one sample; raises MediaError for one that cannot be decoded.
+        progress: told of each sample read.
+        workers: threads, by default as many as this process may use.
+    """
+    shown = progress or Silent()
+    shown.start("audit", len(dataset.samples))
+    with ThreadPoolExecutor(workers or available()) as pool:
+        seen: list[Signature | MediaError] = []
+        for result in pool.map(partial(_attempt, signature), dataset.samples):
+            seen.append(result)
+            shown.advance()
+    shown.finish()
+    signatures = [result for result in seen if isinstance(result, Signature)]
+    return _judged(_decodable(dataset, seen), signatures)
+
+
+def _attempt(signature: Callable[[Sample], Signature], sample: Sample) -> Signature | MediaError:
+    try:
+        return signature(sample)
+    except MediaError as error:
+        return error.with_traceback(None)
+
+
+def _decodable(dataset: Dataset, seen: Sequence[Signature | MediaError]) -> Dataset:
+    kept, skipped = [], []
+    for sample, result in zip(dataset.samples, seen, strict=True):
+        if isinstance(result, Signature):
+            kept.append(replace(sample, fingerprint=result.fingerprint))
+        else:
+            skipped.append(Skipped(readable(str(sample.source)), str(result)))
+    return dataset.keep(tuple(kept), tuple(skipped))
+
+
+def _judged(dataset: Dataset, signatures: list[Signature]) -> Audit:
+    samples = dataset.samples
+    exact = _equal((sample.fingerprint, sample.span) for sample in samples)
+    links = _Links(len(samples))
+    for cluster in exact:
+        links.join(cluster)
+    _join_copies(links, exact, signatures)
+    scenes = tuple(cluster for cluster in links.clusters() if _is_scene(cluster, samples))
+    links = links.without(scenes, exact)
+    clusters = links.clusters()
+    sizes = np.array([each.size for each in signatures], np.int64).reshape(-1, 2)
+    tiny = np.flatnonzero((sizes.min(axis=1, initial=TINY_SIDE) < TINY_SIDE) & (sizes.max(axis=1) > 0))
+    return Audit(
+        dataset=replace(dataset, samples=_grouped(samples, links)),
+        clusters=clusters,
+        exact=exact,
+        conflicts=_disagreeing(exact, samples),
+        mixed=_disagreeing(clusters, samples),
+        scenes=scenes,
+        tiny=tuple(tiny.tolist()),
+        sizes=sizes,
+    )
+
+
+def _is_scene(cluster: tuple[int, ...], samples: tuple[Sample, ...]) -> bool:
+    """Whether a cluster is long and holds more than half of one of its classes."""
+    if len(cluster) < SCENE:
+        return False
+    totals = Counter(sample.label for sample in samples)
+    return any(2 * n > totals[label] for label, n in Counter(samples[i].label for i in cluster).items())
+
+
+def _equal(keys: Iterable[object]) -> Clusters:
+    places: defaultdict[object, list[int]] = defaultdict(list)
+    for index, key in enumerate(keys):
+        places[key].append(index)
+    return tuple(tuple(members) for members in places.values() if len(members) > 1)
+
+
+def _join_copies(links: "_Links", exact: Clusters, signatures: list[Signature]) -> None:
+    """Join near-duplicates; of equal files one stands for all."""
+    repeats = {index for cluster in exact for index in cluster[1:]}
+    chosen = [i for i, each in enumerate(signatures) if each.thumbnail is not None and i not in repeats]
+    if len(chosen) < 2:
+        return
+    thumbs = np.stack([thumb for i in chosen if (thumb := signatures[i].thumbnail) is not None])
+    for number, copies in likeness.pairs(thumbs):
+        links.join([chosen[number], *(chosen[copy] for copy in copies.tolist())])
+
+
+def _disagreeing(clusters: Clusters, samples: tuple[Sample, ...]) -> Clusters:
+    return tuple(cluster for cluster in clusters if len({samples[i].label for i in cluster}) > 1)
+
+
+class _Links:
+    """Union-find: which of n samples hang together."""
+
+    def __init__(self, n: int) -> None:
+        self._parent = list(range(n))
+
+    def root(self, index: int) -> int:
+        """The least sample that `index` hangs together with."""
+        while self._parent[index] != index:
+            self._parent[index] = self._parent[self._parent[index]]
+            index = self._parent[index]
+        return index
+
+    def join(self, members: Sequence[int]) -> None:
+        """Make all `members` hang together."""
+        roots = {self.root(member) for member in members}
+        least = min(roots)
+        for each in roots:
+            self._parent[each] = least
+
+    def without(self, scenes: Clusters, exact: Clusters) -> "_Links":
+        """These links less those inside `scenes`, where only the `exact` ones are left."""
+        fewer = _Links(len(self._parent))
+        for cluster in (*(each for each in self.clusters() if each not in scenes), *exact):
+            fewer.join(cluster)
+        return fewer
+
+    def clusters(self) -> Clusters:
+        """All sets of two or more, rising."""
+        return _equal(self.root(index) for index in range(len(self._parent)))
+
+
+def _grouped(samples: tuple[Sample, ...], links: _Links) -> tuple[Sample, ...]:
+    """Samples whose groups join what the user declared with what hangs together by content."""
+    for members in _equal(_declared(index, sample) for index, sample in enumerate(samples)):
+        links.join(members)
+    roots = [links.root(index) for index in range(len(samples))]
+    named: dict[int, str] = {}
+    for root, sample in zip(roots, samples, strict=True):
+        if sample.group is not None:
+            named[root] = min(sample.group, named.get(root, sample.group))
+    size = Counter(roots)
+    return tuple(
+        replace(sample, group=named.get(root, f"copies of {samples[root].fingerprint}"))
+        if size[root] > 1 or root in named
+        else sample
+        for root, sample in zip(roots, samples, strict=True)
+    )
+
+
+def _declared(index: int, sample: Sample) -> object:
+    return sample.group if sample.group is not None else index

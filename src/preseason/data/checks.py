@@ -1,0 +1,85 @@
+"""Whether something can be learnt from a dataset, said in plain words before any time is spent."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from preseason.data.dataset import Dataset
+from preseason.errors import DataError
+
+FEW = 5  # examples of a class under which its score says little
+
+
+def check_trainable(dataset: Dataset, noun: str = "photos", minimum_per_class: int = 2) -> tuple[str, ...]:
+    """Warnings about labels and counts; an error where nothing can be learnt.
+
+    A class with fewer than `minimum_per_class` independent examples (groups, after the audit) is kept
+    for training and never tested: it cannot be on both sides of the split.
+
+    Raises:
+        DataError: no example, one class only, or no class that can be both learnt and tested.
+    """
+    _refuse_unlearnable(dataset, noun)
+    groups = _groups_per_class(dataset)
+    lonely = [label for label, count in groups.items() if count < minimum_per_class]
+    if len(lonely) == len(groups):
+        raise DataError(
+            f"Every class of {dataset.root} has fewer than {minimum_per_class} different {noun}, so none "
+            f"can be both learnt and tested. Add {noun}: a handful for each class is a start, 20 are good."
+        )
+    counts = Counter(sample.label for sample in dataset.samples)
+    scarce = [label for label in groups if label not in lonely and counts[label] < FEW]
+    return (
+        *(_lonely(label, counts[label], noun) for label in lonely),
+        *(_scarce(label, counts[label], noun) for label in scarce),
+        *(_alike(names) for names in look_alike_labels(dataset.labels)),
+    )
+
+
+def look_alike_labels(labels: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """Labels that differ only in case, spaces, dashes or underscores, as sorted tuples.
+
+    Example:
+        >>> look_alike_labels(["Messi", "messi", "mo-salah", "Mo Salah", "son"])
+        (('Messi', 'messi'), ('Mo Salah', 'mo-salah'))
+    """
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for label in sorted(set(labels)):
+        alike["".join(label.casefold().replace("-", " ").replace("_", " ").split())].append(label)
+    return tuple(tuple(names) for names in alike.values() if len(names) > 1)
+
+
+def _refuse_unlearnable(dataset: Dataset, noun: str) -> None:
+    if not dataset.samples:
+        left_out = f" {len(dataset.skipped)} files were left out." if dataset.skipped else ""
+        raise DataError(
+            f"{dataset.root} holds no usable {noun}.{left_out} "
+            f"Expected one folder per class with {noun} in it."
+        )
+    if len(dataset.labels) < 2:
+        only = repr(dataset.labels[0]) if dataset.labels else "none"
+        raise DataError(
+            f"{dataset.root} has one class only ({only}); telling apart needs two or more. "
+            f"Add a folder with {noun} of another class, e.g. 'other'."
+        )
+
+
+def _groups_per_class(dataset: Dataset) -> dict[str, int]:
+    groups: dict[str, set[str]] = {label: set() for label in dataset.labels}
+    for index, sample in enumerate(dataset.samples):
+        if sample.label is not None:
+            groups[sample.label].add(f"={sample.group}" if sample.group is not None else f"#{index}")
+    return {label: len(members) for label, members in groups.items()}
+
+
+def _lonely(label: str, count: int, noun: str) -> str:
+    what = f"one of the {noun}" if count == 1 else f"{count} {noun} that belong together"
+    return f"Class {label!r} has only {what}: it is learnt but cannot be tested."
+
+
+def _scarce(label: str, count: int, noun: str) -> str:
+    return f"Class {label!r} has only {count} {noun}: its score will say little."
+
+
+def _alike(names: tuple[str, ...]) -> str:
+    listed = " and ".join(repr(name) for name in names)
+    return f"The labels {listed} look like one class written in different ways; they are kept apart."

@@ -1,0 +1,133 @@
+"""Walking folders: every file once, in the same order on every system, with a reason for what is left out."""
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from preseason.data.dataset import Skipped
+
+IGNORE: Final = ""  # the verdict of an `Accept` that wants a file left out without a word
+_HIDDEN = frozenset({"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin", "lost+found"})
+
+
+def _never(path: Path) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Accept:
+    """What a task takes as an example.
+
+    Attributes:
+        file: None for a usable file, the reason in plain words for an unusable one, `IGNORE` for one
+            that needs no mention (a sidecar). Called once per file; it should read the head only.
+        noun: what the examples are called in messages.
+        folder: whether a folder as a whole is one example, e.g. the frames of a clip.
+    """
+
+    file: Callable[[Path], str | None]
+    noun: str = "files"
+    folder: Callable[[Path], bool] = _never
+
+
+@dataclass
+class Found:
+    """What a walk found: usable paths in order, and what was left out."""
+
+    paths: list[Path] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def judge(self, path: Path, accept: Accept) -> None:
+        """Put a file among the usable or the left out ones."""
+        reason = accept.file(path)
+        if reason is None:
+            self.paths.append(path)
+        elif reason != IGNORE:
+            self.skip(path, reason)
+
+    def skip(self, path: Path, reason: str) -> None:
+        """Name `path` as left out."""
+        self.skipped.append(Skipped(readable(str(path)), reason))
+
+
+def hidden(name: str) -> bool:
+    """Whether a name belongs to the system rather than to the user's data."""
+    return name.startswith(".") or name.lower() in _HIDDEN
+
+
+def readable(text: str) -> str:
+    """Text that can be printed and saved: composed Unicode, undecodable bytes as question marks."""
+    cleaned = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return unicodedata.normalize("NFC", cleaned)
+
+
+def label_from(name: str) -> str:
+    """A class name as the user means it: composed Unicode, no spaces around it."""
+    return readable(name).strip()
+
+
+def folders_in(root: Path) -> list[Path]:
+    """The visible folders directly inside `root`, in order; none where it cannot be read."""
+    return [Path(entry) for entry in _entries(root) if entry.is_dir()]
+
+
+def files_in(root: Path) -> list[Path]:
+    """Everything visible directly inside `root` that is no folder, in order."""
+    return [Path(entry) for entry in _entries(root) if not entry.is_dir()]
+
+
+def walk(root: Path, accept: Accept) -> Found:
+    """All usable examples under `root`, however deep, folders before what follows them by name.
+
+    Hidden files and folders are passed over; links to folders are followed once; a folder or file that
+    cannot be opened is named as left out.
+    """
+    found = Found()
+    for path in _walk(root, accept, found, set()):
+        found.judge(path, accept)
+    return found
+
+
+def _walk(folder: Path, accept: Accept, found: Found, seen: set[tuple[int, int]]) -> Iterator[Path]:
+    try:
+        status = folder.stat()
+        entries = _entries(folder, strict=True)
+    except OSError as error:
+        found.skip(folder, f"a folder that cannot be opened: {error.strerror}")
+        return
+    identity = (status.st_dev, status.st_ino)
+    if identity in seen:
+        found.skip(folder, "a link to a folder that was read already")
+        return
+    seen.add(identity)
+    for entry in entries:
+        path = Path(entry)
+        if not entry.is_dir():
+            yield from _regular(entry, path, found)
+        elif accept.folder(path):
+            found.paths.append(path)
+        else:
+            yield from _walk(path, accept, found, seen)
+
+
+def _regular(entry: "os.DirEntry[str]", path: Path, found: Found) -> Iterator[Path]:
+    if entry.is_file():
+        yield path
+    elif entry.is_symlink():
+        found.skip(path, "a link to a file that is not there")
+    else:
+        found.skip(path, "a pipe, socket or device, not a file")
+
+
+def _entries(folder: Path, strict: bool = False) -> "list[os.DirEntry[str]]":
+    try:
+        with os.scandir(folder) as listing:
+            entries = [entry for entry in listing if not hidden(entry.name)]
+    except OSError:
+        if strict:
+            raise
+        return []
+    return sorted(entries, key=lambda entry: (unicodedata.normalize("NFC", entry.name), entry.name))

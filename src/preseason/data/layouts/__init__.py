@@ -1,0 +1,88 @@
+"""On-disk layouts: how labelled examples lie in folders and tables. One file per layout."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from preseason.data.dataset import Dataset
+from preseason.data.files import Accept
+from preseason.errors import DataError
+from preseason.registry import Registry
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way in which examples lie on disk.
+
+    Attributes:
+        expects: one line for messages, what it looks like on disk.
+        rank: layouts are tried in rising order; the first that matches reads.
+        labelled: whether its samples carry labels.
+        matches: whether `root` (an existing file or folder) is laid out so; looks, never reads all.
+        read: all samples under `root` in a stable order, unusable files named in `skipped`; raises
+            DataError where nothing can be made of it.
+    """
+
+    expects: str
+    rank: int
+    labelled: bool
+    matches: Callable[[Path], bool]
+    read: Callable[[Path, Accept], Dataset]
+
+
+layouts: Registry[Layout] = Registry("layout", package="preseason.data.layouts")
+
+
+def find(root: Path, labelled: bool = True) -> str:
+    """The name of the layout that `root` has.
+
+    Raises:
+        DataError: there is no such path, or no layout fits it.
+    """
+    if not root.exists():
+        raise DataError(f"There is no file or folder {root}. Check the spelling, or give the full path.")
+    ranked = sorted(layouts, key=lambda name: layouts.get(name).rank)
+    for name in ranked:
+        layout = layouts.get(name)
+        if layout.labelled == labelled and layout.matches(root):
+            return name
+    raise DataError(_no_layout(root))
+
+
+def read(root: Path, accept: Accept, layout: str | None = None) -> Dataset:
+    """The labelled examples under `root` in the layout named, or in the one that fits.
+
+    Raises:
+        DataError: there is no such path, no layout fits, or it holds no usable example.
+        UsageError: no layout is called `layout`.
+    """
+    name = layout or find(root)
+    dataset = layouts.get(name).read(root, accept)
+    if not dataset.samples:
+        raise DataError(_nothing_usable(dataset, accept, layouts.get(name)))
+    return dataset
+
+
+def _no_layout(root: Path) -> str:
+    from preseason.data.files import files_in
+
+    expected = "; or ".join(layouts.get(name).expects for name in layouts if layouts.get(name).labelled)
+    if root.is_file():
+        return f"{root} is one file without labels. Expected {expected}."
+    loose = files_in(root)
+    what = f"holds {_count(loose)} but no folders" if loose else "is empty"
+    return (
+        f"{root} {what}, so nothing says what they show. Expected {expected}. "
+        f"Make a folder for each class inside {root.name or root} and move its files there."
+    )
+
+
+def _count(files: list[Path]) -> str:
+    first = files[0].name
+    return f"1 file ({first})" if len(files) == 1 else f"{len(files)} files ({first}, ...)"
+
+
+def _nothing_usable(dataset: Dataset, accept: Accept, layout: Layout) -> str:
+    lines = [f"{item.path}: {item.reason}" for item in dataset.skipped[:3]]
+    found = "It is empty." if not lines else f"Left out {len(dataset.skipped)}: " + "; ".join(lines) + "."
+    return f"{dataset.root} holds no usable {accept.noun}. {found} Expected {layout.expects}."

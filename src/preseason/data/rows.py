@@ -1,0 +1,105 @@
+"""Rows of CSV, TSV and JSON Lines files, whatever program wrote them."""
+
+import codecs
+import csv
+import io
+import json
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from preseason.errors import DataError
+
+SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson"})
+_DELIMITERS = ",;\t|"
+_FIELD_LIMIT = 10_000_000  # characters; csv's own 131,072 is less than a long text
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its number as a spreadsheet counts (JSON Lines: line number) and its cells by column.
+
+    Attributes:
+        number: 1 is the header of a CSV file, or the first line of a JSON Lines file.
+        values: cell texts by column name; absent cells are empty.
+        fault: why the row cannot be read, or an empty text.
+    """
+
+    number: int
+    values: dict[str, str]
+    fault: str = ""
+
+
+def read_rows(path: Path, limit: int | None = None) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+    """Column names and rows (at most `limit`) of a table.
+
+    Raises:
+        DataError: the file cannot be opened, is no text, or is empty.
+    """
+    text = _decoded(path)
+    if not text.strip():
+        raise DataError(f"{path} is empty. Expected a header line and a row for each example.")
+    if path.suffix.lower() in (".jsonl", ".ndjson"):
+        return _json_rows(text, limit)
+    return _csv_rows(path, text, limit)
+
+
+def _decoded(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"The table {path} cannot be opened: {error.strerror}.") from None
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace")
+    if b"\x00" in data:
+        raise DataError(f"{path} is no text. Save the table as CSV (comma separated, UTF-8).")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")  # what spreadsheets on Windows write
+
+
+def _csv_rows(path: Path, text: str, limit: int | None) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+    csv.field_size_limit(_FIELD_LIMIT)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(path, text))
+    try:
+        header = tuple(name.strip() for name in next(reader))
+        rows = tuple(
+            Row(number, dict(zip(header, cells, strict=False)))
+            for number, cells in enumerate(islice(reader, limit), start=2)
+        )
+    except csv.Error as error:
+        raise DataError(f"{path} cannot be read as a table: {error}, near line {reader.line_num}.") from None
+    return header, rows
+
+
+def _delimiter(path: Path, text: str) -> str:
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    header = text.lstrip("\r\n").splitlines()[0]
+    return max(_DELIMITERS, key=header.count)
+
+
+def _json_rows(text: str, limit: int | None) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+    lines = islice(enumerate(text.split("\n"), start=1), limit)
+    rows = tuple(_json_row(number, line) for number, line in lines)
+    header = dict.fromkeys(name for row in rows for name in row.values)
+    return tuple(header), rows
+
+
+def _json_row(number: int, line: str) -> Row:
+    if not line.strip():
+        return Row(number, {})
+    try:
+        values = json.loads(line)
+    except (json.JSONDecodeError, RecursionError):
+        return Row(number, {}, "no JSON object")
+    if not isinstance(values, dict):
+        return Row(number, {}, "no JSON object")
+    return Row(number, {str(key): _cell(value) for key, value in values.items()})
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

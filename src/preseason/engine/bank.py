@@ -1,0 +1,312 @@
+"""The feature bank: activations of frozen networks on disk, found by content, safe against kill -9.
+
+A shelf holds rows of one shape: what one pass of one network gave for each example. It is a folder of
+segments; a segment is a `.rows` file (the rows, one after the other) and a `.keys` journal, one line for
+each complete row. A writer has a segment of its own and appends the row before its journal line, so that a
+process that dies leaves at most one row that no line names, and two processes never write one file.
+"""
+
+import errno
+import json
+import os
+import shutil
+import time
+import uuid
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.errors import CacheError
+
+SEGMENT_BYTES = 256 * 2**20
+"""A writer begins a new segment past this size, so that eviction has small pieces to take."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one shelf takes: `rows` complete rows in `bytes` on disk, last used at `used` (Unix seconds)."""
+
+    name: str
+    what: str
+    rows: int
+    bytes: int
+    used: float
+
+
+@dataclass(frozen=True)
+class _Place:
+    segment: Path
+    index: int
+    checksum: int
+
+
+class Rows:
+    """Rows of a shelf in the order of the keys asked for, read from disk when indexed.
+
+    Attributes:
+        shape: (n, *row_shape).
+    """
+
+    def __init__(self, places: Sequence[_Place], row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape = (len(places), *row_shape)
+        self._places = places
+        self._dtype = dtype
+        self._maps: dict[Path, NDArray[Any]] = {}
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: int | slice | NDArray[np.int64]) -> NDArray[Any]:
+        """A copy of the chosen rows, [m, *row_shape] (or one row for an int)."""
+        if isinstance(index, int | np.integer):
+            return np.array(self._row(self._places[index]))
+        chosen = np.arange(len(self))[index]
+        out = np.empty((len(chosen), *self.shape[1:]), self._dtype)
+        for position, i in enumerate(chosen):
+            out[position] = self._row(self._places[i])
+        return out
+
+    def _row(self, place: _Place) -> NDArray[Any]:
+        if place.segment not in self._maps:
+            flat: NDArray[Any] = np.memmap(place.segment, self._dtype, mode="r")
+            size = int(np.prod(self.shape[1:]))
+            self._maps[place.segment] = flat[: flat.size // size * size].reshape(-1, *self.shape[1:])
+        row: NDArray[Any] = self._maps[place.segment][place.index]
+        return row
+
+
+class Shelf:
+    """Rows of one shape and dtype, keyed by the content they were computed from.
+
+    Raises:
+        CacheError: the folder cannot be made or belongs to rows of another shape.
+    """
+
+    def __init__(self, folder: Path, row_shape: tuple[int, ...], what: str, dtype: str = "float16") -> None:
+        self.folder = folder
+        self.row_shape = row_shape
+        self.dtype = np.dtype(dtype)
+        self._row_bytes = int(np.prod(row_shape)) * self.dtype.itemsize
+        self._places: dict[str, _Place] = {}
+        self._checked: set[str] = set()
+        self.damaged = 0
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._describe(what)
+            self._touch()
+        except OSError as error:
+            raise _cannot_write(folder, error) from error
+        self._scan()
+
+    def missing(self, keys: Sequence[str]) -> list[str]:
+        """Those of `keys` that have no intact row yet, each once, in order; damaged rows are dropped."""
+        return [key for key in dict.fromkeys(keys) if not self._holds(key)]
+
+    def rows(self, keys: Sequence[str]) -> Rows:
+        """The rows of `keys`.
+
+        Raises:
+            KeyError: a key has no row; ask `missing` first.
+        """
+        return Rows([self._places[key] for key in keys], self.row_shape, self.dtype)
+
+    def writer(self) -> "Writer":
+        """Where new rows are appended; rows are readable at once and survive kill -9."""
+        return Writer(self)
+
+    def _describe(self, what: str) -> None:
+        path = self.folder / "shelf.json"
+        facts = {"what": what, "row_shape": list(self.row_shape), "dtype": self.dtype.name}
+        if path.exists():
+            known = _read_json(path)
+            if known is not None and known.get("row_shape") == facts["row_shape"]:
+                return
+            shutil.rmtree(self.folder)
+            self.folder.mkdir(parents=True)
+        temporary = path.with_suffix(f".{uuid.uuid4().hex}")
+        temporary.write_text(json.dumps(facts), "utf-8")
+        temporary.replace(path)
+
+    def _touch(self) -> None:
+        (self.folder / "used").write_text(f"{time.time():.0f}", "ascii")
+
+    def _scan(self) -> None:
+        for journal in sorted(self.folder.glob("*.keys")):
+            segment = journal.with_suffix(".rows")
+            complete = segment.stat().st_size // self._row_bytes if segment.exists() else 0
+            for index, line in enumerate(journal.read_bytes().split(b"\n")[:-1]):
+                self._register(line, segment, index, complete)
+
+    def _register(self, line: bytes, segment: Path, index: int, complete: int) -> None:
+        key, _, checksum = line.decode("ascii", "replace").rpartition(" ")
+        if key and checksum.isdigit() and index < complete:
+            self._places[key] = _Place(segment, index, int(checksum))
+        else:
+            self.damaged += 1
+
+    def _holds(self, key: str) -> bool:
+        place = self._places.get(key)
+        if place is None or key in self._checked:
+            return place is not None
+        if self._checksum(place) == place.checksum:
+            self._checked.add(key)
+            return True
+        self.damaged += 1
+        del self._places[key]
+        return False
+
+    def _checksum(self, place: _Place) -> int | None:
+        try:
+            with place.segment.open("rb") as file:
+                file.seek(place.index * self._row_bytes)
+                return zlib.crc32(file.read(self._row_bytes))
+        except OSError:
+            return None
+
+
+class Loose:
+    """A shelf in memory, for rows that are not worth keeping: same use as `Shelf`."""
+
+    def __init__(self, row_shape: tuple[int, ...], dtype: str = "float16") -> None:
+        self.row_shape = row_shape
+        self.dtype = np.dtype(dtype)
+        self._rows: dict[str, NDArray[Any]] = {}
+
+    def missing(self, keys: Sequence[str]) -> list[str]:
+        """Those of `keys` that have no row yet, each once, in order."""
+        return [key for key in dict.fromkeys(keys) if key not in self._rows]
+
+    def rows(self, keys: Sequence[str]) -> NDArray[Any]:
+        """The rows of `keys`, [n, *row_shape]."""
+        out = np.empty((len(keys), *self.row_shape), self.dtype)
+        for index, key in enumerate(keys):
+            out[index] = self._rows[key]
+        return out
+
+    def append(self, key: str, row: NDArray[Any]) -> None:
+        """Hold `row` under `key`."""
+        self._rows[key] = _fit_range(row, self.dtype)
+
+
+class Writer:
+    """Appends rows to a segment of its own; use it as a context manager.
+
+    Raises:
+        CacheError: the disk is full or the folder cannot be written; rows written before stay.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._open: tuple[Any, Any] | None = None
+        self._segment = Path()
+        self._count = 0
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def append(self, key: str, row: NDArray[Any]) -> None:
+        """Store `row` [*row_shape] under `key`; values beyond the dtype's range are clipped to it."""
+        shelf = self._shelf
+        if row.shape != shelf.row_shape:
+            raise ValueError(f"row of shape {row.shape} on a shelf of {shelf.row_shape}")
+        data = _fit_range(row, shelf.dtype).tobytes()
+        checksum = zlib.crc32(data)
+        try:
+            rows, keys = self._files()
+            rows.write(data)
+            rows.flush()
+            keys.write(f"{key} {checksum}\n".encode("ascii"))
+            keys.flush()
+        except OSError as error:
+            raise _cannot_write(shelf.folder, error) from error
+        shelf._places[key] = _Place(self._segment, self._count, checksum)
+        shelf._checked.add(key)
+        self._count += 1
+
+    def _files(self) -> tuple[Any, Any]:
+        if self._open is None or self._count * self._shelf._row_bytes >= SEGMENT_BYTES:
+            self._close()
+            self._segment = self._shelf.folder / f"{uuid.uuid4().hex}.rows"
+            self._open = (self._segment.open("wb"), self._segment.with_suffix(".keys").open("wb"))
+            self._count = 0
+        return self._open
+
+    def _close(self) -> None:
+        for file in self._open or ():
+            file.close()
+        self._open = None
+
+
+def usage(cache: Path) -> list[Usage]:
+    """What each shelf under `cache` takes, the largest first."""
+    shelves = [_usage_of(path.parent) for path in (cache / "bank").glob("*/shelf.json")]
+    return sorted(shelves, key=lambda shelf: -shelf.bytes)
+
+
+def clear(cache: Path, names: Sequence[str] | None = None) -> int:
+    """Delete the shelves called `names` (all when None) and, with all, converted networks; bytes freed."""
+    chosen = [shelf for shelf in usage(cache) if names is None or shelf.name in names]
+    for shelf in chosen:
+        shutil.rmtree(cache / "bank" / shelf.name, ignore_errors=True)
+    if names is None:
+        shutil.rmtree(cache / "networks", ignore_errors=True)
+    return sum(shelf.bytes for shelf in chosen)
+
+
+def evict(cache: Path, limit_bytes: float, in_use: Sequence[str] = ()) -> int:
+    """Delete least recently used shelves, never those `in_use`, until the rest fit; bytes freed."""
+    shelves = sorted(usage(cache), key=lambda shelf: shelf.used)
+    total, freed = sum(shelf.bytes for shelf in shelves), 0
+    for shelf in shelves:
+        if total - freed <= limit_bytes:
+            break
+        if shelf.name not in in_use:
+            freed += clear(cache, [shelf.name])
+    return freed
+
+
+def _usage_of(folder: Path) -> Usage:
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    rows = sum(path.read_bytes().count(b"\n") for path in folder.glob("*.keys"))
+    used = folder / "used"
+    facts = _read_json(folder / "shelf.json") or {}
+    what = str(facts.get("what", "unreadable"))
+    return Usage(folder.name, what, rows, size, used.stat().st_mtime if used.exists() else 0.0)
+
+
+def _fit_range(row: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    if np.issubdtype(dtype, np.floating) and dtype.itemsize < row.dtype.itemsize:
+        limit = float(np.finfo(dtype).max)
+        row = np.clip(row, -limit, limit)
+    return np.ascontiguousarray(row, dtype)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _cannot_write(folder: Path, error: OSError) -> CacheError:
+    if error.errno == errno.ENOSPC:
+        return CacheError(
+            f"The disk is full: the feature bank in {folder.parent} cannot grow. What is there is kept. Free "
+            "some space (`preseason cache clear`) or name another place with --cache, then run it again."
+        )
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return CacheError(
+        f"The feature bank cannot be written in {folder.parent}: {reason}. Name another --cache."
+    )

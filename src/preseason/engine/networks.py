@@ -1,0 +1,177 @@
+"""Running a frozen pass fast: OpenVINO on a CPU, torch with autocast on CUDA."""
+
+import sys
+import uuid
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from preseason.errors import UsageError
+from preseason.threads import available, limit_torch
+
+TOLERANCE = 2e-3
+"""Largest difference from torch, relative to the largest value, that a converted network may show."""
+
+
+class Engine(Protocol):
+    """A compiled frozen network.
+
+    Attributes:
+        precision: part of the feature bank's keys; equal precisions give interchangeable rows.
+    """
+
+    precision: str
+
+    def start(self, batch: NDArray[Any]) -> Callable[[], NDArray[np.float32]]:
+        """Begin to run a batch [n, ...]; the function given back waits for its rows float32 [n, ...]."""
+
+
+def device_for(wish: str) -> str:
+    """`cpu` or `cuda` for the setting `auto`, `cpu` or `cuda`.
+
+    Raises:
+        UsageError: CUDA is asked for and torch sees none.
+    """
+    if wish == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch sees no CUDA device here. Use --device cpu or auto.")
+    return "cuda" if wish != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def precision_on(device: str) -> str:
+    """How rows are computed on `device`: full f32 on a CPU, autocast on CUDA."""
+    return "f32" if device == "cpu" else "autocast"
+
+
+def compile_network(
+    module: nn.Module, example: NDArray[Any], key: str, cache: Path, device: str, say: Callable[[str], None]
+) -> Engine:
+    """The fastest engine for `module` on `device`; converted networks are kept under `cache`.
+
+    Args:
+        module: maps a batch like `example` to one float tensor; used in eval mode.
+        example: a small batch of the real shape and dtype.
+        key: names the converted network: it must change with the weights and the graph.
+        say: gets a line when torch has to stand in for OpenVINO.
+    """
+    module = module.eval().requires_grad_(False)
+    if device == "cuda":
+        return TorchEngine(module, device)
+    try:
+        return OpenVinoEngine(module, example, key, cache)
+    except _Inconvertible as error:
+        say(f"OpenVINO cannot run this network here ({error}); torch does it, more slowly.")
+        return TorchEngine(module, device)
+
+
+class TorchEngine:
+    """Eager torch: autocast and channels_last on CUDA, plain f32 on a CPU."""
+
+    def __init__(self, module: nn.Module, device: str) -> None:
+        limit_torch()
+        self.precision = precision_on(device)
+        self._device = device
+        self._module = module.to(device)
+        if device == "cuda":
+            self._module = self._module.to(memory_format=torch.channels_last)
+
+    def start(self, batch: NDArray[Any]) -> Callable[[], NDArray[np.float32]]:
+        """Queue the batch on the device."""
+        tensor = torch.from_numpy(batch).to(self._device, non_blocking=True)
+        with torch.inference_mode(), torch.autocast(self._device, enabled=self._device == "cuda"):
+            out: Tensor = self._module(tensor)
+        return lambda: out.float().cpu().numpy()
+
+
+class OpenVinoEngine:
+    """A network converted to OpenVINO once, then read from the cache."""
+
+    precision = "f32"
+
+    def __init__(self, module: nn.Module, example: NDArray[Any], key: str, cache: Path) -> None:
+        ov = import_openvino()
+        core = ov.Core()
+        path = cache / "networks" / f"{key}-ov{version('openvino')}.xml"
+        fresh = not path.exists()
+        if fresh:
+            _convert(ov, module, example, path)
+        compiled = _compile(core, path)
+        if compiled is None:
+            fresh = True
+            _convert(ov, module, example, path)
+            compiled = core.compile_model(core.read_model(path), "CPU", _settings())
+        self._compiled = compiled
+        if fresh:
+            self._compare(module, example, path)
+
+    def start(self, batch: NDArray[Any]) -> Callable[[], NDArray[np.float32]]:
+        """Run the batch on OpenVINO's own threads."""
+        request = self._compiled.create_infer_request()
+        request.start_async([batch], share_inputs=True)
+
+        def wait() -> NDArray[np.float32]:
+            request.wait()
+            return np.array(request.get_output_tensor(0).data, np.float32)
+
+        return wait
+
+    def _compare(self, module: nn.Module, example: NDArray[Any], path: Path) -> None:
+        limit_torch()
+        with torch.inference_mode():
+            expected = module(torch.from_numpy(example)).numpy()
+        difference = float(np.abs(self.start(example)() - expected).max() / max(np.abs(expected).max(), 1e-6))
+        if not difference <= TOLERANCE:
+            path.unlink(missing_ok=True)
+            raise _Inconvertible(f"its answers differ by {difference:.1e}")
+
+
+class _Inconvertible(Exception):  # noqa: N818
+    """OpenVINO cannot convert the network faithfully."""
+
+
+def import_openvino() -> Any:
+    """The openvino module, without the telemetry package that would call home when it is imported."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": available(),
+        "ENABLE_CPU_PINNING": False,
+    }
+
+
+def _convert(ov: Any, module: nn.Module, example: NDArray[Any], path: Path) -> None:
+    import warnings
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{uuid.uuid4().hex}.xml")
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            converted = ov.convert_model(module, example_input=torch.from_numpy(example))
+        converted.reshape([-1, *example.shape[1:]])
+    except Exception as error:
+        raise _Inconvertible((str(error).splitlines() or ["?"])[0][:120]) from error
+    ov.save_model(converted, temporary, compress_to_fp16=False)
+    temporary.with_suffix(".bin").replace(path.with_suffix(".bin"))
+    temporary.replace(path)
+
+
+def _compile(core: Any, path: Path) -> Any | None:
+    """The compiled network, None where the cached file is damaged."""
+    try:
+        return core.compile_model(core.read_model(path), "CPU", _settings())
+    except RuntimeError:
+        path.unlink(missing_ok=True)
+        return None

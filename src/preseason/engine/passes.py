@@ -1,0 +1,167 @@
+"""What the frozen network is asked of an example: which looks, which regions, which blocks."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from preseason.backbones.base import Backbone, Normalise
+
+
+class Box(NamedTuple):
+    """A region in units of the whole, 0..1, y downwards; x1 < x0 means mirrored left to right."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    def mirrored(self) -> "Box":
+        """The same region, flipped left to right."""
+        return self._replace(x0=self.x1, x1=self.x0)
+
+
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
+
+
+def grid(count: int, side: float) -> tuple[Box, ...]:
+    """`count` x `count` overlapping squares of `side`, evenly spread, row by row.
+
+    Example:
+        >>> grid(2, 0.5)[3]
+        Box(x0=0.5, y0=0.5, x1=1.0, y1=1.0)
+    """
+    starts = [round(i * (1 - side) / max(count - 1, 1), 6) for i in range(count)]
+    return tuple(Box(x, y, round(x + side, 6), round(y + side, 6)) for y in starts for x in starts)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One way of running the frozen network over an example.
+
+    Attributes:
+        size: side in pixels of the square fed to the network.
+        looks: parts of the picture, each resized to `size` and fed on its own; empty when every sample
+            brings looks of its own, of the number `own_looks`.
+        regions: parts of each look whose maps are pooled (kept="pooled").
+        blocks: indices of the blocks whose maps are pooled; empty means every block.
+        kept: "pooled" for averages and maxima over regions, "map" for the map before block `cut`.
+        cut: index of the first trainable block (kept="map").
+    """
+
+    size: int
+    looks: tuple[Box, ...] = (WHOLE,)
+    own_looks: int = 0
+    regions: tuple[Box, ...] = (WHOLE,)
+    blocks: tuple[int, ...] = ()
+    kept: str = "pooled"
+    cut: int = 0
+
+    def key(self, backbone: Backbone, precision: str) -> str:
+        """Name of this pass's shelf in the feature bank: 32 hex digits over all that shapes its rows."""
+        facts = {
+            "pass": asdict(self),
+            "weights": backbone.weights_id,
+            "preprocessing": asdict(backbone.preprocessing),
+            "precision": precision,
+            "format": 1,
+        }
+        text = json.dumps(facts, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def count(self) -> int:
+        """How many looks an example has."""
+        return len(self.looks) or self.own_looks
+
+    def kinds(self) -> list[int]:
+        """For each part a number that is shared by the regions of one size."""
+        sizes = [round((box.x1 - box.x0) * (box.y1 - box.y0), 3) for box in self.regions]
+        order = sorted(set(sizes), reverse=True)
+        return [order.index(size) for size in sizes] * self.count()
+
+    def parts(self, looks: Sequence[Box] = ()) -> tuple[Box, ...]:
+        """The region of the whole that each part of a pooled row covers, looks outermost.
+
+        Args:
+            looks: the sample's own looks, where the pass has none.
+        """
+        return tuple(_inside(look, region) for look in self.looks or looks for region in self.regions)
+
+
+class FrozenPass(nn.Module):
+    """The graph of a pass: pictures uint8 [n, size, size, 3] to rows of one look.
+
+    Gives float32 [n, regions, d] for "pooled", with d the averages then the maxima of every chosen block;
+    float32 [n, ...] of the input of block `cut` for "map".
+    """
+
+    def __init__(self, backbone: Backbone, plan: Pass) -> None:
+        super().__init__()
+        self.normalise = Normalise(backbone.preprocessing)
+        self.backbone = backbone
+        self.plan = plan
+        self.blocks = plan.blocks or tuple(range(len(backbone)))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Rows of a batch."""
+        x = self.normalise(pictures)
+        if self.plan.kept == "map":
+            return self.backbone.run(x, stop=self.plan.cut)
+        maps = self.backbone.maps(x, self.blocks)
+        averages, maxima = _to_cells(maps)
+        return torch.cat([_averaged(averages, self.plan.regions), _largest(maxima, self.plan.regions)], dim=2)
+
+
+def _to_cells(maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Averages and maxima of all maps in the cells of the last one: two of [n, d, g, g].
+
+    Every map is read once; regions are then put together from cells, however many they are.
+    """
+    side = int(maps[-1].shape[-1])
+    averages, maxima = [], []
+    for m in maps:
+        step, rest = divmod(int(m.shape[-1]), side)
+        if rest:
+            averages.append(functional.adaptive_avg_pool2d(m, side))
+            maxima.append(functional.adaptive_max_pool2d(m, side))
+        else:
+            averages.append(functional.avg_pool2d(m, step) if step > 1 else m)
+            maxima.append(functional.max_pool2d(m, step) if step > 1 else m)
+    return torch.cat(averages, dim=1), torch.cat(maxima, dim=1)
+
+
+def _averaged(cells: Tensor, regions: Sequence[Box]) -> Tensor:
+    """Mean over each region's cells: [n, regions, d]."""
+    side = int(cells.shape[-1])
+    weights = torch.zeros(len(regions), side, side)
+    for index, box in enumerate(regions):
+        (y0, y1), (x0, x1) = _span(box.y0, box.y1, side), _span(box.x0, box.x1, side)
+        weights[index, y0:y1, x0:x1] = 1 / ((y1 - y0) * (x1 - x0))
+    weights = weights.to(cells.device).flatten(1)
+    return (weights @ cells.flatten(2).transpose(1, 2).to(weights.dtype)).to(cells.dtype)
+
+
+def _largest(cells: Tensor, regions: Sequence[Box]) -> Tensor:
+    """Maximum over each region's cells: [n, regions, d]."""
+    side = int(cells.shape[-1])
+    largest = []
+    for box in regions:
+        (y0, y1), (x0, x1) = _span(box.y0, box.y1, side), _span(box.x0, box.x1, side)
+        largest.append(cells[:, :, y0:y1, x0:x1].amax((2, 3)))
+    return torch.stack(largest, dim=1)
+
+
+def _span(low: float, high: float, count: int) -> tuple[int, int]:
+    start = min(round(low * count), count - 1)
+    return start, max(round(high * count), start + 1)
+
+
+def _inside(look: Box, region: Box) -> Box:
+    width, height = look.x1 - look.x0, look.y1 - look.y0
+    x0, x1 = sorted((look.x0 + region.x0 * width, look.x0 + region.x1 * width))
+    return Box(x0, look.y0 + region.y0 * height, x1, look.y0 + region.y1 * height)

@@ -1,0 +1,225 @@
+"""The examples a model knows, as short vectors: who is a stranger, and how a class is added or removed.
+
+Vectors come from the frozen network (weighted by attention, which the labels have shaped), so a class that
+was never trained on has a place among them too. No picture is kept, only its vector.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.errors import UsageError
+from preseason.evaluation.calibration import softmax
+from preseason.evaluation.unknown import Choice, UnknownScorer, choose, fit_scorer, thin
+from preseason.record import Floats, Ints
+
+WIDTH = 256
+MOST_EXAMPLES = 4000
+STRENGTH = 1e-2
+
+Probe = Callable[[Floats, Ints, int], tuple[Floats, Floats]]
+"""Fits linear logits: vectors [n, d], targets [n], classes -> weights [d, c], biases [c]."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """Known examples and what was learnt from them about strangers.
+
+    Attributes:
+        labels: class names in the order of `targets`; the first are those the network was trained on.
+        trained: how many of the classes the network itself was trained on, in its own order `columns`.
+        columns: which of the network's outputs stand for the first `trained` labels.
+        centre, directions: float32 [e] and [e, d]: vectors are `(embedding - centre) @ directions`.
+        vectors: float32 [n, d] of the known examples.
+        targets: int64 [n].
+        said: float32 [n, trained] probabilities by members that had not seen the example.
+        folds: int64 [n], which fold each example was held out in.
+        weight, bias: a linear probe on the vectors, float32 [d, c] and [c].
+        scorer, threshold: distance to the known, and where unknown begins.
+    """
+
+    labels: tuple[str, ...]
+    columns: tuple[int, ...]
+    centre: Floats
+    directions: Floats
+    vectors: Floats
+    targets: Ints
+    said: Floats
+    folds: Ints
+    weight: Floats
+    bias: Floats
+    scorer: UnknownScorer
+    threshold: float
+
+    @property
+    def trained(self) -> int:
+        """How many classes the network itself answers for."""
+        return len(self.columns)
+
+    def place(self, embeddings: Floats) -> Floats:
+        """Vectors float32 [m, d] of embeddings [m, e]."""
+        return np.asarray((embeddings - self.centre) @ self.directions, np.float32)
+
+    def distance(self, vectors: Floats) -> Floats:
+        """Unlikeness to every known class, float32 [m]."""
+        return self.scorer.distance(vectors, vectors @ self.weight + self.bias)
+
+    def probabilities(self, network: Floats, vectors: Floats) -> Floats:
+        """Probabilities of `labels`, float32 [m, c].
+
+        Added classes get what the probe gives them; the network's classes share the rest.
+
+        Args:
+            network: float32 [m, outputs of the network].
+            vectors: float32 [m, d].
+        """
+        return _joined(network[:, self.columns], vectors, self.weight, self.bias)
+
+    def recall(self, probe: Probe) -> dict[str, float]:
+        """Share of each class's known examples that get its name, by members that had not seen them."""
+        out = np.zeros((len(self.targets), len(self.labels)), np.float32)
+        for fold in np.unique(self.folds):
+            asked, rest = self.folds == fold, self.folds != fold
+            weight, bias = probe(self.vectors[rest], self.targets[rest], len(self.labels))
+            out[asked] = _joined(self.said[asked], self.vectors[asked], weight, bias)
+        right = out.argmax(1) == self.targets
+        return {name: float(right[self.targets == i].mean()) for i, name in enumerate(self.labels)}
+
+    def unseen_distance(self, probe: Probe) -> Floats:
+        """Unlikeness of each known example to the others' folds, float32 [n]."""
+        out = np.zeros(len(self.targets), np.float32)
+        for fold in np.unique(self.folds):
+            asked, rest = self.folds == fold, self.folds != fold
+            weight, bias = probe(self.vectors[rest], self.targets[rest], len(self.labels))
+            scorer = fit_scorer(self.scorer.kind, self.vectors[rest], self.targets[rest])
+            out[asked] = scorer.distance(self.vectors[asked], self.vectors[asked] @ weight + bias)
+        return out
+
+    def added(self, name: str, embeddings: Floats, probe: Probe) -> "Known":
+        """With a class more, or with more examples of an added class.
+
+        Raises:
+            UsageError: the network itself was trained on a class of that name.
+        """
+        if name in self.labels[: self.trained]:
+            raise UsageError(
+                f"{name!r} is one of the classes this model was trained on. New photos of it belong into the "
+                "training folder: put them there and run fit again."
+            )
+        labels = self.labels if name in self.labels else (*self.labels, name)
+        new = self.place(embeddings)
+        count = len(np.unique(self.folds))
+        nothing = np.full((len(new), self.trained), 1 / max(self.trained, 1), np.float32)
+        grown = replace(
+            self,
+            labels=labels,
+            vectors=np.concatenate([self.vectors, new]),
+            targets=np.concatenate([self.targets, np.full(len(new), labels.index(name))]),
+            said=np.concatenate([self.said, nothing]),
+            folds=np.concatenate([self.folds, np.arange(len(new)) % max(count, 1)]),
+        )
+        return grown._refitted(probe)
+
+    def removed(self, name: str, probe: Probe) -> "Known":
+        """Without a class: its vectors are gone and the others share its probability.
+
+        Raises:
+            UsageError: there is no such class, or it is one of the last two.
+        """
+        if name not in self.labels:
+            raise UsageError(f"This model knows no {name!r}. It knows: {', '.join(self.labels)}.")
+        if len(self.labels) <= 2:
+            raise UsageError("A model needs two classes: the last two cannot be removed.")
+        gone = self.labels.index(name)
+        kept = self.targets != gone
+        said, columns = self.said[kept], self.columns
+        if gone < self.trained:
+            said, columns = np.delete(said, gone, axis=1), columns[:gone] + columns[gone + 1 :]
+            said = said / np.maximum(said.sum(axis=1, keepdims=True), 1e-9)
+        targets = self.targets[kept]
+        smaller = replace(
+            self,
+            labels=self.labels[:gone] + self.labels[gone + 1 :],
+            columns=columns,
+            vectors=self.vectors[kept],
+            targets=np.where(targets > gone, targets - 1, targets),
+            said=said,
+            folds=self.folds[kept],
+        )
+        return smaller._refitted(probe)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Plain arrays to store; `labels`, `columns` and `threshold` are stored beside them."""
+        named = ("centre", "directions", "vectors", "targets", "said", "folds", "weight", "bias")
+        arrays = {name: getattr(self, name) for name in named}
+        return arrays | {f"scorer.{key}": value for key, value in self.scorer.state().items()}
+
+    @classmethod
+    def from_state(
+        cls,
+        arrays: dict[str, NDArray[Any]],
+        labels: tuple[str, ...],
+        columns: tuple[int, ...],
+        threshold: float,
+    ) -> "Known":
+        """What `state` was taken of."""
+        scorer = {k.removeprefix("scorer."): v for k, v in arrays.items() if k.startswith("scorer.")}
+        own = {key: value for key, value in arrays.items() if not key.startswith("scorer.")}
+        return cls(labels, columns, **own, scorer=UnknownScorer.from_state(scorer), threshold=threshold)
+
+    def _refitted(self, probe: Probe) -> "Known":
+        weight, bias = probe(self.vectors, self.targets, len(self.labels))
+        scorer = fit_scorer(self.scorer.kind, self.vectors, self.targets)
+        return replace(self, weight=weight, bias=bias, scorer=scorer)
+
+
+def know(
+    labels: tuple[str, ...], embeddings: Floats, targets: Ints, said: Floats, folds: Ints, probe: Probe
+) -> tuple[Known, Choice]:
+    """What is known of n examples, and how strangers were found by leaving whole classes out.
+
+    Args:
+        embeddings: float32 [n, e]; at most `MOST_EXAMPLES` are kept, evenly over the classes.
+        said: float32 [n, c], unseeing probabilities.
+        folds: int64 [n].
+    """
+    kept = thin(targets, MOST_EXAMPLES)
+    embeddings, targets, said, folds = embeddings[kept], targets[kept], said[kept], folds[kept]
+    centre = embeddings.mean(axis=0)
+    directions = _principal(embeddings - centre)
+    vectors = ((embeddings - centre) @ directions).astype(np.float32)
+    weight, bias = probe(vectors, targets, len(labels))
+
+    def fit_predict(train: Ints, asked: Ints) -> Floats:
+        present, inverse = np.unique(targets[train], return_inverse=True)
+        w, b = probe(vectors[train], inverse, len(present))
+        return np.asarray(vectors[asked] @ w + b, np.float32)
+
+    choice = choose(vectors, targets, fit_predict, folds)
+    known = Known(
+        labels, tuple(range(len(labels))), centre, directions, vectors, targets, said, folds,
+        weight, bias, choice.scorer, choice.threshold,
+    )  # fmt: skip
+    return known, choice
+
+
+def _joined(network: Floats, vectors: Floats, weight: Floats, bias: Floats) -> Floats:
+    own = np.asarray(network / np.maximum(network.sum(axis=1, keepdims=True), 1e-9), np.float32)
+    if weight.shape[1] == network.shape[1]:
+        return own
+    probe = softmax(vectors @ weight + bias, 1.0)
+    new = probe[:, network.shape[1] :]
+    return np.concatenate([own * (1 - new.sum(axis=1, keepdims=True)), new], axis=1).astype(np.float32)
+
+
+def _principal(rows: Floats) -> Floats:
+    """The leading directions float32 [e, d] of centred rows, each scaled to deviation 1 on average."""
+    from sklearn.utils.extmath import randomized_svd
+
+    count = min(WIDTH, len(rows), rows.shape[1])
+    _, values, axes = randomized_svd(rows, n_components=count, n_iter=3, random_state=0)
+    scale = np.sqrt(np.square(values).sum() / len(rows) / count)
+    return np.asarray(axes.T / max(float(scale), 1e-9), np.float32)

@@ -1,0 +1,478 @@
+"""The whole road: files, audit, ways tried within the budget, calibration, report, model folder."""
+
+import hashlib
+import platform
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from preseason.progress import Progress, Silent, Stopwatch
+from preseason.recipe import Recipe, read_recipe
+
+if TYPE_CHECKING:
+    from preseason.data.audit import Audit
+    from preseason.evaluation.known import Known
+    from preseason.model import Model
+    from preseason.record import Answers, FitRecord, Floats, Ints
+    from preseason.tasks.base import Task
+    from preseason.training.predictor import Bench, Predictor
+    from preseason.training.rounds import Clock, Trials
+
+TEXTBOOK: dict[str, dict[str, Any]] = {
+    "default": {},
+    "frozen-dense": {"backbone": "resnet50", "head": "mlp", "unfreeze": "0"},
+    # The last ten layers of Keras's ResNet50 are its last residual block.
+    "last-10-layers": {"backbone": "resnet50", "unfreeze": "1", "learning_rate": 1e-4},
+}
+"""What each named recipe sets, unless the user says otherwise."""
+
+
+def recipe_from(recipe: Recipe | None, config: Path | None, settings: dict[str, Any]) -> Recipe:
+    """The recipe of a fit: named recipe, then TOML file, then single settings.
+
+    Raises:
+        UsageError: a setting does not exist or is out of range.
+    """
+    given = (read_recipe(config) if config else {}) | {k: v for k, v in settings.items() if v is not None}
+    base = recipe or Recipe()
+    name = given.get("name", base.name)
+    return base.with_settings(**(TEXTBOOK.get(name, {}) | given))
+
+
+def fit(
+    data: str | Path,
+    output: str | Path | None = None,
+    *,
+    recipe: Recipe | None = None,
+    config: str | Path | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> "Model":
+    """Adapt a pretrained network to labelled examples.
+
+    Args:
+        data: folder with one folder per label, or a CSV or JSONL table.
+        output: model folder to write; None keeps the model in memory.
+        recipe: settings to start from; single ones may be given as keywords, e.g. `budget_s="5m"`.
+        config: TOML file with settings; keywords overrule it.
+        progress: told what happens.
+
+    Raises:
+        UsageError: a setting cannot be used.
+        DataError: nothing can be learnt from the data.
+        WeightsError: the backbone's weights are not on this machine.
+        CacheError: the feature bank cannot be written.
+
+    Example:
+        model = preseason.fit("photos/", "players")
+        model.predict("new.jpg")[0].label
+    """
+    return Fit(recipe_from(recipe, Path(config) if config else None, settings), progress or Silent()).run(
+        Path(data), None if output is None else Path(output)
+    )
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Which samples are learnt from and which are only tested on (empty: each is tested in turn)."""
+
+    learn: "Ints"
+    test: "Ints"
+
+
+class Fit:
+    """One fit; `run` does the whole of it."""
+
+    def __init__(self, recipe: Recipe, progress: Progress) -> None:
+        self.recipe, self.progress = recipe, progress
+        self.watch = Stopwatch()
+
+    def run(self, root: Path, output: Path | None) -> "Model":
+        """Read, learn, judge, save."""
+        from preseason.data.checks import check_trainable
+        from preseason.reading import read, task_for
+
+        task = task_for(root)
+        with self.watch.stage("reading and auditing files"):
+            audit = read(root, self.progress)
+        warnings = [*check_trainable(audit.dataset, task.noun), *_audit_warnings(audit)]
+        self._announce(task, audit)
+        with self.watch.stage("loading the network"):
+            bench = self._bench(task)
+        checkpoints = bench.cache / "fits" / self._run_id(audit)
+        model, trials = self._learn(task, audit, bench, checkpoints, warnings)
+        model = replace(model, record=self._finish(model.record, task, bench, trials, audit))
+        if output is not None:
+            self._save(model, output, task)
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        self._evict(bench)
+        return model
+
+    def _bench(self, task: "Task") -> "Bench":
+        from preseason import backbones
+        from preseason.engine.networks import device_for
+        from preseason.places import cache_folder
+        from preseason.training.predictor import Bench
+
+        backbone = backbones.load(self.recipe.backbone, self.recipe.weights)
+        cache = cache_folder(self.recipe.cache)
+        return Bench(backbone, task.source(), cache, device_for(self.recipe.device))
+
+    def _learn(
+        self, task: "Task", audit: "Audit", bench: "Bench", checkpoints: Path, warnings: list[str]
+    ) -> "tuple[Model, Trials]":
+        from preseason.training.rounds import Clock
+
+        ways = task.ways(self.recipe, bench.backbone)
+        sides = self._sides(audit)
+        clock = Clock(self.recipe.budget_s, len(ways) > 1, self.watch)
+        learnt = Learner(task, audit, bench, self.recipe, self.progress, checkpoints)
+        trials = learnt.trials(sides.learn, ways, clock)
+        predictor, known, choice, held = learnt.predictor(sides.learn, trials)
+        if len(sides.test) == 0:
+            answers = held
+            by = f"cross-fitting in {self.recipe.folds} folds"
+        else:
+            answers = learnt.tested(sides.test, predictor, known)
+            by = "held-out part"
+            warnings += _leak_warnings(audit, sides)
+            if self.recipe.refit:
+                predictor, known, choice, _ = self._refit(learnt, ways, predictor, clock, warnings)
+        record = self._record(task, audit, bench, trials, answers, sides, by, warnings)
+        record = replace(
+            record,
+            temperature=predictor.temperature,
+            unknown_threshold=choice.threshold,
+            unknown_auroc=choice.auroc,
+            boxes=_boxes(predictor),
+        )
+        from preseason.model import Model
+
+        return Model(task, bench, predictor, known, record), trials
+
+    def _refit(
+        self, learnt: "Learner", ways: Any, predictor: "Predictor", clock: "Clock", warnings: list[str]
+    ) -> Any:
+        """The same ways on every labelled example."""
+        from preseason.training.rounds import Clock
+
+        everything = np.arange(len(learnt.samples))
+        names = [fitted.way.name for fitted in predictor.ways]
+        free = Clock(clock.budget_s, strict=False, watch=self.watch)
+        trials = learnt.trials(everything, [way for way in ways if way.name in names], free)
+        return learnt.predictor(everything, trials, keep=predictor.kept)
+
+    def _sides(self, audit: "Audit") -> _Sides:
+        from preseason.data.split import hold_out
+
+        parts = {sample.part for sample in audit.dataset.samples}
+        nothing = np.zeros(0, np.int64)
+        everything = np.arange(len(audit.dataset.samples))
+        if self.recipe.test_fraction == 0 and not parts & {"test", "validation"}:
+            return _Sides(everything, nothing)
+        learn, test = hold_out(audit.dataset, self.recipe.test_fraction or 0.2, self.recipe.seed)
+        return _Sides(learn, test)
+
+    def _record(
+        self,
+        task: "Task",
+        audit: "Audit",
+        bench: "Bench",
+        trials: "Trials",
+        answers: "Answers",
+        sides: _Sides,
+        by: str,
+        warnings: list[str],
+    ) -> "FitRecord":
+        from preseason.evaluation.metrics import measure
+        from preseason.record import FitRecord
+
+        samples = audit.dataset.samples
+        counts = Counter(str(sample.label) for sample in samples)
+        kept = [candidate.name for candidate in trials.candidates if candidate.kept]
+        groups = len({s.group or str(s.source) for s in samples})
+        return FitRecord(
+            task=task.name,
+            backbone=bench.backbone.name,
+            head=" + ".join(kept),
+            recipe=self.recipe.as_dict() | {"cache": None, "weights": None},
+            labels=audit.dataset.labels,
+            counts={label: counts[label] for label in audit.dataset.labels},
+            answers=answers,
+            metrics=measure(answers.probabilities, answers.targets),
+            baselines=_baselines(answers, trials, bench, len(sides.test) == 0),
+            candidates=tuple(trials.candidates),
+            boxes=None,
+            skipped=audit.dataset.skipped,
+            duplicates=tuple(tuple(str(samples[i].source) for i in cluster) for cluster in audit.clusters),
+            split={
+                "by": by,
+                "train": len(sides.learn),
+                "test": len(answers.samples),
+                "groups": groups,
+                "seed": self.recipe.seed,
+            },
+            warnings=tuple(warnings),
+            temperature=1.0,
+            unknown_threshold=0.0,
+            unknown_auroc=None,
+            seconds=dict(self.watch.seconds),
+            versions=_versions(),
+            licence=bench.backbone.licence,
+            fingerprint=self._run_id(audit),
+        )
+
+    def _finish(
+        self, record: "FitRecord", task: "Task", bench: "Bench", trials: "Trials", audit: "Audit"
+    ) -> "FitRecord":
+        """The scratch baseline, where the budget allows it, and what follows from it."""
+        from preseason.training.scratch import scratch_accuracy, transfer_warning
+
+        with self.watch.stage("baseline with random weights"):
+            scratch = scratch_accuracy(
+                task, bench, audit.dataset, self.recipe, self.recipe.budget_s - self.watch.elapsed(),
+                self.progress,
+            )  # fmt: skip
+        warnings = list(record.warnings)
+        if scratch is None:
+            warnings.append("No time was left to try the same network with random weights (--budget).")
+            return replace(record, warnings=tuple(warnings), seconds=dict(self.watch.seconds))
+        warnings += transfer_warning(record.metrics, scratch)
+        return replace(
+            record,
+            baselines=record.baselines | {"scratch": scratch},
+            warnings=tuple(warnings),
+            seconds=dict(self.watch.seconds),
+        )
+
+    def _save(self, model: "Model", output: Path, task: "Task") -> None:
+        from preseason.model_folder import CARD, REPORT, save
+        from preseason.report.card import write_card
+        from preseason.report.html import write_report
+
+        def pages(part: Path) -> None:
+            write_card(model.record, part / CARD, output.name)
+            write_report(model.record, part / REPORT, task.picture)
+
+        with self.watch.stage("report and saving"):
+            save(model, output, pages)
+        model.record.seconds.update(self.watch.seconds)
+
+    def _announce(self, task: "Task", audit: "Audit") -> None:
+        say, dataset = self.progress.say, audit.dataset
+        counts = Counter(str(sample.label) for sample in dataset.samples)
+        listed = ", ".join(f"{label} {counts[label]}" for label in dataset.labels[:8])
+        more = f" and {len(dataset.labels) - 8} more" if len(dataset.labels) > 8 else ""
+        say(f"Found {len(dataset.samples)} {task.noun} of {len(dataset.labels)} classes: {listed}{more}.")
+        for skipped in dataset.skipped[:5]:
+            say(f"Left out {skipped.path}: {skipped.reason}.")
+        if len(dataset.skipped) > 5:
+            say(f"Left out {len(dataset.skipped) - 5} more; the report names them.")
+        if audit.clusters:
+            say(
+                f"{len(audit.clusters)} sets of copies or near-copies: each stays on one side of every split."
+            )
+        for line in _intentions(self.recipe, task):
+            say(line)
+
+    def _run_id(self, audit: "Audit") -> str:
+        digest = hashlib.blake2b(digest_size=12)
+        for sample in audit.dataset.samples:
+            digest.update(f"{sample.fingerprint} {sample.label}\n".encode())
+        settings = {k: v for k, v in self.recipe.as_dict().items() if k not in ("cache", "cache_limit_gb")}
+        digest.update(repr(sorted(settings.items())).encode())
+        return digest.hexdigest()
+
+    def _evict(self, bench: "Bench") -> None:
+        from preseason.engine.bank import evict
+
+        freed = evict(bench.cache, self.recipe.cache_limit_gb * 2**30, bench.shelf_names())
+        if freed:
+            self.progress.say(f"{freed / 2**20:.0f} MiB of old features were evicted (--cache-limit-gb).")
+
+
+class Learner:
+    """Trials and predictor on a choice of the audited samples."""
+
+    def __init__(
+        self,
+        task: "Task",
+        audit: "Audit",
+        bench: "Bench",
+        recipe: Recipe,
+        progress: Progress,
+        checkpoints: Path,
+    ) -> None:
+        from preseason.data.split import group_numbers
+        from preseason.model import targets_of
+
+        self.task, self.bench, self.recipe, self.progress = task, bench, recipe, progress
+        self.samples = audit.dataset.samples
+        self.labels = audit.dataset.labels
+        self.targets = targets_of(self.samples, self.labels)
+        self.groups = group_numbers(self.samples)
+        self.checkpoints = checkpoints
+
+    def folds(self, chosen: "Ints") -> "list[tuple[Ints, Ints]]":
+        """Pairs of positions within `chosen`."""
+        from preseason.data.split import folds
+
+        return folds(self.targets[chosen], self.groups[chosen], self.recipe.folds, self.recipe.seed)
+
+    def trials(self, chosen: "Ints", ways: Sequence[Any], clock: "Clock") -> "Trials":
+        """All ways that fit into the budget, cross-fitted on the chosen samples."""
+        from preseason.heads.base import Features, Lesson
+        from preseason.training.rounds import Rounds
+
+        lesson = Lesson(
+            Features((), np.arange(len(chosen))),
+            self.targets[chosen],
+            len(self.labels),
+            self.folds(chosen),
+            self.recipe.seed,
+            backbone=self.bench.backbone,
+            progress=self.progress,
+        )
+        samples = [self.samples[i] for i in chosen]
+        return Rounds(self.bench, samples, lesson, clock, self.checkpoints).run(ways)
+
+    def predictor(
+        self, chosen: "Ints", trials: "Trials", keep: Sequence[str] = ()
+    ) -> "tuple[Predictor, Known, Any, Answers]":
+        """What the trials become, and its unseeing answers to the chosen samples."""
+        from preseason.evaluation.calibration import fit_temperature
+        from preseason.evaluation.known import know
+        from preseason.model import probe
+        from preseason.training.predictor import Predictor, sharpened
+        from preseason.training.rounds import fold_numbers
+        from preseason.training.selection import select
+
+        targets = self.targets[chosen]
+        named = [i for i, fit in enumerate(trials.fits) if not keep or fit.fitted.way.name in keep]
+        selection = select([trials.fits[i] for i in named], targets)
+        kept = tuple(trials.fits[named[i]].fitted.way.name for i in selection.kept)
+        trials.candidates = [replace(c, kept=c.name in kept) for c in trials.candidates]
+        logs = np.log(np.maximum(selection.probabilities, 1e-12))
+        temperature = fit_temperature(logs, targets[selection.held])
+        needed = _needed(trials, kept)
+        embedding = next((n for n in kept if trials.focus(n) is not None), kept[0])
+        predictor = Predictor(tuple(needed), kept, embedding, temperature)
+        held = selection.held
+        fitted = next(fit.fitted for fit in trials.fits if fit.fitted.way.name == embedding)
+        embeddings = fitted.embed(trials.features[embedding].take(held))
+        said = sharpened(selection.probabilities, temperature)
+        numbers = fold_numbers(self.folds(chosen), len(chosen))[held]
+        known, choice = know(self.labels, embeddings, targets[held], said, numbers, probe)
+        answers = self._held(chosen[held], said, embeddings, known, trials, held)
+        return predictor, known, choice, answers
+
+    def tested(self, chosen: "Ints", predictor: "Predictor", known: "Known") -> "Answers":
+        """Answers to samples that were not learnt from."""
+        from preseason.model import Model
+        from preseason.record import FitRecord
+
+        samples = [self.samples[i] for i in chosen]
+        placeholder: FitRecord = None  # type: ignore[assignment]
+        model = Model(self.task, self.bench, predictor, known, placeholder)
+        answers, _ = model.answers(samples, self.progress)
+        return answers
+
+    def _held(
+        self,
+        places: "Ints",
+        said: "Floats",
+        embeddings: "Floats",
+        known: "Known",
+        trials: "Trials",
+        held: "Ints",
+    ) -> "Answers":
+        from preseason.model import probe
+        from preseason.record import Answers
+
+        first = next((f.focus for f in trials.fits if f.focus is not None), None)
+        if len(known.targets) == len(held):
+            distance = known.unseen_distance(probe)
+        else:
+            distance = known.distance(known.place(embeddings))
+        return Answers(
+            tuple(self.samples[i] for i in places),
+            self.labels,
+            self.targets[places],
+            said,
+            distance,
+            None if first is None else first[held],
+        )
+
+
+def _needed(trials: "Trials", kept: Sequence[str]) -> "list[Any]":
+    """The kept ways and those that choose looks for them, in the order of fitting."""
+    by_name = {fit.fitted.way.name: fit.fitted for fit in trials.fits}
+    names, waiting = set(), list(kept)
+    while waiting:
+        name = waiting.pop()
+        names.add(name)
+        origin = by_name[name].way.looks_from
+        if origin is not None:
+            waiting.append(origin)
+    return [fit.fitted for fit in trials.fits if fit.fitted.way.name in names]
+
+
+def _baselines(answers: "Answers", trials: "Trials", bench: "Bench", crossfitted: bool) -> dict[str, float]:
+    """The commonest class, and the linear head alone as cross-validation found it."""
+    known = answers.targets[answers.targets >= 0]
+    found = {"majority": float(np.bincount(known).max() / len(answers.targets))} if len(known) else {}
+    linear = next((c.accuracy for c in trials.candidates if c.name == "linear"), None)
+    return found if linear is None else found | {"linear": linear}
+
+
+def _boxes(predictor: "Predictor") -> "Floats | None":
+    boxes = predictor.boxes()
+    return None if boxes is None else np.array(boxes, np.float32)
+
+
+def _audit_warnings(audit: "Audit") -> list[str]:
+    samples, found = audit.dataset.samples, []
+    if audit.conflicts:
+        pair = audit.conflicts[0]
+        names = " and ".join(f"{Path(samples[i].source).name} ({samples[i].label})" for i in pair[:2])
+        found.append(f"{len(audit.conflicts)} pictures lie under two labels, e.g. {names}: one is wrong.")
+    if audit.scenes:
+        found.append(
+            "Most pictures of a class are nearly the same, as frames of one camera are: the accuracy told is "
+            "too good for new recordings. Name what belongs together in a column `group` of a CSV."
+        )
+    if audit.tiny:
+        found.append(f"{len(audit.tiny)} pictures are under 32 pixels on a side and show little.")
+    return found
+
+
+def _leak_warnings(audit: "Audit", sides: _Sides) -> list[str]:
+    from preseason.data.split import leaks
+
+    pairs = leaks(audit.dataset, sides.learn, sides.test)
+    if not pairs:
+        return []
+    samples = audit.dataset.samples
+    one, other = (Path(samples[i].source).name for i in pairs[0])
+    return [f"{len(pairs)} test pictures have a copy in training, e.g. {other} of {one}: the score flatters."]
+
+
+def _intentions(recipe: Recipe, task: "Task") -> list[str]:
+    if recipe.head == "auto" and recipe.unfreeze == "auto" and recipe.name == "default":
+        return [
+            f"Plan, within {recipe.budget_s:.0f} s: a linear head on {recipe.backbone}, then attention over "
+            "parts, then a closer look where it matters, then tuning; what cross-validation favours is kept."
+        ]
+    return [f"Plan: {recipe.name} recipe, {recipe.backbone}, head {recipe.head}, unfreeze {recipe.unfreeze}."]
+
+
+def _versions() -> dict[str, str]:
+    names = ("preseason", "torch", "timm", "openvino", "scikit-learn", "numpy", "pillow")
+    return {"python": platform.python_version(), "platform": sys.platform} | {n: version(n) for n in names}

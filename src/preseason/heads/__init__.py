@@ -1,0 +1,1 @@
+"""Heads: features to answers. One file for each kind; `preseason.heads.base` has the protocols."""

@@ -1,0 +1,202 @@
+"""Gated attention over the parts of an example (Ilse et al. 2018, arXiv 1802.04712).
+
+Parts are regions of a photo, frames of a clip, windows of a text. Each is scored, the scores become weights,
+and the weighted mean of the parts' hidden vectors gives the logits: the weights show where the model looked.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from preseason.backbones.base import Backbone
+from preseason.heads.base import Features, Lesson, State, kinds
+from preseason.heads.descent import Descent, Plan
+from preseason.record import Floats, Ints
+
+HIDDEN, GATE = 128, 64
+KEPT_PARTS = 0.7
+"""Share of an example's parts that a training step sees; the rest are left out at random."""
+EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 15, 1e-3, 1e-2
+LARGEST = 6.0
+"""Scaled features are clipped here: one wild activation must not own an example."""
+MOST_IN_MEMORY = 2 * 2**30
+"""Bytes up to which scaled parts are kept in memory while training; beyond, they are read at each step."""
+
+
+class AttentionNetwork(nn.Module):
+    """Parts float32 [n, p, d] to logits [n, c]."""
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.hidden = nn.Sequential(
+            FeatureDropout(0.25), nn.Linear(width, HIDDEN), nn.ReLU(), nn.Dropout(0.5)
+        )
+        self.content = nn.Linear(HIDDEN, GATE)
+        self.gate = nn.Linear(HIDDEN, GATE)
+        self.score = nn.Linear(GATE, 1, bias=False)
+        self.classifier = nn.Sequential(nn.Dropout(0.25), nn.Linear(HIDDEN, classes))
+
+    def weigh(self, parts: Tensor) -> tuple[Tensor, Tensor]:
+        """Hidden vectors [n, p, h] and attention [n, p] whose rows sum to 1."""
+        hidden = self.hidden(parts)
+        gated = torch.tanh(self.content(hidden)) * torch.sigmoid(self.gate(hidden))
+        return hidden, self.score(gated).squeeze(-1).softmax(1)
+
+    def forward(self, parts: Tensor) -> Tensor:
+        """Logits."""
+        hidden, weights = self.weigh(parts)
+        logits: Tensor = self.classifier((weights.unsqueeze(-1) * hidden).sum(1))
+        return logits
+
+
+class FeatureDropout(nn.Module):
+    """Drops the same features of all parts of an example: one draw for p parts, p times cheaper."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, parts: Tensor) -> Tensor:
+        """Parts [n, p, d] with features of each example zeroed and the rest scaled up."""
+        if not self.training:
+            return parts
+        kept = torch.empty(parts.shape[0], 1, parts.shape[2]).bernoulli_(1 - self.rate)
+        return parts * kept.div_(1 - self.rate)
+
+
+@dataclass(frozen=True)
+class Scales:
+    """One scale for each kind of part; large regions have other averages and maxima than small ones.
+
+    Attributes:
+        kinds: int64 [p], which row of `mean` and `deviation` a part is scaled by.
+        mean, deviation: float32 [kinds, d].
+    """
+
+    kinds: Ints
+    mean: Floats
+    deviation: Floats
+
+    def __call__(self, parts: NDArray[Any], chosen: Ints) -> Tensor:
+        """Rows float16 [n, p', d] of the parts at positions `chosen`, scaled and clipped, as a tensor."""
+        rows = torch.from_numpy(np.ascontiguousarray(parts)).float()
+        kinds = self.kinds[chosen]
+        mean, deviation = torch.from_numpy(self.mean[kinds]), torch.from_numpy(self.deviation[kinds])
+        return rows.sub_(mean).div_(deviation).clamp_(-LARGEST, LARGEST)
+
+
+@dataclass(frozen=True)
+class AttentionHead:
+    """A fitted attention head over the parts of one pass."""
+
+    scales: Scales
+    network: AttentionNetwork
+
+    def logits(self, features: Features) -> Floats:
+        """Float32 [n, c]."""
+        return self._over(features, self.network)
+
+    def embed(self, features: Features) -> Floats:
+        """Scaled features averaged with the attention as weights, float32 [n, d]."""
+        return self._over(features, lambda x: (self.network.weigh(x)[1].unsqueeze(-1) * x).sum(1))
+
+    def focus(self, features: Features) -> Floats:
+        """Attention of each part, float32 [n, p]."""
+        return self._over(features, lambda x: self.network.weigh(x)[1])
+
+    def state(self) -> State:
+        """Plain values."""
+        tensors = {f"network.{k}": v.numpy() for k, v in self.network.state_dict().items()}
+        scales = {"kinds": self.scales.kinds, "mean": self.scales.mean, "deviation": self.scales.deviation}
+        return State("attention", tensors | scales)
+
+    @torch.inference_mode()
+    def _over(self, features: Features, function: Any) -> Floats:
+        self.network.eval()
+        pieces = []
+        for chunk in features.chunks(32):
+            parts = _all_parts(features, self.scales, chunk)
+            pieces.append(function(parts).numpy())
+        return np.concatenate(pieces)
+
+
+class Attention:
+    """Fits `AttentionHead`."""
+
+    def fit(self, lesson: Lesson) -> AttentionHead:
+        """AdamW with one cycle over a fixed number of epochs; strong dropout takes early stopping's place."""
+        features = lesson.features
+        count, width = features.sources[0].shape[1:]
+        scales = _scales_of(features, np.array(lesson.settings.get("kinds", [0] * count)))
+        torch.manual_seed(lesson.seed)
+        network = AttentionNetwork(width, lesson.classes)
+        descent = Descent(network, lesson.targets, _some_parts(features, scales), _plan(network, lesson))
+        descent.run(lesson.checkpoint, lesson.progress, lesson.stage)
+        return AttentionHead(scales, network.eval())
+
+    def restore(self, state: State, backbone: Backbone) -> AttentionHead:
+        """The head that gave `state`."""
+        tensors = {
+            key.removeprefix("network."): torch.from_numpy(value)
+            for key, value in state.arrays.items()
+            if key.startswith("network.")
+        }
+        network = AttentionNetwork(tensors["hidden.1.weight"].shape[1], len(tensors["classifier.1.bias"]))
+        network.load_state_dict(tensors)
+        scales = Scales(*(state.arrays[name] for name in ("kinds", "mean", "deviation")))
+        return AttentionHead(scales, network.eval())
+
+
+def _plan(network: nn.Module, lesson: Lesson) -> Plan:
+    return Plan(
+        [{"params": list(network.parameters()), "lr": LEARNING_RATE}],
+        min(EPOCHS, lesson.settings.get("epochs", EPOCHS)),
+        lesson.settings.get("batch_size", 32),
+        lesson.seed,
+        weight_decay=WEIGHT_DECAY,
+        seconds=lesson.settings.get("seconds"),
+    )
+
+
+def _scales_of(features: Features, kinds: Ints) -> Scales:
+    """Means and deviations of each kind of part over all samples, read in chunks."""
+    width, count = features.sources[0].shape[-1], int(kinds.max()) + 1
+    total, squares = np.zeros((count, width)), np.zeros((count, width))
+    for chunk in features.chunks():
+        rows = features.rows(0, chunk)
+        for kind in range(count):
+            same = rows[:, kinds == kind].reshape(-1, width)
+            total[kind] += same.sum(axis=0, dtype=np.float64)
+            squares[kind] += np.einsum("nd,nd->d", same, same, dtype=np.float64)
+    parts = np.bincount(kinds)[:, None] * len(features)
+    mean = total / parts
+    deviation = np.sqrt(np.maximum(squares / parts - mean**2, 0)) + 1e-3
+    return Scales(kinds, mean.astype(np.float32), deviation.astype(np.float32))
+
+
+def _some_parts(features: Features, scales: Scales) -> Any:
+    """Batches with parts left out at random."""
+    count, width = features.sources[0].shape[1:]
+    every, fewer = np.arange(count), max(2, int(count * KEPT_PARTS))
+    held = None
+    if len(features) * count * width * 4 <= MOST_IN_MEMORY:
+        held = torch.cat([_all_parts(features, scales, chunk) for chunk in features.chunks()])
+
+    def batch(chosen: Ints, rng: np.random.Generator) -> Tensor:
+        kept = np.sort(rng.permutation(every)[:fewer])
+        if held is not None:
+            return held[torch.from_numpy(chosen)[:, None], torch.from_numpy(kept)]
+        return scales(features.sources[0][features.index[chosen]][:, kept], kept)
+
+    return batch
+
+
+def _all_parts(features: Features, scales: Scales, chosen: Ints) -> Tensor:
+    return scales(features.sources[0][features.index[chosen]], np.arange(len(scales.kinds)))
+
+
+kinds.add("attention", Attention())

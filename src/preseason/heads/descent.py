@@ -1,0 +1,205 @@
+"""Gradient training of a head or a tail: AdamW, one cycle, early stopping, a checkpoint after each epoch."""
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from preseason.progress import Progress
+from preseason.record import Ints
+from preseason.threads import limit_torch
+
+FEWEST_EPOCHS = 4
+"""Fewer are not worth running, however little time is left."""
+
+Batch = Callable[[Ints, np.random.Generator], Tensor]
+"""Positions of samples and the epoch's random draws to the module's input."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to descend.
+
+    Attributes:
+        groups: parameter groups for AdamW, each with its own peak `lr`.
+        epochs: the most that are run.
+        patience: epochs without a lower validation loss after which to stop.
+        label_smoothing: share of the target spread over all classes.
+        seconds: time for the whole run; measured first steps decide how many epochs fit into it.
+    """
+
+    groups: list[dict[str, Any]]
+    epochs: int
+    batch_size: int
+    seed: int
+    weight_decay: float = 1e-4
+    patience: int = 4
+    label_smoothing: float = 0.0
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Epochs run, the best of them (from 1), and the validation loss there (NaN without validation)."""
+
+    epochs: int
+    best_epoch: int
+    loss: float
+
+
+class NoTimeError(Exception):
+    """Not even the fewest useful epochs fit into the time; the message says how long they would take."""
+
+
+class Descent:
+    """One training run, which can be broken off after any epoch and taken up again.
+
+    Args:
+        module: trained in place; ends with the weights of the best epoch.
+        targets: int64 [n].
+        batch: gives the module's input for positions of samples.
+        validation: positions whose loss decides when to stop; they are not trained on.
+
+    Raises:
+        NoTimeError: `plan.seconds` is too short.
+    """
+
+    def __init__(
+        self, module: nn.Module, targets: Ints, batch: Batch, plan: Plan, validation: Ints | None = None
+    ) -> None:
+        limit_torch()
+        self.module, self.targets, self.batch, self.plan = module, targets, batch, plan
+        self.validation = validation
+        everything = np.arange(len(targets))
+        self.training = everything if validation is None else np.setdiff1d(everything, validation)
+        self.optimizer = torch.optim.AdamW(plan.groups, weight_decay=plan.weight_decay)
+        self.epochs = plan.epochs if plan.seconds is None else self._affordable(plan.seconds)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer,
+            [group["lr"] for group in plan.groups],
+            total_steps=self._steps() * self.epochs + 1,
+            pct_start=0.2,
+        )
+        self.epoch, self.best_epoch, self.best_loss = 0, 0, float("inf")
+        self.best: dict[str, Tensor] = {}
+
+    def run(self, checkpoint: Path | None, progress: Progress, stage: str = "training") -> Outcome:
+        """Train to the end; begins where `checkpoint` stopped, where there is one.
+
+        A finished run's checkpoint stays, so that the same run later costs nothing; its owner deletes it.
+        """
+        if checkpoint is not None:
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        if checkpoint is not None and checkpoint.exists():
+            self._resume(checkpoint)
+        progress.start(stage, self.epochs)
+        progress.advance(self.epoch)
+        while self.epoch < self.epochs and self.epoch - self.best_epoch < self.plan.patience:
+            self._train_epoch()
+            self._judge()
+            progress.advance()
+            if checkpoint is not None:
+                self._save(checkpoint)
+        progress.finish()
+        self.module.load_state_dict(self.best)
+        loss = self.best_loss if self.validation is not None else float("nan")
+        return Outcome(self.epoch, self.best_epoch, loss)
+
+    def _steps(self) -> int:
+        return max(1, -(-len(self.training) // self.plan.batch_size))
+
+    def _affordable(self, seconds: float) -> int:
+        """Epochs that fit into `seconds`, from two trial steps that leave the weights as they are."""
+        rng = np.random.default_rng(self.plan.seed)
+        trial = [chosen for chosen, _ in zip(self._batches(rng), range(3), strict=False)]
+        times = []
+        for chosen in trial:
+            begin = time.monotonic()
+            self._loss(chosen, rng).backward()  # type: ignore[no-untyped-call]
+            self.optimizer.zero_grad()
+            times.append(time.monotonic() - begin)
+        epoch_s = float(np.median(times)) * self._steps()
+        if FEWEST_EPOCHS * epoch_s > seconds:
+            raise NoTimeError(f"{FEWEST_EPOCHS} epochs would take {FEWEST_EPOCHS * epoch_s:.0f} s")
+        return int(min(seconds / max(epoch_s, 1e-6), self.plan.epochs))
+
+    def _loss(self, chosen: Ints, rng: np.random.Generator) -> Tensor:
+        logits = self.module(self.batch(chosen, rng))
+        targets = torch.from_numpy(self.targets[chosen]).to(logits.device)
+        return functional.cross_entropy(logits, targets, label_smoothing=self.plan.label_smoothing)
+
+    def _train_epoch(self) -> None:
+        rng = np.random.default_rng((self.plan.seed, self.epoch))
+        torch.manual_seed(int(rng.integers(2**31)))
+        train_mode(self.module)
+        for chosen in self._batches(rng):
+            loss = self._loss(chosen, rng)
+            self.optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            self.schedule.step()
+        self.epoch += 1
+
+    def _batches(self, rng: np.random.Generator) -> Iterator[Ints]:
+        order = rng.permutation(self.training)
+        for start in range(0, len(order), self.plan.batch_size):
+            yield order[start : start + self.plan.batch_size]
+
+    def _judge(self) -> None:
+        """Keep this epoch's weights when they are the best; without validation the last are."""
+        loss = self._validation_loss() if self.validation is not None else -float(self.epoch)
+        if loss < self.best_loss:
+            self.best_loss, self.best_epoch = loss, self.epoch
+            self.best = copy.deepcopy(self.module.state_dict())
+
+    def _validation_loss(self) -> float:
+        assert self.validation is not None
+        self.module.eval()
+        rng, total = np.random.default_rng(0), 0.0
+        with torch.inference_mode():
+            for start in range(0, len(self.validation), self.plan.batch_size):
+                chosen = self.validation[start : start + self.plan.batch_size]
+                logits = self.module(self.batch(chosen, rng))
+                targets = torch.from_numpy(self.targets[chosen]).to(logits.device)
+                total += float(functional.cross_entropy(logits, targets, reduction="sum"))
+        return total / max(len(self.validation), 1)
+
+    def _save(self, checkpoint: Path) -> None:
+        content = {
+            "module": self.module.state_dict(),
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "counts": [self.epoch, self.best_epoch, self.epochs],
+            "best_loss": self.best_loss,
+        }
+        temporary = checkpoint.with_suffix(".part")
+        torch.save(content, temporary)
+        temporary.replace(checkpoint)
+
+    def _resume(self, checkpoint: Path) -> None:
+        try:
+            content = torch.load(checkpoint, weights_only=True)
+        except Exception:
+            checkpoint.unlink(missing_ok=True)
+            return
+        self.module.load_state_dict(content["module"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.schedule.load_state_dict(content["schedule"])
+        self.epoch, self.best_epoch, self.epochs = content["counts"]
+        self.best, self.best_loss = content["best"], content["best_loss"]
+
+
+def train_mode(module: nn.Module) -> None:
+    """Training mode, except for batch normalisation: its statistics are the pretrained ones."""
+    module.train()
+    for part in module.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.eval()

@@ -1,0 +1,127 @@
+"""Logistic regression on every block's pooled features (Head2Toe, Evci et al. 2022, arXiv 2201.03529)."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from preseason.backbones.base import Backbone
+from preseason.heads.base import Features, Lesson, State, kinds
+from preseason.heads.scaling import Scale, arrays_of, rotation_of, scale_from, scale_of
+from preseason.record import Floats, Ints
+
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+"""Inverse penalties tried, on features of deviation 1 divided by the square root of their number."""
+
+INNER_FOLDS = 2
+"""Folds that choose the penalty; more hardly change the choice among five."""
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """Linear logits of the whole example.
+
+    Attributes:
+        scale: of the features.
+        weight, bias: float32 [d, c] and [c].
+    """
+
+    scale: Scale
+    weight: Floats
+    bias: Floats
+
+    def logits(self, features: Features) -> Floats:
+        """Float32 [n, c]."""
+        return self.embed(features) @ self.weight + self.bias
+
+    def embed(self, features: Features) -> Floats:
+        """The scaled features, float32 [n, d]."""
+        return self.scale(features.whole())
+
+    def focus(self, features: Features) -> None:
+        """A linear head looks at the whole."""
+
+    def state(self) -> State:
+        """Plain values."""
+        arrays = {"weight": self.weight, "bias": self.bias}
+        return State("linear", arrays | arrays_of(self.scale))
+
+
+class Linear:
+    """Fits `LinearHead`; the penalty is chosen by cross-validation on the lesson's folds."""
+
+    def fit(self, lesson: Lesson) -> LinearHead:
+        """Logistic regression with the strength of the best cross-validated log-likelihood."""
+        rows = lesson.features.whole()
+        scale = scale_of(rows)
+        scaled = scale(rows) / np.sqrt(np.float32(rows.shape[1]))
+        rotation = rotation_of(scaled, lesson.seed)
+        short = scaled @ rotation
+        lesson.progress.start(lesson.stage, len(STRENGTHS))
+        strength = _best_strength(short, lesson)
+        lesson.progress.finish()
+        weight, bias = logistic_regression(short, lesson.targets, lesson.classes, strength)
+        unrotated = rotation @ weight / np.sqrt(np.float32(rows.shape[1]))
+        return LinearHead(scale, unrotated.astype(np.float32), bias)
+
+    def restore(self, state: State, backbone: Backbone) -> LinearHead:
+        """The head that gave `state`."""
+        return LinearHead(scale_from(state.arrays), state.arrays["weight"], state.arrays["bias"])
+
+
+def logistic_regression(x: Floats, targets: Ints, classes: int, strength: float) -> tuple[Floats, Floats]:
+    """Weights float32 [d, c] and biases [c] of a multinomial logistic regression.
+
+    A class without examples gets a bias of -30: it is never the answer.
+
+    Args:
+        x: float32 [n, d].
+        strength: inverse of the L2 penalty, relative to one example.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    weight = np.zeros((x.shape[1], classes), np.float32)
+    bias = np.full(classes, -30.0, np.float32)
+    present = np.unique(targets)
+    if len(present) == 1:
+        bias[present] = 0
+        return weight, bias
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = LogisticRegression(C=strength * x.shape[1], max_iter=200).fit(x, targets)
+    coefficients, intercept = _both_sides(fitted)
+    weight[:, present], bias[present] = coefficients.T, intercept
+    return weight, bias
+
+
+def _both_sides(fitted: Any) -> tuple[Floats, Floats]:
+    """Coefficients for each class; scikit-learn gives one row for two classes."""
+    if len(fitted.classes_) > 2:
+        return fitted.coef_, fitted.intercept_
+    half, offset = fitted.coef_ / 2, fitted.intercept_ / 2
+    return np.concatenate([-half, half]), np.concatenate([-offset, offset])
+
+
+def _best_strength(x: Floats, lesson: Lesson) -> float:
+    losses = []
+    for strength in STRENGTHS:
+        losses.append(_loss(x, lesson, strength))
+        lesson.progress.advance()
+    return STRENGTHS[int(np.argmin(losses))]
+
+
+def _loss(x: Floats, lesson: Lesson, strength: float) -> float:
+    """Cross-validated negative log-likelihood."""
+    from scipy.special import log_softmax
+
+    total = 0.0
+    for train, validation in lesson.folds[:INNER_FOLDS]:
+        weight, bias = logistic_regression(x[train], lesson.targets[train], lesson.classes, strength)
+        likelihood = log_softmax(x[validation] @ weight + bias, axis=1)
+        total -= float(likelihood[np.arange(len(validation)), lesson.targets[validation]].sum())
+    return total
+
+
+kinds.add("linear", Linear())

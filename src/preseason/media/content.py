@@ -1,0 +1,118 @@
+"""What a file really is, told from its first bytes; a suffix is only a claim."""
+
+from pathlib import Path
+
+from preseason.errors import MediaError
+
+HEAD_BYTES = 1024  # enough for a byte-order mark, an XML prologue and the start of a web page
+
+_MAGIC: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
+    (0, b"GIF87a", "GIF"),
+    (0, b"GIF89a", "GIF"),
+    (8, b"WEBP", "WebP"),
+    (8, b"WAVE", "WAV sound"),
+    (8, b"AVI ", "AVI video"),
+    (0, b"II*\x00", "TIFF"),
+    (0, b"MM\x00*", "TIFF"),
+    (0, b"%PDF-", "PDF document"),
+    (0, b"PK\x03\x04", "ZIP archive"),
+    (0, b"Rar!\x1a\x07", "RAR archive"),
+    (0, b"7z\xbc\xaf\x27\x1c", "7-Zip archive"),
+    (0, b"\x1f\x8b", "gzip archive"),
+    (0, b"8BPS", "Photoshop document"),
+    (0, b"\x00\x00\x01\x00", "icon file"),
+    (0, b"\x00\x00\x00\x0cjP  \r\n", "JPEG 2000 image"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000 image"),
+    (0, b"\xff\x0a", "JPEG XL image"),
+    (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL image"),
+    (0, b"\x1aE\xdf\xa3", "Matroska or WebM video"),
+    (0, b"OggS", "Ogg sound"),
+    (0, b"fLaC", "FLAC sound"),
+    (0, b"ID3", "MP3 sound"),
+    (0, b"version https://git-lfs", "Git LFS pointer (the file itself was never downloaded)"),
+)
+_BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC photo", b"heix": "HEIC photo"}
+_BRANDS |= {b"mif1": "HEIC photo", b"heim": "HEIC photo", b"hevc": "HEIC photo", b"msf1": "HEIC photo"}
+
+
+def read_head(path: Path) -> bytes:
+    """The first `HEAD_BYTES` bytes of a file, fewer where it is shorter.
+
+    Raises:
+        MediaError: the file cannot be opened; the message says why.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            return file.read(HEAD_BYTES) or b""
+    except OSError as error:
+        raise MediaError(opening_failure(error)) from None
+
+
+def opening_failure(error: OSError) -> str:
+    """Why a file could not be opened, in plain words."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, PermissionError):
+        return "cannot be opened: permission denied"
+    if isinstance(error, IsADirectoryError):
+        return "a folder, not a file"
+    return f"cannot be opened: {error.strerror or error}"
+
+
+def kind(head: bytes) -> str | None:
+    """A name for what starts with these bytes, e.g. `JPEG`, `web page`, `text file`; None if unknown.
+
+    Example:
+        >>> kind(b"GIF89a..."), kind(b"<!DOCTYPE html><html>"), kind(b"")
+        ('GIF', 'web page', 'empty file')
+    """
+    if not head:
+        return "empty file"
+    for offset, magic, name in _MAGIC:
+        if head.startswith(magic, offset):
+            return name
+    if head[4:8] == b"ftyp":
+        return _branded(head)
+    if head[:2] == b"BM" and head[6:10] == b"\x00\x00\x00\x00":
+        return "BMP"
+    if not head.strip(b"\x00"):
+        return "file of zeros"
+    return _written(head)
+
+
+def _branded(head: bytes) -> str:
+    """The kind of an ISO media file, from its major and compatible brands."""
+    length = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = [head[8:12], *(head[at : at + 4] for at in range(16, length - 3, 4))]
+    if b"avif" in brands or b"avis" in brands:
+        return "AVIF"
+    return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), "MP4 or QuickTime video")
+
+
+def _written(head: bytes) -> str | None:
+    """The kind of a text file, or None when these bytes are no text."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script")) or b"<html" in start:
+        return "web page"
+    if b"<svg" in start:
+        return "SVG drawing"
+    if start.startswith((b"<?xml", b"<!--")):
+        return "XML file"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "text file"
+    return "text file" if _is_text(head) else None
+
+
+def _is_text(head: bytes) -> bool:
+    control = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head)
+    return control == 0 and (head.isascii() or _is_utf8(head))
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start >= len(head) - 3  # a character cut by the end of the head
+    return True

@@ -1,0 +1,208 @@
+"""What a fit returns: answers, scores, takes classes in and lets them go, and saves itself."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from preseason.data import layouts
+from preseason.data.dataset import Sample, Skipped
+from preseason.errors import DataError, UsageError
+from preseason.evaluation.known import Known
+from preseason.evaluation.metrics import measure
+from preseason.heads.linear import logistic_regression
+from preseason.progress import Progress, Silent, Stopwatch
+from preseason.reading import fingerprinted, read_inputs
+from preseason.record import (
+    Answers,
+    Evaluation,
+    FitRecord,
+    Floats,
+    Ints,
+    Prediction,
+    Predictions,
+    Update,
+)
+from preseason.tasks.base import Task
+from preseason.training.predictor import Bench, Predictor, Raw
+
+CHUNK = 64
+"""Examples that are in memory at a time while predicting."""
+PROBE_STRENGTH = 1e-2
+
+
+@dataclass(frozen=True)
+class Model:
+    """An adapted model; every change gives a new one.
+
+    Attributes:
+        predictor: the fitted ways.
+        known: the examples it knows, as vectors.
+        record: what the fit found.
+    """
+
+    job: Task
+    bench: Bench
+    predictor: Predictor
+    known: Known
+    record: FitRecord
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names, in the order of all probabilities."""
+        return self.known.labels
+
+    @property
+    def task(self) -> str:
+        """Name of the job."""
+        return self.job.name
+
+    def predict(self, *inputs: str | Path, progress: Progress | None = None) -> Predictions:
+        """Answers to files, folders and globs, in the order asked.
+
+        Raises:
+            UsageError: nothing was named.
+        """
+        if not inputs:
+            raise UsageError("predict needs photos: name files, folders or patterns such as 'photos/*.jpg'.")
+        samples, skipped = read_inputs(inputs, self.job)
+        answers, failed = self.answers(samples, progress or Silent())
+        return Predictions(tuple(self._predictions(answers)), skipped + failed)
+
+    def evaluate(self, data: str | Path, progress: Progress | None = None) -> Evaluation:
+        """Accuracy and its kin on a labelled folder or table.
+
+        Raises:
+            DataError: nothing usable is there.
+        """
+        watch = Stopwatch()
+        with watch.stage("reading files"):
+            samples, skipped = fingerprinted(layouts.read(Path(data), self.job.accept))
+        with watch.stage("answering"):
+            answers, failed = self.answers(samples, progress or Silent())
+        if len(answers.samples) == 0:
+            raise DataError(f"None of the {self.job.noun} in {data} could be read.")
+        metrics = measure(answers.probabilities, answers.targets)
+        return Evaluation(
+            self.task, answers, metrics, skipped + failed, self._strangers(answers), watch.seconds
+        )
+
+    def answers(self, samples: Sequence[Sample], progress: Progress) -> tuple[Answers, tuple[Skipped, ...]]:
+        """Calibrated answers to samples with fingerprints, and those that could not be read."""
+        parts: list[Answers] = []
+        skipped: list[Skipped] = []
+        progress.start("answering", len(samples))
+        for start in range(0, len(samples), CHUNK):
+            chunk = samples[start : start + CHUNK]
+            raw = self.predictor.answer(chunk, self.bench, Silent())
+            parts.append(self._judged([chunk[i] for i in raw.kept], raw))
+            skipped += raw.skipped
+            progress.advance(len(chunk))
+        progress.finish()
+        return _joined(parts, self.labels), tuple(skipped)
+
+    def add(self, name: str, *inputs: str | Path) -> "tuple[Model, Update]":
+        """With a class more, from a few photos of it; nothing is trained again but a linear probe.
+
+        Raises:
+            UsageError: the name is empty or the network was trained on a class of that name.
+            DataError: none of the photos can be read.
+        """
+        if not name.strip():
+            raise UsageError("add needs a name for the new class.")
+        samples, skipped = read_inputs(inputs, self.job)
+        raw = self.predictor.answer(samples, self.bench, Silent())
+        if len(raw.kept) == 0:
+            raise DataError(f"None of the {self.job.noun} for {name!r} could be read.")
+        known = self.known.added(name.strip(), raw.embeddings, probe)
+        update = self._update(name.strip(), known, len(raw.kept), skipped + raw.skipped)
+        return replace(self, known=known), update
+
+    def remove(self, name: str) -> "tuple[Model, Update]":
+        """Without a class: its examples' vectors are deleted, the others share its probability.
+
+        Raises:
+            UsageError: there is no such class, or only two are left.
+        """
+        known = self.known.removed(name, probe)
+        count = int((self.known.targets == self.labels.index(name)).sum())
+        return replace(self, known=known), self._update(name, known, count, ())
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model folder; one that is there is replaced when the new one is complete."""
+        from preseason.model_folder import save
+
+        save(self, Path(folder))
+
+    def _judged(self, samples: list[Sample], raw: Raw) -> Answers:
+        if not samples:
+            nothing = np.zeros((0, len(self.labels)), np.float32)
+            return Answers((), self.labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
+        vectors = self.known.place(raw.embeddings)
+        return Answers(
+            tuple(samples),
+            self.labels,
+            targets_of(samples, self.labels),
+            self.known.probabilities(raw.probabilities, vectors),
+            self.known.distance(vectors),
+            raw.focus,
+        )
+
+    def _predictions(self, answers: Answers) -> Iterator[Prediction]:
+        for sample, row, distance in zip(
+            answers.samples, answers.probabilities, answers.distance, strict=True
+        ):
+            best = int(row.argmax())
+            yield Prediction(
+                input=str(sample.source),
+                label=self.labels[best],
+                probability=float(row[best]),
+                unknown=bool(distance > self.known.threshold),
+                probabilities={name: float(p) for name, p in zip(self.labels, row, strict=True)},
+            )
+
+    def _strangers(self, answers: Answers) -> tuple[str, ...]:
+        strange = sorted(
+            {str(s.label) for s, t in zip(answers.samples, answers.targets, strict=True) if t < 0}
+        )
+        if not strange:
+            return ()
+        names = ", ".join(strange)
+        return (f"The model does not know {names}: every answer to these counts as wrong.",)
+
+    def _update(self, name: str, known: Known, examples: int, skipped: tuple[Skipped, ...]) -> Update:
+        before, after = self.known.recall(probe), known.recall(probe)
+        lost = [n for n in before if n in after and after[n] < before[n] - 0.05]
+        warnings = tuple(
+            f"{n} is now recognised in {100 * after[n]:.0f} % of its known examples, {100 * before[n]:.0f} % "
+            "before." for n in lost
+        )  # fmt: skip
+        return Update(name, examples, before, after, skipped, warnings)
+
+
+def probe(vectors: Floats, targets: Ints, classes: int) -> tuple[Floats, Floats]:
+    """The linear probe on known examples' vectors: weights float32 [d, c] and biases [c]."""
+    return logistic_regression(vectors, targets, classes, PROBE_STRENGTH)
+
+
+def targets_of(samples: Sequence[Sample], labels: Sequence[str]) -> Ints:
+    """Int64 [n] positions of the samples' labels, -1 for labels that are none of `labels`."""
+    place = {name: index for index, name in enumerate(labels)}
+    return np.array([place.get(sample.label or "", -1) for sample in samples], np.int64)
+
+
+def _joined(parts: list[Answers], labels: tuple[str, ...]) -> Answers:
+    parts = [part for part in parts if part.samples]
+    if not parts:
+        nothing = np.zeros((0, len(labels)), np.float32)
+        return Answers((), labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
+    focus = [part.focus for part in parts if part.focus is not None]
+    return Answers(
+        tuple(sample for part in parts for sample in part.samples),
+        labels,
+        np.concatenate([part.targets for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate([part.distance for part in parts]),
+        np.concatenate(focus) if focus else None,
+    )

@@ -1,0 +1,239 @@
+"""The saved model: JSON and safetensors, written beside its place and moved there when complete.
+
+preseason.json       manifest, written last: format, labels, recipe, metrics, versions, ways
+heads.safetensors    tensors of the fitted heads
+known.safetensors    vectors of the known examples
+backbone/            the pretrained network; timm opens it
+finetuned/           the fine-tuned network, where blocks were trained; timm opens it
+README.md            model card
+report.html          what the fit found
+"""
+
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.errors import ModelFolderError
+from preseason.model_values import record_from, record_values, way_from, way_values
+
+if TYPE_CHECKING:
+    from preseason.heads.base import State
+    from preseason.model import Model
+    from preseason.progress import Progress
+
+FORMAT = 1
+MANIFEST, HEADS, KNOWN, CARD, REPORT = (
+    "preseason.json", "heads.safetensors", "known.safetensors", "README.md", "report.html",
+)  # fmt: skip
+BACKBONE, FINETUNED = "backbone", "finetuned"
+
+
+def save(model: "Model", folder: Path, pages: Callable[[Path], None] | None = None) -> None:
+    """Write `model` to `folder`; what was there is replaced when the new one is complete.
+
+    Args:
+        pages: writes card and report into the folder it is given; without it those there are kept.
+
+    Raises:
+        ModelFolderError: the folder cannot be written.
+    """
+    part = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}"
+    try:
+        part.mkdir(parents=True)
+        if pages is not None:
+            pages(part)
+        elif folder.exists():
+            _keep_pages(folder, part)
+        _write(model, part)
+        _swap(part, folder)
+    except OSError as error:
+        raise ModelFolderError(
+            f"The model cannot be written to {folder}: {error.strerror or error}. Free some space or name "
+            "another folder; what was extracted and trained is kept."
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def load(
+    folder: str | Path, *, progress: "Progress | None" = None, device: str = "auto", cache: str | None = None
+) -> "Model":
+    """The model saved in `folder`; nothing in it is run as code.
+
+    Raises:
+        ModelFolderError: it is no model folder, a file is missing or damaged, or the format is newer.
+    """
+    from preseason.backbones.folder import load_network
+    from preseason.engine.networks import device_for
+    from preseason.model import Model
+    from preseason.places import cache_folder
+    from preseason.tasks.base import tasks
+    from preseason.training.predictor import Bench
+
+    place = Path(folder)
+    manifest = read_manifest(place)
+    try:
+        backbone = load_network(place / BACKBONE, manifest["backbone"])
+        job = tasks.get(manifest["task"])
+        bench = Bench(backbone, job.source(), cache_folder(cache), device_for(device))
+        predictor = _predictor(place, manifest, backbone)
+        return Model(job, bench, predictor, _known(place, manifest), record_from(manifest["record"]))
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ModelFolderError(
+            f"{place} cannot be loaded: {MANIFEST} and the files beside it do not fit together ({error!r}). "
+            "Copy the whole folder again, or fit anew."
+        ) from error
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a model folder.
+
+    Raises:
+        ModelFolderError: absent, damaged, or of a newer format.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ModelFolderError(
+            f"{folder} is no model folder: there is no {MANIFEST} in it. Name the folder that fit wrote."
+        )
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+        number = manifest["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelFolderError(f"{path} is damaged: {error}. Copy the folder again, or fit anew.") from error
+    if number != FORMAT:
+        raise ModelFolderError(
+            f"{folder} has format {number}; this preseason reads format {FORMAT}. Update preseason."
+        )
+    checked: dict[str, Any] = manifest
+    return checked
+
+
+def _write(model: "Model", part: Path) -> None:
+    from safetensors.numpy import save_file
+
+    from preseason.backbones.folder import backbone_facts, save_network
+
+    backbone = model.bench.backbone
+    save_network(backbone, part / BACKBONE)
+    _write_finetuned(model, part / FINETUNED)
+    states = [[member.state() for member in fitted.members] for fitted in model.predictor.ways]
+    tensors = {
+        f"{way}.{number}.{name}": np.ascontiguousarray(array)
+        for way, members in enumerate(states)
+        for number, state in enumerate(members)
+        for name, array in state.arrays.items()
+    }
+    save_file(tensors, part / HEADS)
+    save_file({k: np.ascontiguousarray(v) for k, v in model.known.state().items()}, part / KNOWN)
+    manifest = {
+        "format": FORMAT,
+        "task": model.task,
+        "labels": list(model.labels),
+        "backbone": backbone_facts(backbone),
+        "predictor": {
+            "kept": list(model.predictor.kept),
+            "embedding": model.predictor.embedding,
+            "temperature": model.predictor.temperature,
+            "ways": [
+                _fitted_values(fitted, members)
+                for fitted, members in zip(model.predictor.ways, states, strict=True)
+            ],
+        },
+        "known": {"columns": list(model.known.columns), "threshold": model.known.threshold},
+        "record": record_values(model.record),
+        "metrics": asdict(model.record.metrics),
+    }
+    text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
+    (part / MANIFEST).write_text(text, "utf-8")
+
+
+def _write_finetuned(model: "Model", folder: Path) -> None:
+    """The first fine-tuned member as a network of its own, with its classifier."""
+    from preseason.backbones.folder import save_network
+    from preseason.heads.tail import TailHead
+
+    for fitted in model.predictor.ways:
+        member = fitted.members[0]
+        if isinstance(member, TailHead) and fitted.way.name in model.predictor.kept:
+            labels = model.record.labels
+            save_network(model.bench.backbone, folder, member.timm_tensors(), labels)
+            return
+
+
+def _fitted_values(fitted: Any, members: "list[State]") -> dict[str, Any]:
+    return {
+        "way": way_values(fitted.way),
+        "temperature": fitted.temperature,
+        "members": [{"kind": state.kind, "settings": state.settings} for state in members],
+    }
+
+
+def _predictor(folder: Path, manifest: dict[str, Any], backbone: Any) -> Any:
+    from preseason.heads.base import State, restore
+    from preseason.training.predictor import Predictor
+    from preseason.training.ways import Fitted
+
+    tensors = _arrays(folder / HEADS)
+    values = manifest["predictor"]
+    ways = []
+    for index, fitted in enumerate(values["ways"]):
+        states = [
+            State(member["kind"], dict(_below(tensors, f"{index}.{number}.")), member["settings"])
+            for number, member in enumerate(fitted["members"])
+        ]
+        heads = tuple(restore(state, backbone) for state in states)
+        ways.append(Fitted(way_from(fitted["way"]), heads, fitted["temperature"]))
+    return Predictor(tuple(ways), tuple(values["kept"]), values["embedding"], values["temperature"])
+
+
+def _known(folder: Path, manifest: dict[str, Any]) -> Any:
+    from preseason.evaluation.known import Known
+
+    values = manifest["known"]
+    arrays = _arrays(folder / KNOWN)
+    labels = tuple(manifest["labels"])
+    return Known.from_state(arrays, labels, tuple(values["columns"]), values["threshold"])
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays: dict[str, NDArray[Any]] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelFolderError(
+            f"{path} cannot be read: {error}. Copy the folder again, or fit anew."
+        ) from error
+    return arrays
+
+
+def _below(tensors: dict[str, NDArray[Any]], prefix: str) -> Iterator[tuple[str, NDArray[Any]]]:
+    for name, array in tensors.items():
+        if name.startswith(prefix):
+            yield name.removeprefix(prefix), array
+
+
+def _keep_pages(old: Path, new: Path) -> None:
+    """A changed model keeps its report and card until a fit writes new ones."""
+    for name in (CARD, REPORT):
+        if (old / name).is_file() and not (new / name).exists():
+            shutil.copy2(old / name, new / name)
+
+
+def _swap(part: Path, folder: Path) -> None:
+    if not folder.exists():
+        part.rename(folder)
+        return
+    old = folder.parent / f".{folder.name}.old-{uuid.uuid4().hex[:8]}"
+    folder.rename(old)
+    part.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,60 @@
+"""Ways and records as JSON values and back; the held-out answers stay in the report, not here."""
+
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from preseason.data.dataset import Skipped
+from preseason.engine.passes import Box, Pass
+from preseason.record import Answers, Candidate, FitRecord, Metrics
+from preseason.training.ways import Way
+
+
+def way_values(way: Way) -> dict[str, Any]:
+    """A way as JSON values."""
+    return asdict(way)
+
+
+def way_from(values: dict[str, Any]) -> Way:
+    """The way of `way_values`.
+
+    Raises:
+        KeyError, TypeError, ValueError: values that no way has.
+    """
+    plan = dict(values["plan"])
+    for name in ("looks", "regions"):
+        plan[name] = tuple(Box(*(float(x) for x in box)) for box in plan[name])
+    plan["blocks"] = tuple(int(b) for b in plan["blocks"])
+    return Way(**{**values, "plan": Pass(**plan)})
+
+
+def record_values(record: FitRecord) -> dict[str, Any]:
+    """A record as JSON values, without the held-out answers and without the user's paths."""
+    left_out = {"answers", "boxes", "duplicates", "skipped"}
+    values = {item.name: getattr(record, item.name) for item in fields(record) if item.name not in left_out}
+    values["metrics"] = asdict(record.metrics)
+    values["candidates"] = [asdict(candidate) for candidate in record.candidates]
+    values["skipped"] = [{"path": Path(s.path).name, "reason": s.reason} for s in record.skipped]
+    values["duplicates"] = [[Path(path).name for path in cluster] for cluster in record.duplicates]
+    values["boxes"] = None if record.boxes is None else record.boxes.tolist()
+    return values
+
+
+def record_from(values: dict[str, Any]) -> FitRecord:
+    """The record of `record_values`, with no answers."""
+    labels = tuple(values["labels"])
+    nothing = np.zeros((0, len(labels)), np.float32)
+    answers = Answers((), labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
+    changed = {
+        "labels": labels,
+        "answers": answers,
+        "metrics": Metrics(**values["metrics"]),
+        "candidates": tuple(Candidate(**candidate) for candidate in values["candidates"]),
+        "skipped": tuple(Skipped(**skipped) for skipped in values["skipped"]),
+        "duplicates": tuple(tuple(cluster) for cluster in values["duplicates"]),
+        "warnings": tuple(values["warnings"]),
+        "boxes": None if values["boxes"] is None else np.array(values["boxes"], np.float32),
+    }
+    return FitRecord(**{**values, **changed})

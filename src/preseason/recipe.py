@@ -1,0 +1,132 @@
+"""Every setting of a fit, in one frozen place: the CLI flags, the TOML file and the model card read it."""
+
+import re
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from preseason.errors import UsageError
+
+DEFAULT_BUDGET_S = 120.0
+
+
+def _option(default: Any, text: str, choices: tuple[str, ...] = (), minimum: float | None = None) -> Any:
+    metadata = {"help": text, "choices": choices, "minimum": minimum}
+    return field(default=default, metadata=metadata)
+
+
+def parse_seconds(text: str | float) -> float:
+    """Seconds from `90`, `"90s"`, `"2m"` or `"1h"`.
+
+    Example:
+        >>> parse_seconds("2m")
+        120.0
+
+    Raises:
+        UsageError: not a length of time.
+    """
+    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([smh]?)\s*", str(text))
+    if match is None:
+        raise UsageError(f"{text!r} is no length of time. Write seconds (90) or 90s, 2m, 1h.")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of one fit; checked when built, all faults reported together.
+
+    Raises:
+        UsageError: one or more settings are out of range.
+    """
+
+    name: str = _option(
+        "default", "Named recipe to start from.", ("default", "frozen-dense", "last-10-layers")
+    )
+    backbone: str = _option("efficientnet_lite0", "Pretrained network: the embedded one or any timm name.")
+    weights: str | None = _option(None, "File or folder with the backbone's weights.")
+    head: str = _option(
+        "auto",
+        "What turns features into answers; auto lets validation choose.",
+        ("auto", "linear", "attention", "mlp", "prototype"),
+    )
+    unfreeze: str = _option("auto", "Last N blocks to fine-tune, 0 for the head alone, or all.")
+    budget_s: float = _option(DEFAULT_BUDGET_S, "Time to spend: seconds, or 2m.", minimum=1)
+    seed: int = _option(0, "Seed of every random draw.", minimum=0)
+    device: str = _option("auto", "Where to compute.", ("auto", "cpu", "cuda"))
+    cache: str | None = _option(None, "Folder of the feature bank (also PRESEASON_CACHE).")
+    cache_limit_gb: float = _option(20.0, "Size at which the oldest banks are evicted.", minimum=0.1)
+    image_size: int | None = _option(None, "Side in pixels of the network's input.", minimum=32)
+    views: int = _option(4, "Views per photo when blocks are fine-tuned from the bank.", minimum=1)
+    epochs: int = _option(20, "Most epochs of gradient training.", minimum=1)
+    learning_rate: float | None = _option(None, "Peak learning rate of the head.", minimum=1e-8)
+    batch_size: int = _option(32, "Examples in a step of gradient training.", minimum=1)
+    test_fraction: float = _option(
+        0.0, "Part held out once for the accuracy told; 0 tests every example in turn.", minimum=0
+    )
+    folds: int = _option(4, "Folds of the cross-validation that makes choices.", minimum=2)
+    refit: bool = _option(True, "Fit the delivered model on all labelled examples.")
+
+    def __post_init__(self) -> None:
+        faults = [fault for item in fields(self) for fault in _faults(item, getattr(self, item.name))]
+        if self.unfreeze not in ("auto", "all") and not self.unfreeze.isdigit():
+            faults.append(f"unfreeze={self.unfreeze!r}: expected a number of blocks, 'all' or 'auto'")
+        if self.test_fraction >= 0.9:
+            faults.append(f"test_fraction={self.test_fraction}: expected less than 0.9")
+        if faults:
+            raise UsageError("The recipe cannot be used: " + "; ".join(faults) + ".")
+
+    def with_settings(self, **settings: Any) -> "Recipe":
+        """This recipe with the settings given (not None) in place of its own.
+
+        Raises:
+            UsageError: a setting does not exist or is out of range.
+        """
+        given = {key: value for key, value in settings.items() if value is not None}
+        known = [item.name for item in fields(self)]
+        unknown = [_unknown(key, known) for key in given if key not in known]
+        if unknown:
+            raise UsageError("The recipe cannot be used: " + "; ".join(unknown) + ".")
+        if "unfreeze" in given:
+            given["unfreeze"] = str(given["unfreeze"])
+        if "budget_s" in given:
+            given["budget_s"] = parse_seconds(given["budget_s"])
+        return replace(self, **given)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings as plain values for JSON."""
+        return asdict(self)
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """Settings from a TOML file, to pass to `Recipe.with_settings`.
+
+    Raises:
+        UsageError: the file is absent or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no recipe file {path}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is no TOML file: {error}.") from None
+
+
+def _faults(item: Any, value: Any) -> list[str]:
+    choices, minimum = item.metadata["choices"], item.metadata["minimum"]
+    if choices and value not in choices:
+        near = get_close_matches(str(value), choices, n=1)
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        return [f"{item.name}={value!r}{hint} expected one of {', '.join(choices)}"]
+    if minimum is not None and value is not None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return [f"{item.name}={value!r}: expected a number"]
+        if value < minimum:
+            return [f"{item.name}={value}: expected at least {minimum:g}"]
+    return []
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    near = get_close_matches(key, known, n=1)
+    return f"no setting is called {key!r}" + (f", did you mean {near[0]!r}?" if near else "")

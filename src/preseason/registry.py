@@ -1,0 +1,69 @@
+"""Names to things: one registry for each kind of part, filled by the files of its package."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Generic, TypeVar
+
+from preseason.errors import UsageError
+
+Entry = TypeVar("Entry")
+
+
+class Registry(Generic[Entry]):
+    """Named entries of one kind; the modules of `package` register themselves when first asked for.
+
+    Example:
+        >>> colours = Registry[str]("colour")
+        >>> _ = colours.add("red", "#f00")
+        >>> colours.get("rad")
+        Traceback (most recent call last):
+        preseason.errors.UsageError: No colour is called 'rad'. Did you mean 'red'? Known: red.
+    """
+
+    def __init__(self, kind: str, package: str | None = None) -> None:
+        self.kind = kind
+        self._package = package
+        self._loaded = package is None
+        self._entries: dict[str, Entry] = {}
+
+    def add(self, name: str, entry: Entry) -> Entry:
+        """Register `entry` under `name`.
+
+        Raises:
+            ValueError: the name is taken; two parts of one name would shadow each other.
+        """
+        if name in self._entries:
+            raise ValueError(f"{self.kind} {name!r} is registered twice")
+        self._entries[name] = entry
+        return entry
+
+    def get(self, name: str) -> Entry:
+        """The entry called `name`.
+
+        Raises:
+            UsageError: no such name; the message suggests the nearest one.
+        """
+        self._load()
+        if name in self._entries:
+            return self._entries[name]
+        near = get_close_matches(name, self._entries, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UsageError(f"No {self.kind} is called {name!r}.{hint} Known: {', '.join(self)}.")
+
+    def __contains__(self, name: object) -> bool:
+        self._load()
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        self._load()
+        return iter(sorted(self._entries))
+
+    def _load(self) -> None:
+        if self._loaded or self._package is None:
+            return
+        self._loaded = True
+        package = importlib.import_module(self._package)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{self._package}.{module.name}")

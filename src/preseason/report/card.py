@@ -1,0 +1,200 @@
+"""The model card: README.md with the front matter that the Hugging Face hub reads."""
+
+import html
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from preseason.evaluation.metrics import ClassScore, per_class, reliability
+from preseason.record import FitRecord
+from preseason.report import words
+
+PIPELINES = {
+    "photo": "image-classification",
+    "clip": "video-classification",
+    "moment": "video-classification",
+    "text": "text-classification",
+    "dialogue": "text-generation",
+    "sound": "audio-classification",
+    "picture": "object-detection",
+}
+LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0", "cc-by-nc-4.0", "gemma"}
+MOST_CLASSES = 60
+BACKTICK = "\\u0060"
+UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+MARKDOWN = re.compile(r"([\\`*_\[\]#~|!])")
+
+
+def write_card(record: FitRecord, path: Path, name: str | None = None) -> None:
+    """Write the model card to `path`, by rename.
+
+    Args:
+        record: what the fit found; nothing of it that names a folder of this machine is written.
+        path: the file, e.g. `players/README.md`.
+        name: what the model is called; None takes the folder's name.
+    """
+    title = name if name is not None else path.resolve().parent.name
+    parts = (_front_matter(record, title), _about(record, title), _use(record, title))
+    closing = (_data(record), _accuracy(record), _limits(record), _recipe(record))
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text("\n\n".join(parts + closing) + "\n", encoding="utf-8", errors="replace")
+    temporary.replace(path)
+
+
+def as_yaml(value: Any, indent: int = 0) -> str:
+    """Nested dicts, lists, text and numbers as YAML; every text is double-quoted, so none is misread.
+
+    Example:
+        >>> print(as_yaml({"labels": ["yes", "1: 2"], "n": 3}))
+        labels:
+        - "yes"
+        - "1: 2"
+        n: 3
+    """
+    pad = " " * indent
+    if isinstance(value, dict):
+        return "\n".join(f"{pad}{key}:{_below(item, indent)}" for key, item in value.items())
+    if isinstance(value, list):
+        return "\n".join(f"{pad}- {as_yaml(item, indent + 2).lstrip(' ')}" for item in value)
+    text = json.dumps(value, ensure_ascii=False)
+    return pad + UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _below(item: Any, indent: int) -> str:
+    if isinstance(item, dict | list):
+        inner = indent + 2 if isinstance(item, dict) else indent
+        return "\n" + as_yaml(item, inner) if item else " {}" if isinstance(item, dict) else " []"
+    return " " + as_yaml(item)
+
+
+def _front_matter(record: FitRecord, title: str) -> str:
+    pipeline = PIPELINES.get(words.noun_of(record.task))
+    licence = record.licence.lower()
+    matter: dict[str, Any] = {"license": licence if licence in LICENCES else "other"}
+    if licence not in LICENCES:
+        matter["license_name"] = record.licence or "not-known"
+    matter |= {"library_name": "preseason", "tags": ["preseason", "transfer-learning", record.task]}
+    if pipeline:
+        matter["pipeline_tag"] = pipeline
+    matter |= {"base_model": record.backbone, "metrics": ["accuracy", "f1"]}
+    if record.metrics.n:
+        matter["model-index"] = [_index_entry(record, title, pipeline or record.task)]
+    return f"---\n{as_yaml(matter)}\n---"
+
+
+def _index_entry(record: FitRecord, title: str, pipeline: str) -> dict[str, Any]:
+    figures = (
+        ("accuracy", record.metrics.accuracy),
+        ("balanced_accuracy", record.metrics.balanced_accuracy),
+        ("f1", record.metrics.macro_f1),
+    )
+    measured = [{"type": kind, "value": round(value, 4)} for kind, value in figures]
+    # The hub asks for the type of a data set, so data of one's own is called custom.
+    data = {"name": "own data, held-out part", "type": "custom"}
+    result = {"task": {"type": pipeline}, "dataset": data, "metrics": measured}
+    return {"name": title, "results": [result]}
+
+
+def _about(record: FitRecord, title: str) -> str:
+    noun = words.noun_of(record.task)
+    few = words.listed([_text(label) for label in record.labels])
+    known = few if len(record.labels) <= 12 else f"{len(record.labels)} classes"
+    total = words.count(sum(record.counts.values()), noun)
+    lines = [
+        f"# {_text(title)}",
+        f"Tells apart {known}. Fitted by preseason on {total}, starting from the pretrained "
+        f"{_text(record.backbone)}, with the {_text(record.head)} head.",
+        f"**{_capital(words.right_of(record.metrics, noun))}.**",
+    ]
+    return "\n\n".join(lines)
+
+
+def _use(record: FitRecord, title: str) -> str:
+    noun = words.noun_of(record.task)
+    example = {"photo": "photo.jpg", "clip": "clip.mp4", "sound": "sound.wav"}.get(noun, f"{noun}.txt")
+    folder = title if re.fullmatch(r"[\w.-]+", title, re.ASCII) else "this-folder"
+    return f"""## Use
+
+```
+pip install preseason
+preseason predict {folder} {example}
+```
+
+```python
+import preseason
+
+model = preseason.load("{folder}")
+answer = model.predict("{example}")[0]
+print(answer.label, answer.probability, answer.unknown)
+```
+
+`unknown` is true where the {noun} is unlike every known class; `label` is then the nearest guess."""
+
+
+def _data(record: FitRecord) -> str:
+    noun = words.noun_of(record.task)
+    rows = [f"| {_text(name)} | {n:,} |" for name, n in list(record.counts.items())[:MOST_CLASSES]]
+    more = len(record.counts) - len(rows)
+    table = "\n".join([f"| class | {noun}s |", "|---|---:|", *rows])
+    rest = f"\n\nand {words.count(more, 'more class').replace('classs', 'classes')}." if more else ""
+    left = f"{len(record.skipped)} left out as unreadable; {len(record.duplicates)} groups of look-alikes."
+    return f"## Data\n\n{table}{rest}\n\n{left}"
+
+
+def _accuracy(record: FitRecord) -> str:
+    metrics = record.metrics
+    if not metrics.n:
+        return "## Accuracy\n\nNot measured: nothing was held out."
+    rows = [
+        ("accuracy", f"{words.percent(metrics.accuracy)} ({_range(metrics.low, metrics.high)})"),
+        ("balanced accuracy", words.percent(metrics.balanced_accuracy)),
+        ("macro F1", f"{metrics.macro_f1:.3f}"),
+        ("expected calibration error", f"{metrics.ece:.3f}"),
+    ]
+    rows += [(f"baseline: {_text(name)}", words.percent(rate)) for name, rate in record.baselines.items()]
+    table = "\n".join(["| measure | held out |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
+    scores = per_class(record.answers.probabilities, record.answers.targets)
+    named = list(zip(record.labels, scores, strict=True))[:MOST_CLASSES]
+    classes = "\n".join(["| class | recognised | range at 95 % |", "|---|---|---|", *map(_class_row, named)])
+    refit = "The delivered model was then fitted on all labelled examples, these included."
+    note = f"\n\n{refit}" if record.recipe.get("refit", True) else ""
+    bins = reliability(record.answers.probabilities, record.answers.targets)
+    return f"## Accuracy\n\n{table}\n\n{classes}\n\n{words.calibration(bins, metrics.ece)}{note}"
+
+
+def _class_row(row: tuple[str, ClassScore]) -> str:
+    label, score = row
+    right = f"{round(score.recall * score.n)} of {score.n}" if score.n else "none held out"
+    return f"| {_text(label)} | {right} | {_range(score.low, score.high)} |"
+
+
+def _limits(record: FitRecord) -> str:
+    verdict = words.transfer(record)
+    points = [_text(words.without_folders(line)) for line in record.warnings]
+    points += [f"{verdict.title}: {verdict.text}", words.unknown(record)]
+    points.append("It knows what its data showed: other cameras, kits or places may lower its accuracy.")
+    return "## Limits\n\n" + "\n".join(f"- {point}" for point in points)
+
+
+def _recipe(record: FitRecord) -> str:
+    # A value that holds a fence would end the block; JSON text can spell a backtick otherwise.
+    lines = [
+        f"{key} = {json.dumps(value).replace('`', BACKTICK)}" for key, value in words.settings(record).items()
+    ]
+    versions = ", ".join(f"{_text(name)} {_text(version)}" for name, version in record.versions.items())
+    licence = _text(record.licence or "not known")
+    closing = f"Weights of {_text(record.backbone)}: licence {licence}. Versions: {versions or 'not noted'}."
+    return "## Recipe\n\n```\n" + "\n".join(lines) + f"\n```\n\n{closing}"
+
+
+def _range(low: float, high: float) -> str:
+    return f"between {words.percent(low)} and {words.percent(high)}"
+
+
+def _text(value: str) -> str:
+    return MARKDOWN.sub(r"\\\1", html.escape(" ".join(value.split()), quote=False))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

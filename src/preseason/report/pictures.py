@@ -1,0 +1,167 @@
+"""Small pictures for the report: thumbnails, and where the model looked drawn on the photo."""
+
+import base64
+import io
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.data.dataset import Sample
+from preseason.record import Floats
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SIDE = 320
+QUALITY = 78
+MOST_PICTURES = 40
+MOST_BYTES = 1_200_000
+MOST_PIXELS = 120_000_000
+GRID = 96
+OUTLINE = (255, 214, 64)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture in the page: its data URI, and its width and height in pixels."""
+
+    uri: str
+    width: int
+    height: int
+
+
+class Album:
+    """The report's pictures, counted so that the page stays small.
+
+    Args:
+        picture: gives the encoded picture of a sample (any format that Pillow reads), or None.
+    """
+
+    def __init__(self, picture: Callable[[Sample], bytes | None] | None) -> None:
+        self._picture = picture
+        self._pictures = 0
+        self._bytes = 0
+
+    def thumbnail(self, sample: Sample) -> "Shown | None":
+        """The sample's picture, or None: unreadable, not a picture, or the page is full."""
+        return self._add(self._open(sample))
+
+    def focused(self, sample: Sample, boxes: Floats, weights: Floats) -> "Shown | None":
+        """Like `thumbnail`, with the parts that counted kept bright (boxes [p, 4], weights [p])."""
+        image = self._open(sample)
+        return self._add(None if image is None else spotlight(image, boxes, weights))
+
+    def _open(self, sample: Sample) -> "Image | None":
+        if self._picture is None or self._pictures >= MOST_PICTURES or self._bytes >= MOST_BYTES:
+            return None
+        data = self._picture(sample)
+        return None if data is None else small(data)
+
+    def _add(self, image: "Image | None") -> "Shown | None":
+        if image is None:
+            return None
+        data = jpeg(image)
+        if self._bytes + len(data) > MOST_BYTES:
+            return None
+        self._pictures += 1
+        self._bytes += len(data)
+        uri = "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
+        return Shown(uri, image.width, image.height)
+
+
+def small(data: bytes, side: int = SIDE) -> "Image | None":
+    """The picture in RGB, upright, its longer side at most `side` pixels; None when it cannot be read."""
+    from PIL import Image, ImageOps
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data))
+            if image.width * image.height > MOST_PIXELS:
+                return None
+            image.draft("RGB", (2 * side, 2 * side))
+            upright = ImageOps.exif_transpose(image)
+            upright.thumbnail((side, side))
+            return _flat(upright)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def jpeg(image: "Image") -> bytes:
+    """The picture as JPEG bytes."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    return buffer.getvalue()
+
+
+def spotlight(image: "Image", boxes: Floats, weights: Floats) -> "Image":
+    """The picture bright where the weight lies and grey elsewhere, the heaviest part outlined.
+
+    Args:
+        image: RGB.
+        boxes: float32 [p, 4], x0 y0 x1 y1 in 0..1.
+        weights: float32 [p], at least 0; a small part shines more than a large one of the same weight.
+    """
+    from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+
+    heat = Image.fromarray((255 * _heat(boxes, weights)).astype(np.uint8))
+    mask = heat.resize(image.size, Image.Resampling.BICUBIC)
+    mask = mask.filter(ImageFilter.GaussianBlur(max(image.size) / 40))
+    dim = ImageEnhance.Brightness(image.convert("L").convert("RGB")).enhance(0.42)
+    drawn = Image.composite(image, dim, mask)
+    width, height = drawn.size
+    x0, y0, x1, y1 = np.clip(boxes[int(np.argmax(weights))], 0, 1)
+    frame = (x0 * (width - 1) + 1, y0 * (height - 1) + 1, x1 * (width - 1) - 1, y1 * (height - 1) - 1)
+    if frame[2] > frame[0] and frame[3] > frame[1]:
+        ImageDraw.Draw(drawn).rounded_rectangle(frame, radius=6, outline=OUTLINE, width=2)
+    return drawn
+
+
+def place_of(box: Floats) -> str:
+    """Where a box [x0 y0 x1 y1 in 0..1] lies, in words: `the upper left`, `the whole picture`."""
+    x0, y0, x1, y1 = (float(value) for value in box)
+    if (x1 - x0) * (y1 - y0) > 0.8:
+        return "the whole picture"
+    across = ("left", "", "right")[min(int((x0 + x1) / 2 * 3), 2)]
+    down = ("upper", "", "lower")[min(int((y0 + y1) / 2 * 3), 2)]
+    return f"the {' '.join(filter(None, (down, across))) or 'middle'}"
+
+
+def _heat(boxes: Floats, weights: Floats) -> NDArray[np.float64]:
+    heat = np.zeros((GRID, GRID))
+    edges = np.clip(boxes, 0, 1) * GRID
+    for (x0, y0, x1, y1), weight in zip(edges, np.maximum(weights, 0), strict=True):
+        rows, columns = _span(y0, y1), _span(x0, x1)
+        heat[rows, columns] += weight / max((x1 - x0) * (y1 - y0), 1.0) ** 0.5
+    low, high = np.quantile(heat, 0.05), heat.max()
+    spread: NDArray[np.float64] = np.clip((heat - low) / (0.8 * (high - low) + 1e-12), 0, 1) ** 0.6
+    return spread if high - low > 1e-9 else np.ones_like(heat)
+
+
+def _span(start: float, stop: float) -> slice:
+    first = min(int(start), GRID - 1)
+    return slice(first, max(int(np.ceil(stop)), first + 1))
+
+
+def _flat(image: Any) -> "Image":
+    from PIL import Image
+
+    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
+        return _eight_bit(image).convert("RGB")
+    clear = image.convert("RGBA")
+    paper = Image.new("RGBA", clear.size, (255, 255, 255, 255))
+    return Image.alpha_composite(paper, clear).convert("RGB")
+
+
+def _eight_bit(image: Any) -> "Image":
+    from PIL import Image
+
+    if not image.mode.startswith(("I", "F")):
+        return image  # type: ignore[no-any-return]
+    values = np.asarray(image, np.float64)
+    scale = 255 / max(float(values.max()), 1e-12)
+    return Image.fromarray((np.maximum(values, 0) * scale).astype(np.uint8))

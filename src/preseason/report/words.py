@@ -1,0 +1,165 @@
+"""Figures of a fit in plain words; the report and the model card say them alike."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+import numpy as np
+
+from preseason.evaluation.metrics import Bin, risk_coverage
+from preseason.record import FitRecord, Metrics
+
+NOUNS = {"photos": "photo", "image": "photo", "clips": "clip", "video": "clip", "matches": "moment"}
+NOUNS |= {"text": "text", "chat": "dialogue", "sound": "sound", "audio": "sound", "detection": "picture"}
+SMALL_TEST = 60
+FEW_EXAMPLES = 10
+FAR_OFF = 0.1
+NEAR = 0.03
+ABSOLUTE = re.compile(r"(?<![\w/:.])(?:[A-Za-z]:)?(?:[/\\][^\s/\\:;,'\"]+){3,}")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line on how far to trust a result; `tone` is good, note or warn."""
+
+    tone: str
+    title: str
+    text: str
+
+
+def percent(rate: float) -> str:
+    """A rate as `94 %`; one that is not quite all or nothing is never rounded to it.
+
+    Example:
+        >>> percent(0.94), percent(0.998), percent(1.0)
+        ('94\\xa0%', '99.8\\xa0%', '100\\xa0%')
+    """
+    whole = round(rate * 100)
+    rounded_away = (whole == 100 and rate < 1) or (whole == 0 and rate > 0)
+    figure = f"{min(max(rate * 100, 0.1), 99.9):.1f}" if rounded_away else f"{whole}"
+    return f"{figure}\xa0%"
+
+
+def count(n: int, noun: str) -> str:
+    """`1 photo`, `12,000 photos`."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def noun_of(task: str) -> str:
+    """What one example of `task` is called."""
+    return next((noun for key, noun in NOUNS.items() if key in task.lower()), "example")
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `38 s`, `2 min 5 s`, `1 h 3 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def short_path(path: object) -> str:
+    """The file with its folder, whatever machine the path was made on: nothing private travels."""
+    text = str(path)
+    parts = PureWindowsPath(text).parts if "\\" in text else PurePosixPath(text).parts
+    return "/".join(part.strip("/\\") for part in parts[-2:]) or text
+
+
+def without_folders(text: str) -> str:
+    """The text with every absolute path cut to the file and its folder."""
+    return ABSOLUTE.sub(lambda found: short_path(found[0]), text)
+
+
+def settings(record: FitRecord) -> dict[str, Any]:
+    """The recipe without folders of the user's machine."""
+    shown = {key: value for key, value in record.recipe.items() if key != "cache" and value is not None}
+    return {key: short_path(value) if key == "weights" else value for key, value in shown.items()}
+
+
+def right_of(metrics: Metrics, noun: str) -> str:
+    """`right on 47 of 50 photos it had never seen; expect between 84 and 98 %`."""
+    if metrics.n == 0:
+        return f"not measured: no {noun} was held out"
+    right = round(metrics.accuracy * metrics.n)
+    low, high = percent(metrics.low).removesuffix("\xa0%"), percent(metrics.high)
+    seen = f"right on {right:,} of {count(metrics.n, noun)} it had never seen"
+    return f"{seen}; expect between {low} and {high}"
+
+
+def calibration(bins: tuple[Bin, ...], ece: float) -> str:
+    """What the probabilities are worth: what was claimed on average against what came true."""
+    n = sum(item.n for item in bins)
+    if not n:
+        return "Not measured: nothing was held out."
+    claimed = sum(item.n * item.confidence for item in bins) / n
+    right = sum(item.n * item.accuracy for item in bins) / n
+    gap = claimed - right
+    nature = (
+        "rather too sure"
+        if gap > NEAR
+        else "rather too modest"
+        if gap < -NEAR
+        else "about as sure as it should be"
+    )
+    start = f"It claimed {percent(claimed)} on average and was right {percent(right)} of the time: {nature}."
+    points = percent(ece).removesuffix("\xa0%")
+    return f"{start} A probability is off by {points} points on average."
+
+
+def selective(record: FitRecord, answered: float = 0.8) -> str | None:
+    """What leaving the least sure answers to a person would give, or None without answers."""
+    curve = risk_coverage(record.answers.probabilities, record.answers.targets)
+    if not len(curve.coverage):
+        return None
+    place = int(np.argmin(np.abs(curve.coverage - answered)))
+    kept, risk = float(curve.coverage[place]), float(curve.risk[place])
+    if kept >= 1:
+        return None
+    left = f"Leave answers below {percent(float(curve.threshold[place]))} to a person"
+    return f"{left} and it answers {percent(kept)} of the questions, {percent(1 - risk)} of them rightly."
+
+
+def unknown(record: FitRecord) -> str:
+    """How strangers are met, in plain words."""
+    noun = noun_of(record.task)
+    refused = int((record.answers.distance > record.unknown_threshold).sum())
+    price = f"On the held-out set it would have said so to {refused} of {count(record.metrics.n, noun)}."
+    if record.unknown_auroc is None:
+        start = f"A {noun} that lies far from everything learnt is answered with “unknown”. With fewer than"
+        middle = "three classes none could be left out to try this on strangers, so take it as a hint."
+        return f"{start} {middle} {price}"
+    start = f"A {noun} that is unlike every known class is answered with “unknown”. Tried by leaving whole"
+    chance = percent(record.unknown_auroc)
+    middle = (
+        f"classes out: a stranger looked stranger than a known {noun} {chance} of the time (50\xa0% is luck)."
+    )
+    return f"{start} {middle} {price}"
+
+
+def transfer(record: FitRecord) -> Verdict:
+    """Whether the pretrained weights were worth it, against the same network from random weights."""
+    scratch, metrics = record.baselines.get("scratch"), record.metrics
+    if scratch is None or metrics.n == 0:
+        return Verdict("note", "Transfer not compared", "No network was trained from random weights.")
+    reached = f"{percent(metrics.accuracy)} against {percent(scratch)} from random weights"
+    if metrics.accuracy <= scratch:
+        text = f"{reached}: the pretrained weights did not help. Try another backbone, or look at the labels."
+        return Verdict("warn", "Transfer brought nothing", text)
+    if metrics.low <= scratch:
+        text = f"{reached}: with {metrics.n} held-out examples this may be chance. Hold out or label more."
+        return Verdict("warn", "Transfer is not clearly better", text)
+    points = round(100 * (metrics.accuracy - scratch))
+    return Verdict(
+        "good", "Transfer paid off", f"{reached}: {points} points gained from what it knew before."
+    )

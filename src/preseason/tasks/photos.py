@@ -1,0 +1,170 @@
+"""Photos into classes: recognise players, or anything else that one picture shows."""
+
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.backbones.base import Backbone
+from preseason.data.audit import Signature, photo_signature
+from preseason.data.dataset import Sample
+from preseason.data.files import Accept
+from preseason.engine.extract import Source
+from preseason.engine.passes import WHOLE, Box, Pass, grid
+from preseason.errors import MediaError
+from preseason.recipe import Recipe
+from preseason.tasks.base import tasks
+from preseason.training.ways import Way, own_looks
+
+REGIONS = (WHOLE, *grid(3, 0.5), *grid(4, 4 / 14))
+QUARTERS = (WHOLE, *grid(2, 4 / 7))
+FIRST_SCALE = 2
+"""The first look is this many times the network's own input side: small things are seen, at 4 x the cost."""
+LARGEST_SIDE = 1600
+"""Photos are decoded no larger than this: the closest window is then still sharp."""
+TAIL_BLOCKS, TUNED_EPOCHS = 2, 8
+
+
+class PhotoSource:
+    """Photos as squares of uint8 RGB, each look resized on its own from the decoded photo."""
+
+    def inputs(self, sample: Sample, plan: Pass) -> NDArray[np.uint8]:
+        """uint8 [looks, size, size, 3]."""
+        from PIL import Image
+
+        from preseason.media.image import decode
+
+        narrowest = min(min(abs(box.x1 - box.x0), box.y1 - box.y0) for box in plan.looks)
+        side = min(LARGEST_SIDE, round(1.5 * plan.size / narrowest))
+        picture = Image.fromarray(decode(Path(sample.source), side))
+        return np.stack([_look(picture, box, plan.size) for box in plan.looks])
+
+
+class Photos:
+    """The task of classifying photos."""
+
+    name = "photos"
+    noun = "photos"
+
+    @property
+    def accept(self) -> Accept:
+        """Files whose content is a picture."""
+        from preseason.media.image import check
+
+        return Accept(check, "photos")
+
+    def signature(self, sample: Sample) -> Signature:
+        """Fingerprint, size and thumbnail of a photo."""
+        return photo_signature(sample)
+
+    def recognises(self, root: Path) -> bool:
+        """Photos are what is read when nothing else is named."""
+        return root.exists()
+
+    def source(self) -> Source:
+        """Photos as squares."""
+        return PhotoSource()
+
+    def ways(self, recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
+        """Linear, attention, a closer look and a tuned tail, or the one way that the recipe names."""
+        if recipe.name == "frozen-dense":
+            return (_textbook_dense(recipe, backbone),)
+        if recipe.unfreeze not in ("auto", "0"):
+            return (self.baseline(backbone), _tuned(recipe, backbone))
+        first = _first_look(recipe, backbone)
+        linear = Way("linear", "linear", first)
+        if recipe.head == "auto":
+            return (linear, *_attention(first, backbone), *_tuned_closer(recipe, backbone))
+        if recipe.head == "attention":
+            return _attention(first, backbone)
+        return (Way(recipe.head, recipe.head, first, settings=_gradient_settings(recipe)),)
+
+    def baseline(self, backbone: Backbone) -> Way:
+        """A linear head on the whole photo at the network's own size."""
+        return Way("linear", "linear", Pass(backbone.preprocessing.size))
+
+    def picture(self, sample: Sample) -> bytes | None:
+        """A thumbnail, None where the file is gone."""
+        from preseason.media.image import decode, thumbnail_jpeg
+
+        try:
+            return thumbnail_jpeg(decode(Path(sample.source), 480), 240)
+        except MediaError:
+            return None
+
+
+def _look(picture: "Image.Image", box: Box, size: int) -> NDArray[np.uint8]:  # type: ignore[name-defined]  # noqa: F821
+    from PIL import Image
+
+    left, right = sorted((box.x0, box.x1))
+    width, height = picture.size
+    corners = (left * width, box.y0 * height, right * width, box.y1 * height)
+    square = np.asarray(
+        picture.resize((size, size), Image.Resampling.BILINEAR, box=corners, reducing_gap=2.0)
+    )
+    return square[:, ::-1] if box.x1 < box.x0 else square
+
+
+def _first_look(recipe: Recipe, backbone: Backbone) -> Pass:
+    """One enlarged pass where the network allows it, else crops at its own size."""
+    own = backbone.preprocessing.size
+    if backbone.preprocessing.resizable:
+        return Pass(recipe.image_size or FIRST_SCALE * own, regions=REGIONS)
+    return Pass(own, looks=(WHOLE, *grid(2, 0.6)), regions=(WHOLE, *grid(2, 0.5)))
+
+
+def _attention(first: Pass, backbone: Backbone) -> tuple[Way, Way]:
+    own = backbone.preprocessing.size
+    closer = Pass(own, looks=(), own_looks=own_looks(), regions=QUARTERS)
+    return (
+        Way("attention", "attention", first, settings={"kinds": first.kinds()}),
+        Way("closer look", "attention", closer, looks_from="attention", settings={"kinds": closer.kinds()}),
+    )
+
+
+def _tuned_closer(recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
+    """The last blocks, fine-tuned on the windows that attention found."""
+    if recipe.unfreeze == "0" or len(backbone) <= TAIL_BLOCKS:
+        return ()
+    cut = backbone.cut_for(TAIL_BLOCKS)
+    own = backbone.preprocessing.size
+    plan = Pass(own, looks=(), own_looks=own_looks(), kept="map", cut=cut)
+    settings = _gradient_settings(recipe) | {"cut": cut, "fixed_epochs": True, "epochs": TUNED_EPOCHS}
+    return (Way("tuned closer look", "tail", plan, looks_from="attention", settings=settings),)
+
+
+def _tuned(recipe: Recipe, backbone: Backbone) -> Way:
+    """`--unfreeze N` or `all`: the tail from the bank with several views of the whole photo."""
+    cut = 0 if recipe.unfreeze == "all" else backbone.cut_for(int(recipe.unfreeze))
+    size = recipe.image_size or backbone.preprocessing.size
+    name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
+    plan = Pass(size, looks=views(recipe.views), kept="map", cut=cut)
+    return Way(name, "tail", plan, settings=_gradient_settings(recipe) | {"cut": cut}, members=1)
+
+
+def _textbook_dense(recipe: Recipe, backbone: Backbone) -> Way:
+    """Frozen network, Flatten, Dense 512, softmax."""
+    plan = Pass(recipe.image_size or backbone.preprocessing.size, kept="map", cut=len(backbone))
+    return Way("frozen-dense", "mlp", plan, settings=_gradient_settings(recipe), members=1)
+
+
+def _gradient_settings(recipe: Recipe) -> dict[str, object]:
+    return {
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "learning_rate": recipe.learning_rate,
+    }
+
+
+def views(count: int) -> tuple[Box, ...]:
+    """The whole, its mirror image, then corners of 0.85 of the side, every second one mirrored."""
+    found = [WHOLE, WHOLE.mirrored()]
+    for index, corner in enumerate(cycle(grid(2, 0.85))):
+        if len(found) >= count:
+            return tuple(found[:count])
+        found.append(corner.mirrored() if index % 2 else corner)
+    raise AssertionError("cycle never ends")
+
+
+tasks.add("photos", Photos())

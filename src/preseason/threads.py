@@ -1,0 +1,33 @@
+"""How many threads this process may use: the cgroup's share, not the machine's core count."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+# A waiting OpenMP thread spins by default and takes the processor from others; read when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@cache
+def available() -> int:
+    """Processors this process may use: affinity and cgroup quota together, at least 1."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, min(cores, _cgroup_quota() or cores))
+
+
+def limit_torch() -> None:
+    """Let torch compute on `available()` threads, once for the process."""
+    import torch
+
+    if torch.get_num_threads() != available():
+        torch.set_num_threads(available())
+
+
+def _cgroup_quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> int | None:
+    """Whole processors of a cgroup v2 quota, rounded up; None without one."""
+    try:
+        quota, period = path.read_text("ascii").split()
+    except (OSError, ValueError):
+        return None
+    return None if quota == "max" else -(-int(quota) // int(period))

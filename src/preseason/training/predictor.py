@@ -1,0 +1,145 @@
+"""The fitted ways together: from samples to probabilities, looking closer where attention said so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from preseason.backbones.base import Backbone
+from preseason.data.dataset import Sample, Skipped
+from preseason.engine.extract import Extractor, Order, Source
+from preseason.engine.passes import Box, Pass
+from preseason.heads.base import Features
+from preseason.progress import Progress
+from preseason.record import Floats, Ints
+from preseason.training.ways import Fitted, Way, looks_for
+
+
+class Bench:
+    """Where frozen passes run: one extractor for each pass, kept as long as this object."""
+
+    def __init__(self, backbone: Backbone, source: Source, cache: Path, device: str) -> None:
+        self.backbone, self.source, self.cache, self.device = backbone, source, cache, device
+        self._extractors: dict[Pass, Extractor] = {}
+
+    def extractor(self, plan: Pass) -> Extractor:
+        """The extractor of `plan`."""
+        if plan not in self._extractors:
+            self._extractors[plan] = Extractor(self.backbone, plan, self.source, self.cache, self.device)
+        return self._extractors[plan]
+
+    def shelf_names(self) -> list[str]:
+        """Shelves of the bank in use here, which eviction leaves alone."""
+        return [extractor.shelf_name for extractor in self._extractors.values()]
+
+
+def orders_for(
+    way: Way, samples: Sequence[Sample], focus: Floats | None, parts: Sequence[Box]
+) -> list[Order]:
+    """The rows that `way` needs of `samples`, with looks from an earlier way's `focus` over `parts`."""
+    if way.looks_from is None:
+        return [Order(sample) for sample in samples]
+    if focus is None:
+        raise ValueError(f"{way.name} takes its looks from {way.looks_from}, which has no attention")
+    looks = looks_for([sample.fingerprint for sample in samples], focus, parts)
+    return [Order(sample, look) for sample, look in zip(samples, looks, strict=True)]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Answers before what is known of strangers is applied.
+
+    Attributes:
+        kept: int64 [m], positions of the samples that could be read.
+        probabilities: float32 [m, c], averaged over ways, calibrated.
+        embeddings: float32 [m, e].
+        focus: float32 [m, p] or None.
+        skipped: the samples that could not be read.
+    """
+
+    kept: Ints
+    probabilities: Floats
+    embeddings: Floats
+    focus: Floats | None
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Fitted ways, in order, of which those `kept` are averaged; the others only choose looks.
+
+    Attributes:
+        embedding: name of the way whose vectors stand for an example among the known ones.
+        temperature: divisor of the averaged log-probabilities.
+    """
+
+    ways: tuple[Fitted, ...]
+    kept: tuple[str, ...]
+    embedding: str
+    temperature: float
+
+    def boxes(self) -> tuple[Box, ...] | None:
+        """The regions of `Raw.focus`: those of the first way that has attention over fixed looks."""
+        for fitted in self.ways:
+            if fitted.way.head == "attention" and fitted.way.looks_from is None:
+                return fitted.way.plan.parts()
+        return None
+
+    def answer(self, samples: Sequence[Sample], bench: Bench, progress: Progress, keep: bool = False) -> Raw:
+        """Run every way over `samples`.
+
+        Args:
+            keep: store the rows in the bank, for samples that will be asked for again.
+        """
+        current, kept = list(samples), np.arange(len(samples))
+        skipped: list[Skipped] = []
+        features: dict[str, Features] = {}
+        focus: dict[str, Floats] = {}
+        for fitted in self.ways:
+            way = fitted.way
+            looked = self._looked(way, current, focus)
+            found = bench.extractor(way.plan).extract(looked, progress, f"reading: {way.name}", keep)
+            if len(found.kept) < len(current):
+                skipped += found.failed
+                current = [current[i] for i in found.kept]
+                kept = kept[found.kept]
+                features = {name: f.take(found.kept) for name, f in features.items()}
+                focus = {name: f[found.kept] for name, f in focus.items()}
+            features[way.name] = Features.of([found.rows])
+            weights = fitted.focus(features[way.name]) if current else None
+            if weights is not None:
+                focus[way.name] = weights
+        return self._answers(kept, features, focus, tuple(skipped))
+
+    def average(self, each: Sequence[Floats]) -> Floats:
+        """Probabilities of the kept ways averaged and calibrated, float32 [n, c]."""
+        return sharpened(np.asarray(np.mean(each, axis=0), np.float32), self.temperature)
+
+    def _looked(self, way: Way, samples: list[Sample], focus: dict[str, Floats]) -> list[Order]:
+        if way.looks_from is None:
+            return orders_for(way, samples, None, ())
+        origin = next(fitted.way for fitted in self.ways if fitted.way.name == way.looks_from)
+        return orders_for(way, samples, focus.get(way.looks_from), origin.plan.parts())
+
+    def _answers(
+        self,
+        kept: Ints,
+        features: dict[str, Features],
+        focus: dict[str, Floats],
+        skipped: tuple[Skipped, ...],
+    ) -> Raw:
+        by_name = {fitted.way.name: fitted for fitted in self.ways}
+        if len(kept) == 0:
+            nothing = np.zeros((0, 0), np.float32)
+            return Raw(kept, nothing, nothing, None, skipped)
+        each = [by_name[name].probabilities(features[name]) for name in self.kept]
+        embeddings = by_name[self.embedding].embed(features[self.embedding])
+        shown = next((focus[f.way.name] for f in self.ways if f.way.name in focus), None)
+        return Raw(kept, self.average(each), embeddings, shown, skipped)
+
+
+def sharpened(probabilities: Floats, temperature: float) -> Floats:
+    """Probabilities [n, c] raised to 1 / temperature and normalised."""
+    powered = np.maximum(probabilities, 1e-12) ** np.float32(1 / temperature)
+    return np.asarray(powered / powered.sum(axis=1, keepdims=True), np.float32)

@@ -1,0 +1,169 @@
+"""Trying ways in order within a budget: measured speed decides before each step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from preseason.data.dataset import Sample
+from preseason.engine.extract import Order
+from preseason.engine.passes import Box
+from preseason.errors import DataError
+from preseason.heads.base import Features, Lesson
+from preseason.heads.descent import NoTimeError
+from preseason.progress import Stopwatch
+from preseason.record import Candidate, Floats
+from preseason.training.predictor import Bench, orders_for
+from preseason.training.selection import accuracy
+from preseason.training.ways import Crossfit, Way, crossfit
+
+TRIAL = 8
+"""Examples run to measure a pass before the rest are; their rows are kept like all others."""
+RESERVE = 0.12
+"""Share of the budget kept back for evaluation, the scratch baseline, the report and saving."""
+TRAINING_SHARE = 0.4
+"""Share of the time left that one way's training may take while others may follow."""
+
+
+@dataclass
+class Clock:
+    """A budget running down.
+
+    Attributes:
+        strict: whether steps that would not fit are left out; a way that the user named is never.
+    """
+
+    budget_s: float
+    strict: bool
+    watch: Stopwatch
+
+    def left(self) -> float:
+        """Seconds until the reserve is touched."""
+        return self.budget_s * (1 - RESERVE) - self.watch.elapsed()
+
+
+@dataclass
+class Trials:
+    """What was tried.
+
+    Attributes:
+        fits: the ways that were fitted, in order.
+        features: rows of all samples, by way.
+        candidates: a line for each way, fitted or not.
+    """
+
+    fits: list[Crossfit] = field(default_factory=list)
+    features: dict[str, Features] = field(default_factory=dict)
+    candidates: list[Candidate] = field(default_factory=list)
+
+    def focus(self, name: str) -> Floats | None:
+        """Attention of the way called `name`."""
+        return next((fit.focus for fit in self.fits if fit.fitted.way.name == name), None)
+
+    def parts(self, name: str) -> Sequence[Box]:
+        """Regions of that way's attention."""
+        return next(fit.fitted.way.plan.parts() for fit in self.fits if fit.fitted.way.name == name)
+
+    def has(self, name: str | None) -> bool:
+        """Whether a way of that name was fitted (true for None)."""
+        return name is None or any(fit.fitted.way.name == name for fit in self.fits)
+
+
+class Rounds:
+    """One fit's trials.
+
+    Args:
+        lesson: of the samples, without features.
+        checkpoints: folder where gradient training keeps finished epochs.
+    """
+
+    def __init__(
+        self, bench: Bench, samples: Sequence[Sample], lesson: Lesson, clock: Clock, checkpoints: Path
+    ) -> None:
+        self.bench, self.samples, self.lesson = bench, samples, lesson
+        self.clock, self.checkpoints = clock, checkpoints
+        self.trials = Trials()
+
+    def run(self, ways: Sequence[Way]) -> Trials:
+        """Try `ways` in order; the first one always runs, the others while the budget lasts."""
+        for number, way in enumerate(ways):
+            if not self.trials.has(way.looks_from):
+                self._leave_out(way, f"needs {way.looks_from}")
+                continue
+            reason = self._read(way) if number else self._read_all(way)
+            if reason is None:
+                self._fit(way, last=number + 1 == len(ways))
+            else:
+                self._leave_out(way, reason)
+        return self.trials
+
+    def _read(self, way: Way) -> str | None:
+        """Fill the bank for `way`, or say why there is no time for it."""
+        estimate = self._estimate(way)
+        left = self.clock.left()
+        if self.clock.strict and estimate > left:
+            return f"left out: it would take about {estimate:.0f} s and {max(left, 0):.0f} s were left"
+        return self._read_all(way)
+
+    def _estimate(self, way: Way) -> float:
+        """Seconds for reading and training, from a few examples and the training before."""
+        extractor = self.bench.extractor(way.plan)
+        orders = self._orders(way)
+        missing = extractor.missing(orders)
+        training = self.trials.candidates[-1].seconds * 0.5 if len(self.trials.fits) > 1 else 0.0
+        if len(missing) <= TRIAL:
+            return training
+        with self.clock.watch.stage("compiling the network"):
+            extractor.prepare(self.lesson.progress.say)
+        trial = extractor.extract(missing[:TRIAL], self.lesson.progress, f"measuring: {way.name}")
+        return training + trial.seconds / TRIAL * (len(missing) - TRIAL)
+
+    def _read_all(self, way: Way) -> str | None:
+        with self.clock.watch.stage("reading photos through the network"):
+            orders = self._orders(way)
+            found = self.bench.extractor(way.plan).extract(
+                orders, self.lesson.progress, f"reading: {way.name}"
+            )
+        if found.failed:
+            raise DataError(
+                f"{len(found.failed)} files changed or vanished while they were read, e.g. "
+                f"{found.failed[0].path}: {found.failed[0].reason}. Run the command again: what was read "
+                "is kept."
+            )
+        self.trials.features[way.name] = Features.of([found.rows])
+        return None
+
+    def _orders(self, way: Way) -> list[Order]:
+        if way.looks_from is None:
+            return orders_for(way, self.samples, None, ())
+        focus = self.trials.focus(way.looks_from)
+        return orders_for(way, self.samples, focus, self.trials.parts(way.looks_from))
+
+    def _fit(self, way: Way, last: bool) -> None:
+        seconds = None
+        if self.clock.strict:
+            seconds = max(self.clock.left(), 1.0) * (1.0 if last else TRAINING_SHARE)
+        lesson = replace(self.lesson, features=self.trials.features[way.name])
+        with self.clock.watch.stage(f"training: {way.name}"):
+            try:
+                fit = crossfit(way, lesson, self.checkpoints, seconds)
+            except NoTimeError as error:
+                self._leave_out(way, f"left out: {error}, {max(self.clock.left(), 0):.0f} s were left")
+                return
+        self.trials.fits.append(fit)
+        right = accuracy(fit.probabilities, self.lesson.targets[fit.held])
+        self.trials.candidates.append(Candidate(way.name, right, fit.seconds, kept=False))
+        self.lesson.progress.say(f"{way.name}: {100 * right:.1f} % in cross-validation")
+
+    def _leave_out(self, way: Way, reason: str) -> None:
+        self.lesson.progress.say(f"{way.name}: {reason}")
+        self.trials.candidates.append(Candidate(way.name, None, 0.0, kept=False, note=reason))
+
+
+def fold_numbers(folds: Sequence[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
+    """Which fold each of `count` examples is validated in, int64 [count]; those in none join fold 0."""
+    numbers = np.zeros(count, np.int64)
+    for number, (_, validation) in enumerate(folds):
+        numbers[validation] = number
+    return numbers

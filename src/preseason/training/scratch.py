@@ -1,0 +1,63 @@
+"""What the same network does without its pretraining: random weights, the same cheap head."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from preseason.backbones.folder import random_copy
+from preseason.data.dataset import Dataset
+from preseason.data.split import folds, group_numbers
+from preseason.engine.extract import Order
+from preseason.heads.base import Features, Lesson
+from preseason.progress import Progress
+from preseason.recipe import Recipe
+from preseason.record import Metrics
+from preseason.training.predictor import Bench
+from preseason.training.selection import accuracy
+from preseason.training.ways import crossfit
+
+if TYPE_CHECKING:
+    from preseason.tasks.base import Task
+
+MOST = 600
+"""Examples that are enough to see whether random weights do as well."""
+SEED = 0
+
+
+def scratch_accuracy(
+    task: "Task", bench: Bench, dataset: Dataset, recipe: Recipe, seconds: float, progress: Progress
+) -> float | None:
+    """Cross-validated accuracy of a linear head on every block of the network with random weights.
+
+    Returns:
+        None when a few examples show that the rest would take longer than `seconds`.
+    """
+    kept = np.random.default_rng(SEED).permutation(len(dataset.samples))[:MOST]
+    samples = [dataset.samples[i] for i in np.sort(kept)]
+    place = {name: index for index, name in enumerate(dataset.labels)}
+    targets = np.array([place[str(sample.label)] for sample in samples])
+    pairs = folds(targets, group_numbers(samples), recipe.folds, recipe.seed)
+    random = Bench(random_copy(bench.backbone, SEED), bench.source, bench.cache, bench.device)
+    way = task.baseline(random.backbone)
+    extractor = random.extractor(way.plan)
+    orders = [Order(sample) for sample in samples]
+    if extractor.missing(orders):
+        trial = extractor.extract(orders[:8], progress, "measuring: random weights")
+        if trial.computed and trial.seconds / 8 * len(orders) > max(seconds, 1.0):
+            return None
+    found = extractor.extract(orders, progress, "reading: random weights")
+    lesson = Lesson(Features.of([found.rows]), targets[found.kept], len(dataset.labels), pairs, recipe.seed)
+    fit = crossfit(replace(way, name="random weights"), lesson, None, None)
+    return accuracy(fit.probabilities, lesson.targets[fit.held])
+
+
+def transfer_warning(metrics: Metrics, scratch: float) -> list[str]:
+    """A warning where the pretrained network is not clearly better than random weights."""
+    if metrics.low > scratch:
+        return []
+    return [
+        f"Transfer brought little: random weights with a linear head reach {100 * scratch:.0f} %, "
+        f"this model {100 * metrics.accuracy:.0f} % (95 % interval from {100 * metrics.low:.0f} %). The "
+        "pretraining may not suit this data, or there are too few examples to tell."
+    ]

@@ -1,0 +1,61 @@
+"""Which ways are kept: greedy selection by cross-validated likelihood (Caruana et al. 2004)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from preseason.record import Floats, Ints
+from preseason.training.ways import Crossfit
+
+LEAST_GAIN = 0.002
+"""A further way must lower the mean negative log-likelihood by this many nats to be kept."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The ways that are averaged.
+
+    Attributes:
+        kept: positions among the ways tried, best first; their probabilities count equally.
+        held: int64 [h], examples for which all kept ways have an unseeing answer.
+        probabilities: float32 [h, c], the average.
+    """
+
+    kept: tuple[int, ...]
+    held: Ints
+    probabilities: Floats
+
+
+def select(tried: Sequence[Crossfit], targets: Ints) -> Selection:
+    """Begin with the likeliest way and add others while the average gets likelier."""
+    held = tried[0].held
+    for fit in tried[1:]:
+        held = np.intersect1d(held, fit.held)
+    each = [fit.probabilities[np.searchsorted(fit.held, held)] for fit in tried]
+    losses = [log_loss(p, targets[held]) for p in each]
+    kept = [int(np.argmin(losses))]
+    best = losses[kept[0]]
+    while rest := [index for index in range(len(tried)) if index not in kept]:
+        trials = {i: log_loss(_mean(each, [*kept, i]), targets[held]) for i in rest}
+        index = min(trials, key=lambda i: trials[i])
+        if trials[index] > best - LEAST_GAIN:
+            break
+        kept.append(index)
+        best = trials[index]
+    return Selection(tuple(kept), held, _mean(each, kept))
+
+
+def log_loss(probabilities: Floats, targets: Ints) -> float:
+    """Mean negative log-likelihood in nats of [n, c] against targets [n]."""
+    right = probabilities[np.arange(len(targets)), targets]
+    return float(-np.log(np.maximum(right, 1e-12)).mean())
+
+
+def accuracy(probabilities: Floats, targets: Ints) -> float:
+    """Share of rows whose largest probability is the target's."""
+    return float((probabilities.argmax(1) == targets).mean())
+
+
+def _mean(each: Sequence[Floats], chosen: Sequence[int]) -> Floats:
+    return np.asarray(np.mean([each[i] for i in chosen], axis=0), np.float32)

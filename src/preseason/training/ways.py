@@ -1,0 +1,181 @@
+"""A way to answer: one pass of the frozen network and one kind of head, fitted crosswise.
+
+Cross-fitting gives every labelled example an answer by a member that did not learn from it: these answers
+choose between ways, calibrate them and tell the accuracy, while all members together use all examples.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from preseason.engine.gaze import LOOKS, windows
+from preseason.engine.passes import Box, Pass
+from preseason.evaluation.calibration import fit_temperature, softmax
+from preseason.heads.base import Features, Folds, Head, Lesson, kinds
+from preseason.record import Floats, Ints
+
+
+@dataclass(frozen=True)
+class Way:
+    """What is to be fitted.
+
+    Attributes:
+        name: shown to the user, e.g. "closer look".
+        head: registered kind.
+        plan: the pass whose rows the head reads.
+        looks_from: name of an earlier way whose attention chooses this one's looks.
+        settings: for the head.
+        members: how many of the folds get a member; the others' examples have no answer from this way.
+    """
+
+    name: str
+    head: str
+    plan: Pass
+    looks_from: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    members: int | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A way with its members.
+
+    Attributes:
+        members: one for each fold that was fitted; their probabilities are averaged.
+        temperature: divisor of the members' logits.
+    """
+
+    way: Way
+    members: tuple[Head, ...]
+    temperature: float
+
+    def probabilities(self, features: Features) -> Floats:
+        """Mean over members, float32 [n, c]."""
+        each = [softmax(member.logits(features), self.temperature) for member in self.members]
+        return _mean(each)
+
+    def focus(self, features: Features) -> Floats | None:
+        """Mean attention over members, float32 [n, p]."""
+        each = [weights for member in self.members if (weights := member.focus(features)) is not None]
+        return _mean(each) if each else None
+
+    def embed(self, features: Features) -> Floats:
+        """Mean vector over members, float32 [n, e]; members of attention heads share one space."""
+        return _mean([member.embed(features) for member in self.members])
+
+
+@dataclass(frozen=True)
+class Crossfit:
+    """A fitted way with what its members say of examples they have not seen.
+
+    Attributes:
+        held: int64 [h], positions of the examples that have such an answer.
+        probabilities: float32 [h, c] of these, calibrated.
+        focus: float32 [n, p] attention of every example, by unseeing members where there is one.
+        seconds: spent on fitting.
+    """
+
+    fitted: Fitted
+    held: Ints
+    probabilities: Floats
+    focus: Floats | None
+    seconds: float
+
+
+def crossfit(way: Way, lesson: Lesson, checkpoints: Path | None, seconds: float | None) -> Crossfit:
+    """Fit a member for each of the lesson's folds (or the first `way.members` of them).
+
+    Args:
+        seconds: for all members together; heads that can fit fewer epochs into the time do so.
+    """
+    begin = time.monotonic()
+    folds = list(lesson.folds)[: way.members]
+    members: list[Head] = []
+    for number, (train, _) in enumerate(folds):
+        left = None if seconds is None else (seconds - time.monotonic() + begin) / (len(folds) - number)
+        timed = replace(lesson, settings=lesson.settings | way.settings | {"seconds": left})
+        named = replace(timed, stage=f"training: {way.name}, {number + 1} of {len(folds)}")
+        members.append(_member(way, named, train, number, checkpoints))
+    held = np.concatenate([validation for _, validation in folds])
+    logits = np.concatenate(
+        [member.logits(lesson.features.take(v)) for member, (_, v) in zip(members, folds, strict=True)]
+    )
+    temperature = fit_temperature(logits, lesson.targets[held])
+    focus = _unseeing_focus(members, folds, lesson.features)
+    order = np.argsort(held, kind="stable")
+    return Crossfit(
+        Fitted(way, tuple(members), temperature),
+        held[order],
+        softmax(logits[order], temperature),
+        focus,
+        time.monotonic() - begin,
+    )
+
+
+def looks_for(fingerprints: Sequence[str], focus: Floats, parts: Sequence[Box]) -> list[tuple[Box, ...]]:
+    """The closer looks of each example, from its attention [n, p] over `parts`."""
+    seeds = [int(hashlib.blake2b(f.encode(), digest_size=4).hexdigest(), 16) for f in fingerprints]
+    return [windows(weights, parts, seed) for weights, seed in zip(focus, seeds, strict=True)]
+
+
+def own_looks() -> int:
+    """How many looks `looks_for` gives."""
+    return LOOKS
+
+
+def _member(way: Way, lesson: Lesson, train: Ints, number: int, folder: Path | None) -> Head:
+    inner = inner_folds(lesson.folds, train)
+    checkpoint = None if folder is None else folder / f"{_name(way, lesson, train)}.pt"
+    part = replace(lesson.part(train, inner), seed=lesson.seed + number, checkpoint=checkpoint)
+    return kinds.get(way.head).fit(part)
+
+
+def inner_folds(folds: Folds, train: Ints) -> list[tuple[Ints, Ints]]:
+    """The folds seen from inside `train`: positions within it, for choices that must not see the rest."""
+    place = {int(position): index for index, position in enumerate(train)}
+    inner = []
+    for _, validation in folds:
+        inside = np.array([place[int(v)] for v in validation if int(v) in place], np.int64)
+        if 0 < len(inside) < len(train):
+            inner.append((np.setdiff1d(np.arange(len(train)), inside), inside))
+    return inner
+
+
+def _unseeing_focus(members: list[Head], folds: Folds, features: Features) -> Floats | None:
+    """Attention by the member that did not learn from an example; the mean of all where there is none."""
+    first = members[0].focus(features.take(np.arange(1)))
+    if first is None:
+        return None
+    out = np.zeros((len(features), first.shape[1]), np.float32)
+    seen = np.ones(len(features), bool)
+    for member, (_, validation) in zip(members, folds, strict=True):
+        weights = member.focus(features.take(validation))
+        assert weights is not None
+        out[validation], seen[validation] = weights, False
+    rest = np.flatnonzero(seen)
+    if len(rest):
+        each = [member.focus(features.take(rest)) for member in members]
+        out[rest] = np.mean([weights for weights in each if weights is not None], axis=0)
+    return out
+
+
+def _mean(each: Sequence[Floats]) -> Floats:
+    return np.asarray(np.mean(each, axis=0), np.float32)
+
+
+def _name(way: Way, lesson: Lesson, train: Ints) -> str:
+    """Names a training run by everything that shapes it, so that only the same run is taken up again."""
+    settings = {key: value for key, value in lesson.settings.items() if key != "seconds"}
+    facts = [way.name, way.head, repr(way.plan), settings, lesson.seed, lesson.classes]
+    digest = hashlib.blake2b(json.dumps(facts, sort_keys=True, default=str).encode(), digest_size=12)
+    digest.update(np.ascontiguousarray(lesson.targets[train]).tobytes())
+    digest.update(np.ascontiguousarray(lesson.features.index[train]).tobytes())
+    if lesson.backbone is not None:
+        digest.update(lesson.backbone.weights_id.encode())
+    return digest.hexdigest()

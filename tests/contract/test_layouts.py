@@ -1,0 +1,115 @@
+"""What holds for every registered layout, tried on real folders made for each."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from preseason.data.dataset import Dataset
+from preseason.data.files import Accept
+from preseason.data.layouts import layouts
+from preseason.media import image
+
+PHOTOS = Accept(image.check, "photos")
+CLASSES = ("messi", "Müller", "🐐 -.x")
+
+
+def photo(path: Path, shade: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (12, 9), (shade, 80, 120)).save(path, "PNG")
+    return path
+
+
+def make_folders(root: Path) -> Path:
+    for shade, name in enumerate(CLASSES):
+        photo(root / name / "b.jpg", shade)
+        photo(root / name / "deep" / "a.png", shade + 50)
+    (root / "messi" / "page.jpg").write_text("<html></html>")
+    (root / "messi" / ".DS_Store").write_bytes(b"x")
+    return root
+
+
+def make_parts(root: Path) -> Path:
+    for part in ("train", "val", "test"):
+        make_folders(root / part)
+    return root
+
+
+def make_table(root: Path) -> Path:
+    make_folders(root)
+    rows = [{"path": f"{name}/b.jpg", "label": name} for name in CLASSES]
+    rows += [{"path": f"{name}/deep/a.png", "label": name} for name in CLASSES]
+    rows += [{"path": "messi/page.jpg", "label": "messi"}]
+    (root / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return root / "labels.jsonl"
+
+
+MAKERS: dict[str, Callable[[Path], Path]] = {
+    "folders": make_folders,
+    "parts": make_parts,
+    "table": make_table,
+    "unlabelled": make_folders,
+}
+
+
+@pytest.fixture(params=list(layouts))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def read(name: str, root: Path) -> Dataset:
+    return layouts.get(name).read(MAKERS[name](root), PHOTOS)
+
+
+def test_what_is_made_for_it_matches(name: str, tmp_path: Path) -> None:
+    assert layouts.get(name).matches(MAKERS[name](tmp_path))
+
+
+def test_reads_every_usable_file_once_and_names_the_rest(name: str, tmp_path: Path) -> None:
+    dataset = read(name, tmp_path)
+    copies = 3 if name == "parts" else 1
+    assert dataset.layout == name
+    assert len(dataset.samples) == 6 * copies
+    assert len({sample.source for sample in dataset.samples}) == 6 * copies
+    assert all("a web page saved as .jpg, not an image" in item.reason for item in dataset.skipped)
+    assert len(dataset.skipped) == copies
+
+
+def test_labels_are_those_of_the_samples(name: str, tmp_path: Path) -> None:
+    dataset = read(name, tmp_path)
+    found = {sample.label for sample in dataset.samples}
+    if layouts.get(name).labelled:
+        assert dataset.labels == tuple(sorted(CLASSES))
+        assert found == set(CLASSES)
+    else:
+        assert dataset.labels == ()
+        assert found == {None}
+
+
+def test_the_order_is_not_that_of_the_disk(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = read(name, tmp_path)
+    scandir = os.scandir
+
+    class Reversed:
+        def __init__(self, path: str) -> None:
+            with scandir(path) as listing:
+                self.entries = sorted(listing, key=lambda entry: entry.name, reverse=True)
+
+        def __enter__(self) -> "list[os.DirEntry[str]]":
+            return self.entries
+
+        def __exit__(self, *failure: object) -> None:
+            return None
+
+    monkeypatch.setattr(os, "scandir", Reversed)
+    root = tmp_path / "labels.jsonl" if name == "table" else tmp_path
+    assert layouts.get(name).read(root, PHOTOS).samples == first.samples
+
+
+def test_says_what_it_expects(name: str) -> None:
+    assert len(layouts.get(name).expects) > 10

@@ -1,0 +1,94 @@
+"""The demo: its pictures are what it says, and the whole road runs on them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from preseason.cli.main import run
+from preseason.demo import GAMES, STRANGERS, WINDOW, Pictures, close_up, render
+
+
+def setting_of(path: Path) -> tuple[str, str]:
+    """Game setting and episode in a picture's name."""
+    mode, difficulty, episode, _ = path.stem.split("-")
+    return f"{mode}-{difficulty}", episode
+
+
+def test_pictures_of_every_game_are_written(pictures: Pictures) -> None:
+    for game in GAMES:
+        assert len(list((pictures.photos / game.name).glob("*.png"))) == 12
+        assert len(list((pictures.new_photos / game.name).glob("*.png"))) == 4
+    assert {path.name for path in pictures.strangers.iterdir()} == {game.name for game in STRANGERS}
+    with Image.open(next(pictures.photos.rglob("*.png"))) as picture:
+        assert (picture.mode, picture.size) == ("RGB", (288, 288))
+
+
+def test_training_and_held_out_pictures_share_no_setting_and_no_episode(pictures: Pictures) -> None:
+    for game in GAMES:
+        learnt = [setting_of(path) for path in (pictures.photos / game.name).iterdir()]
+        held_out = [setting_of(path) for path in (pictures.new_photos / game.name).iterdir()]
+        for part in (0, 1):
+            assert not {item[part] for item in learnt} & {item[part] for item in held_out}, game.name
+
+
+def test_the_same_pictures_are_rendered_every_time(tmp_path: Path) -> None:
+    pytest.importorskip("ale_py")
+    first, second = (render(tmp_path / name, 1, 1, 1) for name in "ab")
+    files = sorted(path.relative_to(first.photos) for path in first.photos.rglob("*.png"))
+    assert len(files) == 16
+    for file in files:
+        assert (first.photos / file).read_bytes() == (second.photos / file).read_bytes()
+
+
+def test_a_close_up_holds_what_moved_also_at_the_edge() -> None:
+    before = np.zeros((210, 160, 3), np.uint8)
+    before[190:] = 100
+    frame = before.copy()
+    frame[205, 3] = 255
+    window = close_up(frame, before)
+    assert window is not None
+    assert window.shape == (WINDOW, WINDOW, 3)
+    assert window.max() == 255
+
+
+def test_a_view_without_movement_or_content_is_no_picture() -> None:
+    still = np.random.default_rng(0).integers(0, 256, (210, 160, 3), dtype=np.uint8)
+    assert close_up(still, still) is None
+    plain = np.zeros((210, 160, 3), np.uint8)
+    moved = plain.copy()
+    moved[100:110, 80:90] = 255
+    assert close_up(moved, plain) is None
+
+
+def test_without_ale_py_the_demo_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ale_py", None)
+    assert run(["demo", "-q", "-o", str(tmp_path / "demo")]) == 2
+    assert 'pip install "preseason[demo]"' in capsys.readouterr().err
+
+
+def test_the_demo_fills_no_folder_that_is_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.txt").write_text("", "utf-8")
+    assert run(["demo", "-o", str(tmp_path)]) == 2
+    assert "is not an empty folder" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_demo_learns_games_and_knows_strangers(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "preseason", "demo", "-o", str(tmp_path / "demo"), "--no-open", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    assert Path(shown["report"]).is_file()
+    assert shown["fit"]["labels"] == sorted(game.name for game in GAMES)
+    assert shown["evaluate"]["metrics"]["n"] == 12 * len(GAMES)
+    assert shown["evaluate"]["metrics"]["accuracy"] > 0.8
+    strangers = shown["predict"]["predictions"]
+    assert sum(item["unknown"] for item in strangers) >= len(strangers) / 2
+    assert "This is a demo" in done.stderr

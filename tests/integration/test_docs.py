@@ -1,0 +1,144 @@
+"""Every command and snippet of the README and the guides runs, and the generated page is up to date.
+
+A fence marked `console` holds commands after `$ ` and what they print, where `...` stands for anything;
+`bash` and `python` fences run as a whole. The blocks of one page run in one folder, in order. A comment
+`<!-- not run: reason -->` above a fence excuses it.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from preseason.cli.reference import markdown
+from preseason.demo import Pictures
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "docs/photos.md", "docs/errors.md")
+FENCE = re.compile(
+    r"(<!-- not run: [^>]+ -->\n)?^```(console|bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
+PLAYERS = {
+    "freeway": "messi",
+    "boxing": "salah",
+    "double_dunk": "son",
+    "tennis": "mbappe",
+    "ice_hockey": "ronaldo",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    kind: str
+    text: str
+
+
+def blocks_of(page: str) -> list[Block]:
+    found = FENCE.findall((ROOT / page).read_text("utf-8"))
+    return [Block(kind, text) for excuse, kind, text in found if not excuse]
+
+
+@pytest.fixture
+def desk(pictures: Pictures, tmp_path: Path) -> Path:
+    """A folder with what the pages name: photos/, new-photos/, match/ and kane/, filled with game frames."""
+    for game, player in PLAYERS.items():
+        for place in (pictures.photos, pictures.new_photos):
+            copy_numbered(place / game, tmp_path / place.name / player)
+    copy_numbered(pictures.new_photos / "boxing", tmp_path / "match")
+    copy_numbered(pictures.strangers / "skiing", tmp_path / "kane")
+    return tmp_path
+
+
+def copy_numbered(source: Path, target: Path) -> None:
+    target.mkdir(parents=True)
+    for number, path in enumerate(sorted(source.iterdir()), start=1):
+        shutil.copy(path, target / f"{number}.jpg")
+
+
+def run_in(desk: Path, *command: str) -> str:
+    """What the command prints on both streams; it must succeed."""
+    variables = os.environ | {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "PRESEASON_CACHE": str(desk / "cache"),
+    }
+    done = subprocess.run(
+        command,
+        cwd=desk,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command} failed:\n{done.stdout}"
+    return done.stdout
+
+
+def check_console(desk: Path, text: str) -> None:
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, _, expected = part.partition("\n")
+        shown = run_in(desk, "bash", "-c", command)
+        if expected.strip():
+            assert fits(shown, expected), f"$ {command}\n{shown}\nis not\n{expected}"
+
+
+def fits(shown: str, expected: str) -> bool:
+    """Whether the output ends as the page says; progress may come before, runs of space are one space."""
+    pieces = [re.escape(" ".join(piece.split())) for piece in expected.split("...")]
+    return re.search(r"(^|\s)" + ".*".join(pieces) + "$", " ".join(shown.split())) is not None
+
+
+def test_the_comparison_with_a_page_is_strict_apart_from_the_dots() -> None:
+    shown = "  audit: 3 in 0.1 s\nFreed 12.5 MB   in /cache.\n"
+    assert fits(shown, "Freed ... MB in ...")
+    assert not fits(shown, "Freed ... MB")
+    assert not fits(shown, "Deleted ... MB in ...")
+    assert not fits(shown, "reed ... MB in ...")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_shows_runs(page: str, desk: Path) -> None:
+    blocks = blocks_of(page)
+    assert blocks
+    for block in blocks:
+        if block.kind == "console":
+            check_console(desk, block.text)
+        elif block.kind == "bash":
+            run_in(desk, "bash", "-ec", block.text)
+        else:
+            run_in(desk, sys.executable, "-c", block.text)
+
+
+def test_the_page_of_the_command_line_is_up_to_date() -> None:
+    assert (ROOT / "docs/cli.md").read_text("utf-8") == markdown(), "run `make docs`"
+
+
+@pytest.mark.parametrize("page", [*PAGES, "docs/cli.md", "CONTRIBUTING.md"])
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    for target in re.findall(r"\]\(([^)#]+)", text):
+        assert target.startswith("http") or ((ROOT / page).parent / target).exists(), target
+
+
+def test_the_readme_names_targets_of_the_makefile() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = set(re.findall(r"(?:`|\$ )make ([a-z-]+)", (ROOT / "README.md").read_text("utf-8")))
+    assert {"install", "demo", "test"} <= named <= targets
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    command = blocks_after((ROOT / "README.md").read_text("utf-8"), "## Test")
+    assert command in (ROOT / ".ci/run").read_text("utf-8")
+
+
+def blocks_after(text: str, heading: str) -> str:
+    """The first command under a heading."""
+    match = re.search(r"^\$ (.+)$", text.split(heading, 1)[1], re.MULTILINE)
+    assert match
+    return match[1]

@@ -1,0 +1,131 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from preseason.data.dataset import Sample, Skipped
+from preseason.evaluation.calibration import softmax
+from preseason.evaluation.metrics import measure
+from preseason.record import Answers, FitRecord
+from preseason.report.card import as_yaml, write_card
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",)))
+NESTED = st.recursive(
+    TEXT | st.integers(-(10**9), 10**9) | st.booleans(),
+    lambda inner: st.lists(inner, min_size=1) | st.dictionaries(st.sampled_from("abc"), inner, min_size=1),
+)
+
+
+def record_of(labels: tuple[str, ...] = ("yes", "1: 2"), n: int = 50, **changes: object) -> FitRecord:
+    rng = np.random.default_rng(0)
+    targets = np.arange(n) % len(labels)
+    table = softmax((np.eye(len(labels))[targets] * 5 + rng.normal(size=(n, len(labels)))).astype(np.float32))
+    samples = tuple(Sample(Path(f"/home/coach/{i}.jpg"), labels[t]) for i, t in enumerate(targets))
+    made = FitRecord(
+        task="photos",
+        backbone="efficientnet_lite0",
+        head="linear",
+        recipe={"head": "auto", "cache": "/home/coach/cache", "weights": "/home/coach/w/net.pth", "seed": 0},
+        labels=labels,
+        counts=dict.fromkeys(labels, 30),
+        answers=Answers(samples, labels, targets, table, np.zeros(n, np.float32)),
+        metrics=measure(table, targets),
+        baselines={"scratch": 0.3},
+        candidates=(),
+        boxes=None,
+        skipped=(Skipped("/home/coach/x.jpg", "not an image"),),
+        duplicates=(),
+        split={},
+        warnings=("Only one kit in /home/coach/photos/messi.",),
+        temperature=1.0,
+        unknown_threshold=1.0,
+        unknown_auroc=None,
+        seconds={},
+        versions={"preseason": "0.1.0"},
+        licence="Apache-2.0",
+    )
+    return replace(made, **changes)
+
+
+def card_of(record: FitRecord, folder: Path, name: str | None = None) -> tuple[dict[str, object], str]:
+    write_card(record, folder / "README.md", name)
+    start, matter, body = (folder / "README.md").read_text("utf-8").split("---\n", 2)
+    assert start == ""
+    return yaml.safe_load(matter), body
+
+
+@given(st.dictionaries(st.sampled_from(["name", "tags", "of"]), NESTED, min_size=1))
+def test_yaml_reads_back_as_it_was(value: dict[str, object]) -> None:
+    assert yaml.safe_load(as_yaml(value)) == value
+
+
+def test_the_front_matter_is_what_the_hub_asks_for(tmp_path: Path) -> None:
+    record = record_of()
+    matter, _ = card_of(record, tmp_path, "no: 'players' 🐐")
+    assert matter["license"] == "apache-2.0"
+    assert matter["library_name"] == "preseason"
+    assert matter["pipeline_tag"] == "image-classification"
+    assert matter["base_model"] == "efficientnet_lite0"
+    entry = matter["model-index"][0]  # type: ignore[index]
+    assert entry["name"] == "no: 'players' 🐐"
+    result = entry["results"][0]
+    assert set(result) == {"task", "dataset", "metrics"}
+    assert result["metrics"][0] == {"type": "accuracy", "value": round(record.metrics.accuracy, 4)}
+
+
+def test_the_hub_library_reads_the_card(tmp_path: Path) -> None:
+    hub = pytest.importorskip("huggingface_hub", reason="the hub's own reader is not installed")
+    write_card(record_of(), tmp_path / "README.md")
+    data = hub.ModelCard.load(tmp_path / "README.md").data
+    assert data.library_name == "preseason"
+    assert data.eval_results[0].metric_type == "accuracy"
+
+
+def test_a_licence_of_its_own_is_named(tmp_path: Path) -> None:
+    matter, _ = card_of(record_of(licence="Club Terms 1"), tmp_path)
+    assert (matter["license"], matter["license_name"]) == ("other", "Club Terms 1")
+
+
+def test_the_card_tells_accuracy_limits_and_use_but_no_folder(tmp_path: Path) -> None:
+    record = record_of()
+    _, body = card_of(record, tmp_path, "players")
+    right = round(record.metrics.accuracy * 50)
+    assert f"Right on {right} of 50 photos it had never seen; expect between" in body
+    assert 'preseason.load("players")' in body
+    assert "preseason predict players photo.jpg" in body
+    assert "| 1: 2 | 30 |" in body
+    assert 'weights = "w/net.pth"' in body
+    assert "/home/coach" not in body
+
+
+def test_hostile_labels_stay_text(tmp_path: Path) -> None:
+    labels = ("<script>alert(1)</script>", "a|b\n## c", "[x](http://evil)")
+    _, body = card_of(record_of(labels), tmp_path)
+    assert "<script" not in body
+    assert "\n## c" not in body
+    assert "| a\\|b \\#\\# c | 30 |" in body
+    assert "[x](" not in body
+
+
+def test_a_recipe_cannot_end_its_block(tmp_path: Path) -> None:
+    _, body = card_of(record_of(recipe={"backbone": "```\n# Owned"}), tmp_path)
+    assert body.count("```") == 6
+    assert "\n# Owned" not in body
+
+
+def test_nothing_held_out_makes_no_claim(tmp_path: Path) -> None:
+    matter, body = card_of(record_of(n=0), tmp_path)
+    assert "model-index" not in matter
+    assert "Not measured" in body
+
+
+def test_the_folder_names_the_model(tmp_path: Path) -> None:
+    folder = tmp_path / "squad 2026"
+    folder.mkdir()
+    _, body = card_of(record_of(), folder)
+    assert body.lstrip().startswith("# squad 2026")
+    assert 'preseason.load("this-folder")' in body

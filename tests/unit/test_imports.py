@@ -1,0 +1,133 @@
+"""Imports go downward only, and asking for help loads nothing heavy."""
+
+import ast
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "preseason"
+
+# Lowest first; a module imports only from lines above its own, or from its own package.
+LAYERS = (
+    ("errors",),
+    ("registry",),
+    ("recipe", "progress", "places", "threads"),
+    ("speeds",),
+    ("data.dataset",),
+    ("record",),
+    ("media",),
+    ("data",),
+    ("backbones",),
+    ("engine",),
+    ("heads",),
+    ("evaluation",),
+    ("training",),
+    ("tasks",),
+    ("reading",),
+    ("model_values",),
+    ("model", "model_folder"),
+    ("report",),
+    ("fitting",),
+    ("serving", "export", "demo"),
+    ("cli",),
+    ("__main__",),
+)
+HEAVY = (
+    "torch",
+    "torchvision",
+    "timm",
+    "sklearn",
+    "scipy",
+    "numpy",
+    "matplotlib",
+    "PIL",
+    "openvino",
+    "jinja2",
+)
+
+
+def modules() -> list[str]:
+    found = (path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rglob("*.py"))
+    return sorted(
+        ".".join(path.parts).removesuffix(".__init__") for path in found if path.parts != ("__init__",)
+    )
+
+
+def part_of(module: str) -> str:
+    known = [name for layer in LAYERS for name in layer]
+    fitting = [name for name in known if module == name or module.startswith(f"{name}.")]
+    assert fitting, f"preseason.{module} stands in no layer: add it to LAYERS"
+    return max(fitting, key=len)
+
+
+def level_of(part: str) -> int:
+    return next(level for level, layer in enumerate(LAYERS) if part in layer)
+
+
+def imports_of(module: str) -> Iterator[str]:
+    path = SOURCE.joinpath(*module.split("."))
+    file = path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__init__.py"
+    tree = ast.parse(file.read_text("utf-8"))
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) not in typing_only:
+            yield from imported_by(node)
+
+
+def imported_by(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.ImportFrom) and node.module == "preseason":
+        yield from (alias.name for alias in node.names if alias.name in submodules())
+    elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("preseason."):
+        yield (node.module or "").removeprefix("preseason.")
+    elif isinstance(node, ast.Import):
+        yield from (
+            alias.name.removeprefix("preseason.")
+            for alias in node.names
+            if alias.name.startswith("preseason.")
+        )
+
+
+def submodules() -> set[str]:
+    return {module.split(".")[0] for module in modules()}
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_imports_only_from_layers_below_its_own(module: str) -> None:
+    part = part_of(module)
+    for imported in imports_of(module):
+        other = part_of(imported)
+        assert other == part or level_of(other) < level_of(part), f"{module} imports {imported}"
+
+
+def test_help_loads_no_heavy_library() -> None:
+    code = (
+        "import sys; from preseason.cli.main import run; code = run(['fit', '--help']); "
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert "Turn labelled photos into a model" in done.stdout
+
+
+def test_help_takes_little_more_than_starting_python_with_click() -> None:
+    bare = fastest("-c", "import click, dataclasses, tomllib")
+    assert fastest("-m", "preseason", "--help") < 3 * bare + 0.05
+
+
+def fastest(*arguments: str) -> float:
+    """Seconds of the fastest of five runs; the fastest is the one that a busy machine disturbed least."""
+    seconds = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
+        seconds.append(time.perf_counter() - begin)
+    return min(seconds)

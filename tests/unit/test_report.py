@@ -1,0 +1,344 @@
+import io
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from preseason.data.dataset import Sample, Skipped
+from preseason.evaluation.calibration import softmax
+from preseason.evaluation.metrics import measure
+from preseason.record import Answers, Candidate, FitRecord
+from preseason.report.html import SECTIONS, Section, write_report
+from preseason.report.pictures import MOST_PICTURES, Album, place_of, small, spotlight
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "yes",
+    '"><img src=x onerror=alert(1)>',
+    "1: 2",
+    "Özil 🐐 & 'co' {{ 7*7 }}",
+)
+BOXES = np.array([[0, 0, 1, 1], [0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]], np.float32)
+
+
+def record_of(
+    labels: tuple[str, ...] = HOSTILE,
+    n: int = 200,
+    margin: float = 3.0,
+    focus: bool = True,
+    **changes: object,
+) -> FitRecord:
+    rng = np.random.default_rng(0)
+    targets = rng.integers(0, len(labels), n)
+    logits = rng.normal(size=(n, len(labels)))
+    logits[np.arange(n), targets] += margin
+    table = softmax(logits.astype(np.float32))
+    samples = tuple(
+        Sample(Path(f"/home/coach/{labels[t]}/{i}.jpg"), labels[t]) for i, t in enumerate(targets)
+    )
+    weights = rng.dirichlet(np.ones(3), n).astype(np.float32) if focus else None
+    answers = Answers(samples, labels, targets, table, rng.random(n).astype(np.float32), weights)
+    made = FitRecord(
+        task="photos",
+        backbone="efficientnet_lite0",
+        head="attention",
+        recipe={
+            "head": "auto",
+            "cache": "/home/coach/cache",
+            "weights": "/home/coach/w/net.pth",
+            "refit": True,
+        },
+        labels=labels,
+        counts={label: 40 + i for i, label in enumerate(labels)},
+        answers=answers,
+        metrics=measure(table, targets),
+        baselines={"scratch": 0.3, "majority": 0.2, "linear": 0.7},
+        candidates=(
+            Candidate("linear", 0.8, 2.0, False),
+            Candidate("attention", 0.9, 61.0, True, "<b>best</b>"),
+        ),
+        boxes=BOXES if focus else None,
+        skipped=(Skipped("/home/coach/a/<i>.jpg", "a web page, see /home/coach/a/b/c.html"),),
+        duplicates=(("/home/coach/a/1.jpg", "/home/coach/a/2.jpg"),),
+        split={"train": 800, "test": n, "groups": 990, "seed": 0, "by": "groups"},
+        warnings=("Look at /home/coach/a/b/1.jpg: <u>odd</u>.",),
+        temperature=1.2,
+        unknown_threshold=0.95,
+        unknown_auroc=0.9,
+        seconds={"bank": 61.0, "train": 20.0},
+        versions={"preseason": "0.1.0"},
+        licence="Apache-2.0",
+    )
+    return replace(made, **changes)
+
+
+def photo(sample: Sample) -> bytes:
+    seed = int.from_bytes(os.fsencode(sample.source)[-6:], "little") % 2**32
+    pixels = np.random.default_rng(seed).integers(0, 255, (12, 16, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).resize((640, 480)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+class Page(HTMLParser):
+    """The tags, attributes and visible text of a page; tells tags that are never closed."""
+
+    VOID = frozenset({"meta", "img", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] not in ("style", "title"):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"[\s\xa0]+", " ", " ".join(self.words))
+
+    def ids(self) -> list[str]:
+        return [attributes["id"] or "" for _, attributes in self.tags if "id" in attributes]
+
+
+def page_of(
+    record: FitRecord, folder: Path, picture: Callable[[Sample], bytes | None] | None = photo, **more: object
+) -> Page:
+    write_report(record, folder / "report.html", picture, **more)
+    return Page((folder / "report.html").read_text("utf-8"))
+
+
+def test_hostile_names_stay_text_and_nothing_comes_from_outside(tmp_path: Path) -> None:
+    page = page_of(record_of(), tmp_path)
+    assert not {"script", "iframe", "link", "u", "object"} & {tag for tag, _ in page.tags}
+    assert all(not key.startswith("on") for _, attributes in page.tags for key in attributes)
+    sources = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
+    assert sources
+    assert all(source is not None and source.startswith("data:image/jpeg;base64,") for source in sources)
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
+    assert all(link is not None and link.startswith("#") for link in links)
+    raw = (tmp_path / "report.html").read_text("utf-8")
+    assert "http://" not in raw
+    assert "https://" not in raw
+    assert "url(" not in raw
+    assert all(re.sub(r"\s+", " ", label) in page.text for label in HOSTILE)
+
+
+def test_every_tag_is_closed_and_every_link_leads_somewhere(tmp_path: Path) -> None:
+    page = page_of(record_of(), tmp_path)
+    assert page.open == []
+    assert len(page.ids()) == len(set(page.ids()))
+    targets = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
+    assert targets <= {f"#{name}" for name in page.ids()}
+    assert {section.name for section in SECTIONS} <= set(page.ids())
+    assert all(attributes.get("alt") for tag, attributes in page.tags if tag == "img")
+
+
+def test_no_folder_of_the_machine_is_told(tmp_path: Path) -> None:
+    write_report(record_of(), tmp_path / "report.html", photo)
+    assert "/home/coach" not in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_the_headline_says_what_was_measured(tmp_path: Path) -> None:
+    record = record_of(("messi", "salah"), n=50, margin=2.0)
+    right = round(record.metrics.accuracy * 50)
+    low, high = round(100 * record.metrics.low), round(100 * record.metrics.high)
+    text = page_of(record, tmp_path).text
+    assert "Tells messi and salah apart" in text
+    assert f"right on {right} of 50 photos it had never seen; expect between {low} and {high} %" in text
+
+
+@pytest.mark.parametrize("classes", [1, 2, 5, 13, 40])
+def test_any_number_of_classes_fits(classes: int, tmp_path: Path) -> None:
+    labels = tuple(f"player {index}" for index in range(classes))
+    page = page_of(record_of(labels, n=60), tmp_path)
+    assert page.open == []
+    matrix = next(attributes for tag, attributes in page.tags if "matrix" in (attributes.get("class") or ""))
+    assert f"of {classes} classes" in (matrix["aria-label"] or "")
+    assert int(matrix["width"] or 0) < 1080
+
+
+def test_no_mistakes_are_told_as_such(tmp_path: Path) -> None:
+    text = page_of(record_of(margin=40.0), tmp_path).text
+    assert "None: every held-out answer was right." in text
+    assert "Nothing was taken for anything else." in text
+
+
+def test_nothing_held_out_is_no_claim(tmp_path: Path) -> None:
+    page = page_of(record_of(n=0), tmp_path)
+    assert "not measured: no photo was held out" in page.text
+    assert not {"mixups", "calibration", "focus"} & set(page.ids())
+
+
+def test_without_parts_or_pictures_the_rest_is_there(tmp_path: Path) -> None:
+    page = page_of(record_of(focus=False), tmp_path, picture=None)
+    assert "focus" not in page.ids()
+    assert "mistakes" in page.ids()
+    assert not [tag for tag, _ in page.tags if tag == "img"]
+
+
+def test_unreadable_pictures_are_left_out(tmp_path: Path) -> None:
+    page = page_of(record_of(), tmp_path, picture=lambda sample: b"<html>no picture</html>")
+    assert not [tag for tag, _ in page.tags if tag == "img"]
+
+
+@pytest.mark.parametrize(
+    ("scratch", "said"),
+    [(1.0, "Transfer brought nothing"), (0.0, "Transfer paid off"), (None, "Transfer not compared")],
+)
+def test_the_worth_of_transfer_is_said_plainly(scratch: float | None, said: str, tmp_path: Path) -> None:
+    baselines = {} if scratch is None else {"scratch": scratch}
+    assert said in page_of(record_of(baselines=baselines), tmp_path).text
+
+
+def test_a_lead_within_the_interval_is_not_called_a_gain(tmp_path: Path) -> None:
+    record = record_of(n=40)
+    barely = record.metrics.accuracy - 0.01
+    text = page_of(replace(record, baselines={"scratch": barely}), tmp_path).text
+    assert "Transfer is not clearly better" in text
+    assert "Few held-out examples" in text
+
+
+def test_strangers_with_two_classes_are_told_as_untried(tmp_path: Path) -> None:
+    text = page_of(record_of(("a", "b"), unknown_auroc=None), tmp_path).text
+    assert "With fewer than three classes none could be left out" in text
+
+
+def test_surest_mistakes_come_first(tmp_path: Path) -> None:
+    record = record_of(("a", "b", "c"), n=300, margin=1.0)
+    text = page_of(record, tmp_path).text
+    said = record.answers.probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(said != record.answers.targets)
+    surest = wrong[record.answers.probabilities[wrong].max(axis=1).argmax()]
+    first = re.search(r"said \w+ .*?/(\d+)\.jpg", text[text.index("Surest mistakes", 400) :])
+    assert first is not None
+    assert int(first[1]) == surest
+
+
+def test_a_label_unknown_to_the_model_is_shown_by_its_name(tmp_path: Path) -> None:
+    record = record_of(("a", "b"), n=30, margin=40.0)
+    stranger = replace(record.answers.samples[0], label="newcomer")
+    answers = replace(
+        record.answers,
+        samples=(stranger, *record.answers.samples[1:]),
+        targets=np.concatenate([[-1], record.answers.targets[1:]]),
+    )
+    metrics = measure(answers.probabilities, answers.targets)
+    text = page_of(replace(record, answers=answers, metrics=metrics), tmp_path).text
+    assert "label newcomer 0 %" in text
+
+
+def test_the_page_stays_small(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (320, 320, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "JPEG", quality=95)
+    many = tuple((f"a/{i}.jpg", f"b/{i}.jpg", f"c/{i}.jpg") for i in range(100))
+    record = record_of(tuple(f"player {i}" for i in range(40)), n=3000, margin=1.0, duplicates=many)
+    page = page_of(record, tmp_path, picture=lambda sample: buffer.getvalue())
+    assert (tmp_path / "report.html").stat().st_size < 2_000_000
+    assert 0 < len([tag for tag, _ in page.tags if tag == "img"]) <= MOST_PICTURES
+
+
+def test_a_task_can_add_a_section_of_its_own(tmp_path: Path) -> None:
+    own = Section(
+        "unknown", "Own matters", "Added by a task.", lambda record, album: {"words": "w", "threshold": "1"}
+    )
+    text = page_of(record_of(), tmp_path, sections=(*SECTIONS[:1], own)).text
+    assert "Own matters" in text
+    assert "Surest mistakes" not in text
+
+
+def test_odd_file_names_can_be_written(tmp_path: Path) -> None:
+    assert page_of(record_of(("a\udcff", "b")), tmp_path).open == []
+
+
+def test_the_same_record_gives_the_same_page(tmp_path: Path) -> None:
+    pages = []
+    for name in ("one.html", "two.html"):
+        write_report(record_of(), tmp_path / name, photo)
+        pages.append((tmp_path / name).read_bytes())
+    assert pages[0] == pages[1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.html", "two.html"]
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **more: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **more)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "LA", "I;16", "1"])
+def test_pictures_of_every_mode_become_small_rgb(mode: str) -> None:
+    image = small(encoded(Image.new(mode, (800, 400))))
+    assert image is not None
+    assert (image.mode, image.size) == ("RGB", (320, 160))
+
+
+def test_sixteen_bits_keep_their_contrast() -> None:
+    ramp = Image.fromarray(np.tile(np.linspace(0, 65535, 200).astype(np.uint16), (100, 1)))
+    image = small(encoded(ramp))
+    assert image is not None
+    row = np.asarray(image)[50, :, 0]
+    assert row[10] < 30
+    assert row[-10] > 220
+
+
+def test_pictures_are_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = small(encoded(Image.new("RGB", (600, 300)), "JPEG", exif=exif))
+    assert image is not None
+    assert image.size == (160, 320)
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a", b"<html>", encoded(Image.new("RGB", (64, 64)))[:-30]])
+def test_damaged_pictures_are_none(data: bytes) -> None:
+    assert small(data) is None
+
+
+def test_the_part_that_counted_keeps_its_colour_and_the_rest_goes_grey() -> None:
+    image = Image.new("RGB", (200, 200), (200, 40, 40))
+    drawn = np.asarray(spotlight(image, BOXES, np.array([0.02, 0.95, 0.03], np.float32)), np.int64)
+    assert abs(drawn[50, 50] - (200, 40, 40)).max() < 12
+    assert np.ptp(drawn[150, 50]) < 40
+    assert drawn[150, 50].max() < drawn[50, 50].max() / 2
+    assert (np.asarray(image) == (200, 40, 40)).all()
+
+
+def test_a_look_at_the_whole_leaves_the_whole_bright() -> None:
+    image = Image.new("RGB", (90, 60), (10, 200, 10))
+    drawn = np.asarray(spotlight(image, BOXES[:1], np.ones(1, np.float32)))
+    assert (drawn[30, 45] == (10, 200, 10)).all()
+
+
+def test_places_are_named() -> None:
+    assert place_of(BOXES[0]) == "the whole picture"
+    assert place_of(BOXES[1]) == "the upper left"
+    assert place_of(np.array([0.3, 0.3, 0.7, 0.7])) == "the middle"
+
+
+def test_the_album_stops_when_the_page_is_full() -> None:
+    album = Album(photo)
+    shown = [album.thumbnail(Sample(Path(f"{index}.jpg"))) for index in range(MOST_PICTURES + 5)]
+    assert sum(picture is not None for picture in shown) == MOST_PICTURES
+    assert shown[-1] is None
