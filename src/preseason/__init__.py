@@ -8,8 +8,8 @@ import preseason.threads  # noqa: F401  must come before torch is imported anywh
 if TYPE_CHECKING:
     from preseason.errors import PreseasonError
     from preseason.fitting import fit
+    from preseason.loading import load
     from preseason.model import Model
-    from preseason.model_folder import load
     from preseason.reading import read
     from preseason.recipe import Recipe
 
@@ -21,7 +21,7 @@ _HOMES = {
     "PreseasonError": "preseason.errors",
     "Recipe": "preseason.recipe",
     "fit": "preseason.fitting",
-    "load": "preseason.model_folder",
+    "load": "preseason.loading",
     "read": "preseason.reading",
 }
 

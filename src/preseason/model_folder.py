@@ -12,21 +12,19 @@ report.html          what the fit found
 import json
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from preseason.errors import ModelFolderError
-from preseason.model_values import record_from, record_values, way_from, way_values
+from preseason.model_values import record_values, way_values
 
 if TYPE_CHECKING:
     from preseason.heads.base import State
     from preseason.model import Model
-    from preseason.progress import Progress
 
 FORMAT = 1
 MANIFEST, HEADS, KNOWN, CARD, REPORT = (
@@ -60,36 +58,6 @@ def save(model: "Model", folder: Path, pages: Callable[[Path], None] | None = No
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-
-
-def load(
-    folder: str | Path, *, progress: "Progress | None" = None, device: str = "auto", cache: str | None = None
-) -> "Model":
-    """The model saved in `folder`; nothing in it is run as code.
-
-    Raises:
-        ModelFolderError: it is no model folder, a file is missing or damaged, or the format is newer.
-    """
-    from preseason.backbones.folder import load_network
-    from preseason.engine.networks import device_for
-    from preseason.model import Model
-    from preseason.places import cache_folder
-    from preseason.tasks.base import tasks
-    from preseason.training.predictor import Bench
-
-    place = Path(folder)
-    manifest = read_manifest(place)
-    try:
-        backbone = load_network(place / BACKBONE, manifest["backbone"])
-        job = tasks.get(manifest["task"])
-        bench = Bench(backbone, job.source(), cache_folder(cache), device_for(device))
-        predictor = _predictor(place, manifest, backbone)
-        return Model(job, bench, predictor, _known(place, manifest), record_from(manifest["record"]))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ModelFolderError(
-            f"{place} cannot be loaded: {MANIFEST} and the files beside it do not fit together ({error!r}). "
-            "Copy the whole folder again, or fit anew."
-        ) from error
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -174,52 +142,6 @@ def _fitted_values(fitted: Any, members: "list[State]") -> dict[str, Any]:
         "temperature": fitted.temperature,
         "members": [{"kind": state.kind, "settings": state.settings} for state in members],
     }
-
-
-def _predictor(folder: Path, manifest: dict[str, Any], backbone: Any) -> Any:
-    from preseason.heads.base import State, restore
-    from preseason.training.predictor import Predictor
-    from preseason.training.ways import Fitted
-
-    tensors = _arrays(folder / HEADS)
-    values = manifest["predictor"]
-    ways = []
-    for index, fitted in enumerate(values["ways"]):
-        states = [
-            State(member["kind"], dict(_below(tensors, f"{index}.{number}.")), member["settings"])
-            for number, member in enumerate(fitted["members"])
-        ]
-        heads = tuple(restore(state, backbone) for state in states)
-        ways.append(Fitted(way_from(fitted["way"]), heads, fitted["temperature"]))
-    return Predictor(tuple(ways), tuple(values["kept"]), values["embedding"], values["temperature"])
-
-
-def _known(folder: Path, manifest: dict[str, Any]) -> Any:
-    from preseason.evaluation.known import Known
-
-    values = manifest["known"]
-    arrays = _arrays(folder / KNOWN)
-    labels = tuple(manifest["labels"])
-    return Known.from_state(arrays, labels, tuple(values["columns"]), values["threshold"])
-
-
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        arrays: dict[str, NDArray[Any]] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ModelFolderError(
-            f"{path} cannot be read: {error}. Copy the folder again, or fit anew."
-        ) from error
-    return arrays
-
-
-def _below(tensors: dict[str, NDArray[Any]], prefix: str) -> Iterator[tuple[str, NDArray[Any]]]:
-    for name, array in tensors.items():
-        if name.startswith(prefix):
-            yield name.removeprefix(prefix), array
 
 
 def _keep_pages(old: Path, new: Path) -> None:

@@ -23,7 +23,7 @@ from preseason.errors import MediaError
 from preseason.progress import Progress
 from preseason.threads import available
 
-BATCH_PIXELS = 16 * 224 * 224
+BATCH_PIXELS = 6 * 224 * 224
 """Pictures of a batch are as many as these pixels hold, at least one."""
 
 Array = NDArray[Any]
@@ -182,7 +182,7 @@ class Extractor:
                 pool.shutdown(cancel_futures=True)
 
     def _rows(self, examples: list[Array], say: Callable[[str], None]) -> list[NDArray[np.float32]]:
-        """Rows of several examples' looks; two batches are under way at a time."""
+        """Rows of several examples' looks; a batch for each thread is under way at a time."""
         stacked = np.concatenate(examples)
         engine = self._running(stacked[:1], say)
         step = max(1, BATCH_PIXELS // self.plan.size**2)
@@ -190,7 +190,7 @@ class Extractor:
         out: list[NDArray[np.float32]] = []
         for start in range(0, len(stacked), step):
             pending.append(engine.start(np.ascontiguousarray(stacked[start : start + step])))
-            if len(pending) == 2:
+            if len(pending) > available():
                 out.append(pending.popleft()())
         out.extend(wait() for wait in pending)
         ends = np.cumsum([len(looks) for looks in examples])[:-1]
@@ -205,7 +205,7 @@ class Extractor:
 
     def _chunk(self) -> int:
         """Examples that are handed to the engine together."""
-        return int(np.clip(2 * BATCH_PIXELS // (self.plan.count() * self.plan.size**2), 1, 32))
+        return int(np.clip(6 * BATCH_PIXELS // (self.plan.count() * self.plan.size**2), 1, 32))
 
 
 def _absent(shelf: Shelf | Loose, orders: Sequence[Order]) -> list[Order]:

