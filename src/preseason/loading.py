@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from preseason.errors import ModelFolderError
+from preseason.errors import ModelFolderError, UsageError
 from preseason.model_folder import BACKBONE, HEADS, KNOWN, MANIFEST, read_manifest
 from preseason.model_values import record_from, way_from
 
@@ -32,13 +32,14 @@ def load(
 
     place = Path(folder)
     manifest = read_manifest(place)
+    chosen = device_for(device)
     try:
         backbone = load_network(place / BACKBONE, manifest["backbone"])
         job = tasks.get(manifest["task"])
-        bench = Bench(backbone, job.source(), cache_folder(cache), device_for(device))
+        bench = Bench(backbone, job.source(), cache_folder(cache), chosen)
         predictor = _predictor(place, manifest, backbone)
         return Model(job, bench, predictor, _known(place, manifest), record_from(manifest["record"]))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError, UsageError) as error:
         raise ModelFolderError(
             f"{place} cannot be loaded: {MANIFEST} and the files beside it do not fit together ({error!r}). "
             "Copy the whole folder again, or fit anew."

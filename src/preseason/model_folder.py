@@ -31,6 +31,7 @@ MANIFEST, HEADS, KNOWN, CARD, REPORT = (
     "preseason.json", "heads.safetensors", "known.safetensors", "README.md", "report.html",
 )  # fmt: skip
 BACKBONE, FINETUNED = "backbone", "finetuned"
+OWN = {MANIFEST, HEADS, KNOWN, CARD, REPORT, BACKBONE, FINETUNED}
 
 
 def save(model: "Model", folder: Path, pages: Callable[[Path], None] | None = None) -> None:
@@ -40,8 +41,10 @@ def save(model: "Model", folder: Path, pages: Callable[[Path], None] | None = No
         pages: writes card and report into the folder it is given; without it those there are kept.
 
     Raises:
-        ModelFolderError: the folder cannot be written.
+        ModelFolderError: the folder cannot be written, or holds something that is no model.
     """
+    folder = folder.absolute()
+    refuse_other(folder)
     part = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}"
     try:
         part.mkdir(parents=True)
@@ -58,6 +61,21 @@ def save(model: "Model", folder: Path, pages: Callable[[Path], None] | None = No
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def refuse_other(folder: Path) -> None:
+    """Never replace a folder that holds other things than a model.
+
+    Raises:
+        ModelFolderError: `folder` is a file, or a folder with files and no manifest.
+    """
+    if folder.is_dir() and ((folder / MANIFEST).is_file() or not any(folder.iterdir())):
+        return
+    if folder.exists():
+        raise ModelFolderError(
+            f"{folder} is there and no model folder (it holds no {MANIFEST}): it will not be replaced. Name "
+            "a new folder for the model."
+        )
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -157,5 +175,17 @@ def _swap(part: Path, folder: Path) -> None:
         return
     old = folder.parent / f".{folder.name}.old-{uuid.uuid4().hex[:8]}"
     folder.rename(old)
-    part.rename(folder)
+    try:
+        part.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    _keep_foreign(old, folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _keep_foreign(old: Path, new: Path) -> None:
+    """Files that the user put into the model folder stay in it."""
+    for path in old.iterdir():
+        if path.name not in OWN and not (new / path.name).exists():
+            path.rename(new / path.name)

@@ -94,7 +94,7 @@ def test_the_card_tells_accuracy_limits_and_use_but_no_folder(tmp_path: Path) ->
     record = record_of()
     _, body = card_of(record, tmp_path, "players")
     right = round(record.metrics.accuracy * 50)
-    assert f"Right on {right} of 50 photos it had never seen; expect between" in body
+    assert f"Right on {right} of 50 photos, each judged by a model that had not seen it; expect" in body
     assert 'preseason.load("players")' in body
     assert "preseason predict players photo.jpg" in body
     assert "| 1: 2 | 30 |" in body

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from preseason.cli import shapes, words
-from preseason.cli.bars import Bars, Lines, duration, progress
+from preseason.cli.bars import Bars, Lines, Stage, duration, progress
 from preseason.data.dataset import Sample, Skipped
 from preseason.evaluation.metrics import measure
 from preseason.progress import Silent
@@ -50,7 +51,7 @@ def record(answers: Answers) -> FitRecord:
         boxes=None,
         skipped=tuple(Skipped(f"{i}.txt", "no image") for i in range(7)),
         duplicates=(("a.jpg", "b.jpg"),),
-        split={"train": 26, "test": 4},
+        split={"train": 26, "test": 4, "by": "held-out part"},
         warnings=("son has few photos",),
         temperature=1.0,
         unknown_threshold=float("inf"),
@@ -111,11 +112,10 @@ def test_plain_values_hold_no_numpy_and_no_infinity() -> None:
 
 def test_fit_ends_with_accuracy_comparison_place_and_next_step(record: FitRecord) -> None:
     text = words.of_fit("players", record, "preseason predict players a.jpg")
-    assert text.startswith(
-        "Right on 3 of 4 held-out examples: 75.0 % (95 % sure to lie between 30 and 95 %)."
-    )
+    assert text.startswith("Right on 3 of 4 examples: 75.0 % (95 % sure to lie between 30 and 95 %).")
     assert "linear head alone 70.0 %, same network with random weights 40.0 %." in text
-    assert "then fitted on all labelled examples" in text
+    assert "4 of the 30 photos were held out and judged by a model that had not seen them." in text
+    assert "The model you have was then fitted on all 30 photos." in text
     assert "Left out: 0.txt: no image" in text
     assert "... and 2 more" in text
     assert "Warning: son has few photos" in text
@@ -125,7 +125,19 @@ def test_fit_ends_with_accuracy_comparison_place_and_next_step(record: FitRecord
 
 def test_a_model_that_was_not_refitted_says_so(record: FitRecord) -> None:
     kept = replace(record, recipe={"refit": False})
-    assert "has not seen these examples (--no-refit)" in words.of_fit("players", kept, "")
+    assert "has not seen them either (--no-refit)" in words.of_fit("players", kept, "")
+
+
+def test_a_crossfitted_model_says_who_judged_and_what_it_learnt_from(record: FitRecord) -> None:
+    by = {"by": "cross-fitting in 4 folds"}
+    counts = {"messi": 1, "salah": 2, "son": 1}
+    text = words.of_fit("players", replace(record, split=by, counts=counts), "")
+    assert "Each of the 4 photos was judged by a model that had not seen it." in text
+    assert "the average of these models; together they have learnt from all 4 photos." in text
+    part = words.of_fit("players", replace(record, split=by), "")
+    assert "Each of 4 of the 30 photos was judged" in part
+    assert "The model you have is the average of these models." in part
+    assert "fitted on all" not in text + part
 
 
 def test_evaluation_lists_the_weakest_class_first(evaluation: Evaluation) -> None:
@@ -177,24 +189,54 @@ def test_lines_say_what_runs_how_far_it_is_and_how_long_it_took() -> None:
     stream = io.StringIO()
     lines = Lines(stream, every_s=0.0)
     lines.start("decode", 4)
+    lines.advance(1)
     lines.advance(2)
-    lines.start("head", 1)
     lines.finish()
+    lines.finish()
+    lines.advance()
+    shown = stream.getvalue().splitlines()
+    assert shown[0] == "  decode: 1 of 4"
+    assert re.fullmatch(r"  decode: 3 of 4, 0\.0 s left", shown[1])
+    assert shown[2].startswith("  decode: 3 in ")
+    assert len(shown) == 3
+
+
+def test_a_stage_within_a_stage_leaves_the_outer_one_its_count() -> None:
+    stream = io.StringIO()
+    lines = Lines(stream)
+    lines.start("all", 4)
+    lines.advance()
+    lines.start("one", 2)
+    lines.advance(2)
+    lines.finish()
+    lines.advance()
     lines.finish()
     shown = stream.getvalue().splitlines()
-    assert shown[0].startswith("  decode: 2 of 4, ")
-    assert shown[0].endswith(" left")
-    assert shown[1].startswith("  decode: 2 in ")
-    assert shown[2].startswith("  head: 0 in ")
-    assert len(shown) == 3
+    assert [line.rsplit(" in ", 1)[0] for line in shown] == ["  one: 2", "  all: 2"]
+
+
+def test_the_time_left_is_told_by_the_speed_after_the_first_steps() -> None:
+    stage = Stage("reading", 500, begin=0.0)
+    stage.advance(0, 1.0)
+    assert stage.left(1.0) is None
+    stage.advance(36, 20.0)
+    assert stage.left(20.0) is None, "the first steps compile and warm up"
+    stage.advance(100, 25.0)
+    assert stage.left(25.0) == pytest.approx(364 * 5 / 100)
+    stage.advance(364, 43.0)
+    assert stage.left(43.0) == 0
 
 
 def test_bars_leave_one_line_for_each_stage(capsys: pytest.CaptureFixture[str]) -> None:
     bars = Bars()
     bars.say("5 players [in 3 folders]")
+    bars.advance()
     bars.start("decode", 3)
-    bars.advance(3)
+    bars.advance(1)
     bars.start("head", 0)
+    bars.finish()
+    bars.advance(2)
+    bars.finish()
     bars.finish()
     shown = capsys.readouterr()
     assert shown.out == ""

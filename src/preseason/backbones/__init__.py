@@ -51,6 +51,15 @@ def load(name: str, weights: str | None = None) -> "Backbone":
     return Backbone(name, network, split_of(network), entry.preprocessing, entry.licence)
 
 
+def exists(name: str) -> bool:
+    """Whether `name` is an embedded network or a timm name."""
+    import timm
+
+    from preseason.backbones.embedded import EMBEDDED
+
+    return name in EMBEDDED or bool(timm.is_model(name))
+
+
 def listing() -> "list[BackboneInfo]":
     """What `preseason models` shows: the embedded networks, then well-known timm names."""
     from preseason.backbones.embedded import EMBEDDED

@@ -1,13 +1,15 @@
 """Any timm network by name, with weights from a file, the hub cache or, when a name needs it, the hub."""
 
+import math
 import warnings
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
-from preseason.backbones.base import Backbone, Preprocessing, Split, families
-from preseason.backbones.families.chains import Embed
+from preseason.backbones.base import Backbone, Layout, Preprocessing, Split, families
+from preseason.backbones.families.chains import Borrowing, Embed
 from preseason.backbones.weights import load_into, read_tensors
 from preseason.errors import UsageError, WeightsError
 
@@ -53,7 +55,18 @@ def split_of(network: nn.Module) -> Split:
     kind = type(network).__name__
     if kind in families:
         return families.get(kind)(network)
-    return Split(("network",), (_Whole(network),), "NCHW", 0, Embed(network))
+    layout, prefix = _layout_of(network)
+    return Split(("network",), (_Whole(network),), layout, prefix, Embed(network))
+
+
+def _layout_of(network: Any) -> tuple[Layout, int]:
+    """How an unknown network lays out its last map, and how many of its tokens are no part of a map."""
+    side, width = network.pretrained_cfg["input_size"][1], network.num_features
+    with torch.inference_mode():
+        out = network.eval().forward_features(torch.zeros(1, 3, side, side))
+    if out.ndim == 3:
+        return "NLC", out.shape[1] - math.isqrt(out.shape[1]) ** 2
+    return ("NHWC" if out.shape[3] == width != out.shape[1] else "NCHW"), 0
 
 
 def preprocessing_of(network: Any) -> Preprocessing:
@@ -61,16 +74,15 @@ def preprocessing_of(network: Any) -> Preprocessing:
     config = network.pretrained_cfg
     transformer = type(network).__name__ in TRANSFORMERS
     side = network.patch_embed.img_size[0] if transformer else config["input_size"][1]
-    return Preprocessing(int(side), tuple(config["mean"]), tuple(config["std"]), resizable=not transformer)
+    resizable = not transformer and not config.get("fixed_input_size", False)
+    return Preprocessing(int(side), tuple(config["mean"]), tuple(config["std"]), resizable)
 
 
-class _Whole(nn.Module):
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self._network: tuple[Any] = (network,)
+class _Whole(Borrowing):
+    borrowed = ("",)
 
     def forward(self, x: Any) -> Any:
-        return self._network[0].forward_features(x)
+        return self.network.forward_features(x)
 
 
 def _arguments(name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,36 +35,76 @@ def duration(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
+@dataclass
+class Stage:
+    """A running stage: its count, and the speed since its first steps, which also warm things up."""
+
+    name: str
+    total: int
+    begin: float
+    done: int = 0
+    said: float = 0.0
+    warm: tuple[float, int] | None = None
+
+    def advance(self, steps: int, now: float) -> None:
+        """Count `steps` more at time `now` (seconds of one clock)."""
+        if steps:
+            self.done += steps
+            self.warm = self.warm or (now, self.done)
+
+    def left(self, now: float) -> float | None:
+        """Seconds until the end, None before there is a speed to tell it from.
+
+        Example:
+            >>> stage = Stage("reading", 100, begin=0.0)
+            >>> stage.advance(10, 30.0)  # the network was compiled
+            >>> stage.left(30.0)
+            >>> stage.advance(10, 31.0)
+            >>> stage.left(31.0)
+            8.0
+        """
+        if self.warm is None or self.done <= self.warm[1]:
+            return None
+        since, count = self.warm
+        return (now - since) / (self.done - count) * max(self.total - self.done, 0)
+
+    def closing(self, now: float) -> str:
+        """The line that stays when it is over."""
+        return f"  {self.name}: {self.done} in {duration(now - self.begin)}"
+
+
 class Lines:
-    """Stages as plain lines: one every ten seconds while a stage runs, and one at its end."""
+    """Stages as plain lines: one every ten seconds while a stage runs, and one at its end.
+
+    A stage within a stage reports itself; the outer one goes on when the inner one is over.
+    """
 
     def __init__(self, stream: IO[str], every_s: float = LINE_EVERY_S) -> None:
         self._stream = stream
         self._every_s = every_s
-        self._stage = ""
-        self._done = self._total = 0
-        self._begin = self._said = 0.0
+        self._stages: list[Stage] = []
 
     def start(self, stage: str, total: int) -> None:
-        """Begin a stage; one that still runs is over."""
-        self.finish()
-        self._stage, self._total, self._done = stage, total, 0
-        self._begin = self._said = time.monotonic()
+        """Begin a stage, inside the one that runs."""
+        now = time.monotonic()
+        self._stages.append(Stage(stage, total, now, said=now))
 
     def advance(self, steps: int = 1) -> None:
         """Count, and say so when it is time."""
-        self._done += steps
-        now = time.monotonic()
-        if now - self._said >= self._every_s:
-            self._said = now
-            left = (now - self._begin) / max(self._done, 1) * max(self._total - self._done, 0)
-            self.say(f"  {self._stage}: {self._done} of {self._total}, {duration(left)} left")
+        if not self._stages:
+            return
+        stage, now = self._stages[-1], time.monotonic()
+        stage.advance(steps, now)
+        if now - stage.said >= self._every_s:
+            stage.said = now
+            left = stage.left(now)
+            rest = "" if left is None else f", {duration(left)} left"
+            self.say(f"  {stage.name}: {stage.done} of {stage.total}{rest}")
 
     def finish(self) -> None:
-        """Say how long the stage took."""
-        if self._stage:
-            self.say(f"  {self._stage}: {self._done} in {duration(time.monotonic() - self._begin)}")
-        self._stage = ""
+        """Say how long the innermost stage took."""
+        if self._stages:
+            self.say(self._stages.pop().closing(time.monotonic()))
 
     def say(self, line: str) -> None:
         """Write the line."""
@@ -71,43 +112,56 @@ class Lines:
 
 
 class Bars:
-    """Stages as bars that give way to one line each when they are over."""
+    """Stages as bars, one below the other, that give way to one line each when they are over."""
 
     def __init__(self) -> None:
         from rich.console import Console
 
         self._console = Console(stderr=True, highlight=False)
-        self._lines = Lines(self._console.file)
-        self._bar: RichProgress | None = None
+        self._stages: list[Stage] = []
+        self._drawn: RichProgress | None = None
 
     def start(self, stage: str, total: int) -> None:
-        """Draw a bar; one that is still drawn is over."""
-        self.finish()
-        self._bar = _bar(self._console)
-        self._bar.add_task(stage, total=total)
-        self._bar.start()
-        self._begin, self._stage, self._done = time.monotonic(), stage, 0
+        """Draw a bar below those that are drawn."""
+        if self._drawn is None:
+            self._drawn = _bars(self._console)
+            self._drawn.start()
+        self._drawn.add_task(stage, total=total, left="")
+        self._stages.append(Stage(stage, total, time.monotonic()))
 
     def advance(self, steps: int = 1) -> None:
-        """Move the bar."""
-        if self._bar is not None:
-            self._done += steps
-            self._bar.advance(self._bar.task_ids[0], steps)
+        """Move the lowest bar."""
+        if self._drawn is None:
+            return
+        stage, now = self._stages[-1], time.monotonic()
+        stage.advance(steps, now)
+        left = stage.left(now)
+        text = "" if left is None else f"{duration(left)} left"
+        self._drawn.update(self._drawn.task_ids[-1], advance=steps, left=text)
 
     def finish(self) -> None:
-        """Replace the bar by a line."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
-            self.say(f"  {self._stage}: {self._done} in {duration(time.monotonic() - self._begin)}")
+        """Replace the lowest bar by a line."""
+        if self._drawn is None:
+            return
+        stage = self._stages.pop()
+        self._drawn.remove_task(self._drawn.task_ids[-1])
+        if not self._stages:
+            self._drawn.stop()
+            self._drawn = None
+        self.say(stage.closing(time.monotonic()))
 
     def say(self, line: str) -> None:
-        """Write the line above the bar."""
+        """Write the line above the bars."""
         self._console.print(line, markup=False, soft_wrap=True)
 
 
-def _bar(console: "object") -> "RichProgress":
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _bars(console: "object") -> "RichProgress":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
     return Progress(*columns, console=console, transient=True)  # type: ignore[arg-type]

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from preseason.record import Evaluation, FitRecord, Predictions
 
 INTRODUCTION = """This is a demo. The pictures are no photos of people but frames of eight old video games,
-rendered here and played at random: a model learns to tell the games apart from a few close-ups of each."""
+rendered here and played at random: a model learns to tell the games apart from a few small close-ups of
+each, without colour."""
 
 
 @verb("demo")
 @click.option("-o", "--output", metavar="FOLDER", help="Where to write.  [default: a temporary folder]")
-@click.option("--budget", default="60s", show_default=True, metavar="TIME", help="Time for the fit.")
+@click.option("--budget", default="2m", show_default=True, metavar="TIME", help="Most time for the fit.")
 @click.option("--open/--no-open", "show", default=None, help="Open the report in a browser.")
 def demo(output: str | None, budget: str, show: bool | None, quiet: bool) -> Outcome:
     """Fit, evaluate and predict on pictures of games, with nothing downloaded.
@@ -56,6 +57,7 @@ def _walk(folder: Path, budget: str, report: "Progress") -> Outcome:
     model = preseason.fit(pictures.photos, place, progress=report, budget_s=budget, cache=cache)
     evaluation = model.evaluate(pictures.new_photos, progress=report)
     strangers = model.predict(pictures.strangers, progress=report)
+    refused = int((evaluation.answers.distance > model.known.threshold).sum())
     fields = {
         "model": place,
         "report": place / "report.html",
@@ -63,25 +65,31 @@ def _walk(folder: Path, budget: str, report: "Progress") -> Outcome:
         "fit": shapes.of_fit(str(place), model.record),
         "evaluate": shapes.of_evaluation(str(place), model.labels, evaluation),
         "predict": shapes.of_predictions(str(place), strangers),
+        "known_called_unknown": refused / max(evaluation.metrics.n, 1),
     }
-    return Outcome(fields, _text(place, pictures, model.record, evaluation, strangers))
+    return Outcome(fields, _text(place, pictures, model.record, evaluation, (refused, strangers)))
 
 
 def _text(
-    place: Path, pictures: "Pictures", record: "FitRecord", evaluation: "Evaluation", strangers: "Predictions"
+    place: Path,
+    pictures: "Pictures",
+    record: "FitRecord",
+    evaluation: "Evaluation",
+    unknown: "tuple[int, Predictions]",
 ) -> str:
-    unknown = sum(item.unknown for item in strangers.predictions)
+    refused, strangers = unknown
+    met = sum(item.unknown for item in strangers.predictions)
     scores = shapes.class_scores(evaluation)
+    learnt = "\n".join(words.unseen_lines(record))
     return f"""
 Learnt from {sum(record.counts.values())} pictures of {len(record.labels)} games ({pictures.photos}).
-
-On the part of them that was held out:
-  {words.accuracy_line(record.metrics)}
+{learnt}
 
 On other settings and episodes of the same games ({pictures.new_photos}):
 {words.of_evaluation(evaluation, scores)}
 
-Three games it never saw ({pictures.strangers}): {unknown} of {len(strangers)} pictures called unknown.
+Three games it never saw ({pictures.strangers}):
+{met} of {len(strangers)} pictures called unknown, against {refused} of {evaluation.metrics.n} of known games.
 
 Look at the report: {place / "report.html"}
 

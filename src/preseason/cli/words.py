@@ -47,9 +47,16 @@ def accuracy_line(metrics: "Metrics") -> str:
     """The accuracy with its interval, for someone who has never met one."""
     right = round(metrics.accuracy * metrics.n)
     return (
-        f"Right on {right} of {metrics.n} held-out examples: {percent(metrics.accuracy)} "
+        f"Right on {right} of {metrics.n} examples: {percent(metrics.accuracy)} "
         f"(95 % sure to lie between {100 * metrics.low:.0f} and {100 * metrics.high:.0f} %)."
     )
+
+
+def unseen_lines(record: "FitRecord") -> list[str]:
+    """The accuracy of a fit, who judged, and what the model that was delivered has learnt from."""
+    from preseason.report.words import delivered, judged
+
+    return [accuracy_line(record.metrics), f"{judged(record)} {delivered(record)}"]
 
 
 def of_fit(model: str, record: "FitRecord", next_line: str) -> str:
@@ -58,9 +65,8 @@ def of_fit(model: str, record: "FitRecord", next_line: str) -> str:
     beside = ", ".join(f"{text} {percent(record.baselines[name])}" for name, text in known.items())
     took = sum(record.seconds.values())
     lines = [
-        accuracy_line(record.metrics),
+        *unseen_lines(record),
         *([f"For comparison: {beside}."] if beside else []),
-        _delivered(record),
         *of_skipped(record.skipped),
         *[f"Warning: {warning}" for warning in record.warnings],
         f"Model:  {model}  (fitted in {duration(took)})",
@@ -68,12 +74,6 @@ def of_fit(model: str, record: "FitRecord", next_line: str) -> str:
         f"Next:   {next_line}",
     ]
     return "\n".join(lines)
-
-
-def _delivered(record: "FitRecord") -> str:
-    if record.recipe.get("refit", True):
-        return "That was measured without them; the model you have was then fitted on all labelled examples."
-    return "The model you have has not seen these examples (--no-refit)."
 
 
 def of_evaluation(evaluation: "Evaluation", scores: dict[str, dict[str, Any]]) -> str:
@@ -89,7 +89,7 @@ def of_evaluation(evaluation: "Evaluation", scores: dict[str, dict[str, Any]]) -
         for label, score in seen
     ]
     lines = [
-        accuracy_line(evaluation.metrics).replace("held-out examples", "examples"),
+        accuracy_line(evaluation.metrics),
         "",
         table(["label", "examples", "right", "95 % interval"], rows),
         *of_skipped(evaluation.skipped),

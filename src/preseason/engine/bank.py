@@ -14,6 +14,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -74,18 +75,27 @@ class Rows:
 
     def _row(self, place: _Place) -> NDArray[Any]:
         if place.segment not in self._maps:
-            flat: NDArray[Any] = np.memmap(place.segment, self._dtype, mode="r")
-            size = int(np.prod(self.shape[1:]))
-            self._maps[place.segment] = flat[: flat.size // size * size].reshape(-1, *self.shape[1:])
+            self._maps[place.segment] = self._mapped(place.segment)
         row: NDArray[Any] = self._maps[place.segment][place.index]
         return row
+
+    def _mapped(self, segment: Path) -> NDArray[Any]:
+        try:
+            flat: NDArray[Any] = np.memmap(segment, self._dtype, mode="r")
+        except FileNotFoundError as error:
+            raise CacheError(
+                f"The feature bank in {segment.parent.parent} was cleared while it was in use. Run the same "
+                "command again."
+            ) from error
+        size = int(np.prod(self.shape[1:]))
+        return flat[: flat.size // size * size].reshape(-1, *self.shape[1:])
 
 
 class Shelf:
     """Rows of one shape and dtype, keyed by the content they were computed from.
 
     Raises:
-        CacheError: the folder cannot be made or belongs to rows of another shape.
+        CacheError: the folder cannot be made or written.
     """
 
     def __init__(self, folder: Path, row_shape: tuple[int, ...], what: str, dtype: str = "float16") -> None:
@@ -125,7 +135,7 @@ class Shelf:
         facts = {"what": what, "row_shape": list(self.row_shape), "dtype": self.dtype.name}
         if path.exists():
             known = _read_json(path)
-            if known is not None and known.get("row_shape") == facts["row_shape"]:
+            if known is not None and all(known.get(n) == facts[n] for n in ("row_shape", "dtype")):
                 return
             shutil.rmtree(self.folder)
             self.folder.mkdir(parents=True)
@@ -139,8 +149,8 @@ class Shelf:
     def _scan(self) -> None:
         for journal in sorted(self.folder.glob("*.keys")):
             segment = journal.with_suffix(".rows")
-            complete = segment.stat().st_size // self._row_bytes if segment.exists() else 0
-            for index, line in enumerate(journal.read_bytes().split(b"\n")[:-1]):
+            complete = _size(segment) // self._row_bytes
+            for index, line in enumerate(_content(journal).split(b"\n")[:-1]):
                 self._register(line, segment, index, complete)
 
     def _register(self, line: bytes, segment: Path, index: int, complete: int) -> None:
@@ -237,14 +247,18 @@ class Writer:
     def _files(self) -> tuple[Any, Any]:
         if self._open is None or self._count * self._shelf._row_bytes >= SEGMENT_BYTES:
             self._close()
-            self._segment = self._shelf.folder / f"{uuid.uuid4().hex}.rows"
+            # Named by time, so that of two rows of one key the later, which replaced a damaged one, is read.
+            name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:12]}.rows"
+            self._segment = self._shelf.folder / name
             self._open = (self._segment.open("wb"), self._segment.with_suffix(".keys").open("wb"))
             self._count = 0
         return self._open
 
     def _close(self) -> None:
         for file in self._open or ():
-            file.close()
+            # On a full disk closing fails once more for bytes whose write has failed already.
+            with suppress(OSError):
+                file.close()
         self._open = None
 
 
@@ -277,12 +291,34 @@ def evict(cache: Path, limit_bytes: float, in_use: Sequence[str] = ()) -> int:
 
 
 def _usage_of(folder: Path) -> Usage:
-    size = sum(path.stat().st_size for path in folder.iterdir())
-    rows = sum(path.read_bytes().count(b"\n") for path in folder.glob("*.keys"))
-    used = folder / "used"
+    size = sum(_size(path) for path in folder.glob("*"))
+    rows = sum(_content(path).count(b"\n") for path in folder.glob("*.keys"))
     facts = _read_json(folder / "shelf.json") or {}
     what = str(facts.get("what", "unreadable"))
-    return Usage(folder.name, what, rows, size, used.stat().st_mtime if used.exists() else 0.0)
+    return Usage(folder.name, what, rows, size, _last_used(folder))
+
+
+def _last_used(folder: Path) -> float:
+    try:
+        return (folder / "used").stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, 0 where another process has just deleted it."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _content(path: Path) -> bytes:
+    """Bytes in a file, none where another process has just deleted it."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _fit_range(row: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

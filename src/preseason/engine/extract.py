@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason import backbones
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample, Skipped
 from preseason.engine.bank import Loose, Rows, Shelf
@@ -21,10 +22,14 @@ from preseason.engine.networks import Engine, compile_network, precision_on
 from preseason.engine.passes import Box, FrozenPass, Pass
 from preseason.errors import MediaError
 from preseason.progress import Progress
+from preseason.speeds import note_speed
 from preseason.threads import available
 
 BATCH_PIXELS = 6 * 224 * 224
 """Pictures of a batch are as many as these pixels hold, at least one."""
+
+FEWEST_TIMED = 32
+"""New rows from which on the speed is told to `preseason models`."""
 
 Array = NDArray[Any]
 
@@ -85,6 +90,7 @@ class Extractor:
         self._source, self._device = source, device
         self._module = FrozenPass(backbone, plan)
         self._engine: Engine | None = None
+        self._compiling_s = 0.0
         self._shelf: Shelf | None = None
 
     @property
@@ -127,20 +133,31 @@ class Extractor:
         shelf = self.shelf if keep else Loose(self.row_shape)
         missing = _absent(shelf, orders)
         failed: dict[str, str] = {}
+        compiling_s = self._compiling_s
         if missing and isinstance(shelf, Shelf):
             with shelf.writer() as writer:
                 failed = self._fill(missing, writer.append, progress, stage)
         elif missing and isinstance(shelf, Loose):
             failed = self._fill(missing, shelf.append, progress, stage)
+        seconds = time.monotonic() - begin
+        if len(missing) - len(failed) >= FEWEST_TIMED:
+            self._note_speed(len(missing) - len(failed), seconds - self._compiling_s + compiling_s)
         kept = np.array([i for i, order in enumerate(orders) if order.key() not in failed], np.int64)
         rows = shelf.rows([orders[i].key() for i in kept])
         skipped = [Skipped(str(o.sample.source), failed[o.key()]) for o in orders if o.key() in failed]
-        return Extraction(rows, kept, tuple(skipped), len(missing), time.monotonic() - begin)
+        return Extraction(rows, kept, tuple(skipped), len(missing), seconds)
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """Convert and compile the network now rather than with the first picture."""
         side = self.plan.size
         self._running(np.zeros((1, side, side, 3), np.uint8), say)
+
+    def _note_speed(self, examples: int, seconds: float) -> None:
+        """Remember how many whole pictures of 224 px a second a pretrained network reached."""
+        whole = self.plan.kept == "pooled" and not self.plan.blocks
+        if whole and backbones.exists(self.backbone.name):
+            pixels = examples * self.plan.count() * self.plan.size**2
+            note_speed(self.backbone.name, pixels / 224**2 / max(seconds, 1e-6), self.cache)
 
     def _inputs(self, order: Order) -> Array:
         plan = replace(self.plan, looks=order.looks) if order.looks else self.plan
@@ -198,9 +215,11 @@ class Extractor:
 
     def _running(self, look: Array, say: Callable[[str], None]) -> Engine:
         if self._engine is None:
+            begin = time.monotonic()
             example = np.ascontiguousarray(np.repeat(look, 2, axis=0))
             name = self.plan.key(self.backbone, "graph")
             self._engine = compile_network(self._module, example, name, self.cache, self._device, say)
+            self._compiling_s += time.monotonic() - begin
         return self._engine
 
     def _chunk(self) -> int:

@@ -2,7 +2,9 @@
 
 import sys
 import uuid
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -97,17 +99,14 @@ class OpenVinoEngine:
         ov = import_openvino()
         core = ov.Core()
         path = cache / "networks" / f"{key}-ov{version('openvino')}.xml"
-        fresh = not path.exists()
-        if fresh:
-            _convert(ov, module, example, path)
-        compiled = _compile(core, path)
-        if compiled is None:
-            fresh = True
-            _convert(ov, module, example, path)
-            compiled = core.compile_model(core.read_model(path), "CPU", _settings())
-        self._compiled = compiled
-        if fresh:
-            self._compare(module, example, path)
+        known = _read(core, path)
+        model = _convert(ov, module, example) if known is None else known
+        self._compiled = core.compile_model(model, "CPU", _settings())
+        if known is None:
+            self._compare(module, example)
+            # A cache that cannot be written costs the conversion at every start, nothing else.
+            with suppress(OSError, RuntimeError):
+                _keep(ov, model, path)
 
     def start(self, batch: NDArray[Any]) -> Callable[[], NDArray[np.float32]]:
         """Run the batch on OpenVINO's own threads."""
@@ -120,13 +119,12 @@ class OpenVinoEngine:
 
         return wait
 
-    def _compare(self, module: nn.Module, example: NDArray[Any], path: Path) -> None:
+    def _compare(self, module: nn.Module, example: NDArray[Any]) -> None:
         limit_torch()
         with torch.inference_mode():
             expected = module(torch.from_numpy(example)).numpy()
         difference = float(np.abs(self.start(example)() - expected).max() / max(np.abs(expected).max(), 1e-6))
         if not difference <= TOLERANCE:
-            path.unlink(missing_ok=True)
             raise _Inconvertible(f"its answers differ by {difference:.1e}")
 
 
@@ -152,11 +150,9 @@ def _settings() -> dict[str, Any]:
     }
 
 
-def _convert(ov: Any, module: nn.Module, example: NDArray[Any], path: Path) -> None:
+def _convert(ov: Any, module: nn.Module, example: NDArray[Any]) -> Any:
     import warnings
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{uuid.uuid4().hex}.xml")
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
@@ -164,15 +160,40 @@ def _convert(ov: Any, module: nn.Module, example: NDArray[Any], path: Path) -> N
         converted.reshape([-1, *example.shape[1:]])
     except Exception as error:
         raise _Inconvertible((str(error).splitlines() or ["?"])[0][:120]) from error
-    ov.save_model(converted, temporary, compress_to_fp16=False)
-    temporary.with_suffix(".bin").replace(path.with_suffix(".bin"))
-    temporary.replace(path)
+    return converted
 
 
-def _compile(core: Any, path: Path) -> Any | None:
-    """The compiled network, None where the cached file is damaged."""
+def _keep(ov: Any, model: Any, path: Path) -> None:
+    """Write the converted network and then, which makes it valid, its checksum."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{uuid.uuid4().hex}.xml")
     try:
-        return core.compile_model(core.read_model(path), "CPU", _settings())
-    except RuntimeError:
-        path.unlink(missing_ok=True)
+        ov.save_model(model, temporary, compress_to_fp16=False)
+        checksum = _checksum(temporary)
+        path.with_suffix(".sum").unlink(missing_ok=True)
+        temporary.with_suffix(".bin").replace(path.with_suffix(".bin"))
+        temporary.replace(path)
+        temporary.with_suffix(".sum").write_text(checksum, "ascii")
+        temporary.with_suffix(".sum").replace(path.with_suffix(".sum"))
+    finally:
+        for left in path.parent.glob(f"{temporary.stem}.*"):
+            left.unlink(missing_ok=True)
+
+
+def _read(core: Any, path: Path) -> Any | None:
+    """The converted network kept at `path`, None where there is none or it is damaged."""
+    try:
+        intact = path.with_suffix(".sum").read_text("ascii") == _checksum(path)
+        return core.read_model(path) if intact else None
+    except (OSError, ValueError, RuntimeError):
         return None
+
+
+def _checksum(path: Path) -> str:
+    """CRC-32 of graph and weights; damaged weights would give wrong features without a word."""
+    found = 0
+    for part in (path, path.with_suffix(".bin")):
+        with part.open("rb") as file:
+            while piece := file.read(2**20):
+                found = zlib.crc32(piece, found)
+    return f"{found:08x}"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from preseason.backbones.base import Backbone, Normalise
+from preseason.backbones.base import Backbone, Normalise, as_map
 
 
 class Box(NamedTuple):
@@ -97,7 +97,7 @@ class FrozenPass(nn.Module):
     """The graph of a pass: pictures uint8 [n, size, size, 3] to rows of one look.
 
     Gives float32 [n, regions, d] for "pooled", with d the averages then the maxima of every chosen block;
-    float32 [n, ...] of the input of block `cut` for "map".
+    float32 [n, ...] of the input of block `cut` for "map", as [n, c, h, w] after the last block.
     """
 
     def __init__(self, backbone: Backbone, plan: Pass) -> None:
@@ -111,7 +111,8 @@ class FrozenPass(nn.Module):
         """Rows of a batch."""
         x = self.normalise(pictures)
         if self.plan.kept == "map":
-            return self.backbone.run(x, stop=self.plan.cut)
+            out = self.backbone.run(x, stop=self.plan.cut)
+            return as_map(out, self.backbone.split) if self.plan.cut == len(self.backbone) else out
         maps = self.backbone.maps(x, self.blocks)
         averages, maxima = _to_cells(maps)
         return torch.cat([_averaged(averages, self.plan.regions), _largest(maxima, self.plan.regions)], dim=2)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from preseason.errors import UsageError
 from preseason.evaluation.calibration import softmax
-from preseason.evaluation.unknown import Choice, UnknownScorer, choose, fit_scorer, thin
+from preseason.evaluation.unknown import Choice, UnknownScorer, choose, deal, fit_scorer, thin
 from preseason.record import Floats, Ints
 
 WIDTH = 256
@@ -79,14 +79,20 @@ class Known:
         return _joined(network[:, self.columns], vectors, self.weight, self.bias)
 
     def recall(self, probe: Probe) -> dict[str, float]:
-        """Share of each class's known examples that get its name, by members that had not seen them."""
+        """Share of each class's known examples that get its name, by members that had not seen them.
+
+        A class without known examples is left out.
+        """
         out = np.zeros((len(self.targets), len(self.labels)), np.float32)
         for fold in np.unique(self.folds):
             asked, rest = self.folds == fold, self.folds != fold
             weight, bias = probe(self.vectors[rest], self.targets[rest], len(self.labels))
             out[asked] = _joined(self.said[asked], self.vectors[asked], weight, bias)
         right = out.argmax(1) == self.targets
-        return {name: float(right[self.targets == i].mean()) for i, name in enumerate(self.labels)}
+        known = set(self.targets.tolist())
+        return {
+            name: float(right[self.targets == i].mean()) for i, name in enumerate(self.labels) if i in known
+        }
 
     def unseen_distance(self, probe: Probe) -> Floats:
         """Unlikeness of each known example to the others' folds, float32 [n]."""
@@ -184,10 +190,11 @@ def know(
     Args:
         embeddings: float32 [n, e]; at most `MOST_EXAMPLES` are kept, evenly over the classes.
         said: float32 [n, c], unseeing probabilities.
-        folds: int64 [n].
+        folds: int64 [n]; where all are the same, the examples are dealt out anew.
     """
     kept = thin(targets, MOST_EXAMPLES)
-    embeddings, targets, said, folds = embeddings[kept], targets[kept], said[kept], folds[kept]
+    embeddings, targets, said = embeddings[kept], targets[kept], said[kept]
+    folds = folds[kept] if len(np.unique(folds[kept])) > 1 else deal(targets)
     centre = embeddings.mean(axis=0)
     directions = _principal(embeddings - centre)
     vectors = ((embeddings - centre) @ directions).astype(np.float32)

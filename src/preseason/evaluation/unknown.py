@@ -139,7 +139,7 @@ def choose(
         most_rounds: how many (class, fold) pairs are tried at most.
     """
     rows = thin(labels, 2 * MOST_REFERENCES)
-    dealt = _deal(labels) if folds is None else folds
+    dealt = deal(labels) if folds is None else folds
     kinds = [kind for kind in SCORES if fit_predict is not None or kind not in NEEDS_LOGITS]
     if len(np.unique(labels)) < 3:
         return _choose_by_quantile(embeddings, labels, rows, dealt)
@@ -198,7 +198,8 @@ def _level(counts: NDArray[Any], most: int) -> int:
     return levels[low]
 
 
-def _deal(labels: Ints) -> Ints:
+def deal(labels: Ints) -> Ints:
+    """A fold for each of n examples, int64 [n] in 0..4, every class spread evenly."""
     folds = np.zeros(len(labels), np.int64)
     for index in np.unique(labels):
         places = np.flatnonzero(labels == index)

@@ -18,7 +18,7 @@ from preseason.heads.descent import Descent, Plan
 from preseason.record import Floats, Ints
 
 HIDDEN, GATE = 128, 64
-KEPT_PARTS = 0.7
+KEPT_PARTS = 0.5
 """Share of an example's parts that a training step sees; the rest are left out at random."""
 EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 15, 1e-3, 1e-2
 LARGEST = 6.0
@@ -32,9 +32,7 @@ class AttentionNetwork(nn.Module):
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
-        self.hidden = nn.Sequential(
-            FeatureDropout(0.25), nn.Linear(width, HIDDEN), nn.ReLU(), nn.Dropout(0.5)
-        )
+        self.hidden = nn.Sequential(FeatureDropout(0.5), nn.Linear(width, HIDDEN), nn.ReLU(), nn.Dropout(0.5))
         self.content = nn.Linear(HIDDEN, GATE)
         self.gate = nn.Linear(HIDDEN, GATE)
         self.score = nn.Linear(GATE, 1, bias=False)
@@ -91,7 +89,7 @@ class Scales:
 
 @dataclass(frozen=True)
 class AttentionHead:
-    """A fitted attention head over the parts of one pass."""
+    """A fitted attention head over the parts of one pass, or of several in a row."""
 
     scales: Scales
     network: AttentionNetwork
@@ -130,7 +128,7 @@ class Attention:
     def fit(self, lesson: Lesson) -> AttentionHead:
         """AdamW with one cycle over a fixed number of epochs; strong dropout takes early stopping's place."""
         features = lesson.features
-        count, width = features.sources[0].shape[1:]
+        count, width = _shape(features)
         scales = _scales_of(features, np.array(lesson.settings.get("kinds", [0] * count)))
         torch.manual_seed(lesson.seed)
         network = AttentionNetwork(width, lesson.classes)
@@ -167,7 +165,7 @@ def _scales_of(features: Features, kinds: Ints) -> Scales:
     width, count = features.sources[0].shape[-1], int(kinds.max()) + 1
     total, squares = np.zeros((count, width)), np.zeros((count, width))
     for chunk in features.chunks():
-        rows = features.rows(0, chunk)
+        rows = _rows(features, chunk).astype(np.float32)
         for kind in range(count):
             same = rows[:, kinds == kind].reshape(-1, width)
             total[kind] += same.sum(axis=0, dtype=np.float64)
@@ -180,7 +178,7 @@ def _scales_of(features: Features, kinds: Ints) -> Scales:
 
 def _some_parts(features: Features, scales: Scales) -> Any:
     """Batches with parts left out at random."""
-    count, width = features.sources[0].shape[1:]
+    count, width = _shape(features)
     every, fewer = np.arange(count), max(2, int(count * KEPT_PARTS))
     held = None
     if len(features) * count * width * 4 <= MOST_IN_MEMORY:
@@ -190,13 +188,23 @@ def _some_parts(features: Features, scales: Scales) -> Any:
         kept = np.sort(rng.permutation(every)[:fewer])
         if held is not None:
             return held[torch.from_numpy(chosen)[:, None], torch.from_numpy(kept)]
-        return scales(features.sources[0][features.index[chosen]][:, kept], kept)
+        return scales(_rows(features, chosen)[:, kept], kept)
 
     return batch
 
 
 def _all_parts(features: Features, scales: Scales, chosen: Ints) -> Tensor:
-    return scales(features.sources[0][features.index[chosen]], np.arange(len(scales.kinds)))
+    return scales(_rows(features, chosen), np.arange(len(scales.kinds)))
+
+
+def _rows(features: Features, chosen: Ints) -> NDArray[Any]:
+    """Parts of all sources side by side, float16 [b, p, d]."""
+    return np.concatenate([source[features.index[chosen]] for source in features.sources], axis=1)
+
+
+def _shape(features: Features) -> tuple[int, int]:
+    """Parts of all sources together, and their width."""
+    return sum(source.shape[1] for source in features.sources), features.sources[0].shape[2]
 
 
 kinds.add("attention", Attention())

@@ -54,6 +54,10 @@ class Features:
         """The samples at positions `chosen`, in that order."""
         return Features(self.sources, self.index[chosen])
 
+    def read(self) -> list[NDArray[Any]]:
+        """These samples' rows of every source, in memory."""
+        return [source[self.index] for source in self.sources]
+
     def only(self, passes: Sequence[int]) -> "Features":
         """The same samples, of the passes at these positions alone."""
         return Features(tuple(self.sources[p] for p in passes), self.index)

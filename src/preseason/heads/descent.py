@@ -1,8 +1,11 @@
 """Gradient training of a head or a tail: AdamW, one cycle, early stopping, a checkpoint after each epoch."""
 
 import copy
+import math
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,11 +84,13 @@ class Descent:
         self.training = everything if validation is None else np.setdiff1d(everything, validation)
         self.optimizer = torch.optim.AdamW(plan.groups, weight_decay=plan.weight_decay)
         self.epochs = plan.epochs if plan.seconds is None else self._affordable(plan.seconds)
+        total = self._steps() * self.epochs + 1
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer,
             [group["lr"] for group in plan.groups],
-            total_steps=self._steps() * self.epochs + 1,
-            pct_start=0.2,
+            total_steps=total,
+            # OneCycleLR divides by the length of the rise, which must not be 0 steps.
+            pct_start=max(2, round(0.2 * total)) / total,
         )
         self.epoch, self.best_epoch, self.best_loss = 0, 0, float("inf")
         self.best: dict[str, Tensor] = {}
@@ -95,8 +100,6 @@ class Descent:
 
         A finished run's checkpoint stays, so that the same run later costs nothing; its owner deletes it.
         """
-        if checkpoint is not None:
-            checkpoint.parent.mkdir(parents=True, exist_ok=True)
         if checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
         progress.start(stage, self.epochs)
@@ -105,8 +108,9 @@ class Descent:
             self._train_epoch()
             self._judge()
             progress.advance()
-            if checkpoint is not None:
-                self._save(checkpoint)
+            if checkpoint is not None and not self._save(checkpoint):
+                progress.say(f"Finished epochs cannot be kept in {checkpoint.parent}; training goes on.")
+                checkpoint = None
         progress.finish()
         self.module.load_state_dict(self.best)
         loss = self.best_loss if self.validation is not None else float("nan")
@@ -126,8 +130,9 @@ class Descent:
             self.optimizer.zero_grad()
             times.append(time.monotonic() - begin)
         epoch_s = float(np.median(times)) * self._steps()
-        if FEWEST_EPOCHS * epoch_s > seconds:
-            raise NoTimeError(f"{FEWEST_EPOCHS} epochs would take {FEWEST_EPOCHS * epoch_s:.0f} s")
+        fewest = min(FEWEST_EPOCHS, self.plan.epochs)
+        if fewest * epoch_s > seconds:
+            raise NoTimeError(f"{fewest} epochs would take {fewest * epoch_s:.0f} s")
         return int(min(seconds / max(epoch_s, 1e-6), self.plan.epochs))
 
     def _loss(self, chosen: Ints, rng: np.random.Generator) -> Tensor:
@@ -155,7 +160,7 @@ class Descent:
     def _judge(self) -> None:
         """Keep this epoch's weights when they are the best; without validation the last are."""
         loss = self._validation_loss() if self.validation is not None else -float(self.epoch)
-        if loss < self.best_loss:
+        if not self.best or loss < self.best_loss or math.isnan(self.best_loss):
             self.best_loss, self.best_epoch = loss, self.epoch
             self.best = copy.deepcopy(self.module.state_dict())
 
@@ -171,7 +176,8 @@ class Descent:
                 total += float(functional.cross_entropy(logits, targets, reduction="sum"))
         return total / max(len(self.validation), 1)
 
-    def _save(self, checkpoint: Path) -> None:
+    def _save(self, checkpoint: Path) -> bool:
+        """Keep the finished epochs; False where the disk is full or the folder cannot be written."""
         content = {
             "module": self.module.state_dict(),
             "best": self.best,
@@ -180,21 +186,34 @@ class Descent:
             "counts": [self.epoch, self.best_epoch, self.epochs],
             "best_loss": self.best_loss,
         }
-        temporary = checkpoint.with_suffix(".part")
-        torch.save(content, temporary)
-        temporary.replace(checkpoint)
+        # A name of its own: two processes may train the same thing.
+        temporary = checkpoint.with_suffix(f".{uuid.uuid4().hex}")
+        try:
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(content, temporary)
+            temporary.replace(checkpoint)
+        except (OSError, RuntimeError):  # torch gives a RuntimeError on a full disk
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            return False
+        return True
 
     def _resume(self, checkpoint: Path) -> None:
+        """Take up a run; a file that is damaged or of another version is thrown away."""
+        fresh = copy.deepcopy(self.module.state_dict())
         try:
             content = torch.load(checkpoint, weights_only=True)
+            best, best_loss, counts = content["best"], float(content["best_loss"]), content["counts"]
+            self.module.load_state_dict(best)
+            self.module.load_state_dict(content["module"])
+            self.optimizer.load_state_dict(content["optimizer"])
+            self.schedule.load_state_dict(content["schedule"])
+            self.epoch, self.best_epoch, self.epochs = counts
         except Exception:
             checkpoint.unlink(missing_ok=True)
+            self.module.load_state_dict(fresh)
             return
-        self.module.load_state_dict(content["module"])
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.schedule.load_state_dict(content["schedule"])
-        self.epoch, self.best_epoch, self.epochs = content["counts"]
-        self.best, self.best_loss = content["best"], content["best_loss"]
+        self.best, self.best_loss = best, best_loss
 
 
 def train_mode(module: nn.Module) -> None:

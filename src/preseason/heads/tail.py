@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
+from preseason.backbones.families.chains import parameters_of
 from preseason.heads.base import Features, Lesson, State, kinds
 from preseason.heads.descent import Descent, Plan
 from preseason.heads.linear import logistic_regression
@@ -63,7 +64,7 @@ class Tail(nn.Module):
         seen = {id(parameter) for parameter in self.classifier.parameters()}
         above = [self.backbone.split.embed, *reversed(self.backbone.split.blocks[self.cut :])]
         for depth, block in enumerate(above):
-            own = [p for p in _parameters(block) if id(p) not in seen]
+            own = [p for p in parameters_of(block) if id(p) not in seen]
             seen.update(id(p) for p in own)
             if own:
                 groups.append({"params": own, "lr": rate * RATE_DECAY ** max(depth - 1, 0)})
@@ -173,11 +174,6 @@ def _start_at_head_only(tail: Tail, lesson: Lesson) -> None:
     with torch.no_grad():
         tail.classifier.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight.T)))
         tail.classifier.bias.copy_(torch.from_numpy(bias - scale.mean @ weight))
-
-
-def _parameters(block: nn.Module) -> list[nn.Parameter]:
-    """Parameters of a block, also of networks it holds without owning (timm's heads)."""
-    return list(block.parameters())
 
 
 kinds.add("tail", TailKind())

@@ -91,7 +91,7 @@ def _index_entry(record: FitRecord, title: str, pipeline: str) -> dict[str, Any]
     )
     measured = [{"type": kind, "value": round(value, 4)} for kind, value in figures]
     # The hub asks for the type of a data set, so data of one's own is called custom.
-    data = {"name": "own data, held-out part", "type": "custom"}
+    data = {"name": "own data, unseen by the judging models", "type": "custom"}
     result = {"task": {"type": pipeline}, "dataset": data, "metrics": measured}
     return {"name": title, "results": [result]}
 
@@ -145,7 +145,7 @@ def _data(record: FitRecord) -> str:
 def _accuracy(record: FitRecord) -> str:
     metrics = record.metrics
     if not metrics.n:
-        return "## Accuracy\n\nNot measured: nothing was held out."
+        return "## Accuracy\n\nNot measured: nothing was left unseen."
     rows = [
         ("accuracy", f"{words.percent(metrics.accuracy)} ({_range(metrics.low, metrics.high)})"),
         ("balanced accuracy", words.percent(metrics.balanced_accuracy)),
@@ -153,19 +153,18 @@ def _accuracy(record: FitRecord) -> str:
         ("expected calibration error", f"{metrics.ece:.3f}"),
     ]
     rows += [(f"baseline: {_text(name)}", words.percent(rate)) for name, rate in record.baselines.items()]
-    table = "\n".join(["| measure | held out |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
+    table = "\n".join(["| measure | on unseen data |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
     scores = per_class(record.answers.probabilities, record.answers.targets)
     named = list(zip(record.labels, scores, strict=True))[:MOST_CLASSES]
     classes = "\n".join(["| class | recognised | range at 95 % |", "|---|---|---|", *map(_class_row, named)])
-    refit = "The delivered model was then fitted on all labelled examples, these included."
-    note = f"\n\n{refit}" if record.recipe.get("refit", True) else ""
+    note = f"\n\n{words.judged(record)} {words.delivered(record)}"
     bins = reliability(record.answers.probabilities, record.answers.targets)
     return f"## Accuracy\n\n{table}\n\n{classes}\n\n{words.calibration(bins, metrics.ece)}{note}"
 
 
 def _class_row(row: tuple[str, ClassScore]) -> str:
     label, score = row
-    right = f"{round(score.recall * score.n)} of {score.n}" if score.n else "none held out"
+    right = f"{round(score.recall * score.n)} of {score.n}" if score.n else "none judged"
     return f"| {_text(label)} | {right} | {_range(score.low, score.high)} |"
 
 

@@ -53,7 +53,7 @@ SECTIONS = (
         views.transfer,
     ),
     Section("data", "What was in the data", "Everything that was read, and what was not.", views.data),
-    Section("tried", "What was tried", "Chosen by cross-validation, not by the held-out part.", views.tried),
+    Section("tried", "What was tried", "Kept where cross-validation says that it helps.", views.tried),
     Section("time", "Where the time went", "Wall time by stage.", views.time),
     Section("settings", "Settings and versions", "Everything needed to do it again.", views.settings),
 )

@@ -111,7 +111,7 @@ def spotlight(image: "Image", boxes: Floats, weights: Floats) -> "Image":
     heat = Image.fromarray((255 * _heat(boxes, weights)).astype(np.uint8))
     mask = heat.resize(image.size, Image.Resampling.BICUBIC)
     mask = mask.filter(ImageFilter.GaussianBlur(max(image.size) / 40))
-    dim = ImageEnhance.Brightness(image.convert("L").convert("RGB")).enhance(0.42)
+    dim = ImageEnhance.Brightness(image.convert("L").convert("RGB")).enhance(0.5)
     drawn = Image.composite(image, dim, mask)
     width, height = drawn.size
     x0, y0, x1, y1 = np.clip(boxes[int(np.argmax(weights))], 0, 1)
@@ -137,8 +137,8 @@ def _heat(boxes: Floats, weights: Floats) -> NDArray[np.float64]:
     for (x0, y0, x1, y1), weight in zip(edges, np.maximum(weights, 0), strict=True):
         rows, columns = _span(y0, y1), _span(x0, x1)
         heat[rows, columns] += weight / max((x1 - x0) * (y1 - y0), 1.0) ** 0.5
-    low, high = np.quantile(heat, 0.05), heat.max()
-    spread: NDArray[np.float64] = np.clip((heat - low) / (0.8 * (high - low) + 1e-12), 0, 1) ** 0.6
+    low, high = np.quantile(heat, 0.05), np.quantile(heat, 0.97)
+    spread: NDArray[np.float64] = np.clip((heat - low) / (0.8 * (high - low) + 1e-12), 0, 1)
     return spread if high - low > 1e-9 else np.ones_like(heat)
 
 

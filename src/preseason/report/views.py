@@ -24,6 +24,11 @@ BASELINE_NAMES = {
     "majority": "Always the commonest class",
     "linear": "Pretrained, linear head only",
 }
+CHOSEN_ON_THESE = (
+    "The choice and the calibration rest on the same unseen answers as the accuracy, so that no example is "
+    "wasted; the accuracy flatters by what little can be gained from choosing among so few."
+)
+CHOSEN_ON_OTHERS = "Chosen within the training part; the held-out part had no say."
 
 View = dict[str, Any] | None
 
@@ -46,7 +51,7 @@ def headline(record: FitRecord, album: Album) -> dict[str, Any]:
         "middle": metrics.accuracy * 100,
         "marks": [(name, rate * 100) for name, rate in _marks(record)],
         "measured": metrics.n > 0,
-        "refitted": bool(record.recipe.get("refit", True)),
+        "delivered": words.delivered(record),
     }
 
 
@@ -73,7 +78,7 @@ def data(record: FitRecord, album: Album) -> View:
         "shown": MOST_SKIPPED,
         "clusters": [_cluster(cluster, album) for cluster in record.duplicates[:MOST_CLUSTERS]],
         "cluster_count": len(record.duplicates),
-        "split": {key: value for key, value in record.split.items() if not isinstance(value, list | dict)},
+        "judged": words.judged(record),
     }
 
 
@@ -162,7 +167,10 @@ def tried(record: FitRecord, album: Album) -> View:
     """The candidates in the order tried."""
     if not record.candidates:
         return None
-    return {"rows": [(c, *_fitted(c)) for c in record.candidates]}
+    return {
+        "rows": [(c, *_fitted(c)) for c in record.candidates],
+        "chosen": CHOSEN_ON_THESE if words.cross_fitted(record) else CHOSEN_ON_OTHERS,
+    }
 
 
 def _fitted(candidate: Candidate) -> tuple[str, str]:
@@ -216,17 +224,17 @@ def _marks(record: FitRecord) -> list[tuple[str, float]]:
 def _sample_size(record: FitRecord, noun: str) -> words.Verdict:
     metrics = record.metrics
     width = round(100 * (metrics.high - metrics.low))
-    text = f"{words.count(metrics.n, noun)} held out; the true accuracy lies in a range {width} points wide."
+    text = f"{words.count(metrics.n, noun)} judged; the true accuracy lies in a range {width} points wide."
     if metrics.n < words.SMALL_TEST:
-        return words.Verdict("warn", "Few held-out examples", f"{text} Label more before relying on it.")
+        return words.Verdict("warn", "Few examples", f"{text} Label more before relying on it.")
     return words.Verdict("good" if width <= 15 else "note", "How sure is the figure", text)
 
 
 def _separation(record: FitRecord, noun: str) -> words.Verdict:
+    together = f"{words.count(len(record.duplicates), 'cluster')} of look-alikes kept on one side"
     by = record.split.get("by")
-    twice = f"{words.count(len(record.duplicates), 'cluster')} of look-alikes kept on one side"
-    how = f" Split by {by}." if by else ""
-    return words.Verdict("good", "Not seen in training", f"No held-out {noun} was trained on; {twice}.{how}")
+    how = f" ({by})." if by else "."
+    return words.Verdict("good", "Not seen in training", f"{words.judged(record)} {together}{how}")
 
 
 def _honesty(record: FitRecord) -> words.Verdict:
@@ -243,11 +251,11 @@ def _weakest(record: FitRecord, noun: str) -> words.Verdict:
     seen = [(label, score) for label, score in zip(record.labels, scores, strict=True) if score.n]
     if not seen:
         return words.Verdict(
-            "warn", "No known class in the test", "Every held-out label is new to the model."
+            "warn", "No known class in the test", "Every label in the test is new to the model."
         )
     label, score = min(seen, key=lambda row: row[1].recall)
     right = f"{round(score.recall * score.n)} of {words.count(score.n, noun)}"
-    few = f" That is too few to judge; hold out {words.FEW_EXAMPLES} or more."
+    few = f" That is too few to judge; {words.FEW_EXAMPLES} or more would do."
     text = f"{label}: {right} recognised.{few if score.n < words.FEW_EXAMPLES else ''}"
     weak = score.recall < record.metrics.low
     return words.Verdict("note" if weak else "good", "The weakest class", text)

@@ -88,20 +88,49 @@ def settings(record: FitRecord) -> dict[str, Any]:
 
 
 def right_of(metrics: Metrics, noun: str) -> str:
-    """`right on 47 of 50 photos it had never seen; expect between 84 and 98 %`."""
+    """`right on 47 of 50 photos, each judged by a model that had not seen it; expect ...`."""
     if metrics.n == 0:
-        return f"not measured: no {noun} was held out"
+        return f"not measured: no {noun} was left unseen"
     right = round(metrics.accuracy * metrics.n)
     low, high = percent(metrics.low).removesuffix("\xa0%"), percent(metrics.high)
-    seen = f"right on {right:,} of {count(metrics.n, noun)} it had never seen"
+    seen = f"right on {right:,} of {count(metrics.n, noun)}, each judged by a model that had not seen it"
     return f"{seen}; expect between {low} and {high}"
+
+
+def cross_fitted(record: FitRecord) -> bool:
+    """Whether examples were judged in turn, by models that learnt from the others."""
+    return str(record.split.get("by", "")).startswith("cross-fitting")
+
+
+def judged(record: FitRecord) -> str:
+    """Who gave the answers that the accuracy is counted on, as a sentence."""
+    noun, n = noun_of(record.task), record.metrics.n
+    total = sum(record.counts.values())
+    if n == 0:
+        return f"Nothing was measured: no {noun} was left unseen."
+    some = f"the {count(n, noun)}" if n == total else f"{n:,} of the {count(total, noun)}"
+    if cross_fitted(record):
+        return f"Each of {some} was judged by a model that had not seen it."
+    return f"{n:,} of the {count(total, noun)} were held out and judged by a model that had not seen them."
+
+
+def delivered(record: FitRecord) -> str:
+    """What the model that the user has in hand has learnt from, as a sentence."""
+    total = count(sum(record.counts.values()), noun_of(record.task))
+    if cross_fitted(record):
+        together = f"; together they have learnt from all {total}"
+        whole = record.metrics.n == sum(record.counts.values())
+        return f"The model you have is the average of these models{together if whole else ''}."
+    if record.recipe.get("refit", True):
+        return f"The model you have was then fitted on all {total}."
+    return "The model you have has not seen them either (--no-refit)."
 
 
 def calibration(bins: tuple[Bin, ...], ece: float) -> str:
     """What the probabilities are worth: what was claimed on average against what came true."""
     n = sum(item.n for item in bins)
     if not n:
-        return "Not measured: nothing was held out."
+        return "Not measured: nothing was left unseen."
     claimed = sum(item.n * item.confidence for item in bins) / n
     right = sum(item.n * item.accuracy for item in bins) / n
     gap = claimed - right
@@ -134,7 +163,7 @@ def unknown(record: FitRecord) -> str:
     """How strangers are met, in plain words."""
     noun = noun_of(record.task)
     refused = int((record.answers.distance > record.unknown_threshold).sum())
-    price = f"On the held-out set it would have said so to {refused} of {count(record.metrics.n, noun)}."
+    price = f"It would have said so to {refused} of {count(record.metrics.n, noun)} of known classes."
     if record.unknown_auroc is None:
         start = f"A {noun} that lies far from everything learnt is answered with “unknown”. With fewer than"
         middle = "three classes none could be left out to try this on strangers, so take it as a hint."
@@ -157,7 +186,7 @@ def transfer(record: FitRecord) -> Verdict:
         text = f"{reached}: the pretrained weights did not help. Try another backbone, or look at the labels."
         return Verdict("warn", "Transfer brought nothing", text)
     if metrics.low <= scratch:
-        text = f"{reached}: with {metrics.n} held-out examples this may be chance. Hold out or label more."
+        text = f"{reached}: with {metrics.n} examples this may be chance. Label more."
         return Verdict("warn", "Transfer is not clearly better", text)
     points = round(100 * (metrics.accuracy - scratch))
     return Verdict(

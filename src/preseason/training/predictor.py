@@ -13,6 +13,7 @@ from preseason.engine.passes import Box, Pass
 from preseason.heads.base import Features
 from preseason.progress import Progress
 from preseason.record import Floats, Ints
+from preseason.training.selection import averaged
 from preseason.training.ways import Fitted, Way, looks_for
 
 
@@ -106,7 +107,8 @@ class Predictor:
                 kept = kept[found.kept]
                 features = {name: f.take(found.kept) for name, f in features.items()}
                 focus = {name: f[found.kept] for name, f in focus.items()}
-            features[way.name] = Features.of([found.rows])
+            before = [] if not way.joined else features[str(way.looks_from)].read()
+            features[way.name] = Features.of([*before, found.rows])
             weights = fitted.focus(features[way.name]) if current else None
             if weights is not None:
                 focus[way.name] = weights
@@ -114,7 +116,7 @@ class Predictor:
 
     def average(self, each: Sequence[Floats]) -> Floats:
         """Probabilities of the kept ways averaged and calibrated, float32 [n, c]."""
-        return sharpened(np.asarray(np.mean(each, axis=0), np.float32), self.temperature)
+        return sharpened(averaged(each), self.temperature)
 
     def _looked(self, way: Way, samples: list[Sample], focus: dict[str, Floats]) -> list[Order]:
         if way.looks_from is None:

@@ -131,7 +131,8 @@ class Rounds:
                 f"{found.failed[0].path}: {found.failed[0].reason}. Run the command again: what was read "
                 "is kept."
             )
-        self.trials.features[way.name] = Features.of([found.rows])
+        before = self.trials.features[str(way.looks_from)].sources if way.joined else ()
+        self.trials.features[way.name] = Features.of([*before, found.rows])
         return None
 
     def _orders(self, way: Way) -> list[Order]:

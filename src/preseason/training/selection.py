@@ -37,13 +37,13 @@ def select(tried: Sequence[Crossfit], targets: Ints) -> Selection:
     kept = [int(np.argmin(losses))]
     best = losses[kept[0]]
     while rest := [index for index in range(len(tried)) if index not in kept]:
-        trials = {i: log_loss(_mean(each, [*kept, i]), targets[held]) for i in rest}
+        trials = {i: log_loss(averaged([each[j] for j in (*kept, i)]), targets[held]) for i in rest}
         index = min(trials, key=lambda i: trials[i])
         if trials[index] > best - LEAST_GAIN:
             break
         kept.append(index)
         best = trials[index]
-    return Selection(tuple(kept), held, _mean(each, kept))
+    return Selection(tuple(kept), held, averaged([each[i] for i in kept]))
 
 
 def log_loss(probabilities: Floats, targets: Ints) -> float:
@@ -57,5 +57,8 @@ def accuracy(probabilities: Floats, targets: Ints) -> float:
     return float((probabilities.argmax(1) == targets).mean())
 
 
-def _mean(each: Sequence[Floats], chosen: Sequence[int]) -> Floats:
-    return np.asarray(np.mean([each[i] for i in chosen], axis=0), np.float32)
+def averaged(each: Sequence[Floats]) -> Floats:
+    """The normalised geometric mean of probabilities [n, c]: a way that is sure of a no is heard."""
+    logs = np.mean([np.log(np.maximum(p, 1e-9)) for p in each], axis=0)
+    means = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(means / means.sum(axis=1, keepdims=True), np.float32)

@@ -30,6 +30,7 @@ class Way:
         head: registered kind.
         plan: the pass whose rows the head reads.
         looks_from: name of an earlier way whose attention chooses this one's looks.
+        joined: whether the head also reads the rows of `looks_from`, in front of its own.
         settings: for the head.
         members: how many of the folds get a member; the others' examples have no answer from this way.
     """
@@ -38,6 +39,7 @@ class Way:
     head: str
     plan: Pass
     looks_from: str | None = None
+    joined: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     members: int | None = None
 

@@ -5,19 +5,17 @@ from typing import Any
 from torch import Tensor, nn
 
 from preseason.backbones.base import Split, families
-from preseason.backbones.families.chains import Chain, Embed
+from preseason.backbones.families.chains import Borrowing, Chain, Embed
 
 
-class PatchTokens(nn.Module):
+class PatchTokens(Borrowing):
     """Pictures to tokens with positions, as timm's `forward_features` begins."""
 
-    def __init__(self, network: Any) -> None:
-        super().__init__()
-        self._network = (network,)
+    borrowed = ("patch_embed", "cls_token", "reg_token", "pos_embed", "norm_pre")
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens [n, prefix + patches, d]."""
-        network = self._network[0]
+        network = self.network
         tokens: Tensor = network.norm_pre(network.patch_drop(network._pos_embed(network.patch_embed(x))))
         return tokens
 

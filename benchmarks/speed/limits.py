@@ -1,0 +1,104 @@
+"""What no fit can beat: decoding the photos alone, and running the network alone, for the same passes."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from preseason import backbones
+from preseason.backbones.base import Backbone
+from preseason.data.dataset import Sample
+from preseason.engine.extract import BATCH_PIXELS, Order
+from preseason.engine.networks import TorchEngine, compile_network
+from preseason.engine.passes import FrozenPass, Pass
+from preseason.recipe import Recipe
+from preseason.tasks.base import tasks
+from preseason.threads import available
+from preseason.training.predictor import orders_for
+from preseason.training.ways import Way
+
+EMBEDDED = "efficientnet_lite0"
+
+
+def frozen_orders(samples: Sequence[Sample]) -> list[tuple[Pass, list[Order]]]:
+    """The passes of a default fit without tail fine-tuning, each with its orders; windows lie at random."""
+    task, backbone = tasks.get("photos"), backbones.load(EMBEDDED)
+    draws = np.random.default_rng(0)
+    found: dict[Pass, list[Order]] = {}
+    known: dict[str, Way] = {}
+    for way in task.ways(Recipe(unfreeze="0"), backbone):
+        known[way.name] = way
+        parts = known[way.looks_from].plan.parts() if way.looks_from else ()
+        focus = draws.dirichlet(np.ones(len(parts)), len(samples)).astype(np.float32) if parts else None
+        found.setdefault(way.plan, orders_for(way, samples, focus, parts))
+    return list(found.items())
+
+
+def decode_only_s(plan: Pass, orders: Sequence[Order]) -> float:
+    """Seconds to turn every order into network inputs, on all processors."""
+    from dataclasses import replace
+
+    source = tasks.get("photos").source()
+
+    def inputs(order: Order) -> None:
+        source.inputs(order.sample, replace(plan, looks=order.looks) if order.looks else plan)
+
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(available()) as pool:
+        deque(pool.map(inputs, orders), maxlen=0)
+    return time.perf_counter() - begin
+
+
+def engine_only_s(backbone: Backbone, plan: Pass, count: int, cache: Path) -> float:
+    """Seconds to run `count` examples' looks, already decoded, through the compiled pass."""
+    batch = random_pictures(max(1, BATCH_PIXELS // plan.size**2), plan.size)
+    engine = compile_network(
+        FrozenPass(backbone, plan), batch, plan.key(backbone, "graph"), cache, "cpu", print
+    )
+    engine.start(batch)()
+    begin = time.perf_counter()
+    pending: deque[Callable[[], Any]] = deque()
+    for _ in range(-(-count * plan.count() // len(batch))):
+        pending.append(engine.start(batch))
+        if len(pending) > available():
+            pending.popleft()()
+    for wait in pending:
+        wait()
+    return time.perf_counter() - begin
+
+
+def against_torch(cache: Path, rounds: int = 20) -> dict[str, float]:
+    """Images a second of the engine and of eager torch, same weights and outputs, whole photo at 224 px."""
+    backbone = backbones.load(EMBEDDED)
+    plan = Pass(backbone.preprocessing.size)
+    module = FrozenPass(backbone, plan).eval()
+    batch = random_pictures(32, plan.size)
+    eager = TorchEngine(module, "cpu")
+    expected = eager.start(batch)()
+    begin = time.perf_counter()
+    for _ in range(rounds):
+        eager.start(batch)()
+    torch_s = (time.perf_counter() - begin) / rounds / len(batch)
+    torch.set_num_threads(available())
+    small = random_pictures(max(1, BATCH_PIXELS // plan.size**2), plan.size)
+    engine = compile_network(module, small, plan.key(backbone, "graph"), cache, "cpu", print)
+    ours = np.concatenate([engine.start(piece)() for piece in np.array_split(batch, 8)])
+    seconds = engine_only_s(backbone, plan, rounds * len(batch), cache)
+    difference = float(np.abs(ours.reshape(expected.shape) - expected).max())
+    return {
+        "engine_images_per_s": rounds * len(batch) / seconds,
+        "torch_images_per_s": 1 / torch_s,
+        "ratio": rounds * len(batch) / seconds * torch_s,
+        "largest_difference": difference,
+        "largest_value": float(np.abs(expected).max()),
+    }
+
+
+def random_pictures(count: int, side: int) -> Any:
+    """uint8 [count, side, side, 3]."""
+    return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)

@@ -1,0 +1,143 @@
+"""Passes: regions of pictures, and pooling that equals the plain mean and maximum over each region."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from preseason.backbones.base import Backbone, Preprocessing
+from preseason.backbones.timm_networks import create, preprocessing_of, split_of
+from preseason.engine.passes import WHOLE, Box, FrozenPass, Pass, grid
+from preseason.tasks.photos import QUARTERS, REGIONS, views
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    torch.manual_seed(0)
+    network = create("test_efficientnet")
+    return Backbone("tiny", network, split_of(network), preprocessing_of(network), "none")
+
+
+def pictures(side: int, count: int = 2) -> torch.Tensor:
+    rng = np.random.default_rng(0)
+    return torch.from_numpy(rng.integers(0, 256, (count, side, side, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(("count", "side"), [(1, 1.0), (2, 0.5), (2, 4 / 7), (3, 0.5), (4, 4 / 14)])
+def test_a_grid_reaches_every_edge_and_stays_inside(count: int, side: float) -> None:
+    boxes = grid(count, side)
+    assert len(set(boxes)) == len(boxes) == count**2
+    assert min(box.x0 for box in boxes) == min(box.y0 for box in boxes) == 0
+    assert max(box.x1 for box in boxes) == max(box.y1 for box in boxes) == 1
+    for box in boxes:
+        assert (box.x1 - box.x0, box.y1 - box.y0) == pytest.approx((side, side), abs=1e-5)
+
+
+def test_parts_are_regions_within_looks() -> None:
+    plan = Pass(64, looks=(WHOLE, Box(0.5, 0, 1, 0.5)), regions=(WHOLE, Box(0, 0.5, 0.5, 1)))
+    assert plan.parts() == (
+        WHOLE,
+        Box(0, 0.5, 0.5, 1),
+        Box(0.5, 0, 1, 0.5),
+        Box(0.5, 0.25, 0.75, 0.5),
+    )
+
+
+def test_the_left_of_a_mirrored_look_is_its_right() -> None:
+    plan = Pass(64, looks=(WHOLE.mirrored(),), regions=(Box(0, 0, 0.25, 1),))
+    assert plan.parts() == (Box(0.75, 0, 1, 1),)
+
+
+def test_a_pass_of_own_looks_takes_them_from_the_sample() -> None:
+    plan = Pass(64, looks=(), own_looks=2, regions=(WHOLE,))
+    own = (Box(0, 0, 0.5, 0.5), Box(0.5, 0.5, 1, 1))
+    assert plan.count() == 2
+    assert plan.parts(own) == own
+
+
+def test_regions_of_one_size_are_one_kind_the_largest_first() -> None:
+    plan = Pass(64, looks=(WHOLE, WHOLE.mirrored()), regions=(*grid(2, 0.5), WHOLE))
+    assert plan.kinds() == 2 * [1, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("regions", [REGIONS, QUARTERS, (WHOLE,)])
+def test_pooled_rows_are_means_and_maxima_of_each_region_of_each_block(
+    backbone: Backbone, regions: tuple[Box, ...]
+) -> None:
+    """Exact where the regions lie on the last map's cells; 448 px make 14 of them here."""
+    plan = Pass(448, regions=regions)
+    batch = pictures(448)
+    with torch.inference_mode():
+        module = FrozenPass(backbone, plan)
+        rows = module(batch)
+        maps = backbone.maps(module.normalise(batch), range(len(backbone)))
+    cells = maps[-1].shape[-1]
+    assert cells == 14
+    for index, box in enumerate(regions):
+        means, peaks = [], []
+        for m in maps:
+            x0, y0, x1, y1 = (round(edge * cells) * m.shape[-1] // cells for edge in box)
+            means.append(m[:, :, y0:y1, x0:x1].mean((2, 3)))
+            peaks.append(m[:, :, y0:y1, x0:x1].amax((2, 3)))
+        expected = torch.cat(means + peaks, dim=1)
+        torch.testing.assert_close(rows[:, index], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_chosen_blocks_alone_are_pooled(backbone: Backbone) -> None:
+    every, some = Pass(160), Pass(160, blocks=(1, 3))
+    with torch.inference_mode():
+        full, fewer = (FrozenPass(backbone, plan)(pictures(160)) for plan in (every, some))
+        widths = [m.shape[1] for m in backbone.maps(torch.zeros(1, 3, 160, 160), range(len(backbone)))]
+    starts = np.cumsum([0, *widths])
+    chosen = [int(c) for block in (1, 3) for c in range(starts[block], starts[block + 1])]
+    expected = full[0, 0, chosen + [c + int(starts[-1]) for c in chosen]]
+    # The cells are those of the last chosen block, so the sums run in another order.
+    torch.testing.assert_close(fewer[0, 0], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_map_is_what_the_block_at_the_cut_takes(backbone: Backbone) -> None:
+    batch = pictures(160)
+    module = FrozenPass(backbone, Pass(160, kept="map", cut=3))
+    with torch.inference_mode():
+        whole = backbone(module.normalise(batch))
+        rest = backbone.split.embed(backbone.run(module(batch), start=3))
+    torch.testing.assert_close(rest, whole)
+
+
+@pytest.mark.parametrize("name", ["test_vit", "test_efficientnet"])
+def test_the_map_after_the_last_block_has_its_channels_first(name: str) -> None:
+    network = create(name)
+    backbone = Backbone(name, network, split_of(network), preprocessing_of(network), "none")
+    with torch.inference_mode():
+        out = FrozenPass(backbone, Pass(160, kept="map", cut=len(backbone)))(pictures(160))
+    assert out.ndim == 4
+    assert out.shape[2] == out.shape[3]
+
+
+def test_normalisation_is_in_the_graph(backbone: Backbone) -> None:
+    white = torch.full((1, 32, 32, 3), 255, dtype=torch.uint8)
+    module = FrozenPass(backbone, Pass(32, kept="map", cut=0))
+    module.normalise = type(module.normalise)(Preprocessing(32, (0.5, 0.25, 0.0), (0.5, 0.25, 2.0), True))
+    found = module(white)
+    assert found.shape == (1, 3, 32, 32)
+    torch.testing.assert_close(found[0, :, 5, 7], torch.tensor([1.0, 3.0, 0.5]))
+
+
+def test_other_weights_give_another_key(backbone: Backbone) -> None:
+    torch.manual_seed(1)
+    network = create("test_efficientnet")
+    other = Backbone("tiny", network, split_of(network), backbone.preprocessing, "none")
+    plan = Pass(160)
+    assert plan.key(backbone, "f32") != plan.key(other, "f32")
+    assert plan.key(backbone, "f32") == Pass(160, looks=(WHOLE,)).key(backbone, "f32")
+    assert plan.key(backbone, "f32") != replace(plan, size=192).key(backbone, "f32")
+
+
+@pytest.mark.parametrize("count", range(1, 10))
+def test_views_are_different_looks_beginning_with_the_whole(count: int) -> None:
+    found = views(count)
+    assert len(found) == count
+    assert found[0] == WHOLE
+    if count <= 6:
+        assert len(set(found)) == count
