@@ -25,13 +25,13 @@ from preseason.training.ways import Way
 EMBEDDED = "efficientnet_lite0"
 
 
-def frozen_orders(samples: Sequence[Sample]) -> list[tuple[Pass, list[Order]]]:
-    """The passes of a default fit without tail fine-tuning, each with its orders; windows lie at random."""
+def frozen_orders(samples: Sequence[Sample], head: str) -> list[tuple[Pass, list[Order]]]:
+    """The passes of a fit without tail fine-tuning, each with its orders; windows lie at random."""
     task, backbone = tasks.get("photos"), backbones.load(EMBEDDED)
     draws = np.random.default_rng(0)
     found: dict[Pass, list[Order]] = {}
     known: dict[str, Way] = {}
-    for way in task.ways(Recipe(unfreeze="0"), backbone):
+    for way in task.ways(Recipe(unfreeze="0", head=head), backbone):
         known[way.name] = way
         parts = known[way.looks_from].plan.parts() if way.looks_from else ()
         focus = draws.dirichlet(np.ones(len(parts)), len(samples)).astype(np.float32) if parts else None

@@ -56,7 +56,7 @@ def fit(data: Path, work: Path, head: str) -> Figures:
     wall = time.perf_counter() - begin
     samples = read(data).dataset.samples
     decode = engine = 0.0
-    for plan, orders in frozen_orders(samples):
+    for plan, orders in frozen_orders(samples, head):
         decode += decode_only_s(plan, orders)
         engine += engine_only_s(backbones.load(EMBEDDED), plan, len(orders), cache)
     stages = model.record.seconds
@@ -192,7 +192,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--only", default=",".join(MEASURES), help="comma-separated: " + ", ".join(MEASURES))
-    parser.add_argument("--head", default="auto", help="head of the fits; auto is the default road")
+    parser.add_argument("--head", default="attention", help="of the fits; auto adds what large budgets try")
     parser.add_argument("--sizes", default="500,20000", help="photos of the memory measure, few and many")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     asked = parser.parse_args()

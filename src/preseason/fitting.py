@@ -132,7 +132,7 @@ class Fit:
 
         ways = task.ways(self.recipe, bench.backbone)
         sides = self._sides(audit)
-        clock = Clock(self.recipe.budget_s, len(ways) > 1, self.watch)
+        clock = Clock(self._budget(audit), len(ways) > 1, self.watch)
         learnt = Learner(task, audit, bench, self.recipe, self.progress, checkpoints)
         trials = learnt.trials(sides.learn, ways, clock)
         predictor, known, choice, held = learnt.predictor(sides.learn, trials)
@@ -237,7 +237,7 @@ class Fit:
 
         with self.watch.stage("baseline with random weights"):
             scratch = scratch_accuracy(
-                task, bench, audit.dataset, self.recipe, self.recipe.budget_s - self.watch.elapsed(),
+                task, bench, audit.dataset, self.recipe, self._budget(audit) - self.watch.elapsed(),
                 self.progress,
             )  # fmt: skip
         warnings = list(record.warnings)
@@ -279,8 +279,11 @@ class Fit:
             say(
                 f"{len(audit.clusters)} sets of copies or near-copies: each stays on one side of every split."
             )
-        for line in _intentions(self.recipe, task):
+        for line in _intentions(self.recipe, self._budget(audit)):
             say(line)
+
+    def _budget(self, audit: "Audit") -> float:
+        return self.recipe.budget_for(len(audit.dataset.samples))
 
     def _run_id(self, audit: "Audit") -> str:
         digest = hashlib.blake2b(digest_size=12)
@@ -350,6 +353,7 @@ class Learner:
         from preseason.evaluation.calibration import fit_temperature
         from preseason.evaluation.known import know
         from preseason.model import probe
+        from preseason.threads import one_blas_thread
         from preseason.training.predictor import Predictor, sharpened
         from preseason.training.rounds import fold_numbers
         from preseason.training.selection import select
@@ -369,8 +373,9 @@ class Learner:
         embeddings = fitted.embed(trials.features[embedding].take(held))
         said = sharpened(selection.probabilities, temperature)
         numbers = fold_numbers(self.folds(chosen), len(chosen))[held]
-        known, choice = know(self.labels, embeddings, targets[held], said, numbers, probe)
-        answers = self._held(chosen[held], said, embeddings, known, trials, held)
+        with one_blas_thread():
+            known, choice = know(self.labels, embeddings, targets[held], said, numbers, probe)
+            answers = self._held(chosen[held], said, embeddings, known, trials, held)
         return predictor, known, choice, answers
 
     def tested(self, chosen: "Ints", predictor: "Predictor", known: "Known") -> "Answers":
@@ -464,10 +469,10 @@ def _leak_warnings(audit: "Audit", sides: _Sides) -> list[str]:
     return [f"{len(pairs)} test pictures have a copy in training, e.g. {other} of {one}: the score flatters."]
 
 
-def _intentions(recipe: Recipe, task: "Task") -> list[str]:
+def _intentions(recipe: Recipe, budget_s: float) -> list[str]:
     if recipe.head == "auto" and recipe.unfreeze == "auto" and recipe.name == "default":
         return [
-            f"Plan, within {recipe.budget_s:.0f} s: a linear head on {recipe.backbone}, then attention over "
+            f"Plan, within {budget_s:.0f} s: a linear head on {recipe.backbone}, then attention over "
             "parts, then a closer look where it matters, then tuning; what cross-validation favours is kept."
         ]
     return [f"Plan: {recipe.name} recipe, {recipe.backbone}, head {recipe.head}, unfreeze {recipe.unfreeze}."]

@@ -11,7 +11,7 @@ from preseason.data.dataset import Sample, Skipped
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.known import Known
 from preseason.evaluation.metrics import measure
-from preseason.heads.linear import logistic_regression
+from preseason.heads.linear import both_sides
 from preseason.progress import Progress, Silent, Stopwatch
 from preseason.reading import fingerprinted, read_inputs
 from preseason.record import (
@@ -25,11 +25,11 @@ from preseason.record import (
     Update,
 )
 from preseason.tasks.base import Task
+from preseason.threads import one_blas_thread
 from preseason.training.predictor import Bench, Predictor, Raw
 
 CHUNK = 64
 """Examples that are in memory at a time while predicting."""
-PROBE_STRENGTH = 1e-2
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,9 @@ class Model:
         raw = self.predictor.answer(samples, self.bench, Silent())
         if len(raw.kept) == 0:
             raise DataError(f"None of the {self.job.noun} for {name!r} could be read.")
-        known = self.known.added(name.strip(), raw.embeddings, probe)
-        update = self._update(name.strip(), known, len(raw.kept), skipped + raw.skipped)
+        with one_blas_thread():
+            known = self.known.added(name.strip(), raw.embeddings, probe)
+            update = self._update(name.strip(), known, len(raw.kept), skipped + raw.skipped)
         return replace(self, known=known), update
 
     def remove(self, name: str) -> "tuple[Model, Update]":
@@ -125,9 +126,10 @@ class Model:
         Raises:
             UsageError: there is no such class, or only two are left.
         """
-        known = self.known.removed(name, probe)
-        count = int((self.known.targets == self.labels.index(name)).sum())
-        return replace(self, known=known), self._update(name, known, count, ())
+        with one_blas_thread():
+            known = self.known.removed(name, probe)
+            count = int((self.known.targets == self.labels.index(name)).sum())
+            return replace(self, known=known), self._update(name, known, count, ())
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; one that is there is replaced when the new one is complete."""
@@ -182,8 +184,22 @@ class Model:
 
 
 def probe(vectors: Floats, targets: Ints, classes: int) -> tuple[Floats, Floats]:
-    """The linear probe on known examples' vectors: weights float32 [d, c] and biases [c]."""
-    return logistic_regression(vectors, targets, classes, PROBE_STRENGTH)
+    """Linear discriminant analysis of known examples' vectors: weights float32 [d, c] and biases [c].
+
+    Its one covariance, shrunk by Ledoit and Wolf, is shared by all classes: a new class needs a mean only.
+    A class without examples gets a bias of -30: it is never the answer.
+    """
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    weight, bias = np.zeros((vectors.shape[1], classes), np.float32), np.full(classes, -30.0, np.float32)
+    present = np.unique(targets)
+    if len(present) == 1:
+        bias[present] = 0
+        return weight, bias
+    fitted = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(vectors, targets)
+    coefficients, intercept = both_sides(fitted)
+    weight[:, present], bias[present] = coefficients.T, intercept
+    return weight, bias
 
 
 def targets_of(samples: Sequence[Sample], labels: Sequence[str]) -> Ints:

@@ -1,6 +1,7 @@
 """How many threads this process may use: the cgroup's share, not the machine's core count."""
 
 import os
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +23,18 @@ def limit_torch() -> None:
 
     if torch.get_num_threads() != available():
         torch.set_num_threads(available())
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """While it lasts, numpy's linear algebra uses one thread.
+
+    Small problems gain nothing from two, and a waiting BLAS thread spins: on a busy machine a regression of
+    0.1 s took 4 s.
+    """
+    from threadpoolctl import threadpool_limits
+
+    limit: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limit
 
 
 def _cgroup_quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> int | None:

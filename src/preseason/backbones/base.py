@@ -1,5 +1,6 @@
 """What a pretrained network is to preseason: an ordered list of blocks with a cut between any two."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -152,7 +153,7 @@ def as_map(x: Tensor, split: Split) -> Tensor:
         return x.permute(0, 3, 1, 2)
     if split.layout == "NLC" and x.ndim == 3:
         tokens = x[:, split.prefix_tokens :]
-        side = round(tokens.shape[1] ** 0.5)
+        side = math.isqrt(int(tokens.shape[1]))
         return tokens.transpose(1, 2).reshape(x.shape[0], x.shape[2], side, side)
     return x
 

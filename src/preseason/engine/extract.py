@@ -150,7 +150,8 @@ class Extractor:
     def prepare(self, say: Callable[[str], None]) -> None:
         """Convert and compile the network now rather than with the first picture."""
         side = self.plan.size
-        self._running(np.zeros((1, side, side, 3), np.uint8), say)
+        noise = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
+        self._running(noise, say)
 
     def _note_speed(self, examples: int, seconds: float) -> None:
         """Remember how many whole pictures of 224 px a second a pretrained network reached."""
@@ -167,6 +168,7 @@ class Extractor:
         self, orders: list[Order], store: Callable[[str, Array], None], progress: Progress, stage: str
     ) -> dict[str, str]:
         failed: dict[str, str] = {}
+        self.prepare(progress.say)
         progress.start(stage, len(orders))
         for chunk in _chunks(self._decoded(orders, failed, progress), self._chunk()):
             rows = self._rows([looks for _, looks in chunk], progress.say)

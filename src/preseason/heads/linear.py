@@ -10,6 +10,7 @@ from preseason.backbones.base import Backbone
 from preseason.heads.base import Features, Lesson, State, kinds
 from preseason.heads.scaling import Scale, arrays_of, rotation_of, scale_from, scale_of
 from preseason.record import Floats, Ints
+from preseason.threads import one_blas_thread
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Inverse penalties tried, on features of deviation 1 divided by the square root of their number."""
@@ -53,7 +54,10 @@ class Linear:
 
     def fit(self, lesson: Lesson) -> LinearHead:
         """Logistic regression with the strength of the best cross-validated log-likelihood."""
-        rows = lesson.features.whole()
+        with one_blas_thread():
+            return self._fitted(lesson, lesson.features.whole())
+
+    def _fitted(self, lesson: Lesson, rows: Floats) -> LinearHead:
         scale = scale_of(rows)
         scaled = scale(rows) / np.sqrt(np.float32(rows.shape[1]))
         rotation = rotation_of(scaled, lesson.seed)
@@ -91,12 +95,12 @@ def logistic_regression(x: Floats, targets: Ints, classes: int, strength: float)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         fitted = LogisticRegression(C=strength * x.shape[1], max_iter=200).fit(x, targets)
-    coefficients, intercept = _both_sides(fitted)
+    coefficients, intercept = both_sides(fitted)
     weight[:, present], bias[present] = coefficients.T, intercept
     return weight, bias
 
 
-def _both_sides(fitted: Any) -> tuple[Floats, Floats]:
+def both_sides(fitted: Any) -> tuple[Floats, Floats]:
     """Coefficients for each class; scikit-learn gives one row for two classes."""
     if len(fitted.classes_) > 2:
         return fitted.coef_, fitted.intercept_

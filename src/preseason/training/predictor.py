@@ -100,7 +100,7 @@ class Predictor:
         for fitted in self.ways:
             way = fitted.way
             looked = self._looked(way, current, focus)
-            found = bench.extractor(way.plan).extract(looked, progress, f"reading: {way.name}", keep)
+            found = bench.extractor(way.plan).extract(looked, progress, f"reading for {way.name}", keep)
             if len(found.kept) < len(current):
                 skipped += found.failed
                 current = [current[i] for i in found.kept]

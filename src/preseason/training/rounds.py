@@ -123,7 +123,7 @@ class Rounds:
         with self.clock.watch.stage("reading photos through the network"):
             orders = self._orders(way)
             found = self.bench.extractor(way.plan).extract(
-                orders, self.lesson.progress, f"reading: {way.name}"
+                orders, self.lesson.progress, f"reading for {way.name}"
             )
         if found.failed:
             raise DataError(

@@ -1,0 +1,207 @@
+"""What holds for every registered head, each on a small set that can be learnt."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import timm
+import torch
+
+from preseason.backbones.base import Backbone
+from preseason.backbones.folder import save_network
+from preseason.backbones.timm_networks import create, preprocessing_of, split_of
+from preseason.heads.base import Features, Head, Lesson, kinds, restore
+from preseason.heads.tail import Tail, TailHead
+
+N, CLASSES, PARTS, WIDTH, CUT = 48, 3, 5, 24, 6
+TARGETS = np.arange(N) % CLASSES
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    torch.manual_seed(0)
+    network = create("test_efficientnet")
+    return Backbone("tiny", network, split_of(network), preprocessing_of(network), "none")
+
+
+@pytest.fixture(params=list(kinds))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A fitted head with the lesson that it was fitted on."""
+
+    lesson: Lesson
+    head: Head
+
+
+def pooled() -> np.ndarray:
+    """Parts whose mean tells the class, float16 [n, parts, d]."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(CLASSES, WIDTH)) * 2
+    return (centres[TARGETS][:, None] + rng.normal(size=(N, PARTS, WIDTH))).astype(np.float16)
+
+
+@torch.inference_mode()
+def maps(backbone: Backbone) -> np.ndarray:
+    """Maps at the cut of pictures whose colour tells the class, float16 [n, looks, c, h, w]."""
+    rng = np.random.default_rng(0)
+    colours = rng.normal(size=(CLASSES, 3, 1, 1)) * 2
+    pictures = colours[TARGETS][:, None] + rng.normal(size=(N, 2, 3, 64, 64)) * 0.3
+    rows = backbone.run(torch.from_numpy(pictures.astype(np.float32)).flatten(0, 1), stop=CUT)
+    return rows.view(N, 2, *rows.shape[1:]).numpy().astype(np.float16)
+
+
+def folds() -> list[tuple[np.ndarray, np.ndarray]]:
+    everything = np.arange(N)
+    return [(everything[everything // 3 % 4 != f], everything[everything // 3 % 4 == f]) for f in range(4)]
+
+
+def lesson_for(name: str, backbone: Backbone, **rest: Any) -> Lesson:
+    rows = maps(backbone) if name == "tail" else pooled()
+    cut = {"cut": CUT} if name == "tail" else {}
+    settings = cut | {"epochs": 15 if name == "attention" else 4, "batch_size": 16}
+    return Lesson(Features.of([rows]), TARGETS, CLASSES, folds(), 0, settings, backbone, **rest)
+
+
+@pytest.fixture(scope="module")
+def seen(backbone: Backbone) -> Any:
+    found: dict[str, Seen] = {}
+
+    def fitted(name: str) -> Seen:
+        if name not in found:
+            lesson = lesson_for(name, backbone)
+            found[name] = Seen(lesson, kinds.get(name).fit(lesson))
+        return found[name]
+
+    return fitted
+
+
+def tensors_of(head: Head) -> dict[str, bytes]:
+    return {key: np.ascontiguousarray(value).tobytes() for key, value in head.state().arrays.items()}
+
+
+def test_it_learns_what_can_be_learnt(name: str, seen: Any) -> None:
+    fitted = seen(name)
+    right = fitted.head.logits(fitted.lesson.features).argmax(1) == TARGETS
+    assert right.mean() > 0.9
+
+
+def test_the_shapes_are_those_promised(name: str, seen: Any) -> None:
+    fitted = seen(name)
+    features = fitted.lesson.features.take(np.array([3, 1, 4]))
+    logits, vectors, focus = (f(features) for f in (fitted.head.logits, fitted.head.embed, fitted.head.focus))
+    assert (logits.dtype, logits.shape) == (np.float32, (3, CLASSES))
+    assert (vectors.dtype, vectors.shape[0], vectors.ndim) == (np.float32, 3, 2)
+    assert np.isfinite(logits).all()
+    if focus is not None:
+        assert focus.shape == (3, PARTS)
+        np.testing.assert_allclose(focus.sum(1), 1, rtol=1e-5)
+
+
+def test_examples_are_answered_one_by_one_as_together(name: str, seen: Any) -> None:
+    fitted = seen(name)
+    chosen = np.array([5, 2, 40])
+    together = fitted.head.logits(fitted.lesson.features.take(chosen))
+    alone = [fitted.head.logits(fitted.lesson.features.take(np.array([i])))[0] for i in chosen]
+    np.testing.assert_allclose(together, alone, rtol=1e-3, atol=1e-4)
+
+
+def test_a_stored_head_comes_back_and_answers_the_same(name: str, seen: Any, backbone: Backbone) -> None:
+    fitted = seen(name)
+    state = fitted.head.state()
+    assert state.kind == name
+    again = restore(state, backbone)
+    features = fitted.lesson.features
+    np.testing.assert_allclose(again.logits(features), fitted.head.logits(features), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(again.embed(features), fitted.head.embed(features), rtol=1e-5, atol=1e-6)
+    assert tensors_of(again) == tensors_of(fitted.head)
+
+
+def test_one_seed_gives_the_same_bytes(name: str, seen: Any, backbone: Backbone) -> None:
+    torch.rand(7)
+    again = kinds.get(name).fit(lesson_for(name, backbone))
+    assert tensors_of(again) == tensors_of(seen(name).head)
+
+
+def test_fitting_leaves_the_backbone_as_it_was(name: str, seen: Any, backbone: Backbone) -> None:
+    seen(name)
+    again = Backbone("tiny", backbone.network, backbone.split, backbone.preprocessing, "none")
+    assert again.weights_id == backbone.weights_id
+
+
+def test_a_class_without_examples_is_no_failure(name: str, backbone: Backbone) -> None:
+    lesson = lesson_for(name, backbone)
+    some = np.flatnonzero(TARGETS != 2)
+    head = kinds.get(name).fit(lesson.part(some))
+    assert head.logits(lesson.features.take(some)).shape == (len(some), CLASSES)
+
+
+def test_a_finished_fit_is_taken_from_its_checkpoint(
+    name: str, seen: Any, backbone: Backbone, tmp_path: Path
+) -> None:
+    lesson = lesson_for(name, backbone, checkpoint=tmp_path / "a.pt")
+    first = kinds.get(name).fit(lesson)
+    assert tensors_of(first) == tensors_of(seen(name).head)
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert tensors_of(kinds.get(name).fit(lesson)) == tensors_of(first)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == times
+
+
+class TestTail:
+    """What only a fine-tuned tail can do."""
+
+    def test_blocks_above_the_cut_are_trained_and_no_others(self, seen: Any, backbone: Backbone) -> None:
+        tail = seen("tail").head.tail
+        before, after = backbone.split.blocks, tail.backbone.split.blocks
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            pairs = zip(old.parameters(), new.parameters(), strict=True)
+            assert all(torch.equal(a, b) for a, b in pairs) == (index < CUT), index
+
+    def test_normalisation_statistics_stay_pretrained(self, seen: Any, backbone: Backbone) -> None:
+        own = dict(seen("tail").head.tail.network.named_buffers())
+        assert own
+        assert all(torch.equal(value, own[name]) for name, value in backbone.network.named_buffers())
+
+    def test_lower_blocks_learn_more_slowly(self, backbone: Backbone) -> None:
+        rates = [group["lr"] for group in Tail(backbone, 0, CLASSES).groups(1e-4)]
+        assert rates == sorted(rates, reverse=True)
+        assert rates[-1] < rates[1]
+
+    @pytest.mark.parametrize("network", ["test_vit", "mobilenetv3_small_050", "regnetx_002"])
+    def test_with_no_block_frozen_every_parameter_is_trained(self, network: str) -> None:
+        built = create(network)
+        backbone = Backbone(network, built, split_of(built), preprocessing_of(built), "none")
+        tail = Tail(backbone, 0, CLASSES)
+        trained = {id(p) for group in tail.groups(1e-4) for p in group["params"]}
+        classifier = built.pretrained_cfg["classifier"]
+        for name, parameter in tail.network.named_parameters():
+            assert (id(parameter) in trained) == (not name.startswith(f"{classifier}.")), name
+
+    def test_it_opens_in_timm_with_its_labels(self, seen: Any, backbone: Backbone, tmp_path: Path) -> None:
+        head = seen("tail").head
+        assert isinstance(head, TailHead)
+        save_network(backbone, tmp_path / "tuned", head.timm_tensors(), ("a", "b", "c"))
+        opened = timm.create_model(f"local-dir:{tmp_path / 'tuned'}", pretrained=True).eval()
+        assert opened.num_classes == CLASSES
+        x = torch.randn(2, 3, 64, 64)
+        with torch.inference_mode():
+            expected = head.tail(head.tail.backbone.run(x, stop=CUT))
+            torch.testing.assert_close(opened(x), expected, rtol=1e-4, atol=1e-4)
+
+    def test_without_a_backbone_it_says_what_is_missing(self, backbone: Backbone) -> None:
+        lesson = replace(lesson_for("tail", backbone), backbone=None)
+        with pytest.raises(ValueError, match="made of a backbone's blocks"):
+            kinds.get("tail").fit(lesson)
+
+
+def test_the_textbook_head_takes_flattened_maps(backbone: Backbone) -> None:
+    lesson = lesson_for("mlp", backbone)
+    flat = replace(lesson, features=Features.of([maps(backbone)]))
+    head = kinds.get("mlp").fit(flat)
+    assert (head.logits(flat.features).argmax(1) == TARGETS).mean() > 0.9
+    assert head.embed(flat.features).shape == (N, maps(backbone).shape[2])

@@ -1,0 +1,128 @@
+"""What holds for every registered task, tried on files of its kind."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from preseason.backbones.base import Backbone
+from preseason.backbones.timm_networks import create, preprocessing_of, split_of
+from preseason.data.dataset import Sample
+from preseason.engine.gaze import LOOKS
+from preseason.engine.passes import WHOLE, Box, Pass, grid
+from preseason.errors import MediaError
+from preseason.heads.base import kinds
+from preseason.recipe import Recipe
+from preseason.tasks.base import Task, tasks
+
+
+def photo(folder: Path) -> Path:
+    """A picture with another colour in each quarter."""
+    pixels = np.kron([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], np.ones((60, 90, 1)))
+    Image.fromarray(pixels.astype(np.uint8)).save(folder / "example.png")
+    return folder / "example.png"
+
+
+MAKERS = {"photos": photo}
+RECIPES = (
+    {},
+    {"head": "attention"},
+    {"head": "linear"},
+    {"head": "mlp"},
+    {"head": "prototype"},
+    {"unfreeze": "0"},
+    {"unfreeze": "2"},
+    {"unfreeze": "all"},
+    {"name": "frozen-dense", "head": "mlp", "unfreeze": "0"},
+    {"name": "last-10-layers", "unfreeze": "1"},
+)
+
+
+@pytest.fixture(scope="module", params=["test_efficientnet", "test_vit"])
+def backbone(request: pytest.FixtureRequest) -> Backbone:
+    torch.manual_seed(0)
+    network = create(request.param)
+    return Backbone(request.param, network, split_of(network), preprocessing_of(network), "none")
+
+
+@pytest.fixture(params=list(tasks))
+def task(request: pytest.FixtureRequest) -> Task:
+    return tasks.get(str(request.param))
+
+
+def example(task: Task, folder: Path) -> Sample:
+    path = MAKERS[task.name](folder)
+    return Sample(path, fingerprint=task.signature(Sample(path)).fingerprint)
+
+
+def test_it_is_called_what_it_is_registered_as(task: Task) -> None:
+    assert tasks.get(task.name) is task
+    assert task.noun.endswith("s")
+    assert task.name in MAKERS, "add files of this task to MAKERS"
+
+
+def test_its_own_files_are_examples_and_text_is_not(task: Task, tmp_path: Path) -> None:
+    assert task.accept.file(MAKERS[task.name](tmp_path)) is None
+    (tmp_path / "notes.png").write_text("these are notes", "utf-8")
+    assert task.accept.file(tmp_path / "notes.png")
+    assert task.recognises(tmp_path)
+
+
+@pytest.mark.parametrize("settings", RECIPES)
+def test_every_recipe_gives_ways_that_can_be_fitted(
+    task: Task, backbone: Backbone, settings: dict[str, Any]
+) -> None:
+    ways = task.ways(Recipe(**settings), backbone)
+    names = [way.name for way in ways]
+    assert len(set(names)) == len(names) > 0
+    for number, way in enumerate(ways):
+        assert way.head in kinds
+        assert way.looks_from is None or way.looks_from in names[:number]
+        assert bool(way.plan.looks) == (way.looks_from is None)
+        assert way.plan.count() in (len(way.plan.looks), LOOKS)
+        assert backbone.preprocessing.resizable or way.plan.size == backbone.preprocessing.size
+
+
+def test_the_baseline_is_one_cheap_look(task: Task, backbone: Backbone) -> None:
+    way = task.baseline(backbone)
+    assert (way.looks_from, way.plan.count(), way.plan.size) == (None, 1, backbone.preprocessing.size)
+
+
+@pytest.mark.parametrize("looks", [(WHOLE,), (WHOLE, WHOLE.mirrored(), *grid(2, 0.5))])
+def test_inputs_are_one_array_for_each_look_and_always_the_same(
+    task: Task, looks: tuple[Box, ...], tmp_path: Path
+) -> None:
+    sample, plan = example(task, tmp_path), Pass(32, looks=looks)
+    first = task.source().inputs(sample, plan)
+    assert first.shape[0] == len(looks)
+    np.testing.assert_array_equal(task.source().inputs(sample, plan), first)
+    alone = [task.source().inputs(sample, Pass(32, looks=(look,)))[0] for look in looks]
+    assert [a.shape for a in alone] == [first.shape[1:]] * len(looks)
+
+
+def test_a_file_that_vanished_is_a_media_error_and_has_no_picture(task: Task, tmp_path: Path) -> None:
+    gone = Sample(tmp_path / "gone.png", fingerprint="x")
+    with pytest.raises(MediaError):
+        task.source().inputs(gone, Pass(32))
+    assert task.picture(gone) is None
+
+
+def test_it_shows_an_example_as_a_jpeg(task: Task, tmp_path: Path) -> None:
+    shown = task.picture(example(task, tmp_path))
+    assert shown is not None
+    assert shown.startswith(b"\xff\xd8\xff")
+
+
+def test_looks_of_a_photo_show_the_region_they_name(tmp_path: Path) -> None:
+    task = tasks.get("photos")
+    quarters = (*grid(2, 0.5), Box(0.5, 0, 1, 0.5).mirrored())
+    found = task.source().inputs(example(task, tmp_path), Pass(32, looks=(*quarters, WHOLE.mirrored())))
+    assert found.dtype == np.uint8
+    centres = found[:5, 16, 16].tolist()
+    red, green, blue, white = [255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]
+    assert centres == [red, green, blue, white, green]
+    assert found[5, 4, 4].tolist() == green
+    assert found[5, 4, 28].tolist() == red
