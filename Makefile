@@ -1,7 +1,7 @@
 # make install   .venv with everything that users and the tests need
 # make demo      the whole road on pictures that come with the install
 # make test      every check and every test that needs neither a GPU nor the network
-# make test-fast the tests that take seconds
+# make test-fast the tests of single parts, which take seconds each
 # make docs      the generated pages
 # make clean     delete what the above made, .venv too
 
@@ -32,7 +32,7 @@ test: check
 	$(BIN)/python -m pytest -q -m '$(OFFLINE)'
 
 test-fast: install
-	$(BIN)/python -m pytest -q -m 'not slow and $(OFFLINE)'
+	$(BIN)/python -m pytest -q -m 'not slow and $(OFFLINE)' src tests/unit tests/property
 
 docs: install
 	$(BIN)/python -m preseason.cli.reference > docs/cli.md

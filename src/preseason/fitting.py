@@ -5,7 +5,6 @@ import platform
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +17,7 @@ from preseason.recipe import Recipe, read_recipe
 
 if TYPE_CHECKING:
     from preseason.data.audit import Audit
-    from preseason.evaluation.known import Known
+    from preseason.learning import Learner
     from preseason.model import Model
     from preseason.record import Answers, FitRecord, Floats, Ints
     from preseason.tasks.base import Task
@@ -128,6 +127,7 @@ class Fit:
     def _learn(
         self, task: "Task", audit: "Audit", bench: "Bench", checkpoints: Path, warnings: list[str]
     ) -> "tuple[Model, Trials]":
+        from preseason.learning import Learner
         from preseason.training.rounds import Clock
 
         ways = task.ways(self.recipe, bench.backbone)
@@ -299,134 +299,6 @@ class Fit:
         freed = evict(bench.cache, self.recipe.cache_limit_gb * 2**30, bench.shelf_names())
         if freed:
             self.progress.say(f"{freed / 2**20:.0f} MiB of old features were evicted (--cache-limit-gb).")
-
-
-class Learner:
-    """Trials and predictor on a choice of the audited samples."""
-
-    def __init__(
-        self,
-        task: "Task",
-        audit: "Audit",
-        bench: "Bench",
-        recipe: Recipe,
-        progress: Progress,
-        checkpoints: Path,
-    ) -> None:
-        from preseason.data.split import group_numbers
-        from preseason.model import targets_of
-
-        self.task, self.bench, self.recipe, self.progress = task, bench, recipe, progress
-        self.samples = audit.dataset.samples
-        self.labels = audit.dataset.labels
-        self.targets = targets_of(self.samples, self.labels)
-        self.groups = group_numbers(self.samples)
-        self.checkpoints = checkpoints
-
-    def folds(self, chosen: "Ints") -> "list[tuple[Ints, Ints]]":
-        """Pairs of positions within `chosen`."""
-        from preseason.data.split import folds
-
-        return folds(self.targets[chosen], self.groups[chosen], self.recipe.folds, self.recipe.seed)
-
-    def trials(self, chosen: "Ints", ways: Sequence[Any], clock: "Clock") -> "Trials":
-        """All ways that fit into the budget, cross-fitted on the chosen samples."""
-        from preseason.heads.base import Features, Lesson
-        from preseason.training.rounds import Rounds
-
-        lesson = Lesson(
-            Features((), np.arange(len(chosen))),
-            self.targets[chosen],
-            len(self.labels),
-            self.folds(chosen),
-            self.recipe.seed,
-            backbone=self.bench.backbone,
-            progress=self.progress,
-        )
-        samples = [self.samples[i] for i in chosen]
-        return Rounds(self.bench, samples, lesson, clock, self.checkpoints).run(ways)
-
-    def predictor(
-        self, chosen: "Ints", trials: "Trials", keep: Sequence[str] = ()
-    ) -> "tuple[Predictor, Known, Any, Answers]":
-        """What the trials become, and its unseeing answers to the chosen samples."""
-        from preseason.evaluation.calibration import fit_temperature
-        from preseason.evaluation.known import know
-        from preseason.model import probe
-        from preseason.threads import one_blas_thread
-        from preseason.training.predictor import Predictor, sharpened
-        from preseason.training.rounds import fold_numbers
-        from preseason.training.selection import select
-
-        targets = self.targets[chosen]
-        named = [i for i, fit in enumerate(trials.fits) if not keep or fit.fitted.way.name in keep]
-        selection = select([trials.fits[i] for i in named], targets)
-        kept = tuple(trials.fits[named[i]].fitted.way.name for i in selection.kept)
-        trials.candidates = [replace(c, kept=c.name in kept) for c in trials.candidates]
-        logs = np.log(np.maximum(selection.probabilities, 1e-12))
-        temperature = fit_temperature(logs, targets[selection.held])
-        needed = _needed(trials, kept)
-        embedding = next((n for n in kept if trials.focus(n) is not None), kept[0])
-        predictor = Predictor(tuple(needed), kept, embedding, temperature)
-        held = selection.held
-        fitted = next(fit.fitted for fit in trials.fits if fit.fitted.way.name == embedding)
-        embeddings = fitted.embed(trials.features[embedding].take(held))
-        said = sharpened(selection.probabilities, temperature)
-        numbers = fold_numbers(self.folds(chosen), len(chosen))[held]
-        with one_blas_thread():
-            known, choice = know(self.labels, embeddings, targets[held], said, numbers, probe)
-            answers = self._held(chosen[held], said, embeddings, known, trials, held)
-        return predictor, known, choice, answers
-
-    def tested(self, chosen: "Ints", predictor: "Predictor", known: "Known") -> "Answers":
-        """Answers to samples that were not learnt from."""
-        from preseason.model import Model
-        from preseason.record import FitRecord
-
-        samples = [self.samples[i] for i in chosen]
-        placeholder: FitRecord = None  # type: ignore[assignment]
-        model = Model(self.task, self.bench, predictor, known, placeholder)
-        answers, _ = model.answers(samples, self.progress)
-        return answers
-
-    def _held(
-        self,
-        places: "Ints",
-        said: "Floats",
-        embeddings: "Floats",
-        known: "Known",
-        trials: "Trials",
-        held: "Ints",
-    ) -> "Answers":
-        from preseason.model import probe
-        from preseason.record import Answers
-
-        first = next((f.focus for f in trials.fits if f.focus is not None), None)
-        if len(known.targets) == len(held):
-            distance = known.unseen_distance(probe)
-        else:
-            distance = known.distance(known.place(embeddings))
-        return Answers(
-            tuple(self.samples[i] for i in places),
-            self.labels,
-            self.targets[places],
-            said,
-            distance,
-            None if first is None else first[held],
-        )
-
-
-def _needed(trials: "Trials", kept: Sequence[str]) -> "list[Any]":
-    """The kept ways and those that choose looks for them, in the order of fitting."""
-    by_name = {fit.fitted.way.name: fit.fitted for fit in trials.fits}
-    names, waiting = set(), list(kept)
-    while waiting:
-        name = waiting.pop()
-        names.add(name)
-        origin = by_name[name].way.looks_from
-        if origin is not None:
-            waiting.append(origin)
-    return [fit.fitted for fit in trials.fits if fit.fitted.way.name in names]
 
 
 def _baselines(answers: "Answers", trials: "Trials", bench: "Bench", crossfitted: bool) -> dict[str, float]:

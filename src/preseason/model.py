@@ -90,17 +90,7 @@ class Model:
 
     def answers(self, samples: Sequence[Sample], progress: Progress) -> tuple[Answers, tuple[Skipped, ...]]:
         """Calibrated answers to samples with fingerprints, and those that could not be read."""
-        parts: list[Answers] = []
-        skipped: list[Skipped] = []
-        progress.start("answering", len(samples))
-        for start in range(0, len(samples), CHUNK):
-            chunk = samples[start : start + CHUNK]
-            raw = self.predictor.answer(chunk, self.bench, Silent())
-            parts.append(self._judged([chunk[i] for i in raw.kept], raw))
-            skipped += raw.skipped
-            progress.advance(len(chunk))
-        progress.finish()
-        return _joined(parts, self.labels), tuple(skipped)
+        return answers_of(self.bench, self.predictor, self.known, samples, progress)
 
     def add(self, name: str, *inputs: str | Path) -> "tuple[Model, Update]":
         """With a class more, from a few photos of it; nothing is trained again but a linear probe.
@@ -137,20 +127,6 @@ class Model:
 
         save(self, Path(folder))
 
-    def _judged(self, samples: list[Sample], raw: Raw) -> Answers:
-        if not samples:
-            nothing = np.zeros((0, len(self.labels)), np.float32)
-            return Answers((), self.labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
-        vectors = self.known.place(raw.embeddings)
-        return Answers(
-            tuple(samples),
-            self.labels,
-            targets_of(samples, self.labels),
-            self.known.probabilities(raw.probabilities, vectors),
-            self.known.distance(vectors),
-            raw.focus,
-        )
-
     def _predictions(self, answers: Answers) -> Iterator[Prediction]:
         for sample, row, distance in zip(
             answers.samples, answers.probabilities, answers.distance, strict=True
@@ -181,6 +157,38 @@ class Model:
             "before." for n in lost
         )  # fmt: skip
         return Update(name, examples, before, after, skipped, warnings)
+
+
+def answers_of(
+    bench: Bench, predictor: Predictor, known: Known, samples: Sequence[Sample], progress: Progress
+) -> tuple[Answers, tuple[Skipped, ...]]:
+    """Calibrated answers to samples with fingerprints, a chunk at a time, and the unreadable ones."""
+    parts: list[Answers] = []
+    skipped: list[Skipped] = []
+    progress.start("answering", len(samples))
+    for start in range(0, len(samples), CHUNK):
+        chunk = samples[start : start + CHUNK]
+        raw = predictor.answer(chunk, bench, Silent())
+        parts.append(_judged([chunk[i] for i in raw.kept], raw, known))
+        skipped += raw.skipped
+        progress.advance(len(chunk))
+    progress.finish()
+    return _joined(parts, known.labels), tuple(skipped)
+
+
+def _judged(samples: list[Sample], raw: Raw, known: Known) -> Answers:
+    if not samples:
+        nothing = np.zeros((0, len(known.labels)), np.float32)
+        return Answers((), known.labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
+    vectors = known.place(raw.embeddings)
+    return Answers(
+        tuple(samples),
+        known.labels,
+        targets_of(samples, known.labels),
+        known.probabilities(raw.probabilities, vectors),
+        known.distance(vectors),
+        raw.focus,
+    )
 
 
 def probe(vectors: Floats, targets: Ints, classes: int) -> tuple[Floats, Floats]:

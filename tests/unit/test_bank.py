@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -193,19 +194,23 @@ def test_a_damaged_description_starts_the_shelf_anew(tmp_path: Path, content: st
 
 def test_rows_of_another_dtype_are_never_read_as_this_one(tmp_path: Path) -> None:
     fill(tmp_path / "a", range(2))
-    assert Shelf(tmp_path / "a", SHAPE, "test", "float32").missing(["key0"]) == ["key0"]
+    shelf = Shelf(tmp_path / "a", SHAPE, "test", "float32")
+    assert (shelf.missing(["key0"]), shelf.damaged) == (["key0"], 0)
 
 
 @contextmanager
-def tiny_disk(folder: Path) -> Iterator[Path]:
-    folder.mkdir()
+def tiny_disk() -> Iterator[Path]:
+    """A disk of 64 KiB, outside of pytest's folders, which other runs may tidy up."""
+    folder = Path(tempfile.mkdtemp())
     command = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
     if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+        folder.rmdir()
         pytest.skip("making a small disk needs root")
     try:
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+        folder.rmdir()
 
 
 @contextmanager
@@ -224,8 +229,8 @@ def overfill(folder: Path) -> None:
             writer.append(f"key{number}", np.full(1000, number, np.float32))
 
 
-def test_a_full_disk_is_said_plainly_and_keeps_what_is_there(tmp_path: Path) -> None:
-    with tiny_disk(tmp_path / "disk") as disk:
+def test_a_full_disk_is_said_plainly_and_keeps_what_is_there() -> None:
+    with tiny_disk() as disk:
         with pytest.raises(CacheError, match=r"The disk is full: the feature bank .*`preseason cache clear`"):
             overfill(disk / "bank" / "a")
         shelf = Shelf(disk / "bank" / "a", (1000,), "test")

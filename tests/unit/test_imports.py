@@ -31,7 +31,7 @@ LAYERS = (
     ("model_values",),
     ("model_folder",),
     ("model",),
-    ("loading",),
+    ("loading", "learning"),
     ("report",),
     ("fitting",),
     ("serving", "export", "demo"),

@@ -1,0 +1,131 @@
+"""From audited samples to a predictor: the trials, what they become, and its unseeing answers."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from preseason.data.audit import Audit
+from preseason.data.split import folds, group_numbers
+from preseason.evaluation.calibration import fit_temperature
+from preseason.evaluation.known import Known, know
+from preseason.evaluation.unknown import Choice
+from preseason.heads.base import Features, Lesson
+from preseason.model import answers_of, probe, targets_of
+from preseason.progress import Progress
+from preseason.recipe import Recipe
+from preseason.record import Answers, Floats, Ints
+from preseason.tasks.base import Task
+from preseason.threads import one_blas_thread
+from preseason.training.predictor import Bench, Predictor, sharpened
+from preseason.training.rounds import Clock, Rounds, Trials, fold_numbers
+from preseason.training.selection import select
+from preseason.training.ways import Fitted, Way
+
+
+class Learner:
+    """Trials and predictor on a choice of the audited samples."""
+
+    def __init__(
+        self,
+        task: Task,
+        audit: Audit,
+        bench: Bench,
+        recipe: Recipe,
+        progress: Progress,
+        checkpoints: Path,
+    ) -> None:
+
+        self.task, self.bench, self.recipe, self.progress = task, bench, recipe, progress
+        self.samples = audit.dataset.samples
+        self.labels = audit.dataset.labels
+        self.targets = targets_of(self.samples, self.labels)
+        self.groups = group_numbers(self.samples)
+        self.checkpoints = checkpoints
+
+    def folds(self, chosen: Ints) -> list[tuple[Ints, Ints]]:
+        """Pairs of positions within `chosen`."""
+
+        return folds(self.targets[chosen], self.groups[chosen], self.recipe.folds, self.recipe.seed)
+
+    def trials(self, chosen: Ints, ways: Sequence[Way], clock: Clock) -> Trials:
+        """All ways that fit into the budget, cross-fitted on the chosen samples."""
+
+        lesson = Lesson(
+            Features((), np.arange(len(chosen))),
+            self.targets[chosen],
+            len(self.labels),
+            self.folds(chosen),
+            self.recipe.seed,
+            backbone=self.bench.backbone,
+            progress=self.progress,
+        )
+        samples = [self.samples[i] for i in chosen]
+        return Rounds(self.bench, samples, lesson, clock, self.checkpoints).run(ways)
+
+    def predictor(
+        self, chosen: Ints, trials: Trials, keep: Sequence[str] = ()
+    ) -> tuple[Predictor, Known, Choice, Answers]:
+        """What the trials become, and its unseeing answers to the chosen samples."""
+
+        targets = self.targets[chosen]
+        named = [i for i, fit in enumerate(trials.fits) if not keep or fit.fitted.way.name in keep]
+        selection = select([trials.fits[i] for i in named], targets)
+        kept = tuple(trials.fits[named[i]].fitted.way.name for i in selection.kept)
+        trials.candidates = [replace(c, kept=c.name in kept) for c in trials.candidates]
+        logs = np.log(np.maximum(selection.probabilities, 1e-12))
+        temperature = fit_temperature(logs, targets[selection.held])
+        needed = _needed(trials, kept)
+        embedding = next((n for n in kept if trials.focus(n) is not None), kept[0])
+        predictor = Predictor(tuple(needed), kept, embedding, temperature)
+        held = selection.held
+        fitted = next(fit.fitted for fit in trials.fits if fit.fitted.way.name == embedding)
+        embeddings = fitted.embed(trials.features[embedding].take(held))
+        said = sharpened(selection.probabilities, temperature)
+        numbers = fold_numbers(self.folds(chosen), len(chosen))[held]
+        with one_blas_thread():
+            known, choice = know(self.labels, embeddings, targets[held], said, numbers, probe)
+            answers = self._held(chosen[held], said, embeddings, known, trials, held)
+        return predictor, known, choice, answers
+
+    def tested(self, chosen: Ints, predictor: Predictor, known: Known) -> Answers:
+        """Answers to samples that were not learnt from."""
+        samples = [self.samples[i] for i in chosen]
+        return answers_of(self.bench, predictor, known, samples, self.progress)[0]
+
+    def _held(
+        self,
+        places: Ints,
+        said: Floats,
+        embeddings: Floats,
+        known: Known,
+        trials: Trials,
+        held: Ints,
+    ) -> Answers:
+        first = next((f.focus for f in trials.fits if f.focus is not None), None)
+        if len(known.targets) == len(held):
+            distance = known.unseen_distance(probe)
+        else:
+            distance = known.distance(known.place(embeddings))
+        return Answers(
+            tuple(self.samples[i] for i in places),
+            self.labels,
+            self.targets[places],
+            said,
+            distance,
+            None if first is None else first[held],
+        )
+
+
+def _needed(trials: Trials, kept: Sequence[str]) -> list[Fitted]:
+    """The kept ways and those that choose looks for them, in the order of fitting."""
+    by_name = {fit.fitted.way.name: fit.fitted for fit in trials.fits}
+    names, waiting = set(), list(kept)
+    while waiting:
+        name = waiting.pop()
+        names.add(name)
+        origin = by_name[name].way.looks_from
+        if origin is not None:
+            waiting.append(origin)
+    return [fit.fitted for fit in trials.fits if fit.fitted.way.name in names]
