@@ -138,7 +138,8 @@ class Fit:
         predictor, known, choice, held = learnt.predictor(sides.learn, trials)
         if len(sides.test) == 0:
             answers = held
-            by = f"cross-fitting in {self.recipe.folds} folds"
+            single = any(fitted.way.members == 1 for fitted in predictor.ways)
+            by = "held-out part" if single else f"cross-fitting in {self.recipe.folds} folds"
         else:
             answers = learnt.tested(sides.test, predictor, known)
             by = "held-out part"
@@ -276,9 +277,7 @@ class Fit:
         if len(dataset.skipped) > 5:
             say(f"Left out {len(dataset.skipped) - 5} more; the report names them.")
         if audit.clusters:
-            say(
-                f"{len(audit.clusters)} sets of copies or near-copies: each stays on one side of every split."
-            )
+            say(f"{_sets(len(audit.clusters))} of copies or near-copies: kept on one side of every split.")
         for line in _intentions(self.recipe, self._budget(audit)):
             say(line)
 
@@ -314,6 +313,10 @@ def _boxes(predictor: "Predictor") -> "Floats | None":
     return None if boxes is None else np.array(boxes, np.float32)
 
 
+def _sets(count: int) -> str:
+    return "1 set" if count == 1 else f"{count} sets"
+
+
 def _audit_warnings(audit: "Audit") -> list[str]:
     samples, found = audit.dataset.samples, []
     if audit.conflicts:
@@ -323,7 +326,7 @@ def _audit_warnings(audit: "Audit") -> list[str]:
     if audit.scenes:
         found.append(
             "Most pictures of a class are nearly the same, as frames of one camera are: the accuracy told is "
-            "too good for new recordings. Name what belongs together in a column `group` of a CSV."
+            "too good for new recordings. Name what belongs together in a CSV column called group."
         )
     if audit.tiny:
         found.append(f"{len(audit.tiny)} pictures are under 32 pixels on a side and show little.")

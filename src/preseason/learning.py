@@ -58,6 +58,7 @@ class Learner:
             len(self.labels),
             self.folds(chosen),
             self.recipe.seed,
+            settings={"refit": self.recipe.refit},
             backbone=self.bench.backbone,
             progress=self.progress,
         )

@@ -1,5 +1,6 @@
 """What a fit returns: answers, scores, takes classes in and lets them go, and saves itself."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,6 @@ from preseason.data.dataset import Sample, Skipped
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.known import Known
 from preseason.evaluation.metrics import measure
-from preseason.heads.linear import both_sides
 from preseason.progress import Progress, Silent, Stopwatch
 from preseason.reading import fingerprinted, read_inputs
 from preseason.record import (
@@ -197,16 +197,24 @@ def probe(vectors: Floats, targets: Ints, classes: int) -> tuple[Floats, Floats]
     Its one covariance, shrunk by Ledoit and Wolf, is shared by all classes: a new class needs a mean only.
     A class without examples gets a bias of -30: it is never the answer.
     """
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.covariance import ledoit_wolf
 
     weight, bias = np.zeros((vectors.shape[1], classes), np.float32), np.full(classes, -30.0, np.float32)
     present = np.unique(targets)
     if len(present) == 1:
         bias[present] = 0
         return weight, bias
-    fitted = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(vectors, targets)
-    coefficients, intercept = both_sides(fitted)
-    weight[:, present], bias[present] = coefficients.T, intercept
+    with warnings.catch_warnings():
+        # A class of one example has no spread of its own; that of the others stands for it.
+        warnings.filterwarnings("ignore", "Only one sample available")
+        means = np.stack([vectors[targets == c].mean(axis=0) for c in present])
+    within = vectors - means[np.searchsorted(present, targets)]
+    covariance = ledoit_wolf(within, assume_centered=True)[0].astype(np.float64)
+    covariance.flat[:: len(covariance) + 1] += 1e-6 * np.trace(covariance) / len(covariance) + 1e-9
+    directions = np.linalg.solve(covariance, means.T)
+    share = np.array([(targets == c).mean() for c in present])
+    weight[:, present] = directions
+    bias[present] = np.log(share) - 0.5 * np.einsum("cd,dc->c", means, directions)
     return weight, bias
 
 

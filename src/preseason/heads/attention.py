@@ -157,6 +157,7 @@ def _plan(network: nn.Module, lesson: Lesson) -> Plan:
         lesson.seed,
         weight_decay=WEIGHT_DECAY,
         seconds=lesson.settings.get("seconds"),
+        firm=lesson.settings.get("firm", False),
     )
 
 

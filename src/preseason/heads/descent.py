@@ -36,6 +36,7 @@ class Plan:
         patience: epochs without a lower validation loss after which to stop.
         label_smoothing: share of the target spread over all classes.
         seconds: time for the whole run; measured first steps decide how many epochs fit into it.
+        firm: run the fewest useful epochs even where they do not fit into `seconds`.
     """
 
     groups: list[dict[str, Any]]
@@ -46,6 +47,7 @@ class Plan:
     patience: int = 4
     label_smoothing: float = 0.0
     seconds: float | None = None
+    firm: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,10 @@ class Descent:
             times.append(time.monotonic() - begin)
         epoch_s = float(np.median(times)) * self._steps()
         fewest = min(FEWEST_EPOCHS, self.plan.epochs)
-        if fewest * epoch_s > seconds:
+        if fewest * epoch_s > seconds and not self.plan.firm:
             raise NoTimeError(f"{fewest} epochs would take {fewest * epoch_s:.0f} s")
-        return int(min(seconds / max(epoch_s, 1e-6), self.plan.epochs))
+        affordable = max(int(seconds / max(epoch_s, 1e-6)), FEWEST_EPOCHS)
+        return min(affordable, self.plan.epochs)
 
     def _loss(self, chosen: Ints, rng: np.random.Generator) -> Tensor:
         logits = self.module(self.batch(chosen, rng))

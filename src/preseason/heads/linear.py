@@ -95,12 +95,12 @@ def logistic_regression(x: Floats, targets: Ints, classes: int, strength: float)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         fitted = LogisticRegression(C=strength * x.shape[1], max_iter=200).fit(x, targets)
-    coefficients, intercept = both_sides(fitted)
+    coefficients, intercept = _both_sides(fitted)
     weight[:, present], bias[present] = coefficients.T, intercept
     return weight, bias
 
 
-def both_sides(fitted: Any) -> tuple[Floats, Floats]:
+def _both_sides(fitted: Any) -> tuple[Floats, Floats]:
     """Coefficients for each class; scikit-learn gives one row for two classes."""
     if len(fitted.classes_) > 2:
         return fitted.coef_, fitted.intercept_

@@ -144,6 +144,7 @@ class TailKind:
             lesson.settings.get("batch_size", 32),
             lesson.seed,
             seconds=lesson.settings.get("seconds"),
+            firm=lesson.settings.get("firm", False),
         )
         checkpoint = lesson.checkpoint
         if checkpoint is not None and validation is None:

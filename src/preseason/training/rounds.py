@@ -149,8 +149,10 @@ class Rounds:
         with self.clock.watch.stage(f"training: {way.name}"):
             try:
                 fit = crossfit(way, lesson, self.checkpoints, seconds)
-            except NoTimeError as error:
-                self._leave_out(way, f"left out: {error}, {max(self.clock.left(), 0):.0f} s were left")
+            except NoTimeError:
+                self._leave_out(
+                    way, f"left out: training does not fit into {max(self.clock.left(), 0):.0f} s"
+                )
                 return
         self.trials.fits.append(fit)
         right = accuracy(fit.probabilities, self.lesson.targets[fit.held])

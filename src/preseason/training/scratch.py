@@ -43,6 +43,7 @@ def scratch_accuracy(
     extractor = random.extractor(way.plan)
     orders = [Order(sample) for sample in samples]
     if extractor.missing(orders):
+        extractor.prepare(progress.say)
         trial = extractor.extract(orders[:8], progress, "measuring: random weights")
         if trial.computed and trial.seconds / 8 * len(orders) > max(seconds, 1.0):
             return None

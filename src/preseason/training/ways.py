@@ -33,6 +33,7 @@ class Way:
         joined: whether the head also reads the rows of `looks_from`, in front of its own.
         settings: for the head.
         members: how many of the folds get a member; the others' examples have no answer from this way.
+            With 1, that member judges and the one delivered is fitted on every example.
     """
 
     name: str
@@ -100,8 +101,9 @@ def crossfit(way: Way, lesson: Lesson, checkpoints: Path | None, seconds: float 
     folds = list(lesson.folds)[: way.members]
     members: list[Head] = []
     for number, (train, _) in enumerate(folds):
-        left = None if seconds is None else (seconds - time.monotonic() + begin) / (len(folds) - number)
-        timed = replace(lesson, settings=lesson.settings | way.settings | {"seconds": left})
+        share = None if seconds is None else seconds / len(folds)
+        pace = {"seconds": share, "firm": number > 0}
+        timed = replace(lesson, settings=lesson.settings | way.settings | pace)
         named = replace(timed, stage=f"training: {way.name}, {number + 1} of {len(folds)}")
         members.append(_member(way, named, train, number, checkpoints))
     held = np.concatenate([validation for _, validation in folds])
@@ -111,6 +113,8 @@ def crossfit(way: Way, lesson: Lesson, checkpoints: Path | None, seconds: float 
     temperature = fit_temperature(logits, lesson.targets[held])
     focus = _unseeing_focus(members, folds, lesson.features)
     order = np.argsort(held, kind="stable")
+    if way.members == 1 and lesson.settings.get("refit", True):
+        members = [_whole(way, lesson, checkpoints)]
     return Crossfit(
         Fitted(way, tuple(members), temperature),
         held[order],
@@ -136,6 +140,12 @@ def _member(way: Way, lesson: Lesson, train: Ints, number: int, folder: Path | N
     checkpoint = None if folder is None else folder / f"{_name(way, lesson, train)}.pt"
     part = replace(lesson.part(train, inner), seed=lesson.seed + number, checkpoint=checkpoint)
     return kinds.get(way.head).fit(part)
+
+
+def _whole(way: Way, lesson: Lesson, folder: Path | None) -> Head:
+    """The one member on every example, once another has told how well it does."""
+    named = replace(lesson, settings=lesson.settings | way.settings, stage=f"training: {way.name}, on all")
+    return _member(way, named, np.arange(len(lesson.targets)), 0, folder)
 
 
 def inner_folds(folds: Folds, train: Ints) -> list[tuple[Ints, Ints]]:
@@ -173,7 +183,7 @@ def _mean(each: Sequence[Floats]) -> Floats:
 
 def _name(way: Way, lesson: Lesson, train: Ints) -> str:
     """Names a training run by everything that shapes it, so that only the same run is taken up again."""
-    settings = {key: value for key, value in lesson.settings.items() if key != "seconds"}
+    settings = {key: value for key, value in lesson.settings.items() if key not in ("seconds", "firm")}
     facts = [way.name, way.head, repr(way.plan), settings, lesson.seed, lesson.classes]
     digest = hashlib.blake2b(json.dumps(facts, sort_keys=True, default=str).encode(), digest_size=12)
     digest.update(np.ascontiguousarray(lesson.targets[train]).tobytes())
