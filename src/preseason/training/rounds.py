@@ -18,7 +18,7 @@ from preseason.training.predictor import Bench, orders_for
 from preseason.training.selection import accuracy
 from preseason.training.ways import Crossfit, Way, crossfit
 
-TRIAL = 8
+TRIAL = 16
 """Examples run to measure a pass before the rest are; their rows are kept like all others."""
 RESERVE = 0.12
 """Share of the budget kept back for evaluation, the scratch baseline, the report and saving."""
