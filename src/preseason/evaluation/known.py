@@ -187,6 +187,9 @@ def know(
 ) -> tuple[Known, Choice]:
     """What is known of n examples, and how strangers were found by leaving whole classes out.
 
+    The score and how many known examples it may refuse are chosen with a class missing; the threshold then
+    refuses as many with all classes there, since distances shift with their number.
+
     Args:
         embeddings: float32 [n, e]; at most `MOST_EXAMPLES` are kept, evenly over the classes.
         said: float32 [n, c], unseeing probabilities.
@@ -210,7 +213,9 @@ def know(
         labels, tuple(range(len(labels))), centre, directions, vectors, targets, said, folds,
         weight, bias, choice.scorer, choice.threshold,
     )  # fmt: skip
-    return known, choice
+    unseen = known.unseen_distance(probe)
+    threshold = float(np.quantile(unseen, 1 - choice.known_rejected, method="higher"))
+    return replace(known, threshold=threshold), replace(choice, threshold=threshold)
 
 
 def _joined(network: Floats, vectors: Floats, weight: Floats, bias: Floats) -> Floats:
