@@ -82,4 +82,5 @@ def test_any_logits_get_a_usable_temperature(seed: int, n: int, classes: int, sc
     table = softmax(logits, temperature)
     assert np.isfinite(table).all()
     assert np.allclose(table.sum(axis=1), 1, atol=1e-5)
-    assert (table.argmax(axis=1) == logits.argmax(axis=1)).all() or scale == 500.0
+    # Nearly equal logits may become equal probabilities in float32: the likeliest stays among the best.
+    assert np.allclose(table[np.arange(n), logits.argmax(axis=1)], table.max(axis=1, initial=0))
