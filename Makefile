@@ -10,6 +10,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 OFFLINE := not gpu and not network
 CODE := src tests benchmarks
+# Two tests at a time, each on one thread.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 .PHONY: install demo test test-fast check docs clean
 
@@ -29,10 +31,10 @@ check: install
 	$(BIN)/mypy
 
 test: check
-	$(BIN)/python -m pytest -q -m '$(OFFLINE)'
+	$(PYTEST) -m '$(OFFLINE)'
 
 test-fast: install
-	$(BIN)/python -m pytest -q -m 'not slow and $(OFFLINE)' src tests/unit tests/property
+	$(PYTEST) -m 'not slow and $(OFFLINE)' src tests/unit tests/property
 
 docs: install
 	$(BIN)/python -m preseason.cli.reference > docs/cli.md

@@ -212,6 +212,7 @@ def test_the_embedded_network_is_there_without_a_network() -> None:
     found = embedded()
     assert (found.name, found.licence, len(found)) == ("efficientnet_lite0", "apache-2.0", 9)
     assert found.weights_id == embedded().weights_id
+    backbones.listing()
     info = next(item for item in backbones.listing() if item.name == found.name)
     assert info.available
     assert info.parameters == sum(p.numel() for p in found.network.parameters())

@@ -18,7 +18,7 @@ import pytest
 import timm
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import preseason
 from preseason.backbones.timm_networks import create
@@ -26,6 +26,7 @@ from preseason.cli.main import run
 from preseason.demo import Pictures
 from preseason.engine.bank import usage
 from preseason.errors import DataError, ModelFolderError, UsageError
+from preseason.heads.descent import Descent
 from preseason.places import cache_folder
 
 GAMES = ("boxing", "pong", "tennis")
@@ -450,26 +451,44 @@ def test_stopping_while_photos_are_read_loses_no_row(
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_stopping_while_training_keeps_finished_epochs(
-    photos: Path, weights: Path, tmp_path: Path, how: signal.Signals
+    photos: Path, weights: Path, tmp_path: Path, how: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "cache"
-    options = ["--head", "mlp", "--unfreeze", "0", "--epochs", "400", *network_settings(weights)]
+    options = ["--head", "mlp", "--unfreeze", "0", "--epochs", "40", *network_settings(weights)]
     process = subprocess.Popen(
         command(tmp_path / "m", photos, *options, cache=cache), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    waited_for(process, lambda: list(cache.glob("fits/*/*.pt")))
+    waited_for(process, lambda: len(list(cache.glob("fits/*/*.pt"))) > 1)
     process.send_signal(how)
     process.communicate()
-    kept = {path.name for path in cache.glob("fits/*/*.pt")}
-    assert kept
+    assert process.returncode == (130 if how is signal.SIGINT else -signal.SIGKILL)
     assert not (tmp_path / "m").exists()
-    if how is signal.SIGINT:
-        assert process.returncode == 130
-    before = rows_in_bank(cache)
-    fitted(tmp_path, photos, *options, cache=cache)
+    kept = sum(torch.load(path)["counts"][0] for path in cache.glob("fits/*/*.pt"))
+    assert kept > 1
+    rows = rows_in_bank(cache)
+    resumed = epochs_of(command(tmp_path / "m", photos, *options, cache=cache)[3:], monkeypatch)
+    fresh = epochs_of(command(tmp_path / "m2", photos, *options, "--cache", str(cache))[3:], monkeypatch)
+    assert rows_in_bank(cache) >= rows
+    assert resumed == fresh - kept
     assert not list(cache.glob("fits/*/*"))
-    fresh = fitted(tmp_path / "again", photos, *options, cache=cache) if before else {}
-    assert fresh["metrics"]["n"] == 30
+    for name in ("heads", "known"):
+        first, second = (load_file(tmp_path / m / f"{name}.safetensors") for m in ("m", "m2"))
+        assert all(torch.equal(first[key], second[key]) for key in second), name
+
+
+def epochs_of(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    """Run the command in this process and count the epochs that are trained."""
+    counted: list[int] = []
+    train = Descent._train_epoch
+
+    def counting(self: Descent) -> None:
+        counted.append(1)
+        train(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Descent, "_train_epoch", counting)
+        assert run(arguments) == 0
+    return len(counted)
 
 
 def test_pictures_are_real(photos: Path) -> None:

@@ -182,6 +182,13 @@ def test_short_runs_have_a_schedule_too(epochs: int, batch_size: int) -> None:
     assert Descent(module, TARGETS, batch, plan).run(None, Silent()).epochs == epochs
 
 
+def test_after_a_loss_that_is_no_number_a_finite_one_is_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = iter([float("nan"), 3.0, 2.0, 2.5])
+    monkeypatch.setattr(Descent, "_validation_loss", lambda self: next(losses))
+    outcome = descent(network(), 4, np.arange(10)).run(None, Silent())
+    assert (outcome.best_epoch, outcome.loss) == (3, 2.0)
+
+
 def test_too_little_time_is_said_with_the_time_it_would_take() -> None:
     with pytest.raises(NoTimeError, match=rf"{FEWEST_EPOCHS} epochs would take \d+ s"):
         descent(network(), seconds=1e-9)

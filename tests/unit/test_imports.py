@@ -132,3 +132,13 @@ def fastest(*arguments: str) -> float:
         subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
         seconds.append(time.perf_counter() - begin)
     return min(seconds)
+
+
+def test_no_module_hides_a_function_of_its_package() -> None:
+    """Importing `package.name` sets `name` on the package: a function called so would be lost."""
+    for path in SOURCE.rglob("__init__.py"):
+        within = {entry.stem for entry in path.parent.iterdir() if not entry.name.startswith("_")}
+        defined = {
+            node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)
+        }
+        assert not defined & within, path

@@ -62,7 +62,7 @@ def exists(name: str) -> bool:
 
 def listing() -> "list[BackboneInfo]":
     """What `preseason models` shows: the embedded networks, then well-known timm names."""
+    from preseason.backbones.catalogue import embedded_info, timm_info
     from preseason.backbones.embedded import EMBEDDED
-    from preseason.backbones.listing import embedded_info, timm_info
 
     return [embedded_info(entry) for entry in EMBEDDED.values()] + [timm_info(name) for name in LISTED]
