@@ -102,9 +102,9 @@ class Fit:
         with self.watch.stage("reading and auditing files"):
             audit = read(root, self.progress)
         warnings = [*check_trainable(audit.dataset, task.noun), *_audit_warnings(audit)]
-        self._announce(task, audit)
         with self.watch.stage("loading the network"):
             bench = self._bench(task)
+        self._announce(task, audit, bench)
         checkpoints = bench.cache / "fits" / self._run_id(audit)
         model, trials = self._learn(task, audit, bench, checkpoints, warnings)
         model = replace(model, record=self._finish(model.record, task, bench, trials, audit))
@@ -132,7 +132,7 @@ class Fit:
 
         ways = task.ways(self.recipe, bench.backbone)
         sides = self._sides(audit)
-        clock = Clock(self._budget(audit), len(ways) > 1, self.watch)
+        clock = Clock(self._budget(task, audit), len(ways) > 1, self.watch)
         learnt = Learner(task, audit, bench, self.recipe, self.progress, checkpoints)
         trials = learnt.trials(sides.learn, ways, clock)
         predictor, known, choice, held = learnt.predictor(sides.learn, trials)
@@ -238,7 +238,7 @@ class Fit:
 
         with self.watch.stage("baseline with random weights"):
             scratch = scratch_accuracy(
-                task, bench, audit.dataset, self.recipe, self._budget(audit) - self.watch.elapsed(),
+                task, bench, audit.dataset, self.recipe, self._budget(task, audit) - self.watch.elapsed(),
                 self.progress,
             )  # fmt: skip
         warnings = list(record.warnings)
@@ -266,7 +266,7 @@ class Fit:
             save(model, output, pages)
         model.record.seconds.update(self.watch.seconds)
 
-    def _announce(self, task: "Task", audit: "Audit") -> None:
+    def _announce(self, task: "Task", audit: "Audit", bench: "Bench") -> None:
         say, dataset = self.progress.say, audit.dataset
         counts = Counter(str(sample.label) for sample in dataset.samples)
         listed = ", ".join(f"{label} {counts[label]}" for label in dataset.labels[:8])
@@ -278,11 +278,18 @@ class Fit:
             say(f"Left out {len(dataset.skipped) - 5} more; the report names them.")
         if audit.clusters:
             say(f"{_sets(len(audit.clusters))} of copies or near-copies: kept on one side of every split.")
-        for line in _intentions(self.recipe, self._budget(audit)):
-            say(line)
+        say(self._intention(task, bench, self._budget(task, audit)))
 
-    def _budget(self, audit: "Audit") -> float:
-        return self.recipe.budget_for(len(audit.dataset.samples))
+    def _intention(self, task: "Task", bench: "Bench", budget_s: float) -> str:
+        recipe = self.recipe
+        if recipe.head == "auto" and recipe.unfreeze == "auto" and recipe.name == "default":
+            return f"Plan, within {budget_s:.0f} s: {task.plan(recipe, bench.backbone)}."
+        return (
+            f"Plan: {recipe.name} recipe, {recipe.backbone}, head {recipe.head}, unfreeze {recipe.unfreeze}."
+        )
+
+    def _budget(self, task: "Task", audit: "Audit") -> float:
+        return self.recipe.budget_for(len(audit.dataset.samples), task.seconds_each)
 
     def _run_id(self, audit: "Audit") -> str:
         digest = hashlib.blake2b(digest_size=12)
@@ -342,15 +349,6 @@ def _leak_warnings(audit: "Audit", sides: _Sides) -> list[str]:
     samples = audit.dataset.samples
     one, other = (Path(samples[i].source).name for i in pairs[0])
     return [f"{len(pairs)} test pictures have a copy in training, e.g. {other} of {one}: the score flatters."]
-
-
-def _intentions(recipe: Recipe, budget_s: float) -> list[str]:
-    if recipe.head == "auto" and recipe.unfreeze == "auto" and recipe.name == "default":
-        return [
-            f"Plan, within {budget_s:.0f} s: a linear head on {recipe.backbone}, then attention over "
-            "parts, then a closer look where it matters, then tuning; what cross-validation favours is kept."
-        ]
-    return [f"Plan: {recipe.name} recipe, {recipe.backbone}, head {recipe.head}, unfreeze {recipe.unfreeze}."]
 
 
 def _versions() -> dict[str, str]:

@@ -25,7 +25,8 @@ def task_for(root: Path) -> "Task":
 
     if not root.exists():
         raise DataError(f"There is no {root}. Expected a folder with one folder of photos for each label.")
-    return next(tasks.get(name) for name in tasks if tasks.get(name).recognises(root))
+    ranked = sorted((tasks.get(name) for name in tasks), key=lambda task: task.rank)
+    return next(task for task in ranked if task.recognises(root))
 
 
 def read(data: str | Path, progress: Progress | None = None) -> "Audit":

@@ -9,8 +9,8 @@ from typing import Any
 
 from preseason.errors import UsageError
 
-BUDGET_S, BUDGET_PER_EXAMPLE_S = 60.0, 0.22
-"""The most that is spent where none is named: 170 s for 500 examples, of which an idle machine needs 130."""
+BUDGET_S = 60.0
+"""The most that is spent on a fit where none is named, and on top of it what a task allows an example."""
 
 
 def _option(default: Any, text: str, choices: tuple[str, ...] = (), minimum: float | None = None) -> Any:
@@ -54,7 +54,7 @@ class Recipe:
     )
     unfreeze: str = _option("auto", "Last N blocks to fine-tune, 0 for the head alone, or all.")
     budget_s: float | None = _option(
-        None, "Time to spend: seconds, or 2m; by default a minute and 0.22 s an example.", minimum=1
+        None, "Time to spend: seconds, or 2m; by default a minute and some for each example.", minimum=1
     )
     seed: int = _option(0, "Seed of every random draw.", minimum=0)
     device: str = _option("auto", "Where to compute.", ("auto", "cpu", "cuda"))
@@ -97,9 +97,9 @@ class Recipe:
             given["budget_s"] = parse_seconds(given["budget_s"])
         return replace(self, **given)
 
-    def budget_for(self, examples: int) -> float:
+    def budget_for(self, examples: int, seconds_each: float) -> float:
         """Seconds to spend on a fit of that many examples."""
-        return BUDGET_S + BUDGET_PER_EXAMPLE_S * examples if self.budget_s is None else self.budget_s
+        return BUDGET_S + seconds_each * examples if self.budget_s is None else self.budget_s
 
     def as_dict(self) -> dict[str, Any]:
         """All settings as plain values for JSON."""

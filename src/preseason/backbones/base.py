@@ -11,23 +11,27 @@ from torch import Tensor, nn
 from preseason.errors import UsageError
 from preseason.registry import Registry
 
-Layout = Literal["NCHW", "NHWC", "NLC"]
+Layout = Literal["NCHW", "NHWC", "NLC", "NCTHW", "NTHWC", "NTLC"]
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a picture becomes the network's input; it travels with the weights.
+    """How a picture or a clip becomes the network's input; it travels with the weights.
 
     Attributes:
         size: side in pixels of the square input.
         mean, std: of each RGB channel, on the scale 0..1.
         resizable: whether another side than `size` may be fed (true for convolutional networks).
+        frames: how many frames a video network takes at once; 0 for networks of single pictures.
+        bgr: whether the network was trained on blue, green, red; mean and std are in this order.
     """
 
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     resizable: bool
+    frames: int = 0
+    bgr: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,11 @@ class Split:
     Attributes:
         names: one for each block, input first.
         blocks: each maps a tensor to the next one's input.
-        layout: of the blocks' outputs: NCHW maps, NHWC maps, or NLC tokens.
+        layout: of the blocks' outputs: NCHW or NHWC maps or NLC tokens of pictures; NCTHW or NTHWC maps
+            or NTLC tokens (all steps of time one after the other, axis 1 is T x L) of clips.
         prefix_tokens: class and register tokens in front of the map's tokens (NLC only).
         embed: the last block's output to one vector [n, d] for each example.
+        steps: of time among the tokens (NTLC only).
     """
 
     names: tuple[str, ...]
@@ -47,6 +53,7 @@ class Split:
     layout: Layout
     prefix_tokens: int
     embed: nn.Module
+    steps: int = 1
 
 
 class Family(Protocol):
@@ -110,7 +117,7 @@ class Backbone(nn.Module):
         return len(self) - unfreeze
 
     def maps(self, x: Tensor, blocks: Sequence[int]) -> list[Tensor]:
-        """Outputs of the chosen blocks for a normalised batch [n, 3, h, w], as maps [n, c, h', w']."""
+        """The chosen blocks' outputs for a normalised batch [n, 3, (t,) h, w], as maps."""
         out, last = [], max(blocks)
         for index, block in enumerate(self.split.blocks[: last + 1]):
             x = block(x)
@@ -131,24 +138,37 @@ class Backbone(nn.Module):
 
 
 class Normalise(nn.Module):
-    """Pictures uint8 [n, h, w, 3] to the network's input float32 [n, 3, h, w], inside the graph."""
+    """Pictures uint8 [n, h, w, 3] to the network's input float32 [n, 3, h, w], inside the graph.
+
+    Clips uint8 [n, t, h, w, 3] become float32 [n, 3, t, h, w].
+    """
 
     scale: Tensor
     shift: Tensor
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         super().__init__()
-        mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (preprocessing.mean, preprocessing.std))
+        axes = (1, 3, 1, 1, 1) if preprocessing.frames else (1, 3, 1, 1)
+        mean, std = (torch.tensor(v).view(axes) for v in (preprocessing.mean, preprocessing.std))
+        self.bgr = preprocessing.bgr
         self.register_buffer("scale", 1 / (255 * std))
         self.register_buffer("shift", -mean / std)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Normalised batch."""
-        return pictures.permute(0, 3, 1, 2).float() * self.scale + self.shift
+        channels_first = pictures.movedim(-1, 1)
+        ordered = channels_first.flip(1) if self.bgr else channels_first
+        return ordered.float() * self.scale + self.shift
 
 
 def as_map(x: Tensor, split: Split) -> Tensor:
-    """A block's output as maps [n, c, h, w]; tokens are laid out as the square they came from."""
+    """A block's output as maps [n, c, h, w] or, of clips, [n, c, t, h, w]; tokens as squares."""
+    if split.layout == "NTHWC" and x.ndim == 5:
+        return x.permute(0, 4, 1, 2, 3)
+    if split.layout == "NTLC" and x.ndim == 3:
+        tokens = x[:, split.prefix_tokens :]
+        side = math.isqrt(int(tokens.shape[1]) // split.steps)
+        return tokens.transpose(1, 2).reshape(x.shape[0], x.shape[2], split.steps, side, side)
     if split.layout == "NHWC" and x.ndim == 4:
         return x.permute(0, 3, 1, 2)
     if split.layout == "NLC" and x.ndim == 3:

@@ -38,7 +38,7 @@ class Source(Protocol):
     """How a task turns a sample into network inputs."""
 
     def inputs(self, sample: Sample, plan: Pass) -> Array:
-        """Decode `sample` and give its looks, e.g. uint8 [looks, size, size, 3].
+        """Decode `sample` and give its looks, uint8 [looks, size, size, 3] or [looks, t, size, size, 3].
 
         Raises:
             MediaError: the sample cannot be decoded.
@@ -54,9 +54,11 @@ class Order:
 
     def key(self) -> str:
         """Key of the row in the bank."""
-        if not self.looks:
+        span = self.sample.span
+        if not self.looks and span is None:
             return self.sample.fingerprint
         text = ";".join(",".join(f"{value:.4f}" for value in look) for look in self.looks)
+        text += "" if span is None else f" {span[0]:.4f} {span[1]:.4f}"
         return f"{self.sample.fingerprint}-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
 
 
@@ -106,13 +108,19 @@ class Extractor:
             self._shelf = Shelf(self.cache / "bank" / self.shelf_name, self.row_shape, what)
         return self._shelf
 
+    @property
+    def look_shape(self) -> tuple[int, ...]:
+        """Shape of what the network takes for one look: [size, size, 3], or [t, size, size, 3] for clips."""
+        frames, side = self.backbone.preprocessing.frames, self.plan.size
+        return (frames, side, side, 3) if frames else (side, side, 3)
+
     @cached_property
     def row_shape(self) -> tuple[int, ...]:
         """Shape of one example's row: [parts, d] for pooled passes, [looks, c, h, w] for maps."""
         import torch
 
         with torch.device("meta"):
-            picture = torch.zeros((1, self.plan.size, self.plan.size, 3), dtype=torch.uint8)
+            picture = torch.zeros((1, *self.look_shape), dtype=torch.uint8)
         shape = tuple(_on_meta(self._module)(picture).shape[1:])
         count = self.plan.count()
         return (count * shape[0], shape[1]) if self.plan.kept == "pooled" else (count, *shape)
@@ -149,13 +157,12 @@ class Extractor:
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """Convert and compile the network now rather than with the first picture."""
-        side = self.plan.size
-        noise = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
+        noise = np.random.default_rng(0).integers(0, 256, (1, *self.look_shape), np.uint8)
         self._running(noise, say)
 
     def _note_speed(self, examples: int, seconds: float) -> None:
         """Remember how many whole pictures of 224 px a second a pretrained network reached."""
-        whole = self.plan.kept == "pooled" and not self.plan.blocks
+        whole = self.plan.kept == "pooled" and not self.plan.blocks and not self.backbone.preprocessing.frames
         if whole and backbones.exists(self.backbone.name):
             pixels = examples * self.plan.count() * self.plan.size**2
             note_speed(self.backbone.name, pixels / 224**2 / max(seconds, 1e-6), self.cache)
@@ -204,7 +211,7 @@ class Extractor:
         """Rows of several examples' looks; a batch for each thread is under way at a time."""
         stacked = np.concatenate(examples)
         engine = self._running(stacked[:1], say)
-        step = max(1, BATCH_PIXELS // self.plan.size**2)
+        step = max(1, BATCH_PIXELS // self._pixels())
         pending: deque[Callable[[], NDArray[np.float32]]] = deque()
         out: list[NDArray[np.float32]] = []
         for start in range(0, len(stacked), step):
@@ -226,7 +233,11 @@ class Extractor:
 
     def _chunk(self) -> int:
         """Examples that are handed to the engine together."""
-        return int(np.clip(6 * BATCH_PIXELS // (self.plan.count() * self.plan.size**2), 1, 32))
+        return int(np.clip(6 * BATCH_PIXELS // (self.plan.count() * self._pixels()), 1, 32))
+
+    def _pixels(self) -> int:
+        """Of one look, all its frames together."""
+        return max(self.backbone.preprocessing.frames, 1) * self.plan.size**2
 
 
 def _absent(shelf: Shelf | Loose, orders: Sequence[Order]) -> list[Order]:

@@ -46,6 +46,9 @@ class Pass:
 
     Attributes:
         size: side in pixels of the square fed to the network.
+        frames: moments of a clip that are looked at: pictures for a network of pictures, runs of frames for
+            a video network; 0 for photos.
+        rate: moments a second from the sample's start on; 0 spreads them evenly over the sample.
         looks: parts of the picture, each resized to `size` and fed on its own; empty when every sample
             brings looks of its own, of the number `own_looks`.
         regions: parts of each look whose maps are pooled (kept="pooled").
@@ -61,6 +64,8 @@ class Pass:
     blocks: tuple[int, ...] = ()
     kept: str = "pooled"
     cut: int = 0
+    frames: int = 0
+    rate: float = 0.0
 
     def key(self, backbone: Backbone, precision: str) -> str:
         """Name of this pass's shelf in the feature bank: 32 hex digits over all that shapes its rows."""
@@ -69,14 +74,14 @@ class Pass:
             "weights": backbone.weights_id,
             "preprocessing": asdict(backbone.preprocessing),
             "precision": precision,
-            "format": 1,
+            "format": 2,
         }
         text = json.dumps(facts, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def count(self) -> int:
-        """How many looks an example has."""
-        return len(self.looks) or self.own_looks
+        """How many pictures, or runs of frames, of an example are fed to the network."""
+        return max(self.frames, 1) * (len(self.looks) or self.own_looks)
 
     def kinds(self) -> list[int]:
         """For each part a number that is shared by the regions of one size."""
@@ -85,19 +90,20 @@ class Pass:
         return [order.index(size) for size in sizes] * self.count()
 
     def parts(self, looks: Sequence[Box] = ()) -> tuple[Box, ...]:
-        """The region of the whole that each part of a pooled row covers, looks outermost.
+        """The region of the whole that each part of a pooled row covers; moments outermost, then looks.
 
         Args:
             looks: the sample's own looks, where the pass has none.
         """
-        return tuple(_inside(look, region) for look in self.looks or looks for region in self.regions)
+        once = tuple(_inside(look, region) for look in self.looks or looks for region in self.regions)
+        return once * max(self.frames, 1)
 
 
 class FrozenPass(nn.Module):
-    """The graph of a pass: pictures uint8 [n, size, size, 3] to rows of one look.
+    """The graph of a pass: pictures uint8 [n, (t,) size, size, 3] to rows of one look.
 
     Gives float32 [n, regions, d] for "pooled", with d the averages then the maxima of every chosen block;
-    float32 [n, ...] of the input of block `cut` for "map", as [n, c, h, w] after the last block.
+    float32 [n, ...] of the input of block `cut` for "map", as [n, c, (t,) h, w] after the last block.
     """
 
     def __init__(self, backbone: Backbone, plan: Pass) -> None:
@@ -113,26 +119,27 @@ class FrozenPass(nn.Module):
         if self.plan.kept == "map":
             out = self.backbone.run(x, stop=self.plan.cut)
             return as_map(out, self.backbone.split) if self.plan.cut == len(self.backbone) else out
-        maps = self.backbone.maps(x, self.blocks)
-        averages, maxima = _to_cells(maps)
+        averages, maxima = _to_cells(self.backbone.maps(x, self.blocks))
         return torch.cat([_averaged(averages, self.plan.regions), _largest(maxima, self.plan.regions)], dim=2)
 
 
 def _to_cells(maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Averages and maxima of all maps in the cells of the last one: two of [n, d, g, g].
 
-    Every map is read once; regions are then put together from cells, however many they are.
+    Every map is read once; regions are then put together from cells, however many they are. Maps of clips
+    are taken together over time.
     """
     side = int(maps[-1].shape[-1])
     averages, maxima = [], []
     for m in maps:
+        mean, largest = (m.mean(2), m.amax(2)) if m.ndim == 5 else (m, m)
         step, rest = divmod(int(m.shape[-1]), side)
         if rest:
-            averages.append(functional.adaptive_avg_pool2d(m, side))
-            maxima.append(functional.adaptive_max_pool2d(m, side))
+            averages.append(functional.adaptive_avg_pool2d(mean, side))
+            maxima.append(functional.adaptive_max_pool2d(largest, side))
         else:
-            averages.append(functional.avg_pool2d(m, step) if step > 1 else m)
-            maxima.append(functional.max_pool2d(m, step) if step > 1 else m)
+            averages.append(functional.avg_pool2d(mean, step) if step > 1 else mean)
+            maxima.append(functional.max_pool2d(largest, step) if step > 1 else largest)
     return torch.cat(averages, dim=1), torch.cat(maxima, dim=1)
 
 

@@ -19,10 +19,14 @@ class Task(Protocol):
     Attributes:
         name: as in the model folder.
         noun: what its examples are called in messages, in the plural.
+        rank: tasks are asked in rising order whether they recognise what lies there.
+        seconds_each: what an example adds to the time spent where the user names none.
     """
 
     name: str
     noun: str
+    rank: int
+    seconds_each: float
 
     @property
     def accept(self) -> Accept:
@@ -39,6 +43,9 @@ class Task(Protocol):
 
     def ways(self, recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
         """The ways to try, in order: cheap ones first, a way after the one it takes its looks from."""
+
+    def plan(self, recipe: Recipe, backbone: Backbone) -> str:
+        """What `ways` will try, in a sentence for the user."""
 
     def baseline(self, backbone: Backbone) -> Way:
         """The cheap way that is also tried with random weights, to show what transfer brings."""
