@@ -99,6 +99,7 @@ class Fit:
         from preseason.reading import read, task_for
 
         task = task_for(root)
+        self._check_head(task)
         with self.watch.stage("reading and auditing files"):
             audit = read(root, self.progress)
         warnings = [*check_trainable(audit.dataset, task.noun), *_audit_warnings(audit)]
@@ -114,6 +115,14 @@ class Fit:
         self._evict(bench)
         return model
 
+    def _check_head(self, task: "Task") -> None:
+        from preseason.errors import UsageError
+
+        if self.recipe.head not in ("auto", *task.heads):
+            raise UsageError(
+                f"--head {self.recipe.head} is not for {task.noun}: expected auto, {', '.join(task.heads)}."
+            )
+
     def _bench(self, task: "Task") -> "Bench":
         from preseason import backbones
         from preseason.engine.networks import device_for
@@ -122,7 +131,7 @@ class Fit:
 
         backbone = backbones.load(self.recipe.backbone, self.recipe.weights)
         cache = cache_folder(self.recipe.cache)
-        return Bench(backbone, task.source(), cache, device_for(self.recipe.device))
+        return Bench(backbone, task.source(backbone), cache, device_for(self.recipe.device))
 
     def _learn(
         self, task: "Task", audit: "Audit", bench: "Bench", checkpoints: Path, warnings: list[str]
@@ -152,7 +161,7 @@ class Fit:
             temperature=predictor.temperature,
             unknown_threshold=choice.threshold,
             unknown_auroc=choice.auroc,
-            boxes=_boxes(predictor),
+            boxes=_boxes(task, predictor),
         )
         from preseason.model import Model
 
@@ -315,9 +324,9 @@ def _baselines(answers: "Answers", trials: "Trials", bench: "Bench", crossfitted
     return found if linear is None else found | {"linear": linear}
 
 
-def _boxes(predictor: "Predictor") -> "Floats | None":
-    boxes = predictor.boxes()
-    return None if boxes is None else np.array(boxes, np.float32)
+def _boxes(task: "Task", predictor: "Predictor") -> "Floats | None":
+    plan = predictor.focused()
+    return None if plan is None else np.array(task.boxes(plan), np.float32)
 
 
 def _sets(count: int) -> str:

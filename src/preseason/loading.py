@@ -36,7 +36,7 @@ def load(
     try:
         backbone = load_network(place / BACKBONE, manifest["backbone"])
         job = tasks.get(manifest["task"])
-        bench = Bench(backbone, job.source(), cache_folder(cache), chosen)
+        bench = Bench(backbone, job.source(backbone), cache_folder(cache), chosen)
         predictor = _predictor(place, manifest, backbone)
         return Model(job, bench, predictor, _known(place, manifest), record_from(manifest["record"]))
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, UsageError) as error:

@@ -65,7 +65,9 @@ class Model:
             UsageError: nothing was named.
         """
         if not inputs:
-            raise UsageError("predict needs photos: name files, folders or patterns such as 'photos/*.jpg'.")
+            raise UsageError(
+                "predict needs something to answer: name files, folders or patterns such as 'new/*'."
+            )
         samples, skipped = read_inputs(inputs, self.job)
         answers, failed = self.answers(samples, progress or Silent())
         return Predictions(tuple(self._predictions(answers)), skipped + failed)
@@ -78,7 +80,7 @@ class Model:
         """
         watch = Stopwatch()
         with watch.stage("reading files"):
-            samples, skipped = fingerprinted(layouts.read(Path(data), self.job.accept))
+            samples, skipped = fingerprinted(layouts.read(Path(data), self.job.accept), self.job)
         with watch.stage("answering"):
             answers, failed = self.answers(samples, progress or Silent())
         if len(answers.samples) == 0:

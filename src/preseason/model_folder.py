@@ -149,7 +149,7 @@ def _write_finetuned(model: "Model", folder: Path) -> None:
     for fitted in model.predictor.ways:
         member = fitted.members[0]
         if isinstance(member, TailHead) and fitted.way.name in model.predictor.kept:
-            labels = model.record.labels
+            labels = () if member.tail.frames else model.record.labels
             save_network(model.bench.backbone, folder, member.timm_tensors(), labels)
             return
 

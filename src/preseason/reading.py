@@ -47,18 +47,17 @@ def read_inputs(
 ) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
     """Unlabelled samples with fingerprints, in the order asked, and what could not be read."""
     found = unlabelled.collect(inputs, task.accept)
-    return fingerprinted(found)
+    return fingerprinted(found, task)
 
 
-def fingerprinted(found: Dataset) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
+def fingerprinted(found: Dataset, task: "Task") -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
     """The samples with the fingerprint of their content; unreadable files are skipped."""
-    from preseason.data.audit import fingerprint
     from preseason.media.content import opening_failure
 
     samples, skipped = [], list(found.skipped)
     for sample in found.samples:
         try:
-            samples.append(replace(sample, fingerprint=fingerprint(Path(sample.source))))
+            samples.append(replace(sample, fingerprint=task.fingerprint(sample)))
         except OSError as error:
             skipped.append(Skipped(str(sample.source), opening_failure(error)))
     return tuple(samples), tuple(skipped)

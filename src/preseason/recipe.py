@@ -50,7 +50,7 @@ class Recipe:
     head: str = _option(
         "auto",
         "What turns features into answers; auto lets validation choose.",
-        ("auto", "linear", "attention", "mlp", "prototype"),
+        ("auto", "linear", "attention", "mlp", "prototype", "statistics", "lstm", "gru", "tcn"),
     )
     unfreeze: str = _option("auto", "Last N blocks to fine-tune, 0 for the head alone, or all.")
     budget_s: float | None = _option(

@@ -96,17 +96,17 @@ def test_inputs_are_one_array_for_each_look_and_always_the_same(
     task: Task, looks: tuple[Box, ...], tmp_path: Path
 ) -> None:
     sample, plan = example(task, tmp_path), Pass(32, looks=looks)
-    first = task.source().inputs(sample, plan)
+    first = task.source(backbone).inputs(sample, plan)
     assert first.shape[0] == len(looks)
-    np.testing.assert_array_equal(task.source().inputs(sample, plan), first)
-    alone = [task.source().inputs(sample, Pass(32, looks=(look,)))[0] for look in looks]
+    np.testing.assert_array_equal(task.source(backbone).inputs(sample, plan), first)
+    alone = [task.source(backbone).inputs(sample, Pass(32, looks=(look,)))[0] for look in looks]
     assert [a.shape for a in alone] == [first.shape[1:]] * len(looks)
 
 
 def test_a_file_that_vanished_is_a_media_error_and_has_no_picture(task: Task, tmp_path: Path) -> None:
     gone = Sample(tmp_path / "gone.png", fingerprint="x")
     with pytest.raises(MediaError):
-        task.source().inputs(gone, Pass(32))
+        task.source(backbone).inputs(gone, Pass(32))
     assert task.picture(gone) is None
 
 
@@ -119,7 +119,9 @@ def test_it_shows_an_example_as_a_jpeg(task: Task, tmp_path: Path) -> None:
 def test_looks_of_a_photo_show_the_region_they_name(tmp_path: Path) -> None:
     task = tasks.get("photos")
     quarters = (*grid(2, 0.5), Box(0.5, 0, 1, 0.5).mirrored())
-    found = task.source().inputs(example(task, tmp_path), Pass(32, looks=(*quarters, WHOLE.mirrored())))
+    found = task.source(backbone).inputs(
+        example(task, tmp_path), Pass(32, looks=(*quarters, WHOLE.mirrored()))
+    )
     assert found.dtype == np.uint8
     centres = found[:5, 16, 16].tolist()
     red, green, blue, white = [255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]

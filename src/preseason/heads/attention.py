@@ -9,20 +9,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
 from preseason.heads.base import Features, Lesson, State, kinds
 from preseason.heads.descent import Descent, Plan
+from preseason.heads.parts import FeatureDropout, Scales, rows_of, scales_of, shape_of
 from preseason.record import Floats, Ints
 
 HIDDEN, GATE = 128, 64
 KEPT_PARTS = 0.5
 """Share of an example's parts that a training step sees; the rest are left out at random."""
 EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 15, 1e-3, 1e-2
-LARGEST = 6.0
-"""Scaled features are clipped here: one wild activation must not own an example."""
 MOST_IN_MEMORY = 2 * 2**30
 """Bytes up to which scaled parts are kept in memory while training; beyond, they are read at each step."""
 
@@ -49,42 +47,6 @@ class AttentionNetwork(nn.Module):
         hidden, weights = self.weigh(parts)
         logits: Tensor = self.classifier((weights.unsqueeze(-1) * hidden).sum(1))
         return logits
-
-
-class FeatureDropout(nn.Module):
-    """Drops the same features of all parts of an example: one draw for p parts, p times cheaper."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, parts: Tensor) -> Tensor:
-        """Parts [n, p, d] with features of each example zeroed and the rest scaled up."""
-        if not self.training:
-            return parts
-        kept = torch.empty(parts.shape[0], 1, parts.shape[2]).bernoulli_(1 - self.rate)
-        return parts * kept.div_(1 - self.rate)
-
-
-@dataclass(frozen=True)
-class Scales:
-    """One scale for each kind of part; large regions have other averages and maxima than small ones.
-
-    Attributes:
-        kinds: int64 [p], which row of `mean` and `deviation` a part is scaled by.
-        mean, deviation: float32 [kinds, d].
-    """
-
-    kinds: Ints
-    mean: Floats
-    deviation: Floats
-
-    def __call__(self, parts: NDArray[Any], chosen: Ints) -> Tensor:
-        """Rows float16 [n, p', d] of the parts at positions `chosen`, scaled and clipped, as a tensor."""
-        rows = torch.from_numpy(np.ascontiguousarray(parts)).float()
-        kinds = self.kinds[chosen]
-        mean, deviation = torch.from_numpy(self.mean[kinds]), torch.from_numpy(self.deviation[kinds])
-        return rows.sub_(mean).div_(deviation).clamp_(-LARGEST, LARGEST)
 
 
 @dataclass(frozen=True)
@@ -128,8 +90,8 @@ class Attention:
     def fit(self, lesson: Lesson) -> AttentionHead:
         """AdamW with one cycle over a fixed number of epochs; strong dropout takes early stopping's place."""
         features = lesson.features
-        count, width = _shape(features)
-        scales = _scales_of(features, np.array(lesson.settings.get("kinds", [0] * count)))
+        count, width = shape_of(features)
+        scales = scales_of(features, np.array(lesson.settings.get("kinds", [0] * count)))
         torch.manual_seed(lesson.seed)
         network = AttentionNetwork(width, lesson.classes)
         descent = Descent(network, lesson.targets, _some_parts(features, scales), _plan(network, lesson))
@@ -161,25 +123,9 @@ def _plan(network: nn.Module, lesson: Lesson) -> Plan:
     )
 
 
-def _scales_of(features: Features, kinds: Ints) -> Scales:
-    """Means and deviations of each kind of part over all samples, read in chunks."""
-    width, count = features.sources[0].shape[-1], int(kinds.max()) + 1
-    total, squares = np.zeros((count, width)), np.zeros((count, width))
-    for chunk in features.chunks():
-        rows = _rows(features, chunk).astype(np.float32)
-        for kind in range(count):
-            same = rows[:, kinds == kind].reshape(-1, width)
-            total[kind] += same.sum(axis=0, dtype=np.float64)
-            squares[kind] += np.einsum("nd,nd->d", same, same, dtype=np.float64)
-    parts = np.bincount(kinds)[:, None] * len(features)
-    mean = total / parts
-    deviation = np.sqrt(np.maximum(squares / parts - mean**2, 0)) + 1e-3
-    return Scales(kinds, mean.astype(np.float32), deviation.astype(np.float32))
-
-
 def _some_parts(features: Features, scales: Scales) -> Any:
     """Batches with parts left out at random."""
-    count, width = _shape(features)
+    count, width = shape_of(features)
     every, fewer = np.arange(count), max(2, int(count * KEPT_PARTS))
     held = None
     if len(features) * count * width * 4 <= MOST_IN_MEMORY:
@@ -189,23 +135,13 @@ def _some_parts(features: Features, scales: Scales) -> Any:
         kept = np.sort(rng.permutation(every)[:fewer])
         if held is not None:
             return held[torch.from_numpy(chosen)[:, None], torch.from_numpy(kept)]
-        return scales(_rows(features, chosen)[:, kept], kept)
+        return scales(rows_of(features, chosen)[:, kept], kept)
 
     return batch
 
 
 def _all_parts(features: Features, scales: Scales, chosen: Ints) -> Tensor:
-    return scales(_rows(features, chosen), np.arange(len(scales.kinds)))
-
-
-def _rows(features: Features, chosen: Ints) -> NDArray[Any]:
-    """Parts of all sources side by side, float16 [b, p, d]."""
-    return np.concatenate([source[features.index[chosen]] for source in features.sources], axis=1)
-
-
-def _shape(features: Features) -> tuple[int, int]:
-    """Parts of all sources together, and their width."""
-    return sum(source.shape[1] for source in features.sources), features.sources[0].shape[2]
+    return scales(rows_of(features, chosen), np.arange(len(scales.kinds)))
 
 
 kinds.add("attention", Attention())

@@ -1,7 +1,9 @@
 """Fine-tuning the last blocks from the bank: the map at the cut goes in, the frozen trunk never runs again.
 
 The new classifier starts at the head-only solution (LP-FT, Kumar et al. 2022, arXiv 2202.10054) and lower
-blocks get smaller learning rates. With the cut before the first block the whole network is trained.
+blocks get smaller learning rates. With the cut before the first block the whole network is trained. Of clips
+every frame goes through the tail; the classifier reads their mean and their mean change, or a head over time
+is trained together with the blocks.
 """
 
 import copy
@@ -14,10 +16,12 @@ from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
 from preseason.backbones.families.chains import parameters_of
+from preseason.errors import UsageError
 from preseason.heads.base import Features, Lesson, State, kinds
 from preseason.heads.descent import Descent, Plan
 from preseason.heads.linear import logistic_regression
 from preseason.heads.scaling import rotation_of, scale_of
+from preseason.heads.sequence import Sequence, SequenceNetwork
 from preseason.record import Floats, Ints
 
 CLASSIFIER_RATE = 1e-3
@@ -30,32 +34,48 @@ STRENGTH = 1e-2
 class Tail(nn.Module):
     """Blocks from `cut` on, the embedding and a new classifier.
 
-    Forward: maps at the cut [n, ...] to logits [n, c].
+    Forward: maps at the cut [n, ...], of clips [n, t, ...], to logits [n, c].
+
+    Args:
+        frames: of a clip; 0 for examples that are one look.
+        reader: registered head over time that takes the place of the linear classifier (clips only).
     """
 
-    def __init__(self, backbone: Backbone, cut: int, classes: int) -> None:
+    def __init__(
+        self, backbone: Backbone, cut: int, classes: int, frames: int = 0, reader: str | None = None
+    ) -> None:
         super().__init__()
         copied = copy.deepcopy(backbone)
-        self.cut = cut
+        self.cut, self.frames, self.reader = cut, frames, reader
         self.network = copied.network.requires_grad_(True)
         self._backbone = (copied,)
         with torch.inference_mode():
             width = copied(torch.zeros(1, 3, *(2 * [copied.preprocessing.size]))).shape[1]
-        self.classifier = nn.Linear(width, classes)
+        self.classifier: nn.Module
+        if reader is None:
+            self.classifier = nn.Linear(2 * width if frames else width, classes)
+        else:
+            self.classifier = _network_of(reader, width, classes)
 
     @property
     def backbone(self) -> Backbone:
         """The copied network; its blocks below the cut are never run by this module."""
         return self._backbone[0]
 
+    def vectors(self, maps: Tensor) -> Tensor:
+        """One vector for each look [n, d], of clips for each frame [n, t, d]."""
+        looks = maps.flatten(0, 1) if self.frames else maps
+        vectors: Tensor = self.backbone.split.embed(self.backbone.run(looks, start=self.cut))
+        return vectors.view(*maps.shape[:2], -1) if self.frames else vectors
+
     def embed(self, maps: Tensor) -> Tensor:
-        """Vectors [n, d] before the classifier."""
-        vectors: Tensor = self.backbone.split.embed(self.backbone.run(maps, start=self.cut))
-        return vectors
+        """Vectors [n, d] of each example; of clips the frames' mean and mean change side by side [n, 2 d]."""
+        vectors = self.vectors(maps)
+        return _mean_and_change(vectors) if self.frames else vectors
 
     def forward(self, maps: Tensor) -> Tensor:
         """Logits."""
-        logits: Tensor = self.classifier(self.embed(maps))
+        logits: Tensor = self.classifier(self.embed(maps) if self.reader is None else self.vectors(maps))
         return logits
 
     def groups(self, rate: float) -> list[dict[str, Any]]:
@@ -93,24 +113,30 @@ class TailHead:
         """Plain values: the tensors of the whole network with the fine-tuned ones in place."""
         tensors = {f"network.{k}": v.cpu().numpy() for k, v in self.tail.network.state_dict().items()}
         tensors |= {f"classifier.{k}": v.cpu().numpy() for k, v in self.tail.classifier.state_dict().items()}
-        return State("tail", tensors, {"cut": self.tail.cut, "epochs": self.epochs})
+        settings = {"cut": self.tail.cut, "frames": self.tail.frames, "reader": self.tail.reader}
+        return State("tail", tensors, settings | {"epochs": self.epochs})
 
     def timm_tensors(self) -> dict[str, Tensor]:
-        """Tensors of the fine-tuned network with its new classifier, under timm's names."""
+        """Tensors of the fine-tuned network with its new classifier, under timm's names.
+
+        A classifier of clips is none that timm has: the network keeps its old one then.
+        """
         tensors = dict(self.tail.network.state_dict())
+        if self.tail.frames:
+            return tensors
         prefix = str(self.tail.network.pretrained_cfg["classifier"])  # type: ignore[index]
         return tensors | {f"{prefix}.{k}": v for k, v in self.tail.classifier.state_dict().items()}
 
     @torch.inference_mode()
     def _mean_logits(self, features: Features, chunk: Ints) -> Floats:
-        rows = torch.from_numpy(features.rows(0, chunk))
+        rows = _views(features, chunk, self.tail.frames)
         logits = self.tail.eval()(rows.flatten(0, 1)).view(*rows.shape[:2], -1)
         mean = logits.log_softmax(-1).logsumexp(1) - float(np.log(rows.shape[1]))
         return np.asarray(mean.numpy(), np.float32)
 
     @torch.inference_mode()
     def _mean_vectors(self, features: Features, chunk: Ints) -> Floats:
-        rows = torch.from_numpy(features.rows(0, chunk))
+        rows = _views(features, chunk, self.tail.frames)
         vectors = self.tail.eval().embed(rows.flatten(0, 1))
         return np.asarray(vectors.view(*rows.shape[:2], -1).mean(1).numpy(), np.float32)
 
@@ -127,7 +153,10 @@ class TailKind:
 
     def restore(self, state: State, backbone: Backbone) -> TailHead:
         """The head that gave `state`."""
-        tail = Tail(backbone, state.settings["cut"], len(state.arrays["classifier.bias"]))
+        settings = state.settings
+        last = "classifier.bias" if settings.get("reader") is None else "classifier.classifier.1.bias"
+        classes = len(state.arrays[last])
+        tail = Tail(backbone, settings["cut"], classes, settings.get("frames", 0), settings.get("reader"))
         tensors = {key: torch.from_numpy(value) for key, value in state.arrays.items()}
         tail.load_state_dict(tensors)
         return TailHead(tail.eval(), state.settings["epochs"])
@@ -136,8 +165,11 @@ class TailKind:
         if lesson.backbone is None:
             raise ValueError("a tail is made of a backbone's blocks: the lesson holds none")
         torch.manual_seed(lesson.seed)
-        tail = Tail(lesson.backbone, lesson.settings["cut"], lesson.classes).eval()
-        _start_at_head_only(tail, lesson)
+        settings = lesson.settings
+        frames, reader = settings.get("frames", 0), settings.get("reader")
+        tail = Tail(lesson.backbone, settings["cut"], lesson.classes, frames, reader).eval()
+        if reader is None:
+            _start_at_head_only(tail, lesson)
         plan = Plan(
             tail.groups(lesson.settings.get("learning_rate") or TAIL_RATE),
             epochs,
@@ -149,19 +181,41 @@ class TailKind:
         checkpoint = lesson.checkpoint
         if checkpoint is not None and validation is None:
             checkpoint = checkpoint.with_name(f"all-{checkpoint.name}")
-        outcome = Descent(tail, lesson.targets, _random_view(lesson.features), plan, validation).run(
-            checkpoint, lesson.progress, lesson.stage
-        )
+        batch = _random_view(lesson.features, frames)
+        descent = Descent(tail, lesson.targets, batch, plan, validation)
+        outcome = descent.run(checkpoint, lesson.progress, lesson.stage)
         return TailHead(tail.eval(), outcome.best_epoch), outcome.best_epoch
 
 
-def _random_view(features: Features) -> Any:
+def _views(features: Features, chosen: Ints, frames: int) -> Tensor:
+    """Views of examples float32 [b, v, ...]; of clips each view holds all frames [b, v, t, ...]."""
+    rows = torch.from_numpy(features.rows(0, chosen))
+    return rows.view(len(rows), frames, -1, *rows.shape[2:]).transpose(1, 2) if frames else rows
+
+
+def _random_view(features: Features, frames: int) -> Any:
+    """One view of each example; a clip's frames are all seen the same way."""
+
     def batch(chosen: Ints, rng: np.random.Generator) -> Tensor:
-        rows = features.rows(0, chosen)
-        views = rng.integers(rows.shape[1], size=len(rows))
-        return torch.from_numpy(np.ascontiguousarray(rows[np.arange(len(rows)), views]))
+        rows = _views(features, chosen, frames)
+        views = torch.from_numpy(rng.integers(rows.shape[1], size=len(rows)))
+        return rows[torch.arange(len(rows)), views].contiguous()
 
     return batch
+
+
+def _mean_and_change(vectors: Tensor) -> Tensor:
+    """Frames [n, t, d] to [n, 2 d]."""
+    change = vectors.diff(dim=1).abs().mean(1) if vectors.shape[1] > 1 else torch.zeros_like(vectors[:, 0])
+    return torch.cat([vectors.mean(1), change], dim=1)
+
+
+def _network_of(reader: str, width: int, classes: int) -> nn.Module:
+    """The network of a registered head over time, on vectors before the classifier."""
+    kind = kinds.get(reader)
+    if not isinstance(kind, Sequence):
+        raise UsageError(f"--head {reader} cannot be trained together with blocks: it does not read frames.")
+    return SequenceNetwork(kind.reader, width, classes)
 
 
 def _start_at_head_only(tail: Tail, lesson: Lesson) -> None:
@@ -172,6 +226,7 @@ def _start_at_head_only(tail: Tail, lesson: Lesson) -> None:
     rotation = rotation_of(scaled, lesson.seed)
     weight, bias = logistic_regression(scaled @ rotation, lesson.targets, lesson.classes, STRENGTH)
     weight = (rotation @ weight) / np.sqrt(np.float32(vectors.shape[1])) / scale.deviation[:, None]
+    assert isinstance(tail.classifier, nn.Linear)
     with torch.no_grad():
         tail.classifier.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight.T)))
         tail.classifier.bias.copy_(torch.from_numpy(bias - scale.mean @ weight))

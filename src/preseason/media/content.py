@@ -28,11 +28,16 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\x0a", "JPEG XL image"),
     (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL image"),
     (0, b"\x1aE\xdf\xa3", "Matroska or WebM video"),
+    (0, b"FLV\x01", "Flash video"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media video"),
+    (0, b"\x00\x00\x01\xba", "MPEG video"),
+    (0, b"\x00\x00\x01\xb3", "MPEG video"),
     (0, b"OggS", "Ogg sound"),
     (0, b"fLaC", "FLAC sound"),
     (0, b"ID3", "MP3 sound"),
     (0, b"version https://git-lfs", "Git LFS pointer (the file itself was never downloaded)"),
 )
+_TS_PACKET = 188  # bytes; each packet of a transport stream begins with 0x47, a G
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC photo", b"heix": "HEIC photo"}
 _BRANDS |= {b"mif1": "HEIC photo", b"heim": "HEIC photo", b"hevc": "HEIC photo", b"msf1": "HEIC photo"}
 
@@ -75,6 +80,8 @@ def kind(head: bytes) -> str | None:
             return name
     if head[4:8] == b"ftyp":
         return _branded(head)
+    if head[:1] == b"G" and head[_TS_PACKET : _TS_PACKET + 1] == b"G" == head[2 * _TS_PACKET :][:1]:
+        return "MPEG transport stream video"
     if head[:2] == b"BM" and head[6:10] == b"\x00\x00\x00\x00":
         return "BMP"
     if not head.strip(b"\x00"):

@@ -97,6 +97,15 @@ def size(source: Path | bytes) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
+def pictures_in(path: Path) -> int:
+    """How many pictures a file holds: more than one for animations; 0 where it cannot be read."""
+    try:
+        with _opened(path) as opened:
+            return int(getattr(opened, "n_frames", 1))
+    except MediaError:
+        return 0
+
+
 def thumbnail_jpeg(array: Pixels, longest_side: int = 160, quality: int = 82) -> bytes:
     """A JPEG file of `array` (uint8 [h, w, 3]), its longer side at most `longest_side` pixels."""
     from PIL import Image

@@ -8,6 +8,7 @@ from preseason.data.audit import Signature
 from preseason.data.dataset import Sample
 from preseason.data.files import Accept
 from preseason.engine.extract import Source
+from preseason.engine.passes import Box, Pass
 from preseason.recipe import Recipe
 from preseason.registry import Registry
 from preseason.training.ways import Way
@@ -20,12 +21,14 @@ class Task(Protocol):
         name: as in the model folder.
         noun: what its examples are called in messages, in the plural.
         rank: tasks are asked in rising order whether they recognise what lies there.
+        heads: what `--head` may name.
         seconds_each: what an example adds to the time spent where the user names none.
     """
 
     name: str
     noun: str
     rank: int
+    heads: tuple[str, ...]
     seconds_each: float
 
     @property
@@ -35,11 +38,18 @@ class Task(Protocol):
     def signature(self, sample: Sample) -> Signature:
         """One reading of a sample, for the audit."""
 
+    def fingerprint(self, sample: Sample) -> str:
+        """Digest of the content, as in `signature`, without decoding.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+
     def recognises(self, root: Path) -> bool:
         """Whether `root` holds this task's kind of examples."""
 
-    def source(self) -> Source:
-        """How a sample becomes network inputs."""
+    def source(self, backbone: Backbone) -> Source:
+        """How a sample becomes inputs of `backbone`."""
 
     def ways(self, recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
         """The ways to try, in order: cheap ones first, a way after the one it takes its looks from."""
@@ -52,6 +62,9 @@ class Task(Protocol):
 
     def picture(self, sample: Sample) -> bytes | None:
         """A JPEG that shows the sample in a report."""
+
+    def boxes(self, plan: Pass) -> tuple[Box, ...]:
+        """Where each part of a pooled row of `plan` lies in `picture`."""
 
 
 tasks = Registry[Task]("task", "preseason.tasks")

@@ -1,6 +1,5 @@
 """Photos into classes: recognise players, or anything else that one picture shows."""
 
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 
 from preseason.backbones.base import Backbone
 from preseason.data.audit import Signature, photo_signature
+from preseason.data.audit import fingerprint as file_fingerprint
 from preseason.data.dataset import Sample
 from preseason.data.files import Accept
 from preseason.engine.extract import Source
@@ -15,6 +15,7 @@ from preseason.engine.passes import WHOLE, Box, Pass, grid
 from preseason.errors import MediaError
 from preseason.recipe import Recipe
 from preseason.tasks.base import tasks
+from preseason.tasks.looks import cut_out, gradient_settings, views
 from preseason.training.ways import Way, own_looks
 
 REGIONS = (WHOLE, *grid(3, 0.5), *grid(4, 4 / 14))
@@ -40,7 +41,7 @@ class PhotoSource:
         narrowest = min(min(abs(box.x1 - box.x0), box.y1 - box.y0) for box in plan.looks)
         side = min(LARGEST_SIDE, round(1.5 * plan.size / narrowest))
         picture = Image.fromarray(decode(Path(sample.source), side))
-        return np.stack([_look(picture, box, plan.size) for box in plan.looks])
+        return np.stack([cut_out(picture, box, plan.size) for box in plan.looks])
 
 
 class Photos:
@@ -49,6 +50,7 @@ class Photos:
     name = "photos"
     noun = "photos"
     rank = 90
+    heads: tuple[str, ...] = ("linear", "attention", "mlp", "prototype")
     seconds_each = 0.22
     """500 photos: 170 s, of which an idle machine needs 130."""
 
@@ -63,11 +65,15 @@ class Photos:
         """Fingerprint, size and thumbnail of a photo."""
         return photo_signature(sample)
 
+    def fingerprint(self, sample: Sample) -> str:
+        """Digest of the file."""
+        return file_fingerprint(Path(sample.source))
+
     def recognises(self, root: Path) -> bool:
         """Photos are what is read when nothing else is named."""
         return root.exists()
 
-    def source(self) -> Source:
+    def source(self, backbone: Backbone) -> Source:
         """Photos as squares."""
         return PhotoSource()
 
@@ -84,7 +90,7 @@ class Photos:
             return (linear, *_attention(first, backbone), *costly)
         if recipe.head == "attention":
             return _attention(first, backbone)
-        return (Way(recipe.head, recipe.head, first, settings=_gradient_settings(recipe)),)
+        return (Way(recipe.head, recipe.head, first, settings=gradient_settings(recipe)),)
 
     def plan(self, recipe: Recipe, backbone: Backbone) -> str:
         """What is tried when nothing is asked for."""
@@ -106,17 +112,9 @@ class Photos:
         except MediaError:
             return None
 
-
-def _look(picture: "Image.Image", box: Box, size: int) -> NDArray[np.uint8]:  # type: ignore[name-defined]  # noqa: F821
-    from PIL import Image
-
-    left, right = sorted((box.x0, box.x1))
-    width, height = picture.size
-    corners = (left * width, box.y0 * height, right * width, box.y1 * height)
-    square = np.asarray(
-        picture.resize((size, size), Image.Resampling.BILINEAR, box=corners, reducing_gap=2.0)
-    )
-    return square[:, ::-1] if box.x1 < box.x0 else square
+    def boxes(self, plan: Pass) -> tuple[Box, ...]:
+        """Regions of the photo."""
+        return plan.parts()
 
 
 def _first_look(recipe: Recipe, backbone: Backbone) -> Pass:
@@ -152,7 +150,7 @@ def _tuned_closer(recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
     cut = backbone.cut_for(TAIL_BLOCKS)
     own = backbone.preprocessing.size
     plan = Pass(own, looks=(), own_looks=own_looks(), kept="map", cut=cut)
-    settings = _gradient_settings(recipe) | {"cut": cut, "fixed_epochs": True, "epochs": TUNED_EPOCHS}
+    settings = gradient_settings(recipe) | {"cut": cut, "fixed_epochs": True, "epochs": TUNED_EPOCHS}
     return (Way("tuned closer look", "tail", plan, looks_from="attention", settings=settings),)
 
 
@@ -162,31 +160,13 @@ def _tuned(recipe: Recipe, backbone: Backbone) -> Way:
     size = recipe.image_size or backbone.preprocessing.size
     name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
     plan = Pass(size, looks=views(recipe.views), kept="map", cut=cut)
-    return Way(name, "tail", plan, settings=_gradient_settings(recipe) | {"cut": cut}, members=1)
+    return Way(name, "tail", plan, settings=gradient_settings(recipe) | {"cut": cut}, members=1)
 
 
 def _textbook_dense(recipe: Recipe, backbone: Backbone) -> Way:
     """Frozen network, Flatten, Dense 512, softmax."""
     plan = Pass(recipe.image_size or backbone.preprocessing.size, kept="map", cut=len(backbone))
-    return Way("frozen-dense", "mlp", plan, settings=_gradient_settings(recipe), members=1)
-
-
-def _gradient_settings(recipe: Recipe) -> dict[str, object]:
-    return {
-        "epochs": recipe.epochs,
-        "batch_size": recipe.batch_size,
-        "learning_rate": recipe.learning_rate,
-    }
-
-
-def views(count: int) -> tuple[Box, ...]:
-    """The whole, its mirror image, then corners of 0.85 of the side, every second one mirrored."""
-    found = [WHOLE, WHOLE.mirrored()]
-    for index, corner in enumerate(cycle(grid(2, 0.85))):
-        if len(found) >= count:
-            return tuple(found[:count])
-        found.append(corner.mirrored() if index % 2 else corner)
-    raise AssertionError("cycle never ends")
+    return Way("frozen-dense", "mlp", plan, settings=gradient_settings(recipe), members=1)
 
 
 tasks.add("photos", Photos())

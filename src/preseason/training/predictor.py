@@ -80,11 +80,11 @@ class Predictor:
     embedding: str
     temperature: float
 
-    def boxes(self) -> tuple[Box, ...] | None:
-        """The regions of `Raw.focus`: those of the first way that has attention over fixed looks."""
+    def focused(self) -> Pass | None:
+        """The pass whose parts `Raw.focus` weighs: of the first way with attention over fixed looks."""
         for fitted in self.ways:
             if fitted.way.head == "attention" and fitted.way.looks_from is None:
-                return fitted.way.plan.parts()
+                return fitted.way.plan
         return None
 
     def answer(self, samples: Sequence[Sample], bench: Bench, progress: Progress, keep: bool = False) -> Raw:

@@ -76,6 +76,17 @@ def read(root: Path, accept: Accept) -> Dataset:
     return Dataset(root, "table", tuple(reading.samples), labels, tuple(reading.skipped))
 
 
+def files_named(table: Path, most: int) -> list[Path]:
+    """The files of the first rows that are there, at most `most`; none where it is no such table."""
+    try:
+        header, rows = read_rows(table, limit=most)
+    except DataError:
+        return []
+    column = guess_columns(header).get("path")
+    named = (table.parent / row.values.get(column, "").strip() for row in rows) if column else ()
+    return [path for path in named if path.is_file() or path.is_dir()]
+
+
 def guess_columns(header: tuple[str, ...]) -> dict[str, str]:
     """Which column plays which role, e.g. {"path": "File Name", "label": "Player"}.
 

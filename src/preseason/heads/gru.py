@@ -1,0 +1,14 @@
+"""A gated recurrent unit over frames (Cho et al. 2014, arXiv 1406.1078)."""
+
+from torch import nn
+
+from preseason.heads.base import kinds
+from preseason.heads.sequence import READ, Recurrent, Sequence
+
+
+def reader(width: int) -> Recurrent:
+    """Frames [n, t, width] to [n, t, READ], both directions side by side."""
+    return Recurrent(nn.GRU(width, READ // 2, batch_first=True, bidirectional=True))
+
+
+kinds.add("gru", Sequence("gru", reader))

@@ -1,0 +1,230 @@
+"""Clips into classes: which play a short video shows.
+
+A network of pictures sees frames spread evenly over a clip, and a head reads them together or in order; a
+video network sees runs of frames.
+"""
+
+from collections import Counter
+from functools import lru_cache
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.backbones.base import Backbone
+from preseason.data import likeness
+from preseason.data.audit import Signature, digest
+from preseason.data.audit import fingerprint as file_fingerprint
+from preseason.data.dataset import Sample
+from preseason.data.files import Accept, walk
+from preseason.data.layouts.table import files_named
+from preseason.data.rows import SUFFIXES as TABLES
+from preseason.engine.extract import Source
+from preseason.engine.passes import WHOLE, Box, Pass, grid
+from preseason.errors import MediaError, UsageError
+from preseason.media import image, video
+from preseason.recipe import Recipe
+from preseason.tasks.base import tasks
+from preseason.tasks.looks import cut_out, gradient_settings, views
+from preseason.training.ways import Way
+
+FRAMES = 8
+"""Moments of a clip that are looked at."""
+WINDOWS = 2
+"""Runs of frames that a video network sees of a clip."""
+QUARTERS = (WHOLE, *grid(2, 4 / 7))
+LARGEST_SIDE = 640
+TAIL_BLOCKS, TUNED_FRAMES, TUNED_VIEWS = 3, 4, 4
+TUNED_EPOCHS = 12
+SHEET = (4, 2)
+"""Columns and rows of frames in the picture that stands for a clip."""
+LOOKED_AT = 200
+"""Files that are looked at before a folder is taken for clips."""
+
+
+class ClipSource:
+    """Frames of clips as squares of uint8 RGB."""
+
+    def __init__(self, run: int) -> None:
+        self.run = run
+
+    def inputs(self, sample: Sample, plan: Pass) -> NDArray[np.uint8]:
+        """uint8 [moments x looks, size, size, 3], for video networks [moments x looks, t, size, size, 3]."""
+        count = plan.frames * max(self.run, 1)
+        side = min(LARGEST_SIDE, round(1.5 * plan.size / min(abs(b.x1 - b.x0) for b in plan.looks)))
+        frames = self._frames(sample, plan, count, side)
+        cut = np.stack([[cut_out(frame, box, plan.size) for box in plan.looks] for frame in frames])
+        if not self.run:
+            return cut.reshape(-1, *cut.shape[2:])
+        runs = cut.reshape(plan.frames, self.run, len(plan.looks), *cut.shape[2:])
+        return runs.swapaxes(1, 2).reshape(-1, self.run, *cut.shape[2:])
+
+    def _frames(self, sample: Sample, plan: Pass, count: int, side: int) -> NDArray[np.uint8]:
+        path = Path(sample.source)
+        if not plan.rate:
+            return video.evenly(path, count, sample.span, side)
+        start = sample.span[0] if sample.span else 0.0
+        return video.at(path, [start + i / plan.rate for i in range(count)], side)
+
+
+class Clips:
+    """The task of classifying clips."""
+
+    name = "clips"
+    noun = "clips"
+    rank = 30
+    heads: tuple[str, ...] = ("statistics", "attention", "lstm", "gru", "tcn")
+    seconds_each = 1.0
+
+    @property
+    def accept(self) -> Accept:
+        """Files whose content is a video, and folders of numbered frames."""
+        return Accept(video.check, "clips", video.is_frames_folder)
+
+    def signature(self, sample: Sample) -> Signature:
+        """Fingerprint, size and the thumbnail of the middle frame.
+
+        Raises:
+            MediaError: no video, no frames, damaged or cut short.
+        """
+        frame = video.evenly(Path(sample.source), 3, sample.span, 2 * likeness.WIDTH)[1]
+        height, width = (video.facts(Path(sample.source)).height, video.facts(Path(sample.source)).width)
+        return Signature(self.fingerprint(sample), (height, width), likeness.thumbnail(frame))
+
+    def fingerprint(self, sample: Sample) -> str:
+        """Digest of the file or of the folder's frames."""
+        path = Path(sample.source)
+        if path.is_dir():
+            return digest(video.folder_content(path))
+        status = path.stat()
+        return _fingerprint(path, status.st_size, status.st_mtime_ns)
+
+    def recognises(self, root: Path) -> bool:
+        """Whether most media files at `root` are videos, or folders of frames."""
+        if root.is_file() and root.suffix.lower() in TABLES:
+            found = Counter(_kind(path) for path in files_named(root, LOOKED_AT))
+        else:
+            found = Counter(_kind(path) for path in islice(_media(root), LOOKED_AT))
+        return found["clip"] > found["photo"]
+
+    def source(self, backbone: Backbone) -> Source:
+        """Frames as squares."""
+        return ClipSource(backbone.preprocessing.frames)
+
+    def ways(self, recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
+        """Statistics, attention, readers in order and a tuned tail, or the one way the recipe names."""
+        if recipe.name != "default":
+            raise UsageError(f"--recipe {recipe.name} is a recipe for photos; leave it out for clips.")
+        if recipe.unfreeze not in ("auto", "0"):
+            return (self.baseline(backbone), _tuned(recipe, backbone))
+        first = _first(recipe, backbone)
+        names = self.heads if recipe.head == "auto" else (recipe.head,)
+        frozen = tuple(_frozen(name, first, recipe) for name in names)
+        if recipe.head != "auto" or recipe.unfreeze == "0" or len(backbone) <= TAIL_BLOCKS:
+            return frozen
+        return (*frozen, _tuned_by_default(recipe, backbone))
+
+    def plan(self, recipe: Recipe, backbone: Backbone) -> str:
+        """What is tried when nothing is asked for."""
+        return (
+            f"{FRAMES} frames of each clip through {backbone.name}, then statistics of them, attention, "
+            "LSTM, GRU and temporal convolution, then fine-tuning; what cross-validation favours is kept"
+        )
+
+    def baseline(self, backbone: Backbone) -> Way:
+        """Statistics of whole frames."""
+        plan = Pass(backbone.preprocessing.size, frames=_moments(backbone))
+        return Way("statistics", "statistics", plan, settings={"frames": plan.frames})
+
+    def picture(self, sample: Sample) -> bytes | None:
+        """A sheet of eight frames, None where the file is gone."""
+        from PIL import Image
+
+        columns, rows = SHEET
+        try:
+            frames = video.evenly(Path(sample.source), columns * rows, sample.span, 240)
+        except MediaError:
+            return None
+        height, width = frames.shape[1:3]
+        sheet = frames.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
+        out = BytesIO()
+        Image.fromarray(sheet.reshape(rows * height, columns * width, 3)).save(out, "JPEG", quality=85)
+        return out.getvalue()
+
+    def boxes(self, plan: Pass) -> tuple[Box, ...]:
+        """Regions of the frames where these lie in the sheet."""
+        once = plan.parts()[: len(plan.parts()) // plan.frames]
+        places = np.linspace(0, SHEET[0] * SHEET[1] - 1, plan.frames).round().astype(int)
+        return tuple(_in_sheet(int(place), box) for place in places for box in once)
+
+
+@lru_cache(256)
+def _fingerprint(path: Path, size: int, changed_ns: int) -> str:
+    """Of a file that many clips are cut from, read once."""
+    return file_fingerprint(path)
+
+
+def _media(root: Path) -> list[Path]:
+    everything = Accept(lambda path: None, "files", video.is_frames_folder)
+    return walk(root, everything).paths
+
+
+def _kind(path: Path) -> str:
+    if path.is_dir() or (video.is_candidate(path) and path.suffix.lower() != ".gif"):
+        return "clip"
+    if path.suffix.lower() == ".gif":
+        return "clip" if image.pictures_in(path) > 1 else "photo"
+    return "photo" if image.is_candidate(path) else "other"
+
+
+def _in_sheet(place: int, box: Box) -> Box:
+    columns, rows = SHEET
+    row, column = divmod(place, columns)
+    return Box(
+        (column + box.x0) / columns, (row + box.y0) / rows, (column + box.x1) / columns, (row + box.y1) / rows
+    )
+
+
+def _moments(backbone: Backbone) -> int:
+    return WINDOWS if backbone.preprocessing.frames else FRAMES
+
+
+def _first(recipe: Recipe, backbone: Backbone) -> Pass:
+    size = recipe.image_size or backbone.preprocessing.size
+    return Pass(size, regions=QUARTERS, frames=_moments(backbone))
+
+
+def _frozen(head: str, plan: Pass, recipe: Recipe) -> Way:
+    settings = gradient_settings(recipe) | {"frames": plan.frames, "kinds": plan.kinds()}
+    return Way(head, head, plan, settings=settings)
+
+
+def _tuned_by_default(recipe: Recipe, backbone: Backbone) -> Way:
+    """The last blocks on fewer frames, a fixed number of epochs."""
+    cut = backbone.cut_for(TAIL_BLOCKS)
+    frames = 1 if backbone.preprocessing.frames else TUNED_FRAMES
+    plan = Pass(backbone.preprocessing.size, looks=views(TUNED_VIEWS), frames=frames, kept="map", cut=cut)
+    settings = {"cut": cut, "frames": frames, "epochs": TUNED_EPOCHS, "fixed_epochs": True, "batch_size": 16}
+    return Way("tuned", "tail", plan, settings=settings)
+
+
+def _tuned(recipe: Recipe, backbone: Backbone) -> Way:
+    """`--unfreeze N` or `all`, with the head over time that is named, several views of each clip."""
+    cut = 0 if recipe.unfreeze == "all" else backbone.cut_for(int(recipe.unfreeze))
+    frames = 1 if backbone.preprocessing.frames else TUNED_FRAMES
+    plan = Pass(
+        recipe.image_size or backbone.preprocessing.size,
+        looks=views(recipe.views),
+        frames=frames,
+        kept="map",
+        cut=cut,
+    )
+    reader = recipe.head if recipe.head in ("lstm", "gru", "tcn") else None
+    settings = gradient_settings(recipe) | {"cut": cut, "frames": frames, "reader": reader}
+    name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
+    return Way(f"{name} + {reader}" if reader else name, "tail", plan, settings=settings, members=1)
+
+
+tasks.add("clips", Clips())

@@ -1,0 +1,44 @@
+"""What the tasks of photos and clips share: looks cut out of pictures, views, settings of heads."""
+
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.engine.passes import WHOLE, Box, grid
+from preseason.recipe import Recipe
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+def cut_out(picture: "Image | NDArray[np.uint8]", box: Box, size: int) -> NDArray[np.uint8]:
+    """A region of a picture resized to uint8 [size, size, 3], mirrored where the box is."""
+    from PIL import Image
+
+    shown = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+    left, right = sorted((box.x0, box.x1))
+    width, height = shown.size
+    corners = (left * width, box.y0 * height, right * width, box.y1 * height)
+    square = np.asarray(shown.resize((size, size), Image.Resampling.BILINEAR, box=corners, reducing_gap=2.0))
+    return square[:, ::-1] if box.x1 < box.x0 else square
+
+
+def views(count: int) -> tuple[Box, ...]:
+    """The whole, its mirror image, then corners of 0.85 of the side, every second one mirrored."""
+    found = [WHOLE, WHOLE.mirrored()]
+    for index, corner in enumerate(cycle(grid(2, 0.85))):
+        if len(found) >= count:
+            return tuple(found[:count])
+        found.append(corner.mirrored() if index % 2 else corner)
+    raise AssertionError("cycle never ends")
+
+
+def gradient_settings(recipe: Recipe) -> dict[str, object]:
+    """What the recipe says of gradient training, for heads."""
+    return {
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "learning_rate": recipe.learning_rate,
+    }
