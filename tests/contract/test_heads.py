@@ -12,10 +12,12 @@ import torch
 from preseason.backbones.base import Backbone
 from preseason.backbones.folder import save_network
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
+from preseason.errors import UsageError
 from preseason.heads.base import Features, Head, Lesson, kinds, restore
 from preseason.heads.tail import Tail, TailHead
 
 N, CLASSES, PARTS, WIDTH, CUT = 48, 3, 5, 24, 6
+IN_ORDER = ("lstm", "gru", "tcn")
 TARGETS = np.arange(N) % CLASSES
 
 
@@ -63,8 +65,8 @@ def folds() -> list[tuple[np.ndarray, np.ndarray]]:
 
 def lesson_for(name: str, backbone: Backbone, **rest: Any) -> Lesson:
     rows = maps(backbone) if name == "tail" else pooled()
-    cut = {"cut": CUT} if name == "tail" else {}
-    settings = cut | {"epochs": 15 if name == "attention" else 4, "batch_size": 16}
+    own = {"cut": CUT} if name == "tail" else {"frames": PARTS}
+    settings = own | {"epochs": 15 if name in ("attention", *IN_ORDER) else 4, "batch_size": 16}
     return Lesson(Features.of([rows]), TARGETS, CLASSES, folds(), 0, settings, backbone, **rest)
 
 
@@ -205,3 +207,53 @@ def test_the_textbook_head_takes_flattened_maps(backbone: Backbone) -> None:
     head = kinds.get("mlp").fit(flat)
     assert (head.logits(flat.features).argmax(1) == TARGETS).mean() > 0.9
     assert head.embed(flat.features).shape == (N, maps(backbone).shape[2])
+
+
+CLIP_FRAMES = 3
+
+
+def moving(backbone: Backbone) -> np.ndarray:
+    """Maps at the cut of clips that differ in the order of their colours alone, [n, t x views, c, h, w]."""
+    rng = np.random.default_rng(0)
+    colours = np.array([[0, 0, 2], [0, 2, 0], [2, 0, 0]])[TARGETS]
+    frames = (
+        colours[:, :, None, None, None] * np.ones((1, 1, 3, 64, 64))
+        + rng.normal(size=(N, 3, 3, 64, 64)) * 0.2
+    )
+    views = np.stack([frames, frames[..., ::-1]], axis=2).reshape(-1, 3, 64, 64).astype(np.float32)
+    with torch.inference_mode():
+        rows = backbone.run(torch.from_numpy(views), stop=CUT)
+    return rows.view(N, CLIP_FRAMES * 2, *rows.shape[1:]).numpy().astype(np.float16)
+
+
+class TestTailOfClips:
+    """A tail over the frames of clips, with and without a head that reads them in order."""
+
+    def lesson(self, backbone: Backbone, reader: str | None, epochs: int) -> Lesson:
+        settings = {"cut": CUT, "frames": CLIP_FRAMES, "reader": reader, "epochs": epochs, "batch_size": 16}
+        return Lesson(Features.of([moving(backbone)]), TARGETS, CLASSES, (), 0, settings, backbone)
+
+    @pytest.mark.parametrize("reader", IN_ORDER)
+    def test_with_a_reader_the_order_of_frames_is_learnt(self, backbone: Backbone, reader: str) -> None:
+        lesson = self.lesson(backbone, reader, 30)
+        head = kinds.get("tail").fit(lesson)
+        assert (head.logits(lesson.features).argmax(1) == TARGETS).mean() > 0.9
+
+    def test_without_one_the_order_counts_in_the_changes_alone(self, backbone: Backbone) -> None:
+        rows = moving(backbone)
+        head = kinds.get("tail").fit(self.lesson(backbone, None, 1))
+        back = rows.reshape(N, CLIP_FRAMES, 2, *rows.shape[2:])[:, ::-1].reshape(rows.shape)
+        forward, backward = (head.logits(Features.of([r])) for r in (rows, np.ascontiguousarray(back)))
+        np.testing.assert_allclose(forward, backward, rtol=1e-3, atol=1e-4)
+
+    @pytest.mark.parametrize("reader", [None, "gru"])
+    def test_it_comes_back_from_plain_values(self, backbone: Backbone, reader: str | None) -> None:
+        lesson = self.lesson(backbone, reader, 1)
+        head = kinds.get("tail").fit(lesson)
+        again = restore(head.state(), backbone)
+        np.testing.assert_allclose(again.logits(lesson.features), head.logits(lesson.features), atol=1e-5)
+        assert again.embed(lesson.features).shape == head.embed(lesson.features).shape
+
+    def test_a_head_that_reads_no_frames_is_refused(self, backbone: Backbone) -> None:
+        with pytest.raises(UsageError, match="--head linear cannot be trained together with blocks"):
+            kinds.get("tail").fit(self.lesson(backbone, "linear", 1))

@@ -1,13 +1,10 @@
 """Videos to frames: the right frame at every time, whatever the container; faults named."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-
-sys.path.append(str(Path(__file__).parents[1]))
 
 from movies import level, picture, turned, write
 from preseason.errors import MediaError

@@ -172,11 +172,12 @@ def _media(root: Path) -> list[Path]:
 
 
 def _kind(path: Path) -> str:
-    if path.is_dir() or (video.is_candidate(path) and path.suffix.lower() != ".gif"):
+    if path.is_dir():
         return "clip"
-    if path.suffix.lower() == ".gif":
-        return "clip" if image.pictures_in(path) > 1 else "photo"
-    return "photo" if image.is_candidate(path) else "other"
+    if video.check(path) is None:
+        # A GIF may be either.
+        return "photo" if image.pictures_in(path) == 1 else "clip"
+    return "photo" if image.check(path) is None else "other"
 
 
 def _in_sheet(place: int, box: Box) -> Box:
