@@ -63,8 +63,8 @@ class _Table:
 def holds(table: Path, duration: Duration | None = None) -> bool:
     """Whether a table lists actions of long videos, not clips or photos.
 
-    It does when its first file is a video and either a row has a time (or a start) and none has an end, or most
-    of its rows with start and end are of videos that are listed more than once and last a minute or more.
+    It does when its first file is a video and either it has times (or starts) and no ends, or most of its
+    rows with start and end are of videos that are listed more than once and last a minute or more.
 
     Args:
         table: an existing file.

@@ -19,6 +19,18 @@ RESULTS_FILE = "results_spotting.json"
 DEEPEST = 4
 """Folders below the root in which label files are looked for: league, season and game, and one to spare."""
 
+LABELS = (
+    "Penalty", "Kick-off", "Goal", "Substitution", "Offside", "Shots on target", "Shots off target",
+    "Clearance", "Ball out of play", "Throw-in", "Foul", "Indirect free-kick", "Direct free-kick", "Corner",
+    "Yellow card", "Red card", "Yellow->red card",
+)  # fmt: skip
+"""The 17 classes of SoccerNet-v2, over all of which its average-mAP is a mean."""
+BALL_LABELS = (
+    "PASS", "DRIVE", "HEADER", "HIGH PASS", "OUT", "CROSS", "THROW IN", "SHOT", "BALL PLAYER BLOCK",
+    "PLAYER SUCCESSFUL TACKLE", "FREE KICK", "GOAL",
+)  # fmt: skip
+"""The 12 classes of SoccerNet's ball actions."""
+
 _VIDEO = re.compile(r"(?:([1-5])_)?([0-9]+p|HQ)\.(mkv|mp4|mov|avi|ts|webm)", re.IGNORECASE)
 _TIME = re.compile(r"([1-5])\s*-\s*([0-9:.,]+)")
 

@@ -1,8 +1,8 @@
 """From labelled matches to training windows: actions, near misses and quiet moments.
 
-A window is a few seconds of a video, a `Sample` with a span. What a spotter must learn is not only what an action
-looks like but when it is not there: so beside the windows on actions there are some just outside the tolerance
-(near misses) and some far from any action (quiet moments), both labelled `BACKGROUND`.
+A window is a few seconds of a video, a `Sample` with a span. A spotter must learn what an action looks like
+and when it is not there: so beside the windows on actions there are some just outside the tolerance (near
+misses) and some far from any action (quiet moments), both labelled `BACKGROUND`.
 """
 
 import hashlib
@@ -46,14 +46,8 @@ class WindowPlan:
     unshown: bool = False
 
     def __post_init__(self) -> None:
-        least = {
-            "length_s": 1e-3,
-            "tolerance_s": 1e-3,
-            "shift_s": 0,
-            "copies": 1,
-            "near_misses": 0,
-            "quiet": 0,
-        }
+        least = {"length_s": 1e-3, "tolerance_s": 1e-3, "shift_s": 0}
+        least |= {"copies": 1, "near_misses": 0, "quiet": 0}
         given = {name: getattr(self, name) for name in least}
         faults = [
             f"{name}={value}: expected {least[name]:g} or more"
@@ -65,9 +59,10 @@ class WindowPlan:
 
 
 def fitting_length(videos: Iterable[LabelledVideo]) -> float:
-    """Seconds of a window that suit the actions: 1.5 times the usual length of one, where they have ends; else
-    the usual time from one to the next; between half a second and four, which is what is known to matter most
-    around an action.
+    """Seconds of a window that suit the actions, between half a second and four.
+
+    It is 1.5 times the usual length of an action where they have ends, else the usual time from one action to
+    the next, so that most windows show one action only.
     """
     videos = tuple(videos)
     lengths = [a.end_s - a.time_s for video in videos for a in video.actions if a.end_s is not None]
@@ -81,13 +76,13 @@ def windows(
 ) -> tuple[Sample, ...]:
     """Training windows of all videos: for each its actions, near misses and quiet moments, in order of time.
 
-    All windows have the plan's length (the whole video where that is shorter) and lie inside their video; near
-    its ends they are moved inwards. Each carries the video's match as its group. The same videos, plan and seed
-    give the same windows; those on an action stay the same when other actions or videos are added.
+    All windows have the plan's length (the whole video where that is shorter) and lie inside their video;
+    near its ends they are moved inwards. Each carries the video's match as its group. The same videos, plan
+    and seed give the same windows; those on an action stay the same when other actions or videos are added.
 
     Args:
-        videos: with their actions; where a video's duration is unknown it is taken to end with a window on its
-            last action.
+        videos: with their actions; where a video's duration is unknown it is taken to end with the window
+            on its last action.
         plan: how they are cut.
         seed: of the shifts and of the moments without action.
 
@@ -165,9 +160,8 @@ class _Cutter:
         """Chance that depends on the video and the action, not on what else there is."""
         named = (action.label, round(action.moment_s * 1000)) if action else ()
         key = (self.seed, what, self.video.path.parent.name, self.video.path.name, *named)
-        return np.random.default_rng(
-            int.from_bytes(hashlib.blake2b(repr(key).encode(), digest_size=8).digest())
-        )
+        digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
+        return np.random.default_rng(int.from_bytes(digest))
 
 
 def _moments(actions: Iterable[Action]) -> list[float]:
