@@ -63,8 +63,8 @@ class _Table:
 def holds(table: Path, duration: Duration | None = None) -> bool:
     """Whether a table lists actions of long videos, not clips or photos.
 
-    It does when its first file is a video and either it has times (or starts) and no ends, or most of its
-    rows with start and end are of videos that are listed more than once and last a minute or more.
+    It does when its first file is a video and it has times, or starts and no ends, or when most of its rows
+    with start and end are of videos that are listed more than once and last a minute or more.
 
     Args:
         table: an existing file.
@@ -77,7 +77,7 @@ def holds(table: Path, duration: Duration | None = None) -> bool:
         read = _read(table)
     except DataError:
         return False
-    if any(read.value(row, "end") for row in read.rows):
+    if "time" not in read.columns and any(read.value(row, "end") for row in read.rows):
         return _mostly_long(read, duration)
     timed = [_is_timed(read, row) for row in read.rows if read.value(row, "path")]
     return 2 * sum(timed) > len(timed)

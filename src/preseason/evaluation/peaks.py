@@ -72,7 +72,7 @@ def _checked(
     wrong = [name for name, fine in faults.items() if not fine]
     if wrong:
         raise UsageError(
-            f"Cannot look for peaks with this {' and '.join(wrong)}: expected a rate above 0, window_s from 0 "
+            f"No peaks with this {' and '.join(wrong)}: expected a rate above 0, window_s from 0 "
             "on, a threshold above 0 and up to 1, way 'hard' or 'soft'."
         )
     return table
