@@ -3,8 +3,8 @@
 These are joined clips and not matches. Short clips of single actions are played one after the other, each at
 a known time, with clips of the class "nothing" between them. A cut lies before and after every clip, of an
 action or of nothing, so a cut gives no action away; but there is no build-up to an action, no replay, no
-change of camera, and every picture is fitted into one square. So figures on them compare ways of spotting with
-each other and say little about a broadcast.
+change of camera, and every picture is fitted into one square. So figures on them compare ways of spotting
+with each other and say little about a broadcast.
 
 CLIPS is a folder with one folder of clips for each action and one for what is no action (`--quiet`). No clip
 is in two matches, so neither training and test nor two folds of matches share one; within a match clips are
@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import av
@@ -107,7 +107,8 @@ def join(
     actions = {label: paths for label, paths in classes.items() if label != quiet}
     rows: list[tuple[float, str, str]] = []
     with av.open(str(video), "w") as container:
-        stream = container.add_stream(plan.codec, rate=FPS, options={"preset": "veryfast"})
+        options = {"preset": "veryfast"} if plan.codec.startswith("libx26") else {}
+        stream = container.add_stream(plan.codec, rate=FPS, options=options)
         stream.height = stream.width = plan.side
         stream.pix_fmt = "yuv420p"
         shown = 0
@@ -144,7 +145,7 @@ def order_of(
         yield label, path
 
 
-@lru_cache(maxsize=None)
+@cache
 def seconds(path: Path | None) -> float:
     """How long a clip is played; noise takes a third of a second."""
     if path is None:
