@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     from preseason.errors import PreseasonError
     from preseason.fitting import fit
     from preseason.loading import load
+    from preseason.matches.spotting import spot
     from preseason.model import Model
     from preseason.reading import read
     from preseason.recipe import Recipe
 
 __version__ = "0.1.0"
-__all__ = ["Model", "PreseasonError", "Recipe", "fit", "load", "read"]
+__all__ = ["Model", "PreseasonError", "Recipe", "fit", "load", "read", "spot"]
 
 _HOMES = {
     "Model": "preseason.model",
@@ -23,6 +24,7 @@ _HOMES = {
     "fit": "preseason.fitting",
     "load": "preseason.loading",
     "read": "preseason.reading",
+    "spot": "preseason.matches.spotting",
 }
 
 

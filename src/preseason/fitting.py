@@ -237,6 +237,7 @@ class Fit:
             versions=_versions(),
             licence=bench.backbone.licence,
             fingerprint=self._run_id(audit),
+            span_s=task.span_s(samples),
         )
 
     def _finish(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from preseason.data import layouts
 from preseason.data.dataset import Sample, Skipped
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.known import Known
@@ -80,7 +79,7 @@ class Model:
         """
         watch = Stopwatch()
         with watch.stage("reading files"):
-            samples, skipped = fingerprinted(layouts.read(Path(data), self.job.accept), self.job)
+            samples, skipped = fingerprinted(self.job.read(Path(data)), self.job)
         with watch.stage("answering"):
             answers, failed = self.answers(samples, progress or Silent())
         if len(answers.samples) == 0:

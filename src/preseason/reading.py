@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preseason.data import layouts
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.layouts import unlabelled
 from preseason.errors import DataError
@@ -39,7 +38,7 @@ def read(data: str | Path, progress: Progress | None = None) -> "Audit":
 
     root = Path(data)
     task = task_for(root)
-    return audit(layouts.read(root, task.accept), task.signature, progress or Silent())
+    return audit(task.read(root), task.signature, progress or Silent())
 
 
 def read_inputs(

@@ -79,6 +79,7 @@ class FitRecord:
             classes left out whole, None where there are too few classes to try.
         seconds: wall seconds by stage.
         versions: of preseason, Python and the libraries.
+        span_s: seconds of a video that an example usually shows, None for other examples.
     """
 
     task: str
@@ -103,6 +104,7 @@ class FitRecord:
     versions: dict[str, str] = field(default_factory=dict)
     licence: str = ""
     fingerprint: str = ""
+    span_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ LAYERS = (
     ("model_folder",),
     ("model",),
     ("loading", "learning"),
+    ("matches",),
     ("report",),
     ("fitting",),
     ("serving", "export", "demo"),
@@ -48,6 +49,7 @@ HEAVY = (
     "PIL",
     "openvino",
     "jinja2",
+    "av",
 )
 
 

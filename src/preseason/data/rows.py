@@ -81,7 +81,7 @@ def _delimiter(path: Path, text: str) -> str:
 
 
 def _json_rows(text: str, limit: int | None) -> tuple[tuple[str, ...], tuple[Row, ...]]:
-    lines = islice(enumerate(text.split("\n"), start=1), limit)
+    lines = islice(enumerate(text.rstrip("\r\n").split("\n"), start=1), limit)
     rows = tuple(_json_row(number, line) for number, line in lines)
     header = dict.fromkeys(name for row in rows for name in row.values)
     return tuple(header), rows

@@ -178,7 +178,7 @@ class Extractor:
         self.prepare(progress.say)
         progress.start(stage, len(orders))
         for chunk in _chunks(self._decoded(orders, failed, progress), self._chunk()):
-            rows = self._rows([looks for _, looks in chunk], progress.say)
+            rows = self.rows([looks for _, looks in chunk], progress.say)
             for (order, _), row in zip(chunk, rows, strict=True):
                 store(order.key(), row)
             progress.advance(len(chunk))
@@ -207,7 +207,7 @@ class Extractor:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _rows(self, examples: list[Array], say: Callable[[str], None]) -> list[NDArray[np.float32]]:
+    def rows(self, examples: Sequence[Array], say: Callable[[str], None]) -> list[NDArray[np.float32]]:
         """Rows of several examples' looks; a batch for each thread is under way at a time."""
         stacked = np.concatenate(examples)
         engine = self._running(stacked[:1], say)

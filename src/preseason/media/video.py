@@ -122,6 +122,16 @@ def facts(path: Path) -> Facts:
         return Facts(declared_s(container, stream), rate, height, width)
 
 
+def length_s(path: Path) -> float:
+    """Seconds from the first frame to the end of the last, counted rather than believed.
+
+    Raises:
+        MediaError: no video, damaged or cut short.
+    """
+    times = _times(path, None)
+    return (times[-1] - times[0]) * len(times) / max(len(times) - 1, 1)
+
+
 def evenly(path: Path, count: int, span: Span | None = None, longest_side: int | None = None) -> Pixels:
     """`count` frames spread evenly from the first to the last of a clip: uint8 [count, h, w, 3].
 

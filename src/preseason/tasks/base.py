@@ -1,11 +1,12 @@
 """What a task is: the glue between files of one kind and the road they all walk."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from preseason.backbones.base import Backbone
 from preseason.data.audit import Signature
-from preseason.data.dataset import Sample
+from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept
 from preseason.engine.extract import Source
 from preseason.engine.passes import Box, Pass
@@ -35,6 +36,13 @@ class Task(Protocol):
     def accept(self) -> Accept:
         """Which files are examples."""
 
+    def read(self, root: Path) -> Dataset:
+        """The labelled examples at `root`.
+
+        Raises:
+            DataError: nothing usable is there.
+        """
+
     def signature(self, sample: Sample) -> Signature:
         """One reading of a sample, for the audit."""
 
@@ -62,6 +70,9 @@ class Task(Protocol):
 
     def picture(self, sample: Sample) -> bytes | None:
         """A JPEG that shows the sample in a report."""
+
+    def span_s(self, samples: Sequence[Sample]) -> float | None:
+        """How many seconds of a video an example usually shows; None where time plays no part."""
 
     def boxes(self, plan: Pass) -> tuple[Box, ...]:
         """Where each part of a pooled row of `plan` lies in `picture`."""

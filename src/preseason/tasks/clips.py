@@ -5,6 +5,7 @@ video network sees runs of frames.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from io import BytesIO
 from itertools import islice
@@ -14,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.backbones.base import Backbone
-from preseason.data import likeness
+from preseason.data import layouts, likeness
 from preseason.data.audit import Signature, digest
 from preseason.data.audit import fingerprint as file_fingerprint
-from preseason.data.dataset import Sample
+from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept, walk
 from preseason.data.layouts.table import files_named
 from preseason.data.rows import SUFFIXES as TABLES
@@ -40,6 +41,8 @@ TAIL_BLOCKS, TUNED_FRAMES, TUNED_VIEWS = 3, 4, 4
 TUNED_EPOCHS = 12
 SHEET = (4, 2)
 """Columns and rows of frames in the picture that stands for a clip."""
+MEASURED = 50
+"""Clips whose length is measured."""
 LOOKED_AT = 200
 """Files that are looked at before a folder is taken for clips."""
 
@@ -77,11 +80,16 @@ class Clips:
     rank = 30
     heads: tuple[str, ...] = ("statistics", "attention", "lstm", "gru", "tcn")
     seconds_each = 1.0
+    tuned_by_default = True
 
     @property
     def accept(self) -> Accept:
         """Files whose content is a video, and folders of numbered frames."""
         return Accept(video.check, "clips", video.is_frames_folder)
+
+    def read(self, root: Path) -> Dataset:
+        """Clips in any registered layout."""
+        return layouts.read(root, self.accept)
 
     def signature(self, sample: Sample) -> Signature:
         """Fingerprint, size and the thumbnail of the middle frame.
@@ -122,7 +130,12 @@ class Clips:
         first = _first(recipe, backbone)
         names = self.heads if recipe.head == "auto" else (recipe.head,)
         frozen = tuple(_frozen(name, first, recipe) for name in names)
-        if recipe.head != "auto" or recipe.unfreeze == "0" or len(backbone) <= TAIL_BLOCKS:
+        if (
+            not self.tuned_by_default
+            or recipe.head != "auto"
+            or recipe.unfreeze == "0"
+            or len(backbone) <= TAIL_BLOCKS
+        ):
             return frozen
         return (*frozen, _tuned_by_default(recipe, backbone))
 
@@ -153,6 +166,11 @@ class Clips:
         Image.fromarray(sheet.reshape(rows * height, columns * width, 3)).save(out, "JPEG", quality=85)
         return out.getvalue()
 
+    def span_s(self, samples: Sequence[Sample]) -> float | None:
+        """The median length of a few clips."""
+        chosen = samples[:: max(1, len(samples) // MEASURED)]
+        return float(np.median([_length_s(sample) for sample in chosen])) if chosen else None
+
     def boxes(self, plan: Pass) -> tuple[Box, ...]:
         """Regions of the frames where these lie in the sheet."""
         once = plan.parts()[: len(plan.parts()) // plan.frames]
@@ -164,6 +182,12 @@ class Clips:
 def _fingerprint(path: Path, size: int, changed_ns: int) -> str:
     """Of a file that many clips are cut from, read once."""
     return file_fingerprint(path)
+
+
+def _length_s(sample: Sample) -> float:
+    if sample.span is not None:
+        return sample.span[1] - sample.span[0]
+    return video.length_s(Path(sample.source))
 
 
 def _media(root: Path) -> list[Path]:

@@ -1,14 +1,16 @@
 """Photos into classes: recognise players, or anything else that one picture shows."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from preseason.backbones.base import Backbone
+from preseason.data import layouts
 from preseason.data.audit import Signature, photo_signature
 from preseason.data.audit import fingerprint as file_fingerprint
-from preseason.data.dataset import Sample
+from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept
 from preseason.engine.extract import Source
 from preseason.engine.passes import WHOLE, Box, Pass, grid
@@ -61,6 +63,10 @@ class Photos:
 
         return Accept(check, "photos")
 
+    def read(self, root: Path) -> Dataset:
+        """Photos in any registered layout."""
+        return layouts.read(root, self.accept)
+
     def signature(self, sample: Sample) -> Signature:
         """Fingerprint, size and thumbnail of a photo."""
         return photo_signature(sample)
@@ -111,6 +117,9 @@ class Photos:
             return thumbnail_jpeg(decode(Path(sample.source), 480), 240)
         except MediaError:
             return None
+
+    def span_s(self, samples: Sequence[Sample]) -> None:
+        """A photo shows no time."""
 
     def boxes(self, plan: Pass) -> tuple[Box, ...]:
         """Regions of the photo."""

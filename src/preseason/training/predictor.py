@@ -112,7 +112,7 @@ class Predictor:
             weights = fitted.focus(features[way.name]) if current else None
             if weights is not None:
                 focus[way.name] = weights
-        return self._answers(kept, features, focus, tuple(skipped))
+        return self.judge(kept, features, focus, tuple(skipped))
 
     def average(self, each: Sequence[Floats]) -> Floats:
         """Probabilities of the kept ways averaged and calibrated, float32 [n, c]."""
@@ -124,13 +124,14 @@ class Predictor:
         origin = next(fitted.way for fitted in self.ways if fitted.way.name == way.looks_from)
         return orders_for(way, samples, focus.get(way.looks_from), origin.plan.parts())
 
-    def _answers(
+    def judge(
         self,
         kept: Ints,
         features: dict[str, Features],
         focus: dict[str, Floats],
         skipped: tuple[Skipped, ...],
     ) -> Raw:
+        """Answers from the rows of every way, by its name."""
         by_name = {fitted.way.name: fitted for fitted in self.ways}
         if len(kept) == 0:
             nothing = np.zeros((0, 0), np.float32)

@@ -22,7 +22,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "start": ("start", "starts", "starttime", "begin", "from"),
     "end": ("end", "ends", "endtime", "stop", "to"),
 }
-_EMPTY = frozenset({"", "nan", "none", "null", "n/a"})
+EMPTY = frozenset({"", "nan", "none", "null", "n/a"})
 
 
 @dataclass
@@ -40,7 +40,7 @@ class _Reading:
     def value(self, row: Row, column: str) -> str:
         """The cell of a known column, trimmed; empty where the column or the value is absent."""
         text = row.values.get(self.columns.get(column, ""), "").strip()
-        return "" if text.lower() in _EMPTY else text
+        return "" if text.lower() in EMPTY else text
 
     def skip(self, row: Row, reason: str) -> None:
         """Name a row as left out."""
@@ -87,8 +87,10 @@ def files_named(table: Path, most: int) -> list[Path]:
     return [path for path in named if path.is_file() or path.is_dir()]
 
 
-def guess_columns(header: tuple[str, ...]) -> dict[str, str]:
+def guess_columns(header: tuple[str, ...], roles: dict[str, tuple[str, ...]] = COLUMNS) -> dict[str, str]:
     """Which column plays which role, e.g. {"path": "File Name", "label": "Player"}.
+
+    `roles` has the spellings of each, the likeliest first; case, dashes, underscores and spaces are ignored.
 
     Example:
         >>> guess_columns(("Player", "file-name", "age"))
@@ -97,7 +99,7 @@ def guess_columns(header: tuple[str, ...]) -> dict[str, str]:
     plain = {"".join(filter(str.isalnum, name.lower())): name for name in reversed(header)}
     found = {
         role: next((plain[spelling] for spelling in spellings if spelling in plain), None)
-        for role, spellings in COLUMNS.items()
+        for role, spellings in roles.items()
     }
     return {role: name for role, name in found.items() if name is not None}
 
@@ -141,7 +143,7 @@ def _faults(reading: _Reading, row: Row) -> Iterator[str]:
     except ValueError:
         yield "start and end are no seconds with start before end"
         return
-    path = _located(reading, row)
+    path = located(reading.table, reading.value(row, "path"))
     if not path.exists():
         yield "there is no such file"
     elif path.is_dir() and not reading.accept.folder(path):
@@ -166,7 +168,7 @@ def _unusable(reading: _Reading, path: Path) -> Iterator[str]:
 
 def _sample(reading: _Reading, row: Row) -> Sample:
     return Sample(
-        source=_located(reading, row),
+        source=located(reading.table, reading.value(row, "path")),
         label=label_from(reading.value(row, "label")),
         group=reading.value(row, "group") or None,
         span=_span(reading, row),
@@ -174,11 +176,11 @@ def _sample(reading: _Reading, row: Row) -> Sample:
     )
 
 
-def _located(reading: _Reading, row: Row) -> Path:
-    text = reading.value(row, "path")
-    path = reading.table.parent / text
+def located(table: Path, text: str) -> Path:
+    """Where a cell of `table` points, relative to the table's folder."""
+    path = table.parent / text
     # a table made on Windows, read elsewhere
-    return path if path.exists() or "\\" not in text else reading.table.parent / text.replace("\\", "/")
+    return path if path.exists() or "\\" not in text else table.parent / text.replace("\\", "/")
 
 
 def _span(reading: _Reading, row: Row) -> tuple[float, float] | None:

@@ -1,0 +1,269 @@
+"""Tables of actions: CSV, TSV or JSON Lines with a video, a time and a label in each row."""
+
+import math
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from preseason.data.actions import Action
+from preseason.data.clock import seconds_from
+from preseason.data.files import files_in, label_from
+from preseason.data.gathering import Duration, Gathering, Mention
+from preseason.data.layouts.parts import part_from
+from preseason.data.layouts.table import COLUMNS, EMPTY, guess_columns, located
+from preseason.data.rows import SUFFIXES, Row, read_rows
+from preseason.errors import DataError, MediaError
+from preseason.media.content import kind, read_head
+
+LONG_S = 60.0
+"""Rows with start and end are actions of a match, not clips cut out of it, where the video is this long."""
+
+EXPECTS = "a CSV, TSV or JSON Lines file with the columns video, time and label (or start and end)"
+ROLES: dict[str, tuple[str, ...]] = {
+    **COLUMNS,
+    "path": ("video", "videopath", "videofile", *COLUMNS["path"]),
+    "label": (*COLUMNS["label"], "event", "eventtype"),
+    "time": ("time", "times", "timeseconds", "timestamp", "timecode", "moment", "gametime", "at"),
+    "milliseconds": ("position", "positionms", "milliseconds", "timems", "ms"),
+    "half": ("half", "period"),
+    "confidence": ("confidence", "probability"),
+    "visible": ("visible", "visibility", "shown"),
+}
+_HIDDEN = frozenset({"false", "no", "0", "not shown", "unshown"})
+_HALF_TIME = re.compile(r"([1-5])\s*-\s*([0-9].*)")
+_HALF = re.compile(r"[^0-9]*([1-5])[^0-9]*")
+_HALVES = {"first": 1, "second": 2}
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table and which of its columns plays which role."""
+
+    path: Path
+    header: tuple[str, ...]
+    columns: dict[str, str]
+    rows: tuple[Row, ...]
+
+    def value(self, row: Row, role: str) -> str:
+        """The cell of a role, trimmed; empty where the column or the value is absent."""
+        text = row.values.get(self.columns.get(role, ""), "").strip()
+        return "" if text.lower() in EMPTY else text
+
+    def video(self, row: Row) -> Path:
+        """The file that a row names."""
+        return Path(os.path.normpath(located(self.path, self.value(row, "path"))))
+
+    def time(self, row: Row) -> str:
+        """The cell that says when, from whichever column has it."""
+        return self.value(row, "time") or self.value(row, "start")
+
+
+def holds(table: Path, duration: Duration | None = None) -> bool:
+    """Whether a table lists actions of long videos, not clips or photos.
+
+    It does when its first file is a video and it has times, or starts and no ends, or when most of its rows
+    with start and end are of videos that are listed more than once and last a minute or more.
+
+    Args:
+        table: an existing file.
+        duration: measures a video; without it the last end that the table names stands for its length.
+    """
+    try:
+        read = _read(table, limit=1)
+        if not _has_roles(read) or not _names_a_video(read):
+            return False
+        read = _read(table)
+    except DataError:
+        return False
+    if "time" not in read.columns and any(read.value(row, "end") for row in read.rows):
+        return _mostly_long(read, duration)
+    timed = [_is_timed(read, row) for row in read.rows if read.value(row, "path")]
+    return 2 * sum(timed) > len(timed)
+
+
+def table_in(root: Path) -> Path | None:
+    """The one table of actions directly in a folder, or None where there is none or several."""
+    found = [path for path in files_in(root) if path.suffix.lower() in SUFFIXES and holds(path)]
+    return found[0] if len(found) == 1 else None
+
+
+def gather(table: Path, gathering: Gathering) -> None:
+    """Take in every row, or name it by its number, counted as a spreadsheet does: the header is row 1.
+
+    Raises:
+        DataError: the table cannot be read, or has no column for the video, the time or the label.
+    """
+    read = _read(table)
+    if not _has_roles(read):
+        raise DataError(
+            f"{table} has no column for the {' and the '.join(_absent(read))}. "
+            f"Found the columns {', '.join(read.header) or '(none)'}; expected {EXPECTS}."
+        )
+    blank = 0
+    for row in read.rows:
+        if row.fault or any(value.strip() for value in row.values.values()):
+            _gather_row(read, row, gathering)
+        else:
+            blank += 1
+    if blank:
+        gathering.skip(table, "1 blank row" if blank == 1 else f"{blank} blank rows")
+
+
+def _read(table: Path, limit: int | None = None) -> _Table:
+    header, rows = read_rows(table, limit)
+    return _Table(table, header, guess_columns(header, ROLES), rows)
+
+
+def _absent(read: _Table) -> list[str]:
+    shown = {"path": "video", "label": "label"}
+    absent = [name for role, name in shown.items() if role not in read.columns]
+    return absent if {"time", "milliseconds", "start"} & set(read.columns) else [*absent, "time"]
+
+
+def _has_roles(read: _Table) -> bool:
+    return not _absent(read)
+
+
+def _names_a_video(read: _Table) -> bool:
+    path = read.video(read.rows[0]) if read.rows and read.value(read.rows[0], "path") else None
+    if path is None or not path.is_file():
+        return False
+    try:
+        found = kind(read_head(path)) or ""
+    except MediaError:
+        return False
+    return "video" in found or found == "GIF"
+
+
+def _is_timed(read: _Table, row: Row) -> bool:
+    try:
+        _moment(read, row)
+    except ValueError:
+        return False
+    return True
+
+
+def _mostly_long(read: _Table, duration: Duration | None) -> bool:
+    counts: dict[Path, int] = {}
+    reach: dict[Path, float] = {}
+    for row in read.rows:
+        path = read.video(row)
+        counts[path] = counts.get(path, 0) + 1
+        reach[path] = max(reach.get(path, 0.0), _end_or_zero(read, row))
+    listed_often = [path for path, count in counts.items() if count > 1]
+    long = [path for path in listed_often if max(reach[path], _measured(path, duration)) >= LONG_S]
+    return 2 * sum(counts[path] for path in long) > sum(counts.values())
+
+
+def _end_or_zero(read: _Table, row: Row) -> float:
+    try:
+        return seconds_from(read.value(row, "end"))
+    except ValueError:
+        return 0.0
+
+
+def _measured(path: Path, duration: Duration | None) -> float:
+    if duration is None or not path.is_file():
+        return 0.0
+    try:
+        return duration(path)
+    except MediaError:
+        return 0.0
+
+
+def _gather_row(read: _Table, row: Row, gathering: Gathering) -> None:
+    place = f"row {row.number} of {read.path.name}"
+    fault = next(_faults(read, row), None)
+    if fault:
+        gathering.skip(read.value(row, "path") or read.path, f"{place}: {fault}")
+        return
+    group = read.value(row, "group") or None
+    part = part_from(read.value(row, "part"))
+    gathering.add(Mention(read.video(row), _action(read, row), place, group, part))
+
+
+def _faults(read: _Table, row: Row) -> Iterator[str]:
+    """Why a row gives no action, the plainest reason first."""
+    if row.fault:
+        yield row.fault
+    if not read.value(row, "path"):
+        yield "no video"
+    if not label_from(read.value(row, "label")):
+        yield "no label"
+    part = read.value(row, "part")
+    if part and part_from(part) is None:
+        yield f"part {part!r} is none of train, validation, test"
+    try:
+        _half(read, row)
+        time_s, end_s = _moment(read, row)[0], _end(read, row)
+        _confidence(read, row)
+    except ValueError as error:
+        yield str(error)
+        return
+    if end_s is not None and end_s < time_s:
+        yield f"it ends at {end_s:g} s, before it begins at {time_s:g} s"
+
+
+def _action(read: _Table, row: Row) -> Action:
+    time_s, half = _moment(read, row)
+    return Action(
+        time_s=time_s,
+        label=label_from(read.value(row, "label")),
+        confidence=_confidence(read, row),
+        half=_half(read, row) or half,
+        end_s=_end(read, row),
+        visible=read.value(row, "visible").lower() not in _HIDDEN,
+    )
+
+
+def _moment(read: _Table, row: Row) -> tuple[float, int | None]:
+    """The time of a row and, from SoccerNet's "1 - 05:23", the half.
+
+    Milliseconds count where there is no other time or one of SoccerNet's, which is in whole seconds: else a
+    column called so may be anything, such as a player's position.
+
+    Raises:
+        ValueError: there is none, it cannot be read, or it is negative.
+    """
+    text = read.time(row)
+    game_time = _HALF_TIME.fullmatch(text)
+    exact = read.value(row, "milliseconds") if game_time or not text else ""
+    if not text and not exact:
+        raise ValueError("no time")
+    time_s = _number(exact) / 1000 if exact else seconds_from(game_time[2] if game_time else text)
+    if time_s < 0:
+        raise ValueError(f"the time {exact or text} is negative")
+    return time_s, int(game_time[1]) if game_time else None
+
+
+def _end(read: _Table, row: Row) -> float | None:
+    text = read.value(row, "end")
+    return seconds_from(text) if text else None
+
+
+def _half(read: _Table, row: Row) -> int | None:
+    text = read.value(row, "half").lower()
+    found = _HALF.fullmatch(text)
+    if text and not found and text not in _HALVES:
+        raise ValueError(f"half {text!r} is none of 1 to 5")
+    return int(found[1]) if found else _HALVES.get(text)
+
+
+def _confidence(read: _Table, row: Row) -> float:
+    text = read.value(row, "confidence")
+    value = _number(text) if text else 1.0
+    if not 0 <= value <= 1:
+        raise ValueError(f"the confidence {text} is not within 0 and 1")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        raise ValueError(f"{text!r} is no number") from None
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} is no number")
+    return value

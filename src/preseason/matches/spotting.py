@@ -1,0 +1,202 @@
+"""Actions of a long video by a fitted model: every step is judged by the window around it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.data.actions import BACKGROUND, Action, LabelledVideo
+from preseason.engine.passes import Pass
+from preseason.errors import UsageError
+from preseason.evaluation.peaks import suppress
+from preseason.evaluation.spotting import SpottingMetrics, by_half, measure
+from preseason.heads.base import Features
+from preseason.matches.walk import Rows, Walk
+from preseason.media.video import Pixels
+from preseason.model import Model
+from preseason.progress import Progress, Silent
+from preseason.record import Floats, Ints
+from preseason.tasks.actions import labelled
+from preseason.tasks.clips import FRAMES, LARGEST_SIDE
+from preseason.tasks.looks import cut_out
+
+LEAST = 0.02
+"""Confidence from which on an answer counts in the measures."""
+
+
+@dataclass(frozen=True)
+class Spotted:
+    """What was found in a video.
+
+    Attributes:
+        actions: in order of time; confidence is the model's probability.
+        scores: float32 [s, c], the probability of every class at every step.
+        rate: steps a second.
+    """
+
+    path: Path
+    labels: tuple[str, ...]
+    actions: tuple[Action, ...]
+    scores: Floats
+    rate: float
+
+
+def spot(
+    model: Model | str | Path,
+    match: str | Path,
+    *,
+    rate: float | None = None,
+    threshold: float = 0.5,
+    apart_s: float | None = None,
+    progress: Progress | None = None,
+) -> Spotted:
+    """Find the model's actions in a long video.
+
+    Args:
+        model: fitted on actions with times, or on clips; or the folder it was saved in.
+        rate: frames a second that are looked at; by default as many as a window of training had.
+        threshold: least probability of an action.
+        apart_s: least seconds between two actions of one class; by default the length of a window.
+        progress: told how far it is.
+
+    Raises:
+        UsageError: the model is one of photos or text.
+        MediaError: the video cannot be decoded.
+
+    Example:
+        found = preseason.spot("actions", "match.mp4")
+        found.actions[0].time_s
+    """
+    if not isinstance(model, Model):
+        from preseason.loading import load
+
+        model = load(model)
+    scores, steps = scores_of(model, Path(match), rate, progress or Silent())
+    actions = chosen(model, scores, steps, threshold, apart_s)
+    return Spotted(Path(match), model.labels, actions, scores, steps)
+
+
+def chosen(
+    model: Model, scores: Floats, rate: float, threshold: float, apart_s: float | None = None
+) -> tuple[Action, ...]:
+    """The actions that stand out from the scores of all steps; background is none of them."""
+    names = [name for name in model.labels if name != BACKGROUND]
+    columns = [model.labels.index(name) for name in names]
+    window_s = _span_s(model) if apart_s is None else apart_s
+    return suppress(scores[:, columns], rate, names, window_s=window_s, threshold=threshold)
+
+
+def evaluate_spotting(model: Model, data: str | Path, progress: Progress | None = None) -> SpottingMetrics:
+    """SoccerNet's measures and the plain average precision over all labelled videos at `data`.
+
+    Raises:
+        DataError: nothing usable is there.
+        UsageError: as `spot`.
+    """
+    recordings = [r for each in labelled(Path(data)).videos for r in _recordings(model, each, progress)]
+    names = [name for name in model.labels if name != BACKGROUND]
+    return measure(recordings, names)
+
+
+def scores_of(model: Model, path: Path, rate: float | None, progress: Progress) -> tuple[Floats, float]:
+    """Probabilities float32 [s, c] of the steps of a video, and how many steps a second there are."""
+    steps = rate if rate is not None else (FRAMES - 1) / _span_s(model)
+    if steps <= 0:
+        raise UsageError(f"--rate {rate:g}: expected more than 0 frames a second.")
+    reader = WindowReader(model, steps)
+    walk = Walk(
+        path, steps, reader.before, reader.after, LARGEST_SIDE, model.bench.cache / "walks" / reader.key(path)
+    )
+    scores = walk.run(reader.rows, reader.judge, progress, f"watching {path.name}")
+    return np.array(scores), steps
+
+
+class WindowReader:
+    """A model's ways over windows that slide along a video, each frame run through the network once.
+
+    Args:
+        rate: frames a second.
+    """
+
+    def __init__(self, model: Model, rate: float) -> None:
+        self.model, self.rate = model, rate
+        self.ways = [fitted.way for fitted in model.predictor.ways]
+        if not all(way.plan.frames for way in self.ways):
+            raise UsageError(f"This model is one of {model.job.noun}: spot needs one of clips or of actions.")
+        if model.bench.backbone.preprocessing.frames:
+            raise UsageError(
+                f"spot runs networks of pictures, and {model.bench.backbone.name} is a video network. Fit "
+                "with another --backbone, or predict on clips."
+            )
+        # As many grid steps as a window of training lasted, whatever the rate.
+        width = max(1, round(_span_s(model) * rate))
+        self.before, self.after = width // 2, width - width // 2
+        self.places = {
+            plan: np.linspace(0, width, plan.frames).round().astype(np.int64) for plan in self._plans()
+        }
+
+    def key(self, path: Path) -> str:
+        """Names the result by the video's content, the model and the rate."""
+        from preseason.data.dataset import Sample
+
+        digest = hashlib.blake2b(self.model.job.fingerprint(Sample(path)).encode(), digest_size=16)
+        digest.update(f"{self.rate:.6f} {self.model.record.fingerprint} {self.model.labels}".encode())
+        digest.update(self.model.bench.backbone.weights_id.encode())
+        for fitted in self.model.predictor.ways:
+            for member in fitted.members:
+                for name, array in sorted(member.state().arrays.items()):
+                    digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def rows(self, frames: Sequence[Pixels]) -> Rows:
+        """Rows of single frames for every pass."""
+        found: Rows = {}
+        for number, plan in enumerate(self._plans()):
+            extractor = self.model.bench.extractor(replace(plan, frames=1))
+            looks = [np.stack([cut_out(frame, box, plan.size) for box in plan.looks]) for frame in frames]
+            found[str(number)] = np.stack(extractor.rows(looks, Silent().say)).astype(np.float16)
+        return found
+
+    def judge(self, rows: Rows) -> Floats:
+        """Probabilities float32 [n, c] of the n steps that have all their neighbours among the rows."""
+        count = len(rows["0"]) - self.before - self.after
+        features = {}
+        for way in self.ways:
+            plan = way.plan
+            held = rows[str(self._plans().index(plan))]
+            features[way.name] = Features.of([_Windows(held, self.places[plan], count)])
+        raw = self.model.predictor.judge(np.arange(count), features, {}, ())
+        known = self.model.known
+        return known.probabilities(raw.probabilities, known.place(raw.embeddings))
+
+    def _plans(self) -> list[Pass]:
+        return list(dict.fromkeys(way.plan for way in self.ways))
+
+
+class _Windows:
+    """Rows of windows [n, frames x parts, ...] that are put together from rows of frames when read."""
+
+    def __init__(self, held: NDArray[Any], places: Ints, count: int) -> None:
+        self._held, self._places = held, places
+        self.shape = (count, len(places) * held.shape[1], *held.shape[2:])
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:
+        steps = np.arange(self.shape[0])[index]
+        windows = self._held[steps[:, None] + self._places]
+        return windows.reshape(len(steps), *self.shape[1:])
+
+
+def _span_s(model: Model) -> float:
+    span = model.record.span_s
+    if not span:
+        raise UsageError(f"This model is one of {model.job.noun}: spot needs one of clips or of actions.")
+    return span
+
+
+def _recordings(model: Model, each: LabelledVideo, progress: Progress | None) -> Any:
+    scores, rate = scores_of(model, each.path, None, progress or Silent())
+    return by_half(each.actions, chosen(model, scores, rate, LEAST))

@@ -1,0 +1,79 @@
+"""Actions in long videos: windows around their times are learnt, and moments without one as background."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from preseason.data.actions import LabelledVideos
+from preseason.data.dataset import Dataset, Sample
+from preseason.data.labelled_videos import holds_actions
+from preseason.data.labelled_videos import read as read_videos
+from preseason.data.windows import windows
+from preseason.media import video
+from preseason.tasks.base import tasks
+from preseason.tasks.clips import Clips
+
+FEWEST_GROUPS = 4
+"""Matches that cross-validation needs; of fewer, stretches of time take the place of matches."""
+
+
+class Actions(Clips):
+    """The task of spotting: clips are windows cut out of long videos, and fitting is that of clips.
+
+    The last blocks are fine-tuned only when asked for: a long video would take hours.
+    """
+
+    name = "actions"
+    noun = "windows"
+    rank = 20
+    tuned_by_default = False
+
+    def read(self, root: Path) -> Dataset:
+        """Windows of all labelled videos, in groups by match, or by stretch of time where matches are few."""
+        found = labelled(root)
+        samples = windows(found.videos)
+        if len({sample.group for sample in samples}) < FEWEST_GROUPS:
+            samples = _by_stretch(samples)
+        labels = tuple(sorted({str(sample.label) for sample in samples}))
+        return Dataset(root, "actions", samples, labels, found.skipped)
+
+    def recognises(self, root: Path) -> bool:
+        """Whether there are times of actions at `root`."""
+        return holds_actions(root, duration_s)
+
+
+def labelled(root: Path) -> LabelledVideos:
+    """The labelled videos at `root`, each with its length.
+
+    Raises:
+        DataError: nothing usable is there.
+    """
+    return read_videos(root, video.check, duration_s)
+
+
+def duration_s(path: Path) -> float:
+    """Declared seconds of a video.
+
+    Raises:
+        MediaError: it cannot be read.
+    """
+    return video.facts(path).duration_s
+
+
+def _by_stretch(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """Groups of neighbouring windows, parted only where no two overlap."""
+    ordered = sorted(samples, key=lambda sample: (str(sample.source), sample.span))
+    wished = max(1, len(ordered) // (4 * FEWEST_GROUPS))
+    found: list[Sample] = []
+    number, size, until, source = 0, 0, 0.0, ""
+    for sample in ordered:
+        assert sample.span is not None
+        apart = str(sample.source) != source or sample.span[0] >= until
+        if apart and (size >= wished or str(sample.source) != source):
+            number, size, until = number + 1, 0, 0.0
+        source, until, size = str(sample.source), max(until, sample.span[1]), size + 1
+        found.append(replace(sample, group=f"stretch {number} of {Path(source).name}"))
+    return tuple(found)
+
+
+tasks.add("actions", Actions())
