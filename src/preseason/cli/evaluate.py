@@ -14,7 +14,8 @@ from preseason.cli.verbs import Outcome, model_options, verb
 def evaluate(model: str, data: str, device: str, cache: str | None, quiet: bool) -> Outcome:
     """Score a model on labelled data that it has not seen.
 
-    MODEL is a folder that `fit` wrote; DATA is labelled as for `fit`.
+    MODEL is a folder that `fit` wrote; DATA is labelled as for `fit`. For a model of actions with times the
+    videos are searched as well and SoccerNet's average-mAP is told.
     """
     import preseason
 
@@ -22,4 +23,11 @@ def evaluate(model: str, data: str, device: str, cache: str | None, quiet: bool)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
     evaluation = loaded.evaluate(data, progress=report)
     fields = shapes.of_evaluation(model, loaded.labels, evaluation)
-    return Outcome(fields, words.of_evaluation(evaluation, fields["classes"]))
+    text = words.of_evaluation(evaluation, fields["classes"])
+    if loaded.task == "actions":
+        from preseason.matches.spotting import evaluate_spotting
+
+        measured = evaluate_spotting(loaded, data, progress=report)
+        fields |= {"spotting": measured}
+        text = f"{text}\n{words.of_spotting(measured)}"
+    return Outcome(fields, text)

@@ -9,6 +9,7 @@ from preseason.cli.bars import duration
 
 if TYPE_CHECKING:
     from preseason.data.dataset import Skipped
+    from preseason.evaluation.spotting import SpottingMetrics
     from preseason.record import Evaluation, FitRecord, Metrics, Prediction, Predictions, Update
 
 BASELINES = {
@@ -106,6 +107,13 @@ def of_predictions(predictions: "Predictions") -> str:
     ]
     shown = [table(["input", "answer", "sure", "or else"], rows)] if rows else []
     return "\n".join([*shown, *of_skipped(predictions.skipped)])
+
+
+def of_spotting(measured: "SpottingMetrics") -> str:
+    """Average-mAP and plain precision, a line each."""
+    names = {"loose": "loose (5 to 60 s)", "tight": "tight (1 to 5 s)", "at1": "within 1 s"}
+    shown = [f"average-mAP {name}: {100 * measured.average[key].value:.1f} %" for key, name in names.items()]
+    return "\n".join([*shown, f"plain mean average precision: {100 * measured.plain.value:.1f} %"])
 
 
 def as_csv(predictions: "Predictions") -> str:

@@ -15,7 +15,7 @@ from preseason.engine.networks import device_for
 from preseason.engine.passes import WHOLE, Pass
 from preseason.evaluation.moments import Moment, nearest
 from preseason.matches.walk import Rows, Walk
-from preseason.media.video import Pixels
+from preseason.media.stream import Pixels
 from preseason.places import cache_folder
 from preseason.progress import Progress, Silent
 from preseason.record import Floats

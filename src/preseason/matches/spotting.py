@@ -16,7 +16,7 @@ from preseason.evaluation.peaks import suppress
 from preseason.evaluation.spotting import SpottingMetrics, by_half, measure
 from preseason.heads.base import Features
 from preseason.matches.walk import Rows, Walk
-from preseason.media.video import Pixels
+from preseason.media.stream import Pixels
 from preseason.model import Model
 from preseason.progress import Progress, Silent
 from preseason.record import Floats, Ints
@@ -186,7 +186,7 @@ class _Windows:
 
     def __getitem__(self, index: Any) -> NDArray[Any]:
         steps = np.arange(self.shape[0])[index]
-        windows = self._held[steps[:, None] + self._places]
+        windows: NDArray[Any] = self._held[steps[:, None] + self._places]
         return windows.reshape(len(steps), *self.shape[1:])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.media import video
-from preseason.media.video import Pixels
+from preseason.media.stream import Pixels
 from preseason.progress import Progress
 
 Array = NDArray[Any]

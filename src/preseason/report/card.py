@@ -14,6 +14,7 @@ PIPELINES = {
     "photo": "image-classification",
     "clip": "video-classification",
     "moment": "video-classification",
+    "window": "video-classification",
     "text": "text-classification",
     "dialogue": "text-generation",
     "sound": "audio-classification",

@@ -12,7 +12,14 @@ from preseason.evaluation.metrics import Bin, risk_coverage
 from preseason.record import FitRecord, Metrics
 
 NOUNS = {"photos": "photo", "image": "photo", "clips": "clip", "video": "clip", "matches": "moment"}
-NOUNS |= {"text": "text", "chat": "dialogue", "sound": "sound", "audio": "sound", "detection": "picture"}
+NOUNS |= {
+    "actions": "window",
+    "text": "text",
+    "chat": "dialogue",
+    "sound": "sound",
+    "audio": "sound",
+    "detection": "picture",
+}
 SMALL_TEST = 60
 FEW_EXAMPLES = 10
 FAR_OFF = 0.1

@@ -1,0 +1,148 @@
+"""`preseason spot MODEL MATCH` and `preseason spot --like TIME MATCH`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from preseason.cli.bars import progress
+from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.errors import UsageError
+
+if TYPE_CHECKING:
+    from preseason.data.actions import Action
+    from preseason.progress import Progress
+
+SHOWN = 40
+"""Actions that are listed on the terminal; files hold all."""
+
+
+@verb("spot")
+@click.argument("words", nargs=-1, required=True, metavar="[MODEL] MATCH")
+@click.option(
+    "-o", "--output", multiple=True, metavar="FILE", help="Also write them: see FILE below. Repeatable."
+)
+@click.option("--rate", type=float, metavar="FPS", help="Frames a second that are looked at.")
+@click.option(
+    "--threshold", type=float, default=0.5, show_default=True, help="Least probability of an action."
+)
+@click.option("--apart", type=float, metavar="SECONDS", help="Least time between two of one kind.")
+@click.option("--clips", metavar="FOLDER", help="Cut a clip out for each action.")
+@click.option("--like", multiple=True, metavar="TIME", help="Search by example, e.g. 12:31. Repeatable.")
+@click.option("-n", "--count", type=int, default=20, show_default=True, help="Moments wanted with --like.")
+@click.option("--label", default="like", show_default=True, help="Label of the moments found with --like.")
+@model_options
+def spot(words: tuple[str, ...], like: tuple[str, ...], quiet: bool, **options: Any) -> Outcome:
+    """Find actions in a long video.
+
+    MODEL is a folder that `fit` made of clips or of times of actions; MATCH is any video. With --like no
+    model is needed: the moments most like the ones named are found, and written with -o they are labels
+    that `fit` reads.
+
+    FILE is told by its suffix: .json (SoccerNet's results), .csv, .jsonl, .ffmeta or .vtt or .txt
+    (chapters of mpv, VLC and YouTube), .m3u (a playlist).
+    """
+    model, match = _named(words, bool(like))
+    report = progress(quiet)
+    found = _alike(match, like, options, report) if like else _spotted(model, match, options, report)
+    files = _written(match, found, options["output"])
+    clips = _cut(match, found, options["clips"], report)
+    listed = [_fields(action) for action in found]
+    fields = {"model": model, "video": match, "actions": listed, "files": files, "clips": clips}
+    return Outcome(fields, _text(found, files, clips))
+
+
+def _named(words: tuple[str, ...], like: bool) -> tuple[str | None, str]:
+    if like and len(words) == 1:
+        return None, words[0]
+    if not like and len(words) == 2:
+        return words[0], words[1]
+    asked = "spot --like TIME MATCH" if like else "spot MODEL MATCH"
+    raise UsageError(f"Received {len(words)} names, expected: preseason {asked}.")
+
+
+def _spotted(model: str | None, match: str, options: dict[str, Any], report: "Progress") -> "list[Action]":
+    import preseason
+
+    loaded = preseason.load(str(model), progress=report, device=options["device"], cache=options["cache"])
+    spotted = preseason.spot(
+        loaded,
+        match,
+        rate=options["rate"],
+        threshold=options["threshold"],
+        apart_s=options["apart"],
+        progress=report,
+    )
+    return list(spotted.actions)
+
+
+def _alike(match: str, like: tuple[str, ...], options: dict[str, Any], report: "Progress") -> "list[Action]":
+    from preseason.evaluation.moments import as_actions
+    from preseason.matches.alike import RATE, Search, alike
+
+    search = Search(
+        rate=options["rate"] or RATE,
+        count=options["count"],
+        apart_s=options["apart"] or Search.apart_s,
+        device=options["device"],
+        cache=options["cache"],
+    )
+    times = [_time(text) for text in like]
+    moments = alike(match, times, search, report)
+    return list(as_actions(moments, options["label"]))
+
+
+def _time(text: str) -> float:
+    from preseason.data.clock import seconds_from
+
+    try:
+        return seconds_from(text)
+    except ValueError as error:
+        raise UsageError(f"--like {text}: {error}.") from None
+
+
+def _written(match: str, found: "list[Action]", outputs: tuple[str, ...]) -> list[str]:
+    from preseason.data import action_files
+    from preseason.data.actions import LabelledVideo
+
+    for output in outputs:
+        action_files.write(Path(output), [LabelledVideo(Path(match), tuple(found))])
+    return list(outputs)
+
+
+def _cut(match: str, found: "list[Action]", folder: str | None, report: "Progress") -> list[str]:
+    if folder is None:
+        return []
+    from preseason.matches.cutting import cut
+
+    report.start("cutting clips", len(found))
+    paths = []
+    for path in cut(Path(match), found, Path(folder)):
+        paths.append(str(path))
+        report.advance()
+    report.finish()
+    return paths
+
+
+def _fields(action: "Action") -> dict[str, Any]:
+    from preseason.data.clock import clock
+
+    return {
+        "time_s": round(action.time_s, 3),
+        "clock": clock(action.time_s),
+        "label": action.label,
+        "confidence": round(action.confidence, 4),
+    }
+
+
+def _text(found: "list[Action]", files: list[str], clips: list[str]) -> str:
+    from preseason.data.clock import clock
+
+    lines = [f"{clock(a.time_s):>9}  {a.label:<20} {100 * a.confidence:3.0f} %" for a in found[:SHOWN]]
+    if len(found) > SHOWN:
+        lines.append(f"... and {len(found) - SHOWN} more (-o FILE.csv writes all)")
+    lines.append(f"{len(found)} found." if found else "Nothing found: try a lower --threshold.")
+    lines += [f"Written: {path}" for path in files]
+    if clips:
+        lines.append(f"Cut out: {len(clips)} clips, e.g. {clips[0]}")
+    return "\n".join(lines)

@@ -1,0 +1,207 @@
+"""The road of clips and of long videos, as typed, with a small network and videos drawn here."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import preseason
+import tiny_matches
+from movies import write
+from preseason.backbones.timm_networks import create
+from preseason.cli.main import run
+from preseason.data.soccernet import read_results
+from preseason.evaluation.spotting import Recording, average_precision
+from preseason.matches.spotting import evaluate_spotting
+
+WAYS = {"left": (-3, 0), "right": (3, 0), "up": (0, -2), "still": (0, 0)}
+
+
+def moving(way: str, seed: int) -> list[np.ndarray]:
+    """Ten frames of a bright square that moves one way over noise."""
+    rng = np.random.default_rng(seed)
+    noise = rng.integers(0, 90, (48, 64, 3), np.uint8)
+    x, y = rng.integers(24, 30), rng.integers(18, 24)
+    dx, dy = WAYS[way]
+    frames = []
+    for number in range(10):
+        frame = noise.copy()
+        frame[y + dy * number // 2 :][:12, max(x + dx * number, 0) :][:, :12] = (250, 220, 40)
+        frames.append(frame)
+    return frames
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve clips of each of four movements, one broken, one web page, notes beside them."""
+    root = tmp_path_factory.mktemp("clips")
+    for way in WAYS:
+        for seed in range(12):
+            write(root / way / f"{way}_{seed}.mp4", moving(way, 100 * len(way) + seed))
+    whole = (root / "left" / "left_0.mp4").read_bytes()
+    (root / "left" / "broken.mp4").write_bytes(whole[: len(whole) // 2])
+    (root / "up" / "page.mp4").write_text("<!DOCTYPE html><html></html>")
+    return root
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    torch.manual_seed(0)
+    file = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    save_file(create("test_resnet").state_dict(), file)
+    return ["--backbone", "test_resnet", "--weights", str(file), "--image-size", "64"]
+
+
+def asked(capsys: pytest.CaptureFixture[str], *words: Any) -> dict[str, Any]:
+    capsys.readouterr()
+    assert run([*map(str, words), "--json", "-q"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_the_whole_road_of_clips(
+    clips: Path, network: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "plays"
+    fit = asked(capsys, "fit", clips, "-o", model, "--head", "gru", *network)
+    assert (fit["task"], fit["labels"], fit["metrics"]["n"]) == ("clips", sorted(WAYS), 48)
+    assert fit["metrics"]["accuracy"] > 0.5
+    assert {Path(item["path"]).name for item in fit["skipped"]} == {"broken.mp4", "page.mp4"}
+    found = asked(capsys, "predict", model, clips / "up", clips / "left" / "left_3.mp4")
+    assert [Path(p["input"]).name for p in found["predictions"]][-1] == "left_3.mp4"
+    assert len(found["predictions"]) == 13
+    scored = asked(capsys, "evaluate", model, clips)
+    assert scored["metrics"]["n"] == 48
+    page = (model / "report.html").read_text("utf-8")
+    assert "clips" in page
+    assert page.count("data:image/jpeg") > 4
+    loaded = preseason.load(model)
+    assert loaded.record.span_s == pytest.approx(0.4, abs=0.02)
+    again = loaded.predict(clips / "left" / "left_3.mp4")
+    assert again[0].probability == pytest.approx(found["predictions"][-1]["probability"], abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options", [["--head", "statistics"], ["--head", "lstm"], ["--head", "tcn"], ["--head", "attention"]]
+)
+def test_every_head_over_time_can_be_asked_for(
+    clips: Path, network: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    fit = asked(capsys, "fit", clips, "-o", tmp_path / "m", *options, *network)
+    assert fit["head"] == options[1]
+    assert fit["metrics"]["accuracy"] > 0.4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [["--unfreeze", "1"], ["--unfreeze", "1", "--head", "lstm"]])
+def test_blocks_can_be_fine_tuned_over_clips(
+    clips: Path, network: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    model = tmp_path / "m"
+    asked(capsys, "fit", clips, "-o", model, "--epochs", "4", "--budget", "1h", *options, *network)
+    loaded = preseason.load(model)
+    predictions = loaded.predict(clips / "up")
+    assert len(predictions.predictions) == 12
+
+
+def test_photos_heads_are_refused_for_clips(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["fit", str(clips), "-o", str(tmp_path / "m"), "--head", "prototype"]) == 2
+    assert "--head prototype is not for clips: expected auto, statistics" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def actions(tmp_path_factory: pytest.TempPathFactory, network: list[str]) -> Path:
+    """A model of a few drawn matches."""
+    root = tmp_path_factory.mktemp("matches")
+    table = tiny_matches.write_matches(root, 4, 30.0)
+    assert run(["fit", str(table), "-o", str(root / "model"), "--head", "tcn", "-q", *network]) == 0
+    return root / "model"
+
+
+@pytest.fixture(scope="module")
+def match(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[float, str]]]:
+    """A drawn match that no model has seen, and its events."""
+    events = tiny_matches.events_of(40.0, 77)
+    return tiny_matches.write(tmp_path_factory.mktemp("new") / "match.mp4", events, 40.0, 77), events
+
+
+def test_actions_of_a_new_match_are_found_at_their_times(
+    actions: Path, match: tuple[Path, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, events = match
+    out = tmp_path / "found.json"
+    found = asked(
+        capsys, "spot", actions, path, "-o", out, "-o", tmp_path / "found.csv", "--threshold", "0.1"
+    )
+    told = tuple(preseason.data.actions.Action(at, label) for at, label in events)
+    listed = read_results(out)
+    assert [a["label"] for a in found["actions"]] == [a.label for a in listed]
+    precision = average_precision([Recording(told, listed)], tiny_matches.LABELS, 1.0)
+    assert precision.value > 0.7
+    chance = average_precision([Recording(told, tuple(_elsewhere(listed)))], tiny_matches.LABELS, 1.0)
+    assert chance.value < precision.value
+
+
+def _elsewhere(listed: Any) -> Any:
+    for action in listed:
+        yield preseason.data.actions.Action((action.time_s + 17.3) % 40, action.label, action.confidence)
+
+
+def test_clips_are_cut_out(
+    actions: Path, match: tuple[Path, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = asked(capsys, "spot", actions, match[0], "--clips", tmp_path / "cut")
+    assert len(found["clips"]) == len(found["actions"]) > 4
+    for path, action in zip(found["clips"], found["actions"], strict=True):
+        with av.open(path) as container:
+            frames = sum(1 for _ in container.decode(video=0))
+        whole_s = min(action["time_s"], 4.0) + min(40 - action["time_s"], 4.0)
+        assert frames / tiny_matches.FPS >= whole_s - 0.2
+
+
+def test_spotting_is_measured(actions: Path, match: tuple[Path, Any], tmp_path: Path) -> None:
+    path, events = match
+    table = tmp_path / "labels.csv"
+    table.write_text("video,time,label\n" + "".join(f"{path},{at},{label}\n" for at, label in events))
+    measured = evaluate_spotting(preseason.load(actions), table)
+    assert set(measured.average) == {"loose", "tight", "at1", "at2", "at3", "at4", "at5"}
+    assert all(0.5 < average.value <= 1 for average in measured.average.values())
+    assert measured.plain.value > 0.5
+
+
+def test_moments_like_the_examples_are_found_without_a_model(
+    match: tuple[Path, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, events = match
+    jumps = [at for at, label in events if label == "jump"]
+    words = ["--like", jumps[0], "--like", jumps[1], "-n", 4, "-o", tmp_path / "like.csv", "--label", "jump"]
+    found = asked(capsys, "spot", *words, path)
+    assert len(found["actions"]) == 4
+    table = (tmp_path / "like.csv").read_text("utf-8")
+    assert table.count("jump") == 4
+    again = asked(capsys, "spot", "--like", f"0:{jumps[2]:05.2f}", "-n", 3, path)
+    assert len(again["actions"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["match.mp4"], "Received 1 names, expected: preseason spot MODEL MATCH"),
+        (
+            ["--like", "1:00", "model", "match.mp4"],
+            "Received 2 names, expected: preseason spot --like TIME MATCH",
+        ),
+        (["--like", "soon", "match.mp4"], "--like soon: 'soon' is no time"),
+    ],
+)
+def test_wrong_use_is_told(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["spot", *words]) == 2
+    assert message in capsys.readouterr().err
