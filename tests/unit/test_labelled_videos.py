@@ -199,6 +199,9 @@ def test_a_measured_video_tells_more_than_the_last_label(desk: Path) -> None:
     path = table(desk, "path,label,start,end\na.mp4,x,1,2\na.mp4,y,3,4\n")
     assert holds_actions(path, duration=lambda path: 5400.0)
     assert not holds_actions(path, duration=lambda path: 20.0)
+    assert holds_actions(desk, duration=lambda path: 5400.0)
+    assert not holds_actions(desk)
+    assert read(desk, check, duration=lambda path: 5400.0).labels == ("x", "y")
 
 
 def test_a_folder_with_its_table(desk: Path) -> None:

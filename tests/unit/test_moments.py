@@ -42,7 +42,7 @@ def test_moments_of_the_same_kind_come_first() -> None:
 def test_what_is_the_same_throughout_counts_for_nothing() -> None:
     table = match({0: [20, 60]})
     plain = nearest(table, [10.0], RATE, n=1)
-    level = np.full((200, 40), 0.1, np.float32)  # its mean is not exactly itself
+    level = np.full((200, 40), 0.1)  # its mean is not exactly itself
     scaled = nearest(np.hstack([table * 50 + 7, level]), [10.0], RATE, n=1)
     assert plain[0].time_s == scaled[0].time_s == 30.0
     assert scaled[0].likeness == pytest.approx(plain[0].likeness, abs=1e-3)

@@ -66,6 +66,10 @@ def test_the_threshold_and_nothing_at_all() -> None:
     assert len(suppress(column(0.25, 0, 0, 0, 0.5), 1.0, ["a"], threshold=0.25)) == 2
 
 
+def test_probabilities_may_pass_their_bounds_by_rounding() -> None:
+    assert pairs(suppress(column(1.000001, -1e-7), 1.0, ["a"])) == [(0.0, 1.0)]
+
+
 def test_a_long_match_takes_seconds_at_most() -> None:
     # Two hours at 25 steps a second, 17 classes: noise, the worst case.
     scores = np.random.default_rng(0).random((180_000, 17)).astype(np.float32) ** 4
