@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import numpy as np
@@ -31,6 +32,7 @@ QUIET = "nothing"
 SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm"})
 Pixels = NDArray[np.uint8]
 Share = dict[str, list[Path]]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,11 @@ def build(clips: Path, out: Path, plan: Plan | None = None, quiet: str = QUIET) 
     Where `clips` has no folder `quiet`, what lies between the actions is noise.
 
     Raises:
-        ValueError: a class has fewer clips than there are matches.
+        ValueError: there is no class of actions, or one has fewer clips than there are matches.
     """
     plan = plan or Plan()
+    if not any(entry.is_dir() and entry.name != quiet for entry in clips.iterdir()):
+        raise ValueError(f"{clips} holds no folder of actions beside {quiet!r}")
     random = np.random.default_rng(plan.seed)
     shares = iter(dealt(clips, plan.train + plan.test, random))
     train = write_side(out / "train", [next(shares) for _ in range(plan.train)], quiet, plan, random)
@@ -129,20 +133,31 @@ def join(
 def order_of(
     actions: Share, quiet: Sequence[Path], plan: Plan, random: np.random.Generator
 ) -> Iterator[tuple[str | None, Path | None]]:
-    """What is played, in order: label and clip of an action; None and a clip, or None, in between."""
-    labels = list(actions)
+    """What is played, in order: label and clip of an action; None and a clip, or None, in between.
+
+    Every class comes once before any comes again, and so does every clip of a class.
+    """
+    labels = shuffled(list(actions), random)
+    decks = {label: shuffled(paths, random) for label, paths in actions.items()}
+    between = shuffled(quiet or [None], random)
     left_s = plan.length_s
     while left_s > 0:
         pause_s = float(random.uniform(*plan.quiet_s))
         left_s -= pause_s
         while pause_s > 0:
-            path = quiet[random.integers(len(quiet))] if quiet else None
+            path = next(between)
             yield None, path
             pause_s -= seconds(path)
-        label = labels[random.integers(len(labels))]
-        path = actions[label][random.integers(len(actions[label]))]
+        label = next(labels)
+        path = next(decks[label])
         left_s -= seconds(path)
         yield label, path
+
+
+def shuffled(items: Sequence[Item], random: np.random.Generator) -> Iterator[Item]:
+    """The items in chance order, all of them before any comes again, without end."""
+    while True:
+        yield from (items[place] for place in random.permutation(len(items)))
 
 
 @cache

@@ -19,7 +19,7 @@ from preseason.cli.reference import markdown
 from preseason.demo import Pictures
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/photos.md", "docs/errors.md")
+PAGES = ("README.md", "docs/photos.md", "docs/spotting.md", "docs/errors.md")
 FENCE = re.compile(
     r"(<!-- not run: [^>]+ -->\n)?^```(console|bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )

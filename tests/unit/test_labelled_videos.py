@@ -124,6 +124,14 @@ def test_every_fault_is_named_with_its_row(desk: Path) -> None:
     assert found.skipped[1].path.endswith("c.mp4")
 
 
+def test_milliseconds_are_read_beside_soccernets_clock_alone(desk: Path) -> None:
+    path = table(desk, "video,gameTime,position,label\na.mp4,2 - 00:30,30400,goal\na.mp4,2 - 01:10,,foul\n")
+    actions = read(path, check).videos[0].actions
+    assert actions == (Action(30.4, "goal", half=2), Action(70.0, "foul", half=2))
+    squad = table(desk, "video,time,position,label\na.mp4,5,left wing,goal\na.mp4,6,7,goal\n")
+    assert times(read(squad, check).videos[0].actions) == [(5.0, "goal"), (6.0, "goal")]
+
+
 def test_a_video_that_cannot_be_measured_is_named(desk: Path) -> None:
     def duration(path: Path) -> float:
         if path.name == "a.mp4":
@@ -170,6 +178,7 @@ def test_what_a_name_tells_of_the_match(path: str, match: str, half: int | None)
     [
         ("path,label,start,end\na.mp4,x,1,2\nb.mp4,y,3,4\n", False),  # a clip of each video
         ("path,label,start,end\na.mp4,x,1,2\na.mp4,y,3,4\n", False),  # several, but of a short one
+        ("path,label,start,end\na.mp4,x,80,90\nb.mp4,y,80,90\n", False),  # of long ones, one of each
         ("path,label,start,end\na.mp4,x,1,2\na.mp4,y,1:30,1:34\n", True),
         ("path,label,start,end\na.mp4,x,1,\na.mp4,y,3,\n", True),  # no ends
         ("path,label,time,end\na.mp4,x,1,2\n", True),
@@ -190,6 +199,9 @@ def test_a_measured_video_tells_more_than_the_last_label(desk: Path) -> None:
     path = table(desk, "path,label,start,end\na.mp4,x,1,2\na.mp4,y,3,4\n")
     assert holds_actions(path, duration=lambda path: 5400.0)
     assert not holds_actions(path, duration=lambda path: 20.0)
+    assert holds_actions(desk, duration=lambda path: 5400.0)
+    assert not holds_actions(desk)
+    assert read(desk, check, duration=lambda path: 5400.0).labels == ("x", "y")
 
 
 def test_a_folder_with_its_table(desk: Path) -> None:
@@ -244,7 +256,7 @@ def test_soccernet_folders(tmp_path: Path, video: Path) -> None:
         note("1 - 00:10", "Foul", 10000, visibility="not shown"),
         note("2 - 45:01", "Corner"),
     ]
-    names = ("1_224p.mkv", "1_720p.mkv", "2_224p.mkv")
+    names = ("1_224p.mkv", "1_720p.mkv", "1_HQ.mkv", "2_224p.mkv", "720p.mp4")
     game = soccernet(tmp_path, video, names, "Labels-v2.json", annotations)
     assert holds_actions(tmp_path)
     assert holds_actions(game / "Labels-v2.json")
@@ -263,7 +275,8 @@ def test_soccernet_folders(tmp_path: Path, video: Path) -> None:
 
 def test_ball_actions_lie_in_one_video(tmp_path: Path, video: Path) -> None:
     annotations = [note("1 - 00:30", "PASS", "30400"), note("2 - 00:10", "DRIVE", "1")]
-    soccernet(tmp_path, video, ("720p.mp4", "224p.mp4"), "Labels-ball.json", annotations)
+    names = ("720p.mp4", "224p.mp4", "2_720p.mkv")
+    soccernet(tmp_path, video, names, "Labels-ball.json", annotations)
     found = read(tmp_path, check)
     assert [(v.path.name, v.half, times(v.actions)) for v in found.videos] == [
         ("720p.mp4", 1, [(30.4, "PASS")])

@@ -141,8 +141,11 @@ def _chapters(video: LabelledVideo) -> list[tuple[Action, float, float]]:
     last = max((action.moment_s for action in video.actions), default=0.0) + AFTER_S
     ordered = sorted(video.actions, key=lambda action: (action.time_s, action.label))
     ends = [action.time_s for action in ordered[1:]] + [max(video.duration_s or last, last)]
-    pairs = zip(ordered, ends, strict=True)
-    return [(action, action.time_s, max(end, action.time_s + 0.001)) for action, end in pairs]
+    # one end more than actions where there are none
+    return [
+        (action, action.time_s, max(end, action.time_s + 0.001))
+        for action, end in zip(ordered, ends, strict=False)
+    ]
 
 
 def _webvtt(path: Path, videos: Sequence[LabelledVideo]) -> str:

@@ -83,9 +83,9 @@ def holds(table: Path, duration: Duration | None = None) -> bool:
     return 2 * sum(timed) > len(timed)
 
 
-def table_in(root: Path) -> Path | None:
+def table_in(root: Path, duration: Duration | None = None) -> Path | None:
     """The one table of actions directly in a folder, or None where there is none or several."""
-    found = [path for path in files_in(root) if path.suffix.lower() in SUFFIXES and holds(path)]
+    found = [path for path in files_in(root) if path.suffix.lower() in SUFFIXES and holds(path, duration)]
     return found[0] if len(found) == 1 else None
 
 

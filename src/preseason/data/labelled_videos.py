@@ -24,7 +24,7 @@ def holds_actions(root: Path, duration: Duration | None = None) -> bool:
         return True
     if root.is_file():
         return root.suffix.lower() in SUFFIXES and action_tables.holds(root, duration)
-    return action_tables.table_in(root) is not None
+    return action_tables.table_in(root, duration) is not None
 
 
 def read(root: Path, check: Check, duration: Duration | None = None) -> LabelledVideos:
@@ -45,12 +45,12 @@ def read(root: Path, check: Check, duration: Duration | None = None) -> Labelled
     for path in labels:
         soccernet.gather(path, gathering)
     if not labels:
-        action_tables.gather(_table(root), gathering)
+        action_tables.gather(_table(root, duration), gathering)
     return gathering.result()
 
 
-def _table(root: Path) -> Path:
-    table = root if root.is_file() else action_tables.table_in(root)
+def _table(root: Path, duration: Duration | None) -> Path:
+    table = root if root.is_file() else action_tables.table_in(root, duration)
     if table is None or table.suffix.lower() not in SUFFIXES:
         raise DataError(
             f"{root} says no times of actions. Expected {action_tables.EXPECTS}, one of them in the folder, "

@@ -78,7 +78,8 @@ def windows(
 
     All windows have the plan's length (the whole video where that is shorter) and lie inside their video;
     near its ends they are moved inwards. Each carries the video's match as its group. The same videos, plan
-    and seed give the same windows; those on an action stay the same when other actions or videos are added.
+    and seed give the same windows; where the plan says the length, those on an action stay the same when
+    other actions or videos are added.
 
     Args:
         videos: with their actions; where a video's duration is unknown it is taken to end with the window

@@ -12,6 +12,7 @@ from preseason.errors import UsageError
 from preseason.record import Floats
 
 Doubles = NDArray[np.float64]
+_ROUNDING = 1e-4  # averages of float32 probabilities pass 1 by less
 
 
 def suppress(
@@ -36,7 +37,8 @@ def suppress(
         scores: float [s, c], probabilities 0..1 at `s` steps for each of `labels`.
         rate: steps a second; step i lies at `start_s + i / rate`.
         labels: c names; `BACKGROUND` gives no actions.
-        window_s: full width of what one action suppresses, half of it on either side.
+        window_s: full width of what one action suppresses, half of it on either side: two actions of one
+            class lie more than half of it apart.
         threshold: lowest confidence of an action.
         way: "hard" or "soft".
         start_s: time of the first step.
@@ -61,7 +63,7 @@ def _checked(
     table = np.asarray(scores, np.float64)
     if table.ndim != 2 or table.shape[1] != len(labels):
         raise UsageError(f"Scores of {list(table.shape)} received, expected [steps, {len(labels)} labels].")
-    if not (np.isfinite(table).all() and table.min(initial=0) >= 0 and table.max(initial=1) <= 1):
+    if not (table.min(initial=0) >= -_ROUNDING and table.max(initial=1) <= 1 + _ROUNDING):
         raise UsageError("Scores must be probabilities from 0 to 1: apply a softmax or sigmoid first.")
     faults = {
         "rate": rate > 0,
@@ -75,7 +77,7 @@ def _checked(
             f"No peaks with this {' and '.join(wrong)}: expected a rate above 0, window_s from 0 "
             "on, a threshold above 0 and up to 1, way 'hard' or 'soft'."
         )
-    return table
+    return table.clip(0, 1)
 
 
 def _fading(reach: float, way: str) -> Doubles:
