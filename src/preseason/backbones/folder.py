@@ -95,7 +95,7 @@ def random_copy(backbone: Backbone, seed: int) -> Backbone:
 def _shaped(value: Tensor, own: Tensor | None) -> Tensor:
     """A linear classifier's weights as those of the convolution that the network has in its place."""
     missing = 0 if own is None else own.ndim - value.ndim
-    return value.reshape(*value.shape, *(1,) * missing)
+    return value.reshape([*value.shape, *[1] * missing])
 
 
 def _preprocessing(given: Mapping[str, Any]) -> Preprocessing:

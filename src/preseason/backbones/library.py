@@ -1,7 +1,6 @@
-"""Where networks come from: one `Library` for each package that defines some, as photos and clips need them."""
+"""Where networks come from: one `Library` for each package that defines some, ours among them."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from torch import nn

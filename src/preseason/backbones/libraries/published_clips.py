@@ -101,7 +101,7 @@ class PublishedClips:
         config: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
         return str(config["architecture"])
 
-    def rebuild(self, architecture: str, config: dict[str, Any]) -> nn.Module:  # noqa: ARG002
+    def rebuild(self, architecture: str, config: dict[str, Any]) -> nn.Module:
         """The network with random weights."""
         return PUBLISHED[architecture].build().eval()
 

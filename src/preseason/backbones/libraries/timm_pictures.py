@@ -58,7 +58,7 @@ class TimmPictures:
         config: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
         return str(config["architecture"])
 
-    def rebuild(self, architecture: str, config: dict[str, Any]) -> nn.Module:  # noqa: ARG002
+    def rebuild(self, architecture: str, config: dict[str, Any]) -> nn.Module:
         """The network with random weights, as timm draws them."""
         from preseason.backbones.timm_networks import create
 

@@ -75,7 +75,7 @@ class TorchvisionClips:
         config: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
         return str(config["architecture"])
 
-    def rebuild(self, architecture: str, config: dict[str, Any]) -> nn.Module:  # noqa: ARG002
+    def rebuild(self, architecture: str, config: dict[str, Any]) -> nn.Module:
         """The network with random weights, as torchvision draws them."""
         return create(architecture)
 

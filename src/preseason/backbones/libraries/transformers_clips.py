@@ -3,7 +3,8 @@
 import importlib
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,20 +25,26 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 @dataclass(frozen=True)
 class Hosted:
-    """A network on the Hugging Face hub."""
+    """A network on the Hugging Face hub; `parameters` are those that are kept of it."""
 
     repository: str
     parameters: int
+    size: int
+    frames: int
     licence: str
 
 
 HOSTED = {
-    "videomae-base": Hosted("MCG-NJU/videomae-base", 86_228_738, "cc-by-nc-4.0"),
-    "videomae-base-kinetics": Hosted("MCG-NJU/videomae-base-finetuned-kinetics", 86_534_800, "cc-by-nc-4.0"),
-    "videomae-base-ssv2": Hosted("MCG-NJU/videomae-base-finetuned-ssv2", 86_361_006, "cc-by-nc-4.0"),
-    "timesformer-base": Hosted("facebook/timesformer-base-finetuned-k400", 121_566_352, "cc-by-nc-4.0"),
-    "vjepa2-large": Hosted("facebook/vjepa2-vitl-fpc64-256", 303_885_312, "mit"),
-    "vjepa2-large-ssv2": Hosted("facebook/vjepa2-vitl-fpc16-256-ssv2", 353_399_982, "mit"),
+    "videomae-base": Hosted("MCG-NJU/videomae-base", 86_228_738, 224, 16, "cc-by-nc-4.0"),
+    "videomae-base-kinetics": Hosted(
+        "MCG-NJU/videomae-base-finetuned-kinetics", 86_534_800, 224, 16, "cc-by-nc-4.0"
+    ),
+    "videomae-base-ssv2": Hosted("MCG-NJU/videomae-base-finetuned-ssv2", 86_361_006, 224, 16, "cc-by-nc-4.0"),
+    "timesformer-base": Hosted(
+        "facebook/timesformer-base-finetuned-k400", 121_566_352, 224, 8, "cc-by-nc-4.0"
+    ),
+    "vjepa2-large": Hosted("facebook/vjepa2-vitl-fpc64-256", 303_885_312, 256, 64, "mit"),
+    "vjepa2-large-ssv2": Hosted("facebook/vjepa2-vitl-fpc16-256-ssv2", 353_399_982, 256, 16, "mit"),
 }
 
 
@@ -117,7 +124,9 @@ class TransformersClips:
         """The network with random weights."""
         transformers = imported()
         given = {key: value for key, value in config.items() if key != "architectures"}
-        return _trimmed(getattr(transformers, architecture)(transformers.AutoConfig.for_model(**given)))
+        with quiet(transformers):
+            settings = transformers.AutoConfig.for_model(**given)
+            return _trimmed(getattr(transformers, architecture)(settings))
 
     def split(self, network: nn.Module) -> Split:
         """The blocks of its family."""
@@ -146,6 +155,23 @@ def imported() -> Any:
             "pip install 'preseason[transformers]'"
         )
     return importlib.import_module("transformers")
+
+
+@contextmanager
+def quiet(transformers: Any) -> Iterator[None]:
+    """Without transformers' progress bars and its remarks about classifiers that a checkpoint lacks."""
+    log = transformers.utils.logging
+    verbosity, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.set_verbosity(verbosity)
+        if bars:
+            log.enable_progress_bar()
 
 
 def preprocessing_of(folder: Path) -> Preprocessing:
@@ -223,8 +249,7 @@ def _pretrained(folder: Path) -> nn.Module:
     classifying = not kind.bare or kind.classifying in (config.get("architectures") or ())
     wanted = getattr(transformers, kind.classifying if classifying else kind.bare)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet(transformers):
             network, found = wanted.from_pretrained(
                 folder, local_files_only=True, output_loading_info=True, trust_remote_code=False
             )
