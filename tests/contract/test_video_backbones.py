@@ -191,8 +191,9 @@ def test_blocks_and_embedding_give_the_librarys_own_answer(backbone: Backbone) -
     clips = clips_for(backbone, 1 if whole else 2, whole)
     vectors = backbone(clips)
     assert vectors.shape == (len(clips), backbone.width)
+    assert vectors.std() > 0.01
     torch.testing.assert_close(
-        classified(backbone.network, vectors), answer_of(backbone.network, clips), rtol=1e-4, atol=1e-5
+        classified(backbone.network, vectors), answer_of(backbone.network, clips), rtol=1e-4, atol=1e-4
     )
 
 

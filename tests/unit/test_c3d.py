@@ -94,6 +94,7 @@ def test_the_blocks_are_wired_as_published() -> None:
     assert x.shape == (1, 512, 1, 4, 4)
     for dense in (network.fc6, network.fc7):
         x = functional.linear(x.flatten(1), dense.weight, dense.bias).relu()
+    assert x.std() > 0.01
     torch.testing.assert_close(parts.embed(found), x, rtol=1e-4, atol=1e-5)
 
 

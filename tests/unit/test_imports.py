@@ -42,6 +42,7 @@ HEAVY = (
     "torch",
     "torchvision",
     "timm",
+    "transformers",
     "sklearn",
     "scipy",
     "numpy",

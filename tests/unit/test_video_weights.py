@@ -14,9 +14,10 @@ import torchvision
 
 from preseason import backbones
 from preseason.backbones.folder import save_network
+from preseason.backbones.hosted import HOSTED
 from preseason.backbones.libraries.published_clips import PUBLISHED
 from preseason.backbones.libraries.torchvision_clips import ENTRIES, create, preprocessing_of
-from preseason.backbones.libraries.transformers_clips import HOSTED, KINDS
+from preseason.backbones.libraries.transformers_clips import KINDS
 from preseason.backbones.library import libraries
 from preseason.errors import ModelFolderError, UsageError, WeightsError
 

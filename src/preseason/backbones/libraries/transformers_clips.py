@@ -13,39 +13,11 @@ from typing import Any
 from torch import nn
 
 from preseason.backbones.base import Backbone, BackboneInfo, Preprocessing, Split, clip_families
-from preseason.backbones.hubs import hugging_face_answers
+from preseason.backbones.hosted import CONFIG, HOSTED, INPUT_FILES, Hosted, cached, fetched, hosted_as
 from preseason.backbones.library import libraries
 from preseason.errors import WeightsError
 
-CONFIG = "config.json"
-FILES = ("model.safetensors", "pytorch_model.bin")
-INPUT_FILES = ("preprocessor_config.json", "video_preprocessor_config.json")
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-
-@dataclass(frozen=True)
-class Hosted:
-    """A network on the Hugging Face hub; `parameters` are those that are kept of it."""
-
-    repository: str
-    parameters: int
-    size: int
-    frames: int
-    licence: str
-
-
-HOSTED = {
-    "videomae-base": Hosted("MCG-NJU/videomae-base", 86_228_738, 224, 16, "cc-by-nc-4.0"),
-    "videomae-base-kinetics": Hosted(
-        "MCG-NJU/videomae-base-finetuned-kinetics", 86_534_800, 224, 16, "cc-by-nc-4.0"
-    ),
-    "videomae-base-ssv2": Hosted("MCG-NJU/videomae-base-finetuned-ssv2", 86_361_006, 224, 16, "cc-by-nc-4.0"),
-    "timesformer-base": Hosted(
-        "facebook/timesformer-base-finetuned-k400", 121_566_352, 224, 8, "cc-by-nc-4.0"
-    ),
-    "vjepa2-large": Hosted("facebook/vjepa2-vitl-fpc64-256", 303_885_312, 256, 64, "mit"),
-    "vjepa2-large-ssv2": Hosted("facebook/vjepa2-vitl-fpc16-256-ssv2", 353_399_982, 256, 16, "mit"),
-}
 
 
 @dataclass(frozen=True)
@@ -98,11 +70,11 @@ class TransformersClips:
 
     def knows(self, name: str) -> bool:
         """Whether it is one of them, its full name on the hub, or a folder with a video network."""
-        return _hosted(name) is not None or _kind_in(Path(name)) in KINDS
+        return hosted_as(name) is not None or _kind_in(Path(name)) in KINDS
 
     def load(self, name: str, weights: str | None) -> Backbone:
         """The network `name`; `weights` is a transformers folder, or a file in one."""
-        hosted = _hosted(name)
+        hosted = hosted_as(name)
         if weights is not None:
             folder = _folder_of(Path(weights))
         else:
@@ -194,54 +166,6 @@ def preprocessing_of(folder: Path) -> Preprocessing:
     )
 
 
-def fetched(name: str, hosted: Hosted) -> Path:
-    """The folder of the hub cache with the network, loaded from the hub where it is not there.
-
-    Raises:
-        WeightsError: it is not there and the hub cannot be reached.
-    """
-    from huggingface_hub import hf_hub_download
-
-    if (there := _cached(hosted)) is not None:
-        return there
-    try:
-        if not hugging_face_answers():
-            raise ConnectionError("the hub does not answer")
-        folder = Path(hf_hub_download(hosted.repository, CONFIG)).parent
-        _fetch_first(hosted.repository, FILES)
-        _fetch_first(hosted.repository, INPUT_FILES)
-    except Exception as error:
-        raise WeightsError(
-            f"The weights of {name} are not on this machine and the hub cannot be reached. On a machine with "
-            f"a network, take config.json, preprocessor_config.json and model.safetensors from "
-            f"https://huggingface.co/{hosted.repository} into a folder and pass --backbone FOLDER here."
-        ) from error
-    return folder
-
-
-def _fetch_first(repository: str, names: Sequence[str]) -> None:
-    """Load the first of the files that the repository has."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
-
-    for name in names:
-        try:
-            hf_hub_download(repository, name)
-        except EntryNotFoundError:
-            continue
-        return
-
-
-def _cached(hosted: Hosted) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    config = try_to_load_from_cache(hosted.repository, CONFIG)
-    weights = [try_to_load_from_cache(hosted.repository, name) for name in FILES]
-    if not isinstance(config, str) or not any(isinstance(path, str) for path in weights):
-        return None
-    return Path(config).parent
-
-
 def _pretrained(folder: Path) -> nn.Module:
     transformers = imported()
     kind = KINDS[_kind_in(folder)]
@@ -281,11 +205,6 @@ def _trimmed(network: Any) -> nn.Module:
     return module
 
 
-def _hosted(name: str) -> Hosted | None:
-    full = {hosted.repository: hosted for hosted in HOSTED.values()}
-    return HOSTED.get(name) or full.get(name)
-
-
 def _kind_in(folder: Path) -> str:
     """The model type that a folder's configuration names; empty where there is none."""
     try:
@@ -306,7 +225,7 @@ def _folder_of(weights: Path) -> Path:
 
 
 def _info(name: str, hosted: Hosted) -> BackboneInfo:
-    there = _cached(hosted) is not None
+    there = cached(hosted) is not None
     return BackboneInfo(
         name, "video", hosted.licence, hosted.parameters, "hub cache" if there else "hub", there,
         hosted.parameters * 4 / 1e6,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from preseason.backbones.base import Preprocessing, Split, clip_families
 from preseason.backbones.families.chains import Chain
+from preseason.backbones.video.drawing import draw_for_relu
 
 WIDTHS = {"1": (3, 64), "2": (64, 128), "3a": (128, 256), "3b": (256, 256)} | {
     "4a": (256, 512), "4b": (512, 512), "5a": (512, 512), "5b": (512, 512)
@@ -41,6 +42,7 @@ class C3D(nn.Module):
         self.fc6, self.fc7 = nn.Linear(8192, 4096), nn.Linear(4096, 4096)
         self.fc8 = nn.Linear(4096, classes)
         self.relu, self.dropout = nn.ReLU(), nn.Dropout(0.5)
+        draw_for_relu(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits."""

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from preseason.backbones.base import Split, clip_families
 from preseason.backbones.families.chains import Chain
+from preseason.backbones.video.drawing import draw_for_relu
 from preseason.backbones.video.pooling import MeanOfWindows
 from preseason.errors import WeightsError
 
@@ -117,6 +118,7 @@ class I3D(nn.Module):
         self.MaxPool3d_4a_3x3 = Pool((3, 3, 3), (2, 2, 2))
         self.MaxPool3d_5a_2x2 = Pool((2, 2, 2), (2, 2, 2))
         self.logits = Classifier(classes)
+        draw_for_relu(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits; clips need 224 px and nine frames at least, as in the published network."""
