@@ -43,6 +43,7 @@ HEAVY = (
     "torch",
     "torchvision",
     "timm",
+    "transformers",
     "sklearn",
     "scipy",
     "numpy",

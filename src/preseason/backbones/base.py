@@ -1,8 +1,10 @@
 """What a pretrained network is to preseason: an ordered list of blocks with a cut between any two."""
 
+import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, Protocol
 
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 from preseason.errors import UsageError
 from preseason.registry import Registry
 
-Layout = Literal["NCHW", "NHWC", "NLC", "NCTHW", "NTHWC", "NTLC"]
+Layout = Literal["NCHW", "NHWC", "NLC", "NCTHW", "NTHWC", "NTLC", "NLTC"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Preprocessing:
         resizable: whether another side than `size` may be fed (true for convolutional networks).
         frames: how many frames a video network takes at once; 0 for networks of single pictures.
         bgr: whether the network was trained on blue, green, red; mean and std are in this order.
+        fewest_frames: how few frames may be fed in place of `frames`; 0 where it must be exactly `frames`.
     """
 
     size: int
@@ -32,6 +35,7 @@ class Preprocessing:
     resizable: bool
     frames: int = 0
     bgr: bool = False
+    fewest_frames: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,11 @@ class Split:
         names: one for each block, input first.
         blocks: each maps a tensor to the next one's input.
         layout: of the blocks' outputs: NCHW or NHWC maps or NLC tokens of pictures; NCTHW or NTHWC maps
-            or NTLC tokens (all steps of time one after the other, axis 1 is T x L) of clips.
+            of clips, or tokens: NTLC where axis 1 is T x L (all places of one step of time, then the next
+            step), NLTC where it is L x T.
         prefix_tokens: class and register tokens in front of the map's tokens (NLC only).
         embed: the last block's output to one vector [n, d] for each example.
-        steps: of time among the tokens (NTLC only).
+        steps: of time among the tokens (NTLC and NLTC only).
     """
 
     names: tuple[str, ...]
@@ -64,6 +69,7 @@ class Family(Protocol):
 
 
 families = Registry[Family]("network family", "preseason.backbones.families")
+clip_families = Registry[Family]("video network family", "preseason.backbones.video")
 
 
 @dataclass(frozen=True)
@@ -86,11 +92,18 @@ class Backbone(nn.Module):
     Attributes:
         name: registered or timm name.
         network: the whole network as its library built it; saving it keeps that library's keys.
+        library: name of that library in `preseason.backbones.library.libraries`.
         weights_id: hex digest of all weights; part of every key of the feature bank.
     """
 
     def __init__(
-        self, name: str, network: nn.Module, split: Split, preprocessing: Preprocessing, licence: str
+        self,
+        name: str,
+        network: nn.Module,
+        split: Split,
+        preprocessing: Preprocessing,
+        licence: str,
+        library: str = "timm",
     ) -> None:
         super().__init__()
         self.name = name
@@ -98,10 +111,40 @@ class Backbone(nn.Module):
         self.split = split
         self.preprocessing = preprocessing
         self.licence = licence
+        self.library = library
         self.weights_id = weights_digest(network)
 
     def __len__(self) -> int:
         return len(self.split.blocks)
+
+    @cached_property
+    def width(self) -> int:
+        """Length d of the vectors that the network embeds to; found by shapes alone."""
+        tensors = {k: v.to("meta") for k, v in (*self.named_parameters(), *self.named_buffers())}
+        with torch.inference_mode():
+            vector: Tensor = torch.func.functional_call(self, tensors, (self.blank("meta"),))
+        return int(vector.shape[1])
+
+    def blank(self, device: str = "cpu") -> Tensor:
+        """An input of zeros for one example: float32 [1, 3, h, w], of a video network [1, 3, t, h, w]."""
+        own = self.preprocessing
+        time = (own.frames,) if own.frames else ()
+        return torch.zeros(1, 3, *time, own.size, own.size, device=device)
+
+    def with_frames(self, frames: int) -> "Backbone":
+        """The same network, fed another number of frames at once.
+
+        Raises:
+            UsageError: it takes no clips, or not so few.
+        """
+        own = self.preprocessing
+        fewest = own.fewest_frames or own.frames
+        if frames != own.frames and (frames < fewest or not own.fewest_frames):
+            allowed = f"{fewest} or more" if own.fewest_frames else f"exactly {own.frames}"
+            raise UsageError(f"{self.name} cannot be fed {frames} frames at once: it takes {allowed}.")
+        other = copy.copy(self)
+        other.preprocessing = replace(own, frames=frames)
+        return other
 
     def cut_for(self, unfreeze: int) -> int:
         """Index of the first trainable block when the last `unfreeze` are trained.
@@ -132,7 +175,7 @@ class Backbone(nn.Module):
         return x
 
     def forward(self, x: Tensor) -> Tensor:
-        """One vector [n, d] for each picture of a normalised batch float32 [n, 3, h, w]."""
+        """One vector [n, d] for each picture or clip of a normalised batch float32 [n, 3, (t,) h, w]."""
         embedded: Tensor = self.split.embed(self.run(x))
         return embedded
 
@@ -165,10 +208,12 @@ def as_map(x: Tensor, split: Split) -> Tensor:
     """A block's output as maps [n, c, h, w] or, of clips, [n, c, t, h, w]; tokens as squares."""
     if split.layout == "NTHWC" and x.ndim == 5:
         return x.permute(0, 4, 1, 2, 3)
-    if split.layout == "NTLC" and x.ndim == 3:
-        tokens = x[:, split.prefix_tokens :]
-        side = math.isqrt(int(tokens.shape[1]) // split.steps)
-        return tokens.transpose(1, 2).reshape(x.shape[0], x.shape[2], split.steps, side, side)
+    if split.layout in {"NTLC", "NLTC"} and x.ndim == 3:
+        tokens = x[:, split.prefix_tokens :].transpose(1, 2)
+        side = math.isqrt(int(tokens.shape[2]) // split.steps)
+        if split.layout == "NTLC":
+            return tokens.reshape(x.shape[0], x.shape[2], split.steps, side, side)
+        return tokens.reshape(x.shape[0], x.shape[2], side, side, split.steps).permute(0, 1, 4, 2, 3)
     if split.layout == "NHWC" and x.ndim == 4:
         return x.permute(0, 3, 1, 2)
     if split.layout == "NLC" and x.ndim == 3:

@@ -1,4 +1,4 @@
-"""A network as a folder that timm opens by itself: `timm.create_model("local-dir:FOLDER")`."""
+"""A network as a folder that its library opens by itself: config.json and model.safetensors."""
 
 import json
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from preseason.backbones.base import Backbone, Preprocessing
+from preseason.backbones.library import libraries
 from preseason.errors import ModelFolderError, PreseasonError
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -29,39 +30,44 @@ def save_network(
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True)
-    chosen = backbone.network.state_dict() if tensors is None else tensors
-    save_file({key: value.detach().cpu().contiguous() for key, value in chosen.items()}, folder / WEIGHTS)
-    (folder / CONFIG).write_text(json.dumps(_config(backbone, labels), indent=2), "utf-8")
+    own = backbone.network.state_dict()
+    chosen = own if tensors is None else {key: _shaped(value, own.get(key)) for key, value in tensors.items()}
+    plain = {key: value.detach().cpu().contiguous() for key, value in chosen.items()}
+    # transformers refuses files that do not say which package wrote them.
+    save_file(plain, folder / WEIGHTS, {"format": "pt"})
+    config = libraries.get(backbone.library).config(backbone, labels)
+    (folder / CONFIG).write_text(json.dumps(config, indent=2), "utf-8")
 
 
 def load_network(folder: Path, facts: Mapping[str, Any]) -> Backbone:
     """The backbone that `save_network` wrote.
 
     Args:
-        facts: `backbone_facts` of it, from the model's manifest.
+        facts: `backbone_facts` of it, from the model's manifest; without a library it is timm's.
 
     Raises:
         ModelFolderError: a file is missing or does not fit.
     """
-    from preseason.backbones.timm_networks import create, split_of
     from preseason.backbones.weights import load_into, read_tensors
 
+    name = facts.get("library", "timm")
     try:
-        network = create(facts["architecture"])
+        library = libraries.get(name)
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
+        network = library.rebuild(facts["architecture"], config)
         load_into(network, read_tensors(folder / WEIGHTS), str(folder / WEIGHTS))
-        given = facts["preprocessing"]
-        preprocessing = Preprocessing(
-            given["size"], tuple(given["mean"]), tuple(given["std"]), given["resizable"]
-        )
-        return Backbone(facts["name"], network, split_of(network), preprocessing, facts["licence"])
-    except (PreseasonError, KeyError, TypeError) as error:
+        preprocessing = _preprocessing(facts["preprocessing"])
+        split = library.split(network)
+        return Backbone(facts["name"], network, split, preprocessing, facts["licence"], name)
+    except (PreseasonError, KeyError, TypeError, ValueError, OSError) as error:
         raise ModelFolderError(f"The network in {folder} cannot be loaded: {error}") from error
 
 
 def backbone_facts(backbone: Backbone) -> dict[str, Any]:
-    """Name, architecture, preprocessing and licence as plain values."""
+    """Name, library, architecture, preprocessing and licence as plain values."""
     return {
         "name": backbone.name,
+        "library": backbone.library,
         "architecture": architecture(backbone),
         "preprocessing": asdict(backbone.preprocessing),
         "licence": backbone.licence,
@@ -70,35 +76,28 @@ def backbone_facts(backbone: Backbone) -> dict[str, Any]:
 
 
 def architecture(backbone: Backbone) -> str:
-    """timm's name of the architecture."""
-    config: dict[str, Any] = backbone.network.pretrained_cfg  # type: ignore[assignment]
-    return str(config["architecture"])
+    """The library's name of the architecture."""
+    return libraries.get(backbone.library).architecture(backbone.network)
 
 
 def random_copy(backbone: Backbone, seed: int) -> Backbone:
     """The same network with random weights, as its library draws them."""
-    from preseason.backbones.timm_networks import create, split_of
-
+    library = libraries.get(backbone.library)
     state = torch.get_rng_state()
     torch.manual_seed(seed)
-    network = create(architecture(backbone))
+    network = library.rebuild(architecture(backbone), library.config(backbone, ()))
     torch.set_rng_state(state)
     name = f"{backbone.name} with random weights"
-    return Backbone(name, network, split_of(network), backbone.preprocessing, "none")
+    split = library.split(network)
+    return Backbone(name, network, split, backbone.preprocessing, "none", backbone.library)
 
 
-def _config(backbone: Backbone, labels: tuple[str, ...]) -> dict[str, Any]:
-    network: Any = backbone.network
-    given = {k: v for k, v in network.pretrained_cfg.items() if isinstance(v, str | int | float | tuple)}
-    own = backbone.preprocessing
-    side = (3, own.size, own.size)
-    changed = {"mean": own.mean, "std": own.std, "input_size": side, "interpolation": "bilinear"}
-    named = {"label_names": list(labels)} if labels else {}
-    classes = len(labels) or network.num_classes
-    return {
-        "architecture": architecture(backbone),
-        "num_classes": classes,
-        "num_features": network.num_features,
-        "pretrained_cfg": given | changed | {"num_classes": classes},
-        **named,
-    }
+def _shaped(value: Tensor, own: Tensor | None) -> Tensor:
+    """A linear classifier's weights as those of the convolution that the network has in its place."""
+    missing = 0 if own is None else own.ndim - value.ndim
+    return value.reshape([*value.shape, *[1] * missing])
+
+
+def _preprocessing(given: Mapping[str, Any]) -> Preprocessing:
+    """From plain values; those that a manifest of an older version lacks have their defaults."""
+    return Preprocessing(**{**given, "mean": tuple(given["mean"]), "std": tuple(given["std"])})

@@ -10,6 +10,7 @@ from torch import nn
 
 from preseason.backbones.base import Backbone, Layout, Preprocessing, Split, families
 from preseason.backbones.families.chains import Borrowing, Embed
+from preseason.backbones.hubs import hugging_face_answers
 from preseason.backbones.weights import load_into, read_tensors
 from preseason.errors import UsageError, WeightsError
 
@@ -118,7 +119,7 @@ def _load_from_hub(network: Any, name: str) -> None:
     from timm.models import load_pretrained
 
     try:
-        if not in_hub_cache(network.pretrained_cfg) and not _hub_answers():
+        if not in_hub_cache(network.pretrained_cfg) and not hugging_face_answers():
             raise ConnectionError("the hub does not answer")
         load_pretrained(network, num_classes=network.num_classes)
     except Exception as error:
@@ -134,26 +135,6 @@ def in_hub_cache(config: dict[str, Any]) -> bool:
     return bool(repository) and any(
         isinstance(try_to_load_from_cache(repository, name), str) for name in names
     )
-
-
-def _hub_answers() -> bool:
-    """One quick try, since the hub's own client takes most of a minute to give up."""
-    import os
-    import socket
-    from urllib.parse import urlsplit
-
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
-        return True
-    address = urlsplit(constants.ENDPOINT)
-    try:
-        socket.create_connection((address.hostname or "", address.port or 443), timeout=5).close()
-    except OSError:
-        return False
-    return True
 
 
 def _absent(network: Any, name: str) -> str:

@@ -33,8 +33,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def hub_file(name: str) -> Path:
+    """Where torch's hub keeps the weight file `name`, whether it is there or not."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / name
+
+
 def load_into(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
-    """Copy `tensors` into `network`; its classifier may be absent or of another size.
+    """Copy `tensors` into `network`; its classifier may be absent or of another size, and is zero then.
+
+    Zero rather than random: the digest of the same weights must be the same in every run.
 
     Raises:
         WeightsError: other keys or shapes than the network's.
@@ -53,7 +60,8 @@ def load_into(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> 
             f"or of another shape, e.g. {absent[0]}. The file begins with {next(iter(tensors), 'nothing')}. "
             "Check that --backbone names the network the file was made for."
         )
-    network.load_state_dict({**own, **fitting})
+    unset = {key: torch.zeros_like(own[key]) for key in own if key not in fitting}
+    network.load_state_dict(unset | fitting)
 
 
 def load_in_order(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
@@ -102,7 +110,8 @@ def _tensors_of(content: Any) -> dict[str, Tensor]:
 
 
 def _classifier_prefixes(network: nn.Module) -> tuple[str, ...]:
-    names = getattr(network, "default_cfg", {}).get("classifier", ())
+    config = getattr(network, "default_cfg", None) or getattr(network, "pretrained_cfg", {})
+    names = config.get("classifier", ())
     return (names,) if isinstance(names, str) else tuple(names or ())
 
 

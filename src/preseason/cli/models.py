@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 HEADER = ["name", "for", "on this machine", "from", "MB", "parameters", "photos/s", "licence of the weights"]
 FOOTNOTE = """
 Every other image network of timm works too: preseason fit photos/ --backbone NAME. Weights that are not
-on this machine are loaded from the hub when you name them; --weights FILE_OR_FOLDER takes them from disk."""
+on this machine are loaded from the hub when you name them; --weights FILE_OR_FOLDER takes them from disk.
+Networks for video take clips; a folder of transformers with VideoMAE, TimeSformer or V-JEPA 2 is a backbone
+as well: --backbone FOLDER."""
 
 
 @verb("models")

@@ -49,13 +49,11 @@ class Tail(nn.Module):
         self.cut, self.frames, self.reader = cut, frames, reader
         self.network = copied.network.requires_grad_(True)
         self._backbone = (copied,)
-        with torch.inference_mode():
-            width = copied(torch.zeros(1, 3, *(2 * [copied.preprocessing.size]))).shape[1]
         self.classifier: nn.Module
         if reader is None:
-            self.classifier = nn.Linear(2 * width if frames else width, classes)
+            self.classifier = nn.Linear(2 * backbone.width if frames else backbone.width, classes)
         else:
-            self.classifier = _network_of(reader, width, classes)
+            self.classifier = _network_of(reader, backbone.width, classes)
 
     @property
     def backbone(self) -> Backbone:

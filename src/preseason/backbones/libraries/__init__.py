@@ -1,0 +1,1 @@
+"""One file for each package that networks come from."""

