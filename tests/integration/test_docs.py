@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
+import tiny_matches
 from preseason.cli.reference import markdown
 from preseason.demo import Pictures
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/photos.md", "docs/spotting.md", "docs/errors.md")
+PAGES = ("README.md", "docs/photos.md", "docs/clips.md", "docs/spotting.md", "docs/errors.md")
 FENCE = re.compile(
     r"(<!-- not run: [^>]+ -->\n)?^```(console|bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
@@ -55,13 +56,21 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def desk(pictures: Pictures, cache: Path, tmp_path: Path) -> Path:
-    """A folder with what the pages name: photos/, new-photos/, match/ and kane/, filled with game frames."""
+    """A folder with what the pages name: photos/, new-photos/, match/ and kane/ hold frames of games.
+
+    plays/, matches/ and match.mp4 are drawn.
+    """
     (tmp_path / "cache").symlink_to(cache)
     for game, player in PLAYERS.items():
         for place in (pictures.photos, pictures.new_photos):
             copy_numbered(place / game, tmp_path / place.name / player)
     copy_numbered(pictures.new_photos / "boxing", tmp_path / "match")
     copy_numbered(pictures.strangers / "skiing", tmp_path / "kane")
+    for number in range(1, 9):
+        for label in tiny_matches.LABELS:
+            tiny_matches.write(tmp_path / f"plays/{label}/{number}.mp4", [(0.5, label)], 1.0, number)
+    tiny_matches.write_matches(tmp_path / "matches", 4, 20.0)
+    tiny_matches.write(tmp_path / "match.mp4", tiny_matches.events_of(20.0, 77), 20.0, 77)
     return tmp_path
 
 

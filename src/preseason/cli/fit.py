@@ -23,10 +23,10 @@ MANIFEST = "preseason.json"
 @click.option("-o", "--output", metavar="MODEL", help="Model folder to write.  [default: DATA-model, here]")
 @click.option("--config", metavar="FILE.toml", help="Settings from a file; flags overrule them.")
 def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags: Any) -> Outcome:
-    """Turn labelled photos into a model.
+    """Turn labelled photos, clips or matches into a model.
 
-    DATA is a folder with one folder of photos for each label (also inside train/, val/ and test/), or a
-    CSV or JSONL file with the columns path and label.
+    DATA is a folder with one folder of photos or clips for each label (also inside train/, val/ and test/),
+    a CSV or JSONL file with the columns path and label, or one with the columns video, time and label.
     """
     settings = settings_from(config, flags)
     folder = choose_output(Path(data), output)

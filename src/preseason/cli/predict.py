@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 def predict(
     *, model: str, paths: tuple[str, ...], form: str, device: str, cache: str | None, quiet: bool
 ) -> Outcome:
-    """Name what is on photos.
+    """Name what is on photos or clips.
 
     PATHS are files, folders or patterns such as "match/*.jpg". The answers come in the order asked. An
-    answer is `unknown` when the photo is unlike everything that the model has learnt.
+    answer is `unknown` when an example is unlike everything that the model has learnt.
     """
     import preseason
 
