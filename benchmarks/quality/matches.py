@@ -78,6 +78,7 @@ def write_side(
     folder: Path, shares: Sequence[Share], quiet: str, plan: Plan, random: np.random.Generator
 ) -> Path:
     """Encode a match of each share of the clips; gives the table of their labels."""
+    folder.mkdir(parents=True, exist_ok=True)
     rows: list[tuple[object, ...]] = [("video", "time", "label", "clip")]
     for number, share in enumerate(shares, start=1):
         video = folder / f"match-{number}.mp4"
@@ -107,7 +108,6 @@ def join(
     video: Path, classes: Share, quiet: str, plan: Plan, random: np.random.Generator
 ) -> list[tuple[float, str, str]]:
     """Encode one match; gives the time, label and clip of each action in it."""
-    video.parent.mkdir(parents=True, exist_ok=True)
     actions = {label: paths for label, paths in classes.items() if label != quiet}
     rows: list[tuple[float, str, str]] = []
     with av.open(str(video), "w") as container:

@@ -48,6 +48,16 @@ def test_what_is_the_same_throughout_counts_for_nothing() -> None:
     assert scaled[0].likeness == pytest.approx(plain[0].likeness, abs=1e-3)
 
 
+def test_what_varies_most_counts_no_more_than_the_rest() -> None:
+    """A camera that swings moves most features together; the pattern looked for moves a few."""
+    # The example at step 11 is where the swing is furthest to one side, the others where it is to the other.
+    table = match({0: [11, 33, 77, 121]}, steps=300)
+    swing = np.sin(np.arange(300) / 7)[:, None] * np.random.default_rng(1).normal(0, 9, (1, 300))
+    blurred = np.hstack([table, swing + np.random.default_rng(2).normal(0, 0.3, swing.shape)])
+    found = nearest(blurred.astype(np.float32), [5.5], RATE, n=3)
+    assert sorted(moment.time_s for moment in found) == [16.5, 38.5, 60.5]
+
+
 def test_neighbours_of_a_moment_and_of_the_examples_are_left_out() -> None:
     table = match({0: [20, 21, 22, 60, 61, 62]})
     near = nearest(table, [10.0], RATE, n=2, apart_s=5.0)

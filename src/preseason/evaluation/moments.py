@@ -13,6 +13,9 @@ from preseason.record import Floats
 
 Doubles = NDArray[np.float64]
 _CHUNK = 1024  # rows
+_SAMPLE = 1536  # rows from which the principal directions are found
+_DIRECTIONS = 64
+_ROWS_EACH = 4  # rows for each direction, at least
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,9 @@ def nearest(
     """The `n` moments most like the examples, most alike first; fewer where there is no room for more.
 
     Every dimension is brought to mean 0 and spread 1 over the match, so that what is the same throughout (the
-    pitch, the camera) counts for nothing; likeness is the mean cosine to the examples. A moment keeps
-    `apart_s` from every other and from the examples, which are not given again.
+    pitch) counts for nothing; then the match's 64 principal directions are brought to one spread, so that
+    what varies most (the camera, the crowd) counts no more than the rest. Likeness is the mean cosine to the
+    examples. A moment keeps `apart_s` from every other and from the examples, which are not given again.
 
     Args:
         features: float [s, d], one row for each step, finite; may be a memory map.
@@ -104,7 +108,7 @@ def _step_of(time_s: float, rate: float, start_s: float, count: int) -> int:
 
 
 def _cosines(features: Floats, steps: list[int]) -> Doubles:
-    """float64 [s, examples]: cosines of all rows to those of `steps`, every column at mean 0 and spread 1.
+    """float64 [s, examples]: cosines of all rows to those of `steps`, standardised and turned.
 
     Rows are read in chunks, so that features may be a memory map larger than the memory.
     """
@@ -114,8 +118,33 @@ def _cosines(features: Floats, steps: list[int]) -> Doubles:
     spread = np.sqrt(sum(((chunk - mean) ** 2).sum(axis=0) for chunk in _chunks(features)) / len(features))
     # a column of one value is left with rounding errors
     scale = np.where(spread > 1e-6 * np.abs(mean), spread, np.inf)
-    wanted = _unit((features[steps].astype(np.float64) - mean) / scale)
-    return np.concatenate([_unit((chunk - mean) / scale) @ wanted.T for chunk in _chunks(features)])
+    turn = _directions((features[_sampled(len(features))].astype(np.float64) - mean) / scale)
+
+    def placed(rows: Doubles) -> Doubles:
+        centred = (rows - mean) / scale
+        return _unit(centred if turn is None else centred @ turn)
+
+    wanted = placed(features[steps].astype(np.float64))
+    return np.concatenate([placed(chunk) @ wanted.T for chunk in _chunks(features)])
+
+
+def _sampled(count: int) -> NDArray[np.int64]:
+    """Rows evenly spread, all of them where they are few."""
+    return np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).round().astype(np.int64))
+
+
+def _directions(rows: Doubles) -> Doubles | None:
+    """float64 [d, k]: principal directions, divided by the spread of the rows along them.
+
+    They come from the products of rows, of which there are fewer than columns. None where the rows are too
+    few to say how they vary.
+    """
+    most = min(_DIRECTIONS, len(rows) // _ROWS_EACH)
+    if most < _DIRECTIONS // _ROWS_EACH:
+        return None
+    values, vectors = np.linalg.eigh(rows @ rows.T)
+    largest = np.flatnonzero(values > 1e-6 * values[-1])[-most:] if values[-1] > 0 else np.zeros(0, np.int64)
+    return np.asarray(rows.T @ (vectors[:, largest] / values[largest]))
 
 
 def _chunks(features: Floats) -> Iterator[Doubles]:

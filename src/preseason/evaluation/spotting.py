@@ -16,6 +16,7 @@ package SoccerNet 0.2.0) in every detail that changes the figure:
   is multiplied by 17/13 (only 13 of the 17 classes have any) where there is more than one delta.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -169,12 +170,9 @@ def average_precision(
         UsageError: there is no class.
     """
     classes = _classes(recordings, labels)
-    counts = {
-        label: sum(action.label == label for r in recordings for action in r.truth) for label in classes
-    }
-    per_class = {
-        label: _plain(recordings, label, tolerance_s) if counts[label] else None for label in classes
-    }
+    apart = _divided(recordings, classes)
+    counts = {label: sum(len(recording.truth) for recording in apart[label]) for label in classes}
+    per_class = {label: _plain(apart[label], tolerance_s) if counts[label] else None for label in classes}
     known = [value for value in per_class.values() if value is not None]
     return PlainPrecision(tolerance_s, float(np.mean(known)) if known else 0.0, per_class, counts)
 
@@ -222,15 +220,32 @@ class _Half:
         return free < 0
 
 
+def _divided(recordings: Sequence[Recording], classes: tuple[str, ...]) -> dict[str, list[Recording]]:
+    """The recordings of each class, with its actions alone, in their order."""
+    apart: dict[str, list[Recording]] = {label: [] for label in classes}
+    for recording in recordings:
+        truth, found = _by_label(recording.truth), _by_label(recording.found)
+        for label in classes:
+            apart[label].append(Recording(truth.get(label, []), found.get(label, [])))
+    return apart
+
+
+def _by_label(actions: Sequence[Action]) -> dict[str, list[Action]]:
+    sorted_out: dict[str, list[Action]] = {}
+    for action in actions:
+        sorted_out.setdefault(action.label, []).append(action)
+    return sorted_out
+
+
 def _by_class(
     recordings: Sequence[Recording], classes: tuple[str, ...], rate: float, longest_s: float | None
 ) -> list[list[_Half]]:
-    return [[_half(recording, label, rate, longest_s) for recording in recordings] for label in classes]
+    apart = _divided(recordings, classes)
+    return [[_half(recording, rate, longest_s) for recording in apart[label]] for label in classes]
 
 
-def _half(recording: Recording, label: str, rate: float, longest_s: float | None) -> _Half:
-    truth = [action for action in recording.truth if action.label == label]
-    found = [action for action in recording.found if action.label == label]
+def _half(recording: Recording, rate: float, longest_s: float | None) -> _Half:
+    truth, found = recording.truth, recording.found
     kinds = np.array([_VISIBLE if action.visible else _UNSHOWN for action in truth], np.int64)
     scores = np.array([action.confidence for action in found], np.float64)
     at, first = _last_of_each(_cells(truth, rate, longest_s))
@@ -290,32 +305,30 @@ def _average(table: Doubles, classes: tuple[str, ...]) -> AverageMap:
     return AverageMap(every, named[0], visible, named[1], unshown * factor, named[2])
 
 
-def _plain(recordings: Sequence[Recording], label: str, tolerance_s: float) -> float:
-    truths = [np.sort([a.moment_s for a in r.truth if a.label == label]) for r in recordings]
-    found = [
+def _plain(recordings: Sequence[Recording], tolerance_s: float) -> float:
+    """Average precision of the one class that the recordings hold."""
+    truths = [sorted(action.moment_s for action in recording.truth) for recording in recordings]
+    found = sorted(
         (-action.confidence, action.moment_s, index)
         for index, recording in enumerate(recordings)
         for action in recording.found
-        if action.label == label
-    ]
+    )
     if not found:
         return 0.0
-    found.sort()
-    free = [np.ones(len(times), bool) for times in truths]
+    free = [[True] * len(times) for times in truths]
     right = [_takes(truths[index], free[index], time_s, tolerance_s) for _, time_s, index in found]
     confidence = np.array([entry[0] for entry in found])
     return _area(np.array(right), confidence, sum(len(times) for times in truths))
 
 
-def _takes(times: Doubles, free: NDArray[np.bool_], time_s: float, tolerance_s: float) -> bool:
+def _takes(times: list[float], free: list[bool], time_s: float, tolerance_s: float) -> bool:
     """Whether a free action lies within the tolerance; the nearest is free no longer."""
     reach = tolerance_s + 1e-9  # 0.1 + 0.2 is within 0.3
-    begin = int(np.searchsorted(times, time_s - reach, side="left"))
-    end = int(np.searchsorted(times, time_s + reach, side="right"))
-    near = begin + np.flatnonzero(free[begin:end])
-    if not len(near):
+    near = range(bisect_left(times, time_s - reach), bisect_right(times, time_s + reach))
+    nearest = min((at for at in near if free[at]), key=lambda at: abs(times[at] - time_s), default=None)
+    if nearest is None:
         return False
-    free[near[np.abs(times[near] - time_s).argmin()]] = False
+    free[nearest] = False
     return True
 
 

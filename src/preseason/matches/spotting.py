@@ -60,7 +60,7 @@ def spot(
         model: fitted on actions with times, or on clips; or the folder it was saved in.
         rate: frames a second that are looked at; by default as many as a window of training had.
         threshold: least probability of an action.
-        apart_s: least seconds between two actions of one class; by default the length of a window.
+        apart_s: least seconds between two actions of one class; by default half the length of a window.
         progress: told how far it is.
 
     Raises:
@@ -86,7 +86,8 @@ def chosen(
     """The actions that stand out from the scores of all steps; background is none of them."""
     names = [name for name in model.labels if name != BACKGROUND]
     columns = [model.labels.index(name) for name in names]
-    window_s = _span_s(model) if apart_s is None else apart_s
+    # Peaks are silenced within half of the window on either side.
+    window_s = _span_s(model) if apart_s is None else 2 * apart_s
     return suppress(scores[:, columns], rate, names, window_s=window_s, threshold=threshold)
 
 
