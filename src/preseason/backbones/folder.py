@@ -33,8 +33,7 @@ def save_network(
     own = backbone.network.state_dict()
     chosen = own if tensors is None else {key: _shaped(value, own.get(key)) for key, value in tensors.items()}
     plain = {key: value.detach().cpu().contiguous() for key, value in chosen.items()}
-    # transformers refuses files that do not say which package wrote them.
-    save_file(plain, folder / WEIGHTS, {"format": "pt"})
+    save_file(plain, folder / WEIGHTS)
     config = libraries.get(backbone.library).config(backbone, labels)
     (folder / CONFIG).write_text(json.dumps(config, indent=2), "utf-8")
 
