@@ -3,17 +3,19 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from preseason.data import layouts
 from preseason.data.dataset import Sample, Skipped
+from preseason.data.files import Columns
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.known import Known
 from preseason.evaluation.metrics import measure
 from preseason.progress import Progress, Silent, Stopwatch
-from preseason.reading import fingerprinted, read_inputs
+from preseason.reading import NOT_NAMED, accept_of, fingerprinted, has_column, read_inputs
 from preseason.record import (
     Answers,
     Evaluation,
@@ -59,26 +61,40 @@ class Model:
         return self.job.name
 
     def predict(self, *inputs: str | Path, progress: Progress | None = None) -> Predictions:
-        """Answers to files, folders and globs, in the order asked.
+        """Answers to files, folders and globs, or to texts themselves, in the order asked.
 
         Raises:
             UsageError: nothing was named.
         """
         if not inputs:
-            raise UsageError("predict needs photos: name files, folders or patterns such as 'photos/*.jpg'.")
-        samples, skipped = read_inputs(inputs, self.job)
+            raise UsageError(f"predict needs {self.job.noun}: name files, folders or patterns of files.")
+        samples, skipped = read_inputs(inputs, self.job, self._columns(inputs))
         answers, failed = self.answers(samples, progress or Silent())
         return Predictions(tuple(self._predictions(answers)), skipped + failed)
 
-    def evaluate(self, data: str | Path, progress: Progress | None = None) -> Evaluation:
+    def evaluate(
+        self,
+        data: str | Path,
+        progress: Progress | None = None,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+    ) -> Evaluation:
         """Accuracy and its kin on a labelled folder or table.
+
+        Args:
+            data: labelled as for a fit.
+            progress: told what happens.
+            text: column of the texts, where `data` is a table of them; by default as in the fit, or guessed.
+            label: column of the labels.
 
         Raises:
             DataError: nothing usable is there.
         """
         watch = Stopwatch()
         with watch.stage("reading files"):
-            samples, skipped = fingerprinted(layouts.read(Path(data), self.job.accept))
+            columns = self._columns((data,), Columns(text, label))
+            samples, skipped = fingerprinted(layouts.read(Path(data), accept_of(self.job, columns)))
         with watch.stage("answering"):
             answers, failed = self.answers(samples, progress or Silent())
         if len(answers.samples) == 0:
@@ -101,7 +117,7 @@ class Model:
         """
         if not name.strip():
             raise UsageError("add needs a name for the new class.")
-        samples, skipped = read_inputs(inputs, self.job)
+        samples, skipped = read_inputs(inputs, self.job, self._columns(inputs))
         raw = self.predictor.answer(samples, self.bench, Silent())
         if len(raw.kept) == 0:
             raise DataError(f"None of the {self.job.noun} for {name!r} could be read.")
@@ -126,6 +142,15 @@ class Model:
         from preseason.model_folder import save
 
         save(self, Path(folder))
+
+    def _columns(self, inputs: Sequence[str | Path], named: Columns = NOT_NAMED) -> Columns:
+        """The columns named, else those of the fit where every table among the inputs has them."""
+        before = Columns(self.record.recipe.get("text"), self.record.recipe.get("label"))
+        has = partial(has_column, inputs)
+        return Columns(
+            named.text or (before.text if has(before.text) else None),
+            named.label or (before.label if has(before.label) else None),
+        )
 
     def _predictions(self, answers: Answers) -> Iterator[Prediction]:
         for sample, row, distance in zip(

@@ -20,12 +20,13 @@ LISTED = (
 
 
 def load(name: str, weights: str | None = None) -> "Backbone":
-    """The pretrained network `name`: an embedded one, or any timm name.
+    """The pretrained network `name`: an embedded one, any timm name, or an encoder of transformers.
 
     Raises:
         UsageError: no such name.
         WeightsError: its weights are not on this machine, or do not fit.
     """
+    from preseason.backbones import encoders
     from preseason.backbones.base import Backbone
     from preseason.backbones.embedded import EMBEDDED
     from preseason.backbones.timm_networks import build, create, split_of
@@ -33,7 +34,7 @@ def load(name: str, weights: str | None = None) -> "Backbone":
     from preseason.errors import WeightsError
 
     if name not in EMBEDDED:
-        return build(name, weights)
+        return encoders.build(name, weights) if _is_encoder(name, weights) else build(name, weights)
     entry = EMBEDDED[name]
     network = create(entry.timm_name)
     if weights is not None:
@@ -51,6 +52,15 @@ def load(name: str, weights: str | None = None) -> "Backbone":
     return Backbone(name, network, split_of(network), entry.preprocessing, entry.licence)
 
 
+def _is_encoder(name: str, weights: str | None) -> bool:
+    """Whether `name` is an encoder of texts; timm's names go first."""
+    import timm
+
+    from preseason.backbones.encoders import claims
+
+    return not timm.is_model(name) and claims(name, weights)
+
+
 def exists(name: str) -> bool:
     """Whether `name` is an embedded network or a timm name."""
     import timm
@@ -61,8 +71,12 @@ def exists(name: str) -> bool:
 
 
 def listing() -> "list[BackboneInfo]":
-    """What `preseason models` shows: the embedded networks, then well-known timm names."""
+    """What `preseason models` shows: embedded and well-known networks of pictures, then those of texts."""
+    from preseason.backbones import encoders
     from preseason.backbones.catalogue import embedded_info, timm_info
     from preseason.backbones.embedded import EMBEDDED
 
-    return [embedded_info(entry) for entry in EMBEDDED.values()] + [timm_info(name) for name in LISTED]
+    return [embedded_info(entry) for entry in EMBEDDED.values()] + [
+        *(timm_info(name) for name in LISTED),
+        *encoders.listing(),
+    ]

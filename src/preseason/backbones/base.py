@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from preseason.errors import UsageError
 from preseason.registry import Registry
 
-Layout = Literal["NCHW", "NHWC", "NLC", "NCTHW", "NTHWC", "NTLC"]
+Layout = Literal["NCHW", "NHWC", "NLC", "NCTHW", "NTHWC", "NTLC", "NLM"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Preprocessing:
         resizable: whether another side than `size` may be fed (true for convolutional networks).
         frames: how many frames a video network takes at once; 0 for networks of single pictures.
         bgr: whether the network was trained on blue, green, red; mean and std are in this order.
+        tokens: the most that a network of texts takes at once; 0 for others. Its `size` is counted in them.
+        tokenizer: hex digest of what turns texts into tokens; empty for others.
     """
 
     size: int
@@ -32,6 +34,8 @@ class Preprocessing:
     resizable: bool
     frames: int = 0
     bgr: bool = False
+    tokens: int = 0
+    tokenizer: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ class Split:
         names: one for each block, input first.
         blocks: each maps a tensor to the next one's input.
         layout: of the blocks' outputs: NCHW or NHWC maps or NLC tokens of pictures; NCTHW or NTHWC maps
-            or NTLC tokens (all steps of time one after the other, axis 1 is T x L) of clips.
+            or NTLC tokens (all steps of time one after the other, axis 1 is T x L) of clips; NLM tokens
+            of texts, whose last channel is 1 for a token and 0 for padding.
         prefix_tokens: class and register tokens in front of the map's tokens (NLC only).
         embed: the last block's output to one vector [n, d] for each example.
         steps: of time among the tokens (NTLC only).
@@ -102,6 +107,16 @@ class Backbone(nn.Module):
 
     def __len__(self) -> int:
         return len(self.split.blocks)
+
+    @property
+    def reads(self) -> str:
+        """What it is a network of: `texts` or `pictures`."""
+        return "texts" if self.preprocessing.tokens else "pictures"
+
+    def width(self) -> int:
+        """Length of the vectors that `forward` gives."""
+        with torch.inference_mode():
+            return int(self(torch.zeros(1, 3, *(2 * [self.preprocessing.size]))).shape[1])
 
     def cut_for(self, unfreeze: int) -> int:
         """Index of the first trainable block when the last `unfreeze` are trained.

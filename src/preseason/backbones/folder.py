@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from preseason.backbones.base import Backbone, Preprocessing
+from preseason.backbones.encoders import Encoder, from_folder, random_encoder, save_encoder
 from preseason.errors import ModelFolderError, PreseasonError
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -28,6 +29,9 @@ def save_network(
     """
     from safetensors.torch import save_file
 
+    if isinstance(backbone, Encoder):
+        save_encoder(backbone, folder, tensors)
+        return
     folder.mkdir(parents=True)
     chosen = backbone.network.state_dict() if tensors is None else tensors
     save_file({key: value.detach().cpu().contiguous() for key, value in chosen.items()}, folder / WEIGHTS)
@@ -47,6 +51,8 @@ def load_network(folder: Path, facts: Mapping[str, Any]) -> Backbone:
     from preseason.backbones.weights import load_into, read_tensors
 
     try:
+        if facts["preprocessing"].get("tokens"):
+            return from_folder(folder, facts["name"], facts["licence"])
         network = create(facts["architecture"])
         load_into(network, read_tensors(folder / WEIGHTS), str(folder / WEIGHTS))
         given = facts["preprocessing"]
@@ -70,7 +76,9 @@ def backbone_facts(backbone: Backbone) -> dict[str, Any]:
 
 
 def architecture(backbone: Backbone) -> str:
-    """timm's name of the architecture."""
+    """timm's name of the architecture; transformers' class of an encoder."""
+    if isinstance(backbone, Encoder):
+        return type(backbone.network).__name__
     config: dict[str, Any] = backbone.network.pretrained_cfg  # type: ignore[assignment]
     return str(config["architecture"])
 
@@ -79,6 +87,8 @@ def random_copy(backbone: Backbone, seed: int) -> Backbone:
     """The same network with random weights, as its library draws them."""
     from preseason.backbones.timm_networks import create, split_of
 
+    if isinstance(backbone, Encoder):
+        return random_encoder(backbone, seed)
     state = torch.get_rng_state()
     torch.manual_seed(seed)
     network = create(architecture(backbone))

@@ -118,7 +118,7 @@ def _load_from_hub(network: Any, name: str) -> None:
     from timm.models import load_pretrained
 
     try:
-        if not in_hub_cache(network.pretrained_cfg) and not _hub_answers():
+        if not in_hub_cache(network.pretrained_cfg) and not hub_answers():
             raise ConnectionError("the hub does not answer")
         load_pretrained(network, num_classes=network.num_classes)
     except Exception as error:
@@ -136,7 +136,7 @@ def in_hub_cache(config: dict[str, Any]) -> bool:
     )
 
 
-def _hub_answers() -> bool:
+def hub_answers() -> bool:
     """One quick try, since the hub's own client takes most of a minute to give up."""
     import os
     import socket

@@ -39,9 +39,7 @@ class Tail(nn.Module):
         self.cut = cut
         self.network = copied.network.requires_grad_(True)
         self._backbone = (copied,)
-        with torch.inference_mode():
-            width = copied(torch.zeros(1, 3, *(2 * [copied.preprocessing.size]))).shape[1]
-        self.classifier = nn.Linear(width, classes)
+        self.classifier = nn.Linear(copied.width(), classes)
 
     @property
     def backbone(self) -> Backbone:

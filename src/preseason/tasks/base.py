@@ -1,5 +1,6 @@
 """What a task is: the glue between files of one kind and the road they all walk."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -21,12 +22,14 @@ class Task(Protocol):
         noun: what its examples are called in messages, in the plural.
         rank: tasks are asked in rising order whether they recognise what lies there.
         seconds_each: what an example adds to the time spent where the user names none.
+        backbone: the pretrained network where the user names none.
     """
 
     name: str
     noun: str
     rank: int
     seconds_each: float
+    backbone: str
 
     @property
     def accept(self) -> Accept:
@@ -41,8 +44,12 @@ class Task(Protocol):
     def source(self) -> Source:
         """How a sample becomes network inputs."""
 
-    def ways(self, recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
-        """The ways to try, in order: cheap ones first, a way after the one it takes its looks from."""
+    def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
+        """The ways to try, in order: cheap ones first, a way after the one it takes its looks from.
+
+        Args:
+            samples: what is to be learnt from, where the passes depend on it.
+        """
 
     def plan(self, recipe: Recipe, backbone: Backbone) -> str:
         """What `ways` will try, in a sentence for the user."""
@@ -51,7 +58,7 @@ class Task(Protocol):
         """The cheap way that is also tried with random weights, to show what transfer brings."""
 
     def picture(self, sample: Sample) -> bytes | None:
-        """A JPEG that shows the sample in a report."""
+        """A JPEG that shows the sample in a report; None where there is nothing to see, as of texts."""
 
 
 tasks = Registry[Task]("task", "preseason.tasks")

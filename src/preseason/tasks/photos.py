@@ -1,5 +1,6 @@
 """Photos into classes: recognise players, or anything else that one picture shows."""
 
+from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 
@@ -51,6 +52,7 @@ class Photos:
     rank = 90
     seconds_each = 0.22
     """500 photos: 170 s, of which an idle machine needs 130."""
+    backbone = "efficientnet_lite0"
 
     @property
     def accept(self) -> Accept:
@@ -71,7 +73,7 @@ class Photos:
         """Photos as squares."""
         return PhotoSource()
 
-    def ways(self, recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
+    def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
         """Linear, attention, a closer look, crops and a tuned tail, or the one way the recipe names."""
         if recipe.name == "frozen-dense":
             return (_textbook_dense(recipe, backbone),)

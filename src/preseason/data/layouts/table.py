@@ -22,7 +22,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "start": ("start", "starts", "starttime", "begin", "from"),
     "end": ("end", "ends", "endtime", "stop", "to"),
 }
-_EMPTY = frozenset({"", "nan", "none", "null", "n/a"})
+EMPTY = frozenset({"", "nan", "none", "null", "n/a"})
 
 
 @dataclass
@@ -40,7 +40,7 @@ class _Reading:
     def value(self, row: Row, column: str) -> str:
         """The cell of a known column, trimmed; empty where the column or the value is absent."""
         text = row.values.get(self.columns.get(column, ""), "").strip()
-        return "" if text.lower() in _EMPTY else text
+        return "" if text.lower() in EMPTY else text
 
     def skip(self, row: Row, reason: str) -> None:
         """Name a row as left out."""
@@ -76,17 +76,20 @@ def read(root: Path, accept: Accept) -> Dataset:
     return Dataset(root, "table", tuple(reading.samples), labels, tuple(reading.skipped))
 
 
-def guess_columns(header: tuple[str, ...]) -> dict[str, str]:
+def guess_columns(header: tuple[str, ...], columns: dict[str, tuple[str, ...]] = COLUMNS) -> dict[str, str]:
     """Which column plays which role, e.g. {"path": "File Name", "label": "Player"}.
 
     Example:
         >>> guess_columns(("Player", "file-name", "age"))
         {'path': 'file-name', 'label': 'Player'}
+
+    Args:
+        columns: spellings of each role, the likeliest first, in small letters and digits.
     """
     plain = {"".join(filter(str.isalnum, name.lower())): name for name in reversed(header)}
     found = {
         role: next((plain[spelling] for spelling in spellings if spelling in plain), None)
-        for role, spellings in COLUMNS.items()
+        for role, spellings in columns.items()
     }
     return {role: name for role, name in found.items() if name is not None}
 
@@ -97,7 +100,8 @@ def _columns(table: Path, header: tuple[str, ...]) -> dict[str, str]:
     if absent:
         raise DataError(
             f"{table} has no column for the {' and the '.join(absent)}. "
-            f"Found the columns {', '.join(header) or '(none)'}; expected {_EXPECTS}."
+            f"Found the columns {', '.join(header) or '(none)'}; expected {_EXPECTS}. "
+            "If its cells are texts, say which: --text COLUMN --label COLUMN."
         )
     return columns
 
@@ -182,11 +186,12 @@ def _span(reading: _Reading, row: Row) -> tuple[float, float] | None:
 
 def _table_in(root: Path) -> Path | None:
     """The one table among the files of a folder that has a path and a label column."""
-    found = [path for path in files_in(root) if path.suffix.lower() in SUFFIXES and _fits(path)]
+    found = [path for path in files_in(root) if path.suffix.lower() in SUFFIXES and fits(path)]
     return found[0] if len(found) == 1 else None
 
 
-def _fits(table: Path) -> bool:
+def fits(table: Path) -> bool:
+    """Whether a table has columns of paths and labels, and the first path leads to something."""
     try:
         header, rows = read_rows(table, limit=1)
     except DataError:

@@ -1,0 +1,181 @@
+"""Texts into classes: sentiment, topics, or anything else that a text says."""
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.backbones.base import Backbone
+from preseason.backbones.encoders import DEFAULT, Encoder
+from preseason.data.audit import Signature, digest
+from preseason.data.dataset import Sample, shown
+from preseason.data.files import Accept, Columns, files_in, folders_in
+from preseason.data.layouts import texts as tables
+from preseason.engine.extract import Source
+from preseason.engine.passes import Pass
+from preseason.engine.tokens import Windows
+from preseason.errors import UsageError
+from preseason.media.text import SUFFIXES, check, essence, read_text
+from preseason.recipe import Recipe
+from preseason.tasks.base import tasks
+from preseason.training.ways import Way
+
+SIZES = (64, 128, 256)
+"""Tokens of a window: few sizes, so that data sets share rows of the bank."""
+MOST_WINDOWS = 8
+OVERLAP = 0.75
+"""Windows begin this share of a window apart, so that a sentence is whole in one of them."""
+MOST_FEATURES = 9000
+"""Values of a pooled row: of deep or wide networks not every block is kept."""
+LOOKED_AT = 40
+"""Files that are looked at to recognise a folder of texts."""
+
+
+class TextSource:
+    """Texts as they are; tokens are made of them by the network's own tokenizer."""
+
+    def inputs(self, sample: Sample, plan: Pass) -> NDArray[np.object_]:
+        """An array [1] with the text.
+
+        Raises:
+            MediaError: the file cannot be read as text.
+        """
+        source = sample.source
+        return np.array([source if isinstance(source, str) else read_text(source)], object)
+
+
+class Texts:
+    """The task of classifying texts."""
+
+    name = "texts"
+    noun = "texts"
+    rank = 60
+    seconds_each = 0.02
+    backbone = DEFAULT
+
+    @property
+    def accept(self) -> Accept:
+        """Files of plain text, and tables of texts."""
+        return Accept(check, "texts", columns=Columns())
+
+    def signature(self, sample: Sample) -> Signature:
+        """The fingerprint of a text, and what it says apart from who passed it on."""
+        if isinstance(sample.source, str):
+            return Signature(
+                digest(sample.source.encode("utf-8", "replace")), essence=_essence(sample.source)
+            )
+        text = read_text(sample.source)
+        return Signature(digest(sample.source.read_bytes()), essence=_essence(text))
+
+    def recognises(self, root: Path) -> bool:
+        """A table with a column of texts, or class folders that hold text files and nothing else."""
+        return tables.matches(root) or _is_folder_of_texts(root)
+
+    def source(self) -> Source:
+        """Texts as they are."""
+        return TextSource()
+
+    def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
+        """Linear, counted words, attention over windows; or the one way the recipe names, and counted words."""
+        encoder = _encoder(backbone)
+        size, count, caution = _windows(encoder, samples)
+        pooled = Pass(size, frames=count if count > 1 else 0, blocks=_blocks(encoder))
+        linear = Way("linear", "linear", pooled, caution=caution)
+        words = Way("tfidf", "tfidf", Pass(1, kept="raw"))
+        attention = Way("attention", "attention", pooled, settings={"kinds": [0] + [1] * count})
+        if recipe.head == "tfidf":
+            return (words,)
+        if recipe.head == "attention" and count > 1:
+            return (attention, words)
+        if recipe.head not in ("auto", "linear"):
+            return (Way(recipe.head, _pooled_head(recipe), pooled, caution=caution), words)
+        return (linear, words, *((attention,) if count > 1 and recipe.head == "auto" else ()))
+
+    def plan(self, recipe: Recipe, backbone: Backbone) -> str:
+        """What is tried when nothing is asked for."""
+        return (
+            f"a linear head on every layer of {backbone.name}, counted words (TF-IDF), and where texts are long "
+            "attention over their windows; what cross-validation favours is kept"
+        )
+
+    def baseline(self, backbone: Backbone) -> Way:
+        """A linear head on the beginning of each text."""
+        encoder = _encoder(backbone)
+        size = min(128, encoder.preprocessing.tokens)
+        return Way("linear", "linear", Pass(size, blocks=_blocks(encoder)))
+
+    def picture(self, sample: Sample) -> bytes | None:
+        """There is nothing to see of a text; the report quotes it."""
+        return None
+
+
+def _essence(text: str) -> str:
+    bare = essence(text)
+    return digest(bare.encode()) if bare else ""
+
+
+def _is_folder_of_texts(root: Path) -> bool:
+    """Whether two or more folders hold text files, and among the first files are no others."""
+    if not root.is_dir():
+        return False
+    inside = [list(islice(_files_under(folder), LOOKED_AT)) for folder in folders_in(root)[:LOOKED_AT]]
+    suffixes = {path.suffix.lower() for files in inside for path in files}
+    return sum(bool(files) for files in inside) >= 2 and suffixes <= SUFFIXES
+
+
+def _files_under(folder: Path) -> "list[Path]":
+    return [*files_in(folder), *(path for inner in folders_in(folder) for path in files_in(inner))]
+
+
+def _encoder(backbone: Backbone) -> Encoder:
+    if not isinstance(backbone, Encoder):
+        raise UsageError(
+            f"--backbone {backbone.name} is a network of pictures, and these are texts. Leave --backbone out "
+            f"({DEFAULT} is taken), or name an encoder: see `preseason models`."
+        )
+    return backbone
+
+
+def _windows(encoder: Encoder, samples: Sequence[Sample]) -> tuple[int, int, str]:
+    """Size and number of windows for these texts, and what to say of texts that are longer."""
+    most = min(SIZES[-1], encoder.preprocessing.tokens)
+    texts = [str(TextSource().inputs(sample, Pass(1))[0]) for sample in samples]
+    if not texts:
+        return most, 1, ""
+    window = Windows(encoder, most, 1)
+    lengths = window.lengths(texts)
+    margin = most - window.room
+    if lengths.max() <= window.room:
+        return next(size for size in (*SIZES, most) if size >= min(lengths.max() + margin, most)), 1, ""
+    common = float(np.quantile(lengths, 0.98))
+    size = min(128, most)
+    if common > MOST_WINDOWS * OVERLAP * (size - margin):
+        size = most
+    count = int(np.clip(np.ceil(common / (OVERLAP * (size - margin))), 2, MOST_WINDOWS))
+    long = np.flatnonzero(lengths > count * (size - margin))
+    if not len(long):
+        return size, count, ""
+    longest = samples[int(lengths.argmax())]
+    return size, count, (
+        f"{len(long)} of {len(samples)} texts are longer than {count} windows of {size} tokens, the longest has "
+        f"{lengths.max():,}: {shown(longest.source)}. Of these, {count} stretches from beginning to end are read. "
+        "Split them into texts of their own where that matters."
+    )  # fmt: skip
+
+
+def _blocks(encoder: Encoder) -> tuple[int, ...]:
+    """Every block, or as many as `MOST_FEATURES` allows, the last one always."""
+    most = max(1, MOST_FEATURES // (3 * encoder.width()))
+    if len(encoder) <= most:
+        return ()
+    return tuple(int(place) for place in np.linspace(len(encoder) - 1, 1, most).round()[::-1])
+
+
+def _pooled_head(recipe: Recipe) -> str:
+    """The head asked for; attention over a single window is a linear head."""
+    return "linear" if recipe.head == "attention" else recipe.head
+
+
+tasks.add("texts", Texts())
