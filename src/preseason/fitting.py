@@ -290,7 +290,8 @@ class Fit:
         recipe = self.recipe
         if recipe.head == "auto" and recipe.unfreeze == "auto" and recipe.name == "default":
             return f"Plan, within {budget_s:.0f} s: {task.plan(recipe, bench.backbone)}."
-        return f"Plan: {recipe.name} recipe, {bench.backbone.name}, head {recipe.head}, unfreeze {recipe.unfreeze}."
+        asked = f"head {recipe.head}, unfreeze {recipe.unfreeze}"
+        return f"Plan: {recipe.name} recipe, {bench.backbone.name}, {asked}."
 
     def _budget(self, task: "Task", audit: "Audit") -> float:
         return self.recipe.budget_for(len(audit.dataset.samples), task.seconds_each)

@@ -30,8 +30,8 @@ from preseason.tasks.base import Task
 from preseason.threads import one_blas_thread
 from preseason.training.predictor import Bench, Predictor, Raw
 
-CHUNK = 64
-"""Examples that are in memory at a time while predicting."""
+CHUNK, TEXTS = 64, 512
+"""Examples that are in memory at a time while predicting; of texts more, to sort them by length."""
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,9 @@ def answers_of(
     parts: list[Answers] = []
     skipped: list[Skipped] = []
     progress.start("answering", len(samples))
-    for start in range(0, len(samples), CHUNK):
-        chunk = samples[start : start + CHUNK]
+    size = TEXTS if bench.backbone.reads == "texts" else CHUNK
+    for start in range(0, len(samples), size):
+        chunk = samples[start : start + size]
         raw = predictor.answer(chunk, bench, Silent())
         parts.append(_judged([chunk[i] for i in raw.kept], raw, known))
         skipped += raw.skipped

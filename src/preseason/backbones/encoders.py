@@ -311,7 +311,7 @@ def _quiet() -> Iterator[None]:
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.ERROR)
+    logging.set_verbosity(40)
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield

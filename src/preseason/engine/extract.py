@@ -212,7 +212,7 @@ class Extractor:
         if self._engine is None:
             begin = time.monotonic()
             trial, *others = self._feed.trials()
-            name = self.plan.key(self.backbone, "graph")
+            name = self._feed.graph.key(self.backbone, "graph")
             self._engine = compile_network(
                 self._feed.module, trial, name, self.cache, self._device, say, others
             )

@@ -2,12 +2,12 @@
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from preseason.backbones.base import Backbone
 from preseason.backbones.encoders import Encoder
@@ -30,11 +30,13 @@ class Feed(Protocol):
 
     Attributes:
         module: the graph of the pass, as the engine runs it.
+        graph: the pass as far as it shapes that graph.
         row_shape: of one example in the bank.
         chunk: how many examples are handed over together.
     """
 
-    module: nn.Module
+    module: FrozenPass | TokenPass
+    graph: Pass
     row_shape: tuple[int, ...]
     chunk: int
 
@@ -54,7 +56,8 @@ class PictureFeed:
     """Looks uint8 [looks, (t,) size, size, 3] of pictures and clips."""
 
     def __init__(self, backbone: Backbone, plan: Pass) -> None:
-        self.module = FrozenPass(backbone, plan)
+        self.module: FrozenPass | TokenPass = FrozenPass(backbone, plan)
+        self.graph = plan
         self._plan, frames = plan, backbone.preprocessing.frames
         self._look_shape = (*([frames] if frames else []), plan.size, plan.size, 3)
         self._pixels = max(frames, 1) * plan.size**2
@@ -91,11 +94,12 @@ class TextFeed:
     """Texts, one in each example's array; their windows are sorted by length and padded."""
 
     def __init__(self, encoder: Encoder, plan: Pass) -> None:
-        self.module = TokenPass(encoder, plan)
+        module = TokenPass(encoder, plan)
+        self.module: FrozenPass | TokenPass = module
+        # Windows of every length and number go through one graph.
+        self.graph = replace(plan, size=0, frames=0)
         self._windows = Windows(encoder, plan.size, plan.count())
-        self._plan, self._width = plan, self.module.width
-        self.chunk = TEXTS
-        self.row_shape = self.module.row_shape
+        self._plan, self.chunk, self.row_shape = plan, TEXTS, module.row_shape
 
     def trials(self) -> list[Array]:
         """Windows of two lengths, some padded."""

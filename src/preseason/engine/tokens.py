@@ -58,8 +58,8 @@ class Windows:
 class TokenPass(nn.Module):
     """The graph of a pass over texts: token numbers int [n, l], -1 for padding, to rows of one window.
 
-    Gives float32 [n, 3 d] for "pooled": means, maxima over tokens and first tokens of every chosen block, d the
-    blocks' widths together; for "map" the input of block `cut`, [n, l, m].
+    Gives float32 [n, 3 d] for "pooled": means, maxima over tokens and first tokens of every chosen block, d
+    the blocks' widths together; for "map" the input of block `cut`, [n, l, m].
     """
 
     def __init__(self, encoder: Encoder, plan: Pass) -> None:

@@ -78,7 +78,7 @@ class Texts:
         return TextSource()
 
     def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
-        """Linear, counted words, attention over windows; or the one way the recipe names, and counted words."""
+        """Linear, counted words, attention over windows; or what the recipe names, and counted words."""
         encoder = _encoder(backbone)
         size, count, caution = _windows(encoder, samples)
         pooled = Pass(size, frames=count if count > 1 else 0, blocks=_blocks(encoder))
@@ -96,8 +96,8 @@ class Texts:
     def plan(self, recipe: Recipe, backbone: Backbone) -> str:
         """What is tried when nothing is asked for."""
         return (
-            f"a linear head on every layer of {backbone.name}, counted words (TF-IDF), and where texts are long "
-            "attention over their windows; what cross-validation favours is kept"
+            f"a linear head on every layer of {backbone.name}, counted words (TF-IDF), and where texts are "
+            "long attention over their windows; what cross-validation favours is kept"
         )
 
     def baseline(self, backbone: Backbone) -> Way:
@@ -159,9 +159,9 @@ def _windows(encoder: Encoder, samples: Sequence[Sample]) -> tuple[int, int, str
         return size, count, ""
     longest = samples[int(lengths.argmax())]
     return size, count, (
-        f"{len(long)} of {len(samples)} texts are longer than {count} windows of {size} tokens, the longest has "
-        f"{lengths.max():,}: {shown(longest.source)}. Of these, {count} stretches from beginning to end are read. "
-        "Split them into texts of their own where that matters."
+        f"{len(long)} of {len(samples)} texts are longer than {count} windows of {size} tokens, the "
+        f"longest has {lengths.max():,}: {shown(longest.source)}. Of these, {count} stretches from "
+        "beginning to end are read. Split them into texts of their own where that matters."
     )  # fmt: skip
 
 

@@ -87,9 +87,8 @@ def _looks_like_texts(table: Path) -> bool:
     found = guess_columns(header, COLUMNS)
     if fits(table) or "text" not in found:
         return False
-    return "label" in found or (
-        "path" not in guess_columns(header) and table.suffix.lower() not in JSON_LINES
-    )
+    for_chat = table.suffix.lower() in JSON_LINES
+    return "label" in found or not (for_chat or "path" in guess_columns(header))
 
 
 def _columns(table: Path, header: tuple[str, ...], named: Columns, labelled: bool) -> dict[str, str]:
