@@ -53,7 +53,7 @@ class Recipe:
     head: str = _option(
         "auto",
         "What turns features into answers; auto lets validation choose.",
-        ("auto", "linear", "attention", "mlp", "prototype", "tfidf"),
+        ("auto", "linear", "attention", "mlp", "prototype", "tfidf", "contrastive", "lora"),
     )
     unfreeze: str = _option("auto", "Last N blocks to fine-tune, 0 for the head alone, or all.")
     budget_s: float | None = _option(

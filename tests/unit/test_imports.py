@@ -48,6 +48,10 @@ HEAVY = (
     "PIL",
     "openvino",
     "jinja2",
+    "transformers",
+    "tokenizers",
+    "peft",
+    "pyarrow",
 )
 
 

@@ -146,6 +146,10 @@ class Backbone(nn.Module):
             x = block(x)
         return x
 
+    def trimmed(self, x: Tensor, start: int) -> Tensor:
+        """The input of block `start` without padding that no example of the batch needs."""
+        return x
+
     def forward(self, x: Tensor) -> Tensor:
         """One vector [n, d] for each picture of a normalised batch float32 [n, 3, h, w]."""
         embedded: Tensor = self.split.embed(self.run(x))

@@ -74,6 +74,12 @@ class Encoder(Backbone):
         """Length of the vectors that `forward` gives."""
         return int(self.network.config.hidden_size)  # type: ignore[union-attr,arg-type]
 
+    def trimmed(self, x: torch.Tensor, start: int) -> torch.Tensor:
+        """The input [n, l, m] of block `start` as long as the longest text of the batch."""
+        there = x[..., -1] >= 0 if start == 0 else x[..., -1] > 0
+        longest = int(there.any(0).nonzero().max()) + 1
+        return x[:, :longest]
+
 
 def claims(name: str, weights: str | None = None) -> bool:
     """Whether `name` is an encoder of texts: the embedded one, a folder of one, or a name of the hub."""

@@ -48,6 +48,7 @@ class Tail(nn.Module):
 
     def embed(self, maps: Tensor) -> Tensor:
         """Vectors [n, d] before the classifier."""
+        maps = self.backbone.trimmed(maps, self.cut)
         vectors: Tensor = self.backbone.split.embed(self.backbone.run(maps, start=self.cut))
         return vectors
 
@@ -75,6 +76,7 @@ class TailHead:
 
     tail: Tail
     epochs: int
+    kind: str = "tail"
 
     def logits(self, features: Features) -> Floats:
         """Log of the mean probability over views, float32 [n, c]."""
@@ -88,14 +90,22 @@ class TailHead:
         """Views are not parts."""
 
     def state(self) -> State:
-        """Plain values: the tensors of the whole network with the fine-tuned ones in place."""
-        tensors = {f"network.{k}": v.cpu().numpy() for k, v in self.tail.network.state_dict().items()}
+        """Plain values: the fine-tuned tensors; the frozen ones are the backbone's."""
+        own = {id(p) for group in self.tail.groups(TAIL_RATE) for p in group["params"]}
+        named = self.tail.network.named_parameters()
+        tensors = {f"network.{k}": v.detach().cpu().numpy() for k, v in named if id(v) in own}
         tensors |= {f"classifier.{k}": v.cpu().numpy() for k, v in self.tail.classifier.state_dict().items()}
-        return State("tail", tensors, {"cut": self.tail.cut, "epochs": self.epochs})
+        return State(self.kind, tensors, {"cut": self.tail.cut, "epochs": self.epochs})
 
     def timm_tensors(self) -> dict[str, Tensor]:
-        """Tensors of the fine-tuned network with its new classifier, under timm's names."""
-        tensors = dict(self.tail.network.state_dict())
+        """Tensors of the fine-tuned network under its library's names, timm's with the new classifier."""
+        return self.named(self.tail.network)
+
+    def named(self, network: nn.Module) -> dict[str, Tensor]:
+        """Tensors of `network` and, where its library has a name for it, of the classifier."""
+        tensors = dict(network.state_dict())
+        if self.tail.backbone.reads == "texts":
+            return tensors
         prefix = str(self.tail.network.pretrained_cfg["classifier"])  # type: ignore[index]
         return tensors | {f"{prefix}.{k}": v for k, v in self.tail.classifier.state_dict().items()}
 
@@ -114,7 +124,23 @@ class TailHead:
 
 
 class TailKind:
-    """Fits `TailHead`; its lesson's first source holds maps at the cut of every view."""
+    """Fits `TailHead`; its lesson's first source holds maps at the cut of every view.
+
+    Attributes:
+        kind: the name it is registered under.
+        rate: peak learning rate of the last block, where the recipe names none.
+    """
+
+    kind = "tail"
+    rate = TAIL_RATE
+
+    def make(self, backbone: Backbone, cut: int, classes: int) -> Tail:
+        """What is trained."""
+        return Tail(backbone, cut, classes)
+
+    def head(self, tail: Tail, epochs: int) -> TailHead:
+        """The fitted head."""
+        return TailHead(tail, epochs, self.kind)
 
     def fit(self, lesson: Lesson) -> TailHead:
         """Head first, then the blocks; the number of epochs is found on the first fold, then all is used."""
@@ -125,19 +151,21 @@ class TailKind:
 
     def restore(self, state: State, backbone: Backbone) -> TailHead:
         """The head that gave `state`."""
-        tail = Tail(backbone, state.settings["cut"], len(state.arrays["classifier.bias"]))
+        tail = self.make(backbone, state.settings["cut"], len(state.arrays["classifier.bias"]))
         tensors = {key: torch.from_numpy(value) for key, value in state.arrays.items()}
-        tail.load_state_dict(tensors)
-        return TailHead(tail.eval(), state.settings["epochs"])
+        unknown = tail.load_state_dict(tensors, strict=False).unexpected_keys
+        if unknown:
+            raise ValueError(f"{unknown[0]} is no part of {backbone.name}")
+        return self.head(tail.eval(), state.settings["epochs"])
 
     def _descend(self, lesson: Lesson, epochs: int, validation: Ints | None) -> tuple[TailHead, int]:
         if lesson.backbone is None:
             raise ValueError("a tail is made of a backbone's blocks: the lesson holds none")
         torch.manual_seed(lesson.seed)
-        tail = Tail(lesson.backbone, lesson.settings["cut"], lesson.classes).eval()
-        _start_at_head_only(tail, lesson)
+        tail = self.make(lesson.backbone, lesson.settings["cut"], lesson.classes).eval()
+        start_at_head_only(tail, lesson)
         plan = Plan(
-            tail.groups(lesson.settings.get("learning_rate") or TAIL_RATE),
+            tail.groups(lesson.settings.get("learning_rate") or self.rate),
             epochs,
             lesson.settings.get("batch_size", 32),
             lesson.seed,
@@ -147,13 +175,15 @@ class TailKind:
         checkpoint = lesson.checkpoint
         if checkpoint is not None and validation is None:
             checkpoint = checkpoint.with_name(f"all-{checkpoint.name}")
-        outcome = Descent(tail, lesson.targets, _random_view(lesson.features), plan, validation).run(
+        outcome = Descent(tail, lesson.targets, random_view(lesson.features), plan, validation).run(
             checkpoint, lesson.progress, lesson.stage
         )
-        return TailHead(tail.eval(), outcome.best_epoch), outcome.best_epoch
+        return self.head(tail.eval(), outcome.best_epoch), outcome.best_epoch
 
 
-def _random_view(features: Features) -> Any:
+def random_view(features: Features) -> Any:
+    """Batches of one view, drawn at random, of each example."""
+
     def batch(chosen: Ints, rng: np.random.Generator) -> Tensor:
         rows = features.rows(0, chosen)
         views = rng.integers(rows.shape[1], size=len(rows))
@@ -162,7 +192,7 @@ def _random_view(features: Features) -> Any:
     return batch
 
 
-def _start_at_head_only(tail: Tail, lesson: Lesson) -> None:
+def start_at_head_only(tail: Tail, lesson: Lesson) -> None:
     """Set the classifier to the logistic regression on the frozen tail's vectors."""
     vectors = TailHead(tail, 0).embed(lesson.features)
     scale = scale_of(vectors)

@@ -29,6 +29,9 @@ OVERLAP = 0.75
 """Windows begin this share of a window apart, so that a sentence is whole in one of them."""
 MOST_FEATURES = 9000
 """Values of a pooled row: of deep or wide networks not every block is kept."""
+FEW = 600
+"""Examples up to which pairs of them teach more than their labels."""
+PAIRED_LAYERS, TUNED_LAYERS, TUNED_EPOCHS = 3, 3, 6
 LOOKED_AT = 40
 """Files that are looked at to recognise a folder of texts."""
 
@@ -84,6 +87,8 @@ class Texts:
         pooled = Pass(size, frames=count if count > 1 else 0, blocks=_blocks(encoder))
         linear = Way("linear", "linear", pooled, caution=caution)
         words = Way("tfidf", "tfidf", Pass(1, kept="raw"))
+        if recipe.unfreeze not in ("auto", "0") or recipe.head in ("lora", "contrastive"):
+            return (linear, words, _asked_tuning(recipe, encoder, samples))
         attention = Way("attention", "attention", pooled, settings={"kinds": [0] + [1] * count})
         if recipe.head == "tfidf":
             return (words,)
@@ -91,13 +96,16 @@ class Texts:
             return (attention, words)
         if recipe.head not in ("auto", "linear"):
             return (Way(recipe.head, _pooled_head(recipe), pooled, caution=caution), words)
-        return (linear, words, *((attention,) if count > 1 and recipe.head == "auto" else ()))
+        if recipe.head == "linear":
+            return (linear, words)
+        tuned = (_tuned(recipe, encoder, samples),) if recipe.unfreeze == "auto" and len(encoder) > 1 else ()
+        return (linear, words, *((attention,) if count > 1 else ()), *tuned)
 
     def plan(self, recipe: Recipe, backbone: Backbone) -> str:
         """What is tried when nothing is asked for."""
         return (
-            f"a linear head on every layer of {backbone.name}, counted words (TF-IDF), and where texts are "
-            "long attention over their windows; what cross-validation favours is kept"
+            f"a linear head on every layer of {backbone.name}, counted words (TF-IDF), where texts are long "
+            "attention over their windows, then its last layers tuned; what cross-validation favours is kept"
         )
 
     def baseline(self, backbone: Backbone) -> Way:
@@ -141,7 +149,7 @@ def _encoder(backbone: Backbone) -> Encoder:
 def _windows(encoder: Encoder, samples: Sequence[Sample]) -> tuple[int, int, str]:
     """Size and number of windows for these texts, and what to say of texts that are longer."""
     most = min(SIZES[-1], encoder.preprocessing.tokens)
-    texts = [str(TextSource().inputs(sample, Pass(1))[0]) for sample in samples]
+    texts = _texts(samples)
     if not texts:
         return most, 1, ""
     window = Windows(encoder, most, 1)
@@ -163,6 +171,51 @@ def _windows(encoder: Encoder, samples: Sequence[Sample]) -> tuple[int, int, str
         f"longest has {lengths.max():,}: {shown(longest.source)}. Of these, {count} stretches from "
         "beginning to end are read. Split them into texts of their own where that matters."
     )  # fmt: skip
+
+
+def _tuned(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -> Way:
+    """The last layers, tuned by pairs where labels are few and by their labels where they are many."""
+    few = len(samples) <= FEW
+    cut = encoder.cut_for(min(PAIRED_LAYERS if few else TUNED_LAYERS, len(encoder) - 1))
+    settings: dict[str, object] = {"cut": cut, "fixed_epochs": True}
+    if few:
+        return Way("contrastive", "contrastive", _maps(encoder, samples, cut), settings=settings)
+    epochs = {"epochs": min(TUNED_EPOCHS, recipe.epochs), "batch_size": recipe.batch_size}
+    name = f"last {len(encoder) - cut} layers"
+    return Way(name, "tail", _maps(encoder, samples, cut), settings=settings | epochs)
+
+
+def _asked_tuning(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -> Way:
+    """`--unfreeze N` or `all`, with `--head lora` or `contrastive` where one is named."""
+    kind = recipe.head if recipe.head in ("lora", "contrastive") else "tail"
+    # The table of words is the largest part of a small encoder; only `all` trains it, LoRA never does.
+    cut = {"auto": min(1, len(encoder) - 1), "0": min(1, len(encoder) - 1), "all": int(kind == "lora")}.get(
+        recipe.unfreeze
+    )
+    cut = encoder.cut_for(int(recipe.unfreeze)) if cut is None else cut
+    name = "whole network" if cut == 0 else f"last {len(encoder) - cut} layers"
+    settings: dict[str, object] = {
+        "cut": cut,
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "learning_rate": recipe.learning_rate,
+    }
+    named = name if kind == "tail" else f"{kind}, {name}"
+    return Way(named, kind, _maps(encoder, samples, cut), settings=settings, members=1)
+
+
+def _maps(encoder: Encoder, samples: Sequence[Sample], cut: int) -> Pass:
+    """States at the cut, of windows long enough for 99 texts in 100."""
+    size, count, _ = _windows(encoder, samples)
+    if count == 1 and samples:
+        window = Windows(encoder, size, 1)
+        usual = np.quantile(window.lengths(_texts(samples)), 0.99) + size - window.room
+        size = next((each for each in SIZES if usual <= each <= size), size)
+    return Pass(size, frames=count if count > 1 else 0, kept="map", cut=cut)
+
+
+def _texts(samples: Sequence[Sample]) -> list[str]:
+    return [str(TextSource().inputs(sample, Pass(1))[0]) for sample in samples]
 
 
 def _blocks(encoder: Encoder) -> tuple[int, ...]:
