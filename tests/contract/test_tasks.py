@@ -1,5 +1,6 @@
 """What holds for every registered task, tried on files of its kind."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import torch
 from PIL import Image
 
 from preseason.backbones.base import Backbone
+from preseason.backbones.encoders import Encoder
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.data.dataset import Sample
 from preseason.engine.gaze import LOOKS
 from preseason.engine.passes import WHOLE, Box, Pass, grid
-from preseason.errors import MediaError
+from preseason.errors import MediaError, UsageError
 from preseason.heads.base import kinds
 from preseason.recipe import Recipe
 from preseason.tasks.base import Task, tasks
@@ -26,7 +28,15 @@ def photo(folder: Path) -> Path:
     return folder / "example.png"
 
 
-MAKERS = {"photos": photo}
+def words(folder: Path) -> Path:
+    """A text among texts of two classes."""
+    for name in ("example", "other"):
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name / "1.txt").write_text(f"What a goal by {name}", "utf-8")
+    return folder / "example" / "1.txt"
+
+
+MAKERS = {"photos": photo, "texts": words}
 RECIPES = (
     {},
     {"head": "attention"},
@@ -41,11 +51,18 @@ RECIPES = (
 )
 
 
-@pytest.fixture(scope="module", params=["test_efficientnet", "test_vit"])
-def backbone(request: pytest.FixtureRequest) -> Backbone:
+@pytest.fixture(params=["test_efficientnet", "test_vit"])
+def backbone(request: pytest.FixtureRequest, task: Task) -> Backbone:
+    if task.name == "texts":
+        return request.getfixturevalue("encoder")  # type: ignore[no-any-return]
+    return networks(request.param)
+
+
+@cache
+def networks(name: str) -> Backbone:
     torch.manual_seed(0)
-    network = create(request.param)
-    return Backbone(request.param, network, split_of(network), preprocessing_of(network), "none")
+    network = create(name)
+    return Backbone(name, network, split_of(network), preprocessing_of(network), "none")
 
 
 @pytest.fixture(params=list(tasks))
@@ -64,7 +81,7 @@ def test_it_is_called_what_it_is_registered_as(task: Task) -> None:
     assert task.name in MAKERS, "add files of this task to MAKERS"
 
 
-def test_its_own_files_are_examples_and_text_is_not(task: Task, tmp_path: Path) -> None:
+def test_its_own_files_are_examples_and_a_false_name_is_none(task: Task, tmp_path: Path) -> None:
     assert task.accept.file(MAKERS[task.name](tmp_path)) is None
     (tmp_path / "notes.png").write_text("these are notes", "utf-8")
     assert task.accept.file(tmp_path / "notes.png")
@@ -86,6 +103,12 @@ def test_every_recipe_gives_ways_that_can_be_fitted(
         assert backbone.preprocessing.resizable or way.plan.size == backbone.preprocessing.size
 
 
+def test_a_network_of_other_data_is_refused(task: Task, backbone: Backbone, encoder: Encoder) -> None:
+    other = networks("test_vit") if backbone.reads == "texts" else encoder
+    with pytest.raises(UsageError, match=r"--backbone .* is a network of .* Leave --backbone out"):
+        task.ways(Recipe(), other)
+
+
 def test_the_baseline_is_one_cheap_look(task: Task, backbone: Backbone) -> None:
     way = task.baseline(backbone)
     assert (way.looks_from, way.plan.count(), way.plan.size) == (None, 1, backbone.preprocessing.size)
@@ -95,6 +118,8 @@ def test_the_baseline_is_one_cheap_look(task: Task, backbone: Backbone) -> None:
 def test_inputs_are_one_array_for_each_look_and_always_the_same(
     task: Task, looks: tuple[Box, ...], tmp_path: Path
 ) -> None:
+    if task.name == "texts":
+        pytest.skip("a text has no places to look at")
     sample, plan = example(task, tmp_path), Pass(32, looks=looks)
     first = task.source().inputs(sample, plan)
     assert first.shape[0] == len(looks)
@@ -112,6 +137,9 @@ def test_a_file_that_vanished_is_a_media_error_and_has_no_picture(task: Task, tm
 
 def test_it_shows_an_example_as_a_jpeg(task: Task, tmp_path: Path) -> None:
     shown = task.picture(example(task, tmp_path))
+    if task.name == "texts":
+        assert shown is None
+        return
     assert shown is not None
     assert shown.startswith(b"\xff\xd8\xff")
 

@@ -180,6 +180,19 @@ class Normalise(nn.Module):
         return ordered.float() * self.scale + self.shift
 
 
+def require(backbone: Backbone, reads: str, noun: str) -> None:
+    """Refuse a network of other data than the task's.
+
+    Raises:
+        UsageError: it reads something else than `reads`, "texts" or "pictures".
+    """
+    if backbone.reads != reads:
+        raise UsageError(
+            f"--backbone {backbone.name} is a network of {backbone.reads}, and these are {noun}. "
+            "Leave --backbone out, or choose one of `preseason models`."
+        )
+
+
 def as_map(x: Tensor, split: Split) -> Tensor:
     """A block's output as maps [n, c, h, w] or, of clips, [n, c, t, h, w]; tokens as squares."""
     if split.layout == "NTHWC" and x.ndim == 5:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.backbones.base import Backbone
+from preseason.backbones.base import Backbone, require
 from preseason.data.audit import Signature, photo_signature
 from preseason.data.dataset import Sample
 from preseason.data.files import Accept
@@ -75,6 +75,7 @@ class Photos:
 
     def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
         """Linear, attention, a closer look, crops and a tuned tail, or the one way the recipe names."""
+        require(backbone, "pictures", self.noun)
         if recipe.name == "frozen-dense":
             return (_textbook_dense(recipe, backbone),)
         if recipe.unfreeze not in ("auto", "0"):

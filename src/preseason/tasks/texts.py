@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.backbones.base import Backbone
+from preseason.backbones.base import Backbone, require
 from preseason.backbones.encoders import DEFAULT, Encoder
 from preseason.data.audit import Signature, digest
 from preseason.data.dataset import Sample, shown
@@ -16,7 +16,6 @@ from preseason.data.layouts import texts as tables
 from preseason.engine.extract import Source
 from preseason.engine.passes import Pass
 from preseason.engine.tokens import Windows
-from preseason.errors import UsageError
 from preseason.media.text import SUFFIXES, check, essence, read_text
 from preseason.recipe import Recipe
 from preseason.tasks.base import tasks
@@ -138,11 +137,8 @@ def _files_under(folder: Path) -> "list[Path]":
 
 
 def _encoder(backbone: Backbone) -> Encoder:
-    if not isinstance(backbone, Encoder):
-        raise UsageError(
-            f"--backbone {backbone.name} is a network of pictures, and these are texts. Leave --backbone out "
-            f"({DEFAULT} is taken), or name an encoder: see `preseason models`."
-        )
+    require(backbone, "texts", "texts")
+    assert isinstance(backbone, Encoder)
     return backbone
 
 
