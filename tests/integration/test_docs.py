@@ -19,7 +19,7 @@ from preseason.cli.reference import markdown
 from preseason.demo import Pictures
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/photos.md", "docs/errors.md")
+PAGES = ("README.md", "docs/photos.md", "docs/texts.md", "docs/errors.md")
 FENCE = re.compile(
     r"(<!-- not run: [^>]+ -->\n)?^```(console|bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
@@ -55,14 +55,37 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def desk(pictures: Pictures, cache: Path, tmp_path: Path) -> Path:
-    """A folder with what the pages name: photos/, new-photos/, match/ and kane/, filled with game frames."""
+    """A folder with what the pages name: photos/, new-photos/, match/ and kane/ of game frames, and tables."""
     (tmp_path / "cache").symlink_to(cache)
     for game, player in PLAYERS.items():
         for place in (pictures.photos, pictures.new_photos):
             copy_numbered(place / game, tmp_path / place.name / player)
     copy_numbered(pictures.new_photos / "boxing", tmp_path / "match")
     copy_numbered(pictures.strangers / "skiing", tmp_path / "kane")
+    for name in ("tweets.csv", "new-tweets.csv"):
+        (tmp_path / name).write_text("\n".join(["Tweet,Sentiment", *tweets(name)]), "utf-8")
     return tmp_path
+
+
+def tweets(salt: str) -> list[str]:
+    """Rows of a table of texts; other ones for each `salt`."""
+    good = (
+        "What a goal",
+        "Wonderful pass",
+        "So happy with this team",
+        "A joy to watch",
+        "Best match in years",
+    )
+    bad = (
+        "Three hours in a queue",
+        "Awful referee",
+        "So sad about this team",
+        "A pain to watch",
+        "Worst game ever",
+    )
+    when = ("today", "tonight") if salt == "tweets.csv" else ("once more",)
+    rows = [(text, "positive") for text in good] + [(text, "negative") for text in bad]
+    return [f"{text} {time},{label}" for text, label in rows for time in when]
 
 
 def copy_numbered(source: Path, target: Path) -> None:
