@@ -1,7 +1,7 @@
 """Accuracy from few labels and many: `python benchmarks/quality/texts.py TABLE --text COLUMN --label COLUMN`.
 
-A fixed part of the table is held out; from the rest a number of texts of each class is drawn, several times, and
-a model is fitted on them with the settings of a fit. Rows of the feature bank are computed once for all draws.
+A fixed part of the table is held out; from the rest a number of texts of each class is drawn, several
+times, and a model is fitted on them with the settings of a fit. Rows of the feature bank are computed once.
 """
 
 import argparse

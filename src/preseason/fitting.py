@@ -32,6 +32,7 @@ TEXTBOOK: dict[str, dict[str, Any]] = {
     "last-10-layers": {"backbone": "resnet50", "unfreeze": "1", "learning_rate": 1e-4},
 }
 """What each named recipe sets, unless the user says otherwise."""
+MOST_WORDS = 12
 
 
 def recipe_from(recipe: Recipe | None, config: Path | None, settings: dict[str, Any]) -> Recipe:
@@ -234,6 +235,7 @@ class Fit:
             versions=_versions(),
             licence=bench.backbone.licence,
             fingerprint=self._run_id(audit),
+            words=_words(trials, audit.dataset.labels),
         )
 
     def _finish(
@@ -318,6 +320,17 @@ def _baselines(answers: "Answers", trials: "Trials", bench: "Bench", crossfitted
     found = {"majority": float(np.bincount(known).max() / len(answers.targets))} if len(known) else {}
     tried = {c.name: c.accuracy for c in trials.candidates if c.accuracy is not None}
     return found | {name: tried[name] for name in ("linear", "tfidf") if name in tried}
+
+
+def _words(trials: "Trials", labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """For each label the words that speak for it, where words were counted."""
+    from preseason.heads.tfidf import TfidfHead
+
+    for fit in trials.fits:
+        member = fit.fitted.members[0]
+        if isinstance(member, TfidfHead):
+            return {label: tuple(member.words(place, MOST_WORDS)) for place, label in enumerate(labels)}
+    return {}
 
 
 def _boxes(predictor: "Predictor") -> "Floats | None":

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from preseason.data import layouts
-from preseason.data.dataset import Sample, Skipped
+from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import Columns
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.known import Known
@@ -136,6 +136,28 @@ class Model:
             known = self.known.removed(name, probe)
             count = int((self.known.targets == self.labels.index(name)).sum())
             return replace(self, known=known), self._update(name, known, count, ())
+
+    def explain(self, text: str) -> tuple[tuple[str, float], ...]:
+        """What each word of a text adds to the probability of its answer, by leaving the word out.
+
+        Occlusion (Zeiler and Fergus 2014, arXiv 1311.2901) of one word at a time; a word that speaks against
+        the answer has a negative weight.
+
+        Raises:
+            UsageError: this is no model of texts, or the text has no words.
+
+        Example:
+            model.explain("What a goal!")  # (("What", 0.01), ("a", 0.0), ("goal!", 0.42))
+        """
+        words = text.split()
+        if self.bench.backbone.reads != "texts" or not words:
+            raise UsageError("explain needs a text with words in it, and a model of texts.")
+        without = [" ".join(words[:place] + words[place + 1 :]) or "." for place in range(len(words))]
+        samples = tuple(Sample(each) for each in (" ".join(words), *without))
+        named, _ = fingerprinted(Dataset(Path(), "loose", samples, ()))
+        chances = self.answers(named, Silent())[0].probabilities
+        gained = chances[0, chances[0].argmax()] - chances[1:, chances[0].argmax()]
+        return tuple((word, float(gain)) for word, gain in zip(words, gained, strict=True))
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; one that is there is replaced when the new one is complete."""

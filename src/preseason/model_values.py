@@ -60,6 +60,7 @@ def record_from(values: dict[str, Any]) -> FitRecord:
         "skipped": tuple(Skipped(**skipped) for skipped in values["skipped"]),
         "duplicates": tuple(tuple(cluster) for cluster in values["duplicates"]),
         "warnings": tuple(values["warnings"]),
+        "words": {label: tuple(words) for label, words in values.get("words", {}).items()},
         "boxes": None if values["boxes"] is None else np.array(values["boxes"], np.float32),
     }
     return FitRecord(**{**values, **changed})

@@ -79,6 +79,7 @@ class FitRecord:
             classes left out whole, None where there are too few classes to try.
         seconds: wall seconds by stage.
         versions: of preseason, Python and the libraries.
+        words: of texts, for each label the words that speak most for it when words alone are counted.
     """
 
     task: str
@@ -103,6 +104,7 @@ class FitRecord:
     versions: dict[str, str] = field(default_factory=dict)
     licence: str = ""
     fingerprint: str = ""
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

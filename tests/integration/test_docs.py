@@ -55,7 +55,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def desk(pictures: Pictures, cache: Path, tmp_path: Path) -> Path:
-    """A folder with what the pages name: photos/, new-photos/, match/ and kane/ of game frames, and tables."""
+    """A folder with what the pages name: photos/, new-photos/, match/, kane/ of game frames, and tables."""
     (tmp_path / "cache").symlink_to(cache)
     for game, player in PLAYERS.items():
         for place in (pictures.photos, pictures.new_photos):

@@ -137,7 +137,18 @@ def test_the_report_quotes_mistakes_and_compares_with_counted_words(
     page = (tmp_path / "mood" / "report.html").read_text("utf-8")
     assert "Counted words, no network (TF-IDF)" in page
     assert '<p class="quote">“' in page
+    assert "words that speak for it" in page
+    assert "awful" in page.split("words that speak for it")[1].split("</table>")[0]
     assert "preseason predict mood" in (tmp_path / "mood" / "README.md").read_text("utf-8")
+
+
+def test_it_explains_an_answer_by_its_words(mood: Path) -> None:
+    model = preseason.load(mood)
+    weights = dict(model.explain("the goal was awful"))
+    assert list(weights) == ["the", "goal", "was", "awful"]
+    assert max(weights, key=weights.__getitem__) == "awful"
+    with pytest.raises(UsageError, match="explain needs a text with words in it"):
+        model.explain("  ")
 
 
 def test_folders_of_files_are_read_as_well(encoder_folder: Path, tmp_path: Path) -> None:

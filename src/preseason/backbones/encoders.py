@@ -128,6 +128,8 @@ def assembled(
     name: str, network: Any, licence: str, tokenizer: "Tokenizer", files: dict[str, bytes]
 ) -> Encoder:
     """An encoder from its parts."""
+    # Tracing asks every property; transformers would warn that an encoder has no loss.
+    network.loss_function = None
     most = _most_tokens(network.config)
     digest = hashlib.blake2b(tokenizer.to_str().encode(), digest_size=16).hexdigest()
     nothing = (0.0, 0.0, 0.0)

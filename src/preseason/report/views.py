@@ -152,6 +152,11 @@ def focus(record: FitRecord, album: Album) -> View:
     return {"groups": shown} if shown else None
 
 
+def vocabulary(record: FitRecord, album: Album) -> View:
+    """The words that speak for each label; None where no words were counted."""
+    return {"rows": list(record.words.items())} if record.words else None
+
+
 def transfer(record: FitRecord, album: Album) -> View:
     """This model beside what needs no transfer, or less of it."""
     bars = [(BASELINE_NAMES.get(n, n), 100 * r, words.percent(r), False) for n, r in record.baselines.items()]
