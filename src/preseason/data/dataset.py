@@ -29,8 +29,8 @@ def shown(source: Path | str, most: int = 80) -> str:
     """A sample in a message: a file's path, or the beginning of a text on one line.
 
     Example:
-        >>> shown("What a\ngoal!"), shown(Path("a/1.jpg"))
-        ('“What a goal!”', 'a/1.jpg')
+        >>> shown("What  a goal!"), shown(Path("photo.jpg"))
+        ('“What a goal!”', 'photo.jpg')
     """
     if isinstance(source, Path):
         return str(source)
