@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 
 import preseason
+from preseason.backbones.encoders import Encoder, from_folder
 from preseason.demo import Pictures, render
 
 # The same examples in every run: a check that fails by luck tells nobody anything.
@@ -28,6 +30,45 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ["PRESEASON_CACHE"]
     else:
         os.environ["PRESEASON_CACHE"] = before
+
+
+WORDS = ["goal", "match", "team", "great", "awful", "ball", "win", "lose", "referee", "the", "was", "what"]
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny BERT with random weights and a vocabulary of a few words, as transformers saves it."""
+    transformers = pytest.importorskip("transformers")
+    folder = tmp_path_factory.mktemp("encoders") / "tiny-bert"
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=5 + 26 + len(WORDS), hidden_size=24, num_hidden_layers=3, num_attention_heads=2,
+        intermediate_size=48, max_position_embeddings=128,
+    )  # fmt: skip
+    transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    save_tokenizer(folder)
+    return folder
+
+
+def save_tokenizer(folder: Path) -> None:
+    """A tokenizer of these words, letter by letter where it does not know one."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
+    vocabulary = {word: place for place, word in enumerate([*pieces, *WORDS])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+@pytest.fixture(scope="session")
+def encoder(encoder_folder: Path) -> Encoder:
+    """The tiny BERT as a backbone."""
+    return from_folder(encoder_folder, "tiny-bert", "none")
 
 
 @pytest.fixture(scope="session")

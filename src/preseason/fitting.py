@@ -17,6 +17,7 @@ from preseason.recipe import Recipe, read_recipe
 
 if TYPE_CHECKING:
     from preseason.data.audit import Audit
+    from preseason.data.dataset import Sample
     from preseason.learning import Learner
     from preseason.model import Model
     from preseason.record import Answers, FitRecord, Floats, Ints
@@ -31,6 +32,7 @@ TEXTBOOK: dict[str, dict[str, Any]] = {
     "last-10-layers": {"backbone": "resnet50", "unfreeze": "1", "learning_rate": 1e-4},
 }
 """What each named recipe sets, unless the user says otherwise."""
+MOST_WORDS = 12
 
 
 def recipe_from(recipe: Recipe | None, config: Path | None, settings: dict[str, Any]) -> Recipe:
@@ -57,7 +59,7 @@ def fit(
     """Adapt a pretrained network to labelled examples.
 
     Args:
-        data: folder with one folder per label, or a CSV or JSONL table.
+        data: folder with one folder per label, or a CSV, TSV, JSON Lines or Parquet table.
         output: model folder to write; None keeps the model in memory.
         recipe: settings to start from; single ones may be given as keywords, e.g. `budget_s="5m"`.
         config: TOML file with settings; keywords overrule it.
@@ -96,13 +98,15 @@ class Fit:
     def run(self, root: Path, output: Path | None) -> "Model":
         """Read, learn, judge, save."""
         from preseason.data.checks import check_trainable
+        from preseason.data.files import Columns
         from preseason.reading import read, task_for
 
-        task = task_for(root)
+        columns = Columns(self.recipe.text, self.recipe.label)
+        task = task_for(root, columns)
         self._check_head(task)
         with self.watch.stage("reading and auditing files"):
-            audit = read(root, self.progress)
-        warnings = [*check_trainable(audit.dataset, task.noun), *_audit_warnings(audit)]
+            audit = read(root, self.progress, columns)
+        warnings = [*check_trainable(audit.dataset, task.noun), *_audit_warnings(audit, task.noun)]
         with self.watch.stage("loading the network"):
             bench = self._bench(task)
         self._announce(task, audit, bench)
@@ -129,7 +133,8 @@ class Fit:
         from preseason.places import cache_folder
         from preseason.training.predictor import Bench
 
-        backbone = backbones.load(self.recipe.backbone, self.recipe.weights)
+        name = task.backbone if self.recipe.backbone == "auto" else self.recipe.backbone
+        backbone = backbones.load(name, self.recipe.weights)
         cache = cache_folder(self.recipe.cache)
         return Bench(backbone, task.source(backbone), cache, device_for(self.recipe.device))
 
@@ -139,7 +144,8 @@ class Fit:
         from preseason.learning import Learner
         from preseason.training.rounds import Clock
 
-        ways = task.ways(self.recipe, bench.backbone)
+        ways = task.ways(self.recipe, bench.backbone, audit.dataset.samples)
+        warnings += dict.fromkeys(way.caution for way in ways if way.caution)
         sides = self._sides(audit)
         clock = Clock(self._budget(task, audit), len(ways) > 1, self.watch)
         learnt = Learner(task, audit, bench, self.recipe, self.progress, checkpoints)
@@ -152,7 +158,7 @@ class Fit:
         else:
             answers = learnt.tested(sides.test, predictor, known)
             by = "held-out part"
-            warnings += _leak_warnings(audit, sides)
+            warnings += _leak_warnings(audit, sides, task.noun)
             if self.recipe.refit:
                 predictor, known, choice, _ = self._refit(learnt, ways, predictor, clock, warnings)
         record = self._record(task, audit, bench, trials, answers, sides, by, warnings)
@@ -201,13 +207,14 @@ class Fit:
         by: str,
         warnings: list[str],
     ) -> "FitRecord":
+        from preseason.data.dataset import shown
         from preseason.evaluation.metrics import measure
         from preseason.record import FitRecord
 
         samples = audit.dataset.samples
         counts = Counter(str(sample.label) for sample in samples)
         kept = [candidate.name for candidate in trials.candidates if candidate.kept]
-        groups = len({s.group or str(s.source) for s in samples})
+        groups = len({s.group or s.fingerprint for s in samples})
         return FitRecord(
             task=task.name,
             backbone=bench.backbone.name,
@@ -221,7 +228,7 @@ class Fit:
             candidates=tuple(trials.candidates),
             boxes=None,
             skipped=audit.dataset.skipped,
-            duplicates=tuple(tuple(str(samples[i].source) for i in cluster) for cluster in audit.clusters),
+            duplicates=tuple(tuple(shown(samples[i].source) for i in cluster) for cluster in audit.clusters),
             split={
                 "by": by,
                 "train": len(sides.learn),
@@ -238,6 +245,7 @@ class Fit:
             licence=bench.backbone.licence,
             fingerprint=self._run_id(audit),
             span_s=task.span_s(samples),
+            words=_words(trials, audit.dataset.labels),
         )
 
     def _finish(
@@ -294,9 +302,8 @@ class Fit:
         recipe = self.recipe
         if recipe.head == "auto" and recipe.unfreeze == "auto" and recipe.name == "default":
             return f"Plan, within {budget_s:.0f} s: {task.plan(recipe, bench.backbone)}."
-        return (
-            f"Plan: {recipe.name} recipe, {recipe.backbone}, head {recipe.head}, unfreeze {recipe.unfreeze}."
-        )
+        asked = f"head {recipe.head}, unfreeze {recipe.unfreeze}"
+        return f"Plan: {recipe.name} recipe, {bench.backbone.name}, {asked}."
 
     def _budget(self, task: "Task", audit: "Audit") -> float:
         return self.recipe.budget_for(len(audit.dataset.samples), task.seconds_each)
@@ -318,11 +325,22 @@ class Fit:
 
 
 def _baselines(answers: "Answers", trials: "Trials", bench: "Bench", crossfitted: bool) -> dict[str, float]:
-    """The commonest class, and the linear head alone as cross-validation found it."""
+    """The commonest class, and the cheap heads alone as cross-validation found them."""
     known = answers.targets[answers.targets >= 0]
     found = {"majority": float(np.bincount(known).max() / len(answers.targets))} if len(known) else {}
-    linear = next((c.accuracy for c in trials.candidates if c.name == "linear"), None)
-    return found if linear is None else found | {"linear": linear}
+    tried = {c.name: c.accuracy for c in trials.candidates if c.accuracy is not None}
+    return found | {name: tried[name] for name in ("linear", "tfidf") if name in tried}
+
+
+def _words(trials: "Trials", labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """For each label the words that speak for it, where words were counted."""
+    from preseason.heads.tfidf import TfidfHead
+
+    for fit in trials.fits:
+        member = fit.fitted.members[0]
+        if isinstance(member, TfidfHead):
+            return {label: tuple(member.words(place, MOST_WORDS)) for place, label in enumerate(labels)}
+    return {}
 
 
 def _boxes(task: "Task", predictor: "Predictor") -> "Floats | None":
@@ -334,31 +352,37 @@ def _sets(count: int) -> str:
     return "1 set" if count == 1 else f"{count} sets"
 
 
-def _audit_warnings(audit: "Audit") -> list[str]:
+def _audit_warnings(audit: "Audit", noun: str) -> list[str]:
     samples, found = audit.dataset.samples, []
     if audit.conflicts:
         pair = audit.conflicts[0]
-        names = " and ".join(f"{Path(samples[i].source).name} ({samples[i].label})" for i in pair[:2])
-        found.append(f"{len(audit.conflicts)} pictures lie under two labels, e.g. {names}: one is wrong.")
+        names = " and ".join(f"{_named(samples[i])} ({samples[i].label})" for i in pair[:2])
+        found.append(f"{len(audit.conflicts)} {noun} lie under two labels, e.g. {names}: one is wrong.")
     if audit.scenes:
         found.append(
-            "Most pictures of a class are nearly the same, as frames of one camera are: the accuracy told is "
+            f"Most {noun} of a class are nearly the same, as frames of one camera are: the accuracy told is "
             "too good for new recordings. Name what belongs together in a CSV column called group."
         )
     if audit.tiny:
-        found.append(f"{len(audit.tiny)} pictures are under 32 pixels on a side and show little.")
+        found.append(f"{len(audit.tiny)} {noun} are under 32 pixels on a side and show little.")
     return found
 
 
-def _leak_warnings(audit: "Audit", sides: _Sides) -> list[str]:
+def _leak_warnings(audit: "Audit", sides: _Sides, noun: str) -> list[str]:
     from preseason.data.split import leaks
 
     pairs = leaks(audit.dataset, sides.learn, sides.test)
     if not pairs:
         return []
     samples = audit.dataset.samples
-    one, other = (Path(samples[i].source).name for i in pairs[0])
-    return [f"{len(pairs)} test pictures have a copy in training, e.g. {other} of {one}: the score flatters."]
+    one, other = (_named(samples[i]) for i in pairs[0])
+    return [f"{len(pairs)} test {noun} have a copy in training, e.g. {other} of {one}: the score flatters."]
+
+
+def _named(sample: "Sample") -> str:
+    from preseason.data.dataset import shown
+
+    return shown(sample.source) if isinstance(sample.source, str) else sample.source.name
 
 
 def _versions() -> dict[str, str]:

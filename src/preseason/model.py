@@ -3,16 +3,18 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from preseason.data.dataset import Sample, Skipped
+from preseason.data.dataset import Dataset, Sample, Skipped
+from preseason.data.files import Columns
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.known import Known
 from preseason.evaluation.metrics import measure
 from preseason.progress import Progress, Silent, Stopwatch
-from preseason.reading import fingerprinted, read_inputs
+from preseason.reading import NOT_NAMED, accept_of, fingerprinted, has_column, read_inputs
 from preseason.record import (
     Answers,
     Evaluation,
@@ -27,8 +29,8 @@ from preseason.tasks.base import Task
 from preseason.threads import one_blas_thread
 from preseason.training.predictor import Bench, Predictor, Raw
 
-CHUNK = 64
-"""Examples that are in memory at a time while predicting."""
+CHUNK, TEXTS = 64, 512
+"""Examples that are in memory at a time while predicting; of texts more, to sort them by length."""
 
 
 @dataclass(frozen=True)
@@ -58,28 +60,41 @@ class Model:
         return self.job.name
 
     def predict(self, *inputs: str | Path, progress: Progress | None = None) -> Predictions:
-        """Answers to files, folders and globs, in the order asked.
+        """Answers to files, folders and globs, or to texts themselves, in the order asked.
 
         Raises:
             UsageError: nothing was named.
         """
         if not inputs:
-            raise UsageError(
-                "predict needs something to answer: name files, folders or patterns such as 'new/*'."
-            )
-        samples, skipped = read_inputs(inputs, self.job)
+            raise UsageError(f"predict needs {self.job.noun}: name files, folders or patterns of files.")
+        samples, skipped = read_inputs(inputs, self.job, self._columns(inputs))
         answers, failed = self.answers(samples, progress or Silent())
         return Predictions(tuple(self._predictions(answers)), skipped + failed)
 
-    def evaluate(self, data: str | Path, progress: Progress | None = None) -> Evaluation:
+    def evaluate(
+        self,
+        data: str | Path,
+        progress: Progress | None = None,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+    ) -> Evaluation:
         """Accuracy and its kin on a labelled folder or table.
+
+        Args:
+            data: labelled as for a fit.
+            progress: told what happens.
+            text: column of the texts, where `data` is a table of them; by default as in the fit, or guessed.
+            label: column of the labels.
 
         Raises:
             DataError: nothing usable is there.
         """
         watch = Stopwatch()
         with watch.stage("reading files"):
-            samples, skipped = fingerprinted(self.job.read(Path(data)), self.job)
+            columns = self._columns((data,), Columns(text, label))
+            found = self.job.read(Path(data), accept_of(self.job, columns))
+            samples, skipped = fingerprinted(found, self.job)
         with watch.stage("answering"):
             answers, failed = self.answers(samples, progress or Silent())
         if len(answers.samples) == 0:
@@ -102,7 +117,7 @@ class Model:
         """
         if not name.strip():
             raise UsageError("add needs a name for the new class.")
-        samples, skipped = read_inputs(inputs, self.job)
+        samples, skipped = read_inputs(inputs, self.job, self._columns(inputs))
         raw = self.predictor.answer(samples, self.bench, Silent())
         if len(raw.kept) == 0:
             raise DataError(f"None of the {self.job.noun} for {name!r} could be read.")
@@ -122,11 +137,42 @@ class Model:
             count = int((self.known.targets == self.labels.index(name)).sum())
             return replace(self, known=known), self._update(name, known, count, ())
 
+    def explain(self, text: str) -> tuple[tuple[str, float], ...]:
+        """What each word of a text adds to the probability of its answer, by leaving the word out.
+
+        Occlusion (Zeiler and Fergus 2014, arXiv 1311.2901) of one word at a time; a word that speaks against
+        the answer has a negative weight.
+
+        Raises:
+            UsageError: this is no model of texts, or the text has no words.
+
+        Example:
+            model.explain("What a goal!")  # (("What", 0.01), ("a", 0.0), ("goal!", 0.42))
+        """
+        words = text.split()
+        if self.bench.backbone.reads != "texts" or not words:
+            raise UsageError("explain needs a text with words in it, and a model of texts.")
+        without = [" ".join(words[:place] + words[place + 1 :]) or "." for place in range(len(words))]
+        samples = tuple(Sample(each) for each in (" ".join(words), *without))
+        named, _ = fingerprinted(Dataset(Path(), "loose", samples, ()), self.job)
+        chances = self.answers(named, Silent())[0].probabilities
+        gained = chances[0, chances[0].argmax()] - chances[1:, chances[0].argmax()]
+        return tuple((word, float(gain)) for word, gain in zip(words, gained, strict=True))
+
     def save(self, folder: str | Path) -> None:
         """Write the model folder; one that is there is replaced when the new one is complete."""
         from preseason.model_folder import save
 
         save(self, Path(folder))
+
+    def _columns(self, inputs: Sequence[str | Path], named: Columns = NOT_NAMED) -> Columns:
+        """The columns named, else those of the fit where every table among the inputs has them."""
+        before = Columns(self.record.recipe.get("text"), self.record.recipe.get("label"))
+        has = partial(has_column, inputs)
+        return Columns(
+            named.text or (before.text if has(before.text) else None),
+            named.label or (before.label if has(before.label) else None),
+        )
 
     def _predictions(self, answers: Answers) -> Iterator[Prediction]:
         for sample, row, distance in zip(
@@ -167,8 +213,9 @@ def answers_of(
     parts: list[Answers] = []
     skipped: list[Skipped] = []
     progress.start("answering", len(samples))
-    for start in range(0, len(samples), CHUNK):
-        chunk = samples[start : start + CHUNK]
+    size = TEXTS if bench.backbone.reads == "texts" else CHUNK
+    for start in range(0, len(samples), size):
+        chunk = samples[start : start + size]
         raw = predictor.answer(chunk, bench, Silent())
         parts.append(_judged([chunk[i] for i in raw.kept], raw, known))
         skipped += raw.skipped

@@ -31,15 +31,20 @@ def way_from(values: dict[str, Any]) -> Way:
 
 
 def record_values(record: FitRecord) -> dict[str, Any]:
-    """A record as JSON values, without the held-out answers and without the user's paths."""
+    """A record as JSON values, without the held-out answers and without the user's paths and texts."""
     left_out = {"answers", "boxes", "duplicates", "skipped"}
     values = {item.name: getattr(record, item.name) for item in fields(record) if item.name not in left_out}
     values["metrics"] = asdict(record.metrics)
     values["candidates"] = [asdict(candidate) for candidate in record.candidates]
     values["skipped"] = [{"path": Path(s.path).name, "reason": s.reason} for s in record.skipped]
-    values["duplicates"] = [[Path(path).name for path in cluster] for cluster in record.duplicates]
+    values["duplicates"] = [[_name(each) for each in cluster] for cluster in record.duplicates]
     values["boxes"] = None if record.boxes is None else record.boxes.tolist()
     return values
+
+
+def _name(shown: str) -> str:
+    """A file's name; a text stays with the user."""
+    return "a text" if shown.startswith("“") else Path(shown).name
 
 
 def record_from(values: dict[str, Any]) -> FitRecord:
@@ -55,6 +60,7 @@ def record_from(values: dict[str, Any]) -> FitRecord:
         "skipped": tuple(Skipped(**skipped) for skipped in values["skipped"]),
         "duplicates": tuple(tuple(cluster) for cluster in values["duplicates"]),
         "warnings": tuple(values["warnings"]),
+        "words": {label: tuple(words) for label, words in values.get("words", {}).items()},
         "boxes": None if values["boxes"] is None else np.array(values["boxes"], np.float32),
     }
     return FitRecord(**{**values, **changed})

@@ -1,11 +1,16 @@
 """From what a user names to an audited dataset."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preseason.data import loose
 from preseason.data.dataset import Dataset, Sample, Skipped
+from preseason.data.files import Accept, Columns
 from preseason.data.layouts import unlabelled
+from preseason.data.layouts.texts import table_of
+from preseason.data.rows import read_rows
 from preseason.errors import DataError
 from preseason.progress import Progress, Silent
 
@@ -13,9 +18,11 @@ if TYPE_CHECKING:
     from preseason.data.audit import Audit
     from preseason.tasks.base import Task
 
+NOT_NAMED = Columns()
 
-def task_for(root: Path) -> "Task":
-    """The task that recognises what lies at `root`.
+
+def task_for(root: Path, columns: Columns = NOT_NAMED) -> "Task":
+    """The task that recognises what lies at `root`; columns of texts, where named, tell it too.
 
     Raises:
         DataError: nothing is there.
@@ -24,12 +31,17 @@ def task_for(root: Path) -> "Task":
 
     if not root.exists():
         raise DataError(f"There is no {root}. Expected a folder with one folder of photos for each label.")
+    if (columns.text or columns.label) and table_of(root):
+        return tasks.get("texts")
     ranked = sorted((tasks.get(name) for name in tasks), key=lambda task: task.rank)
     return next(task for task in ranked if task.recognises(root))
 
 
-def read(data: str | Path, progress: Progress | None = None) -> "Audit":
+def read(data: str | Path, progress: Progress | None = None, columns: Columns = NOT_NAMED) -> "Audit":
     """Read labelled data: samples, skipped files, copies and conflicts.
+
+    Args:
+        columns: of a table of texts; None of them is guessed from the header.
 
     Raises:
         DataError: nothing usable is there.
@@ -37,16 +49,40 @@ def read(data: str | Path, progress: Progress | None = None) -> "Audit":
     from preseason.data.audit import audit
 
     root = Path(data)
-    task = task_for(root)
-    return audit(task.read(root), task.signature, progress or Silent())
+    task = task_for(root, columns)
+    return audit(task.read(root, accept_of(task, columns)), task.signature, progress or Silent())
+
+
+def accept_of(task: "Task", columns: Columns) -> Accept:
+    """What the task takes, with the columns that the user named where it reads tables of texts."""
+    accept = task.accept
+    return accept if accept.columns is None else replace(accept, columns=columns)
 
 
 def read_inputs(
-    inputs: "tuple[str | Path, ...]", task: "Task"
+    inputs: "tuple[str | Path, ...]", task: "Task", columns: Columns = NOT_NAMED
 ) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
-    """Unlabelled samples with fingerprints, in the order asked, and what could not be read."""
-    found = unlabelled.collect(inputs, task.accept)
-    return fingerprinted(found, task)
+    """Unlabelled samples with fingerprints, in the order asked, and what could not be read.
+
+    Where texts are examples, an input that is no file is a text itself.
+    """
+    accept = accept_of(task, columns)
+    if accept.columns is None:
+        return fingerprinted(unlabelled.collect(inputs, accept), task)
+    return fingerprinted(loose.collect(inputs, accept), task)
+
+
+def has_column(inputs: Sequence[str | Path], name: str | None) -> bool:
+    """Whether a column is called `name` in every table among `inputs`."""
+    tables = [table for given in inputs if (table := _table(given)) is not None]
+    return name is not None and all(name in read_rows(table, limit=1)[0] for table in tables)
+
+
+def _table(given: str | Path) -> Path | None:
+    try:
+        return table_of(Path(given))
+    except (OSError, ValueError):  # a text, longer than a path may be
+        return None
 
 
 def fingerprinted(found: Dataset, task: "Task") -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:

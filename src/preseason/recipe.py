@@ -45,12 +45,18 @@ class Recipe:
     name: str = _option(
         "default", "Named recipe to start from.", ("default", "frozen-dense", "last-10-layers")
     )
-    backbone: str = _option("efficientnet_lite0", "Pretrained network: the embedded one or any timm name.")
+    backbone: str = _option(
+        "auto",
+        "Pretrained network: any timm name, or of texts any of transformers; auto is the embedded one.",
+    )
     weights: str | None = _option(None, "File or folder with the backbone's weights.")
     head: str = _option(
         "auto",
         "What turns features into answers; auto lets validation choose.",
-        ("auto", "linear", "attention", "mlp", "prototype", "statistics", "lstm", "gru", "tcn"),
+        (
+            *("auto", "linear", "attention", "mlp", "prototype", "statistics", "lstm", "gru", "tcn"),
+            *("tfidf", "contrastive", "lora"),
+        ),
     )
     unfreeze: str = _option("auto", "Last N blocks to fine-tune, 0 for the head alone, or all.")
     budget_s: float | None = _option(
@@ -70,6 +76,9 @@ class Recipe:
     )
     folds: int = _option(4, "Folds of the cross-validation that makes choices.", minimum=2)
     refit: bool = _option(True, "Fit the delivered model on all labelled examples.")
+
+    text: str | None = _option(None, "Column of a table that holds the texts.")
+    label: str | None = _option(None, "Column of a table of texts that holds the labels.")
 
     def __post_init__(self) -> None:
         faults = [fault for item in fields(self) for fault in _faults(item, getattr(self, item.name))]

@@ -80,6 +80,7 @@ class FitRecord:
         seconds: wall seconds by stage.
         versions: of preseason, Python and the libraries.
         span_s: seconds of a video that an example usually shows, None for other examples.
+        words: of texts, for each label the words that speak most for it when words alone are counted.
     """
 
     task: str
@@ -105,6 +106,7 @@ class FitRecord:
     licence: str = ""
     fingerprint: str = ""
     span_s: float | None = None
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What holds for every registered head, each on a small set that can be learnt."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from preseason.backbones.folder import save_network
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.errors import UsageError
 from preseason.heads.base import Features, Head, Lesson, kinds, restore
+from preseason.heads.contrastive import pairs_loss
 from preseason.heads.tail import Tail, TailHead
 
 N, CLASSES, PARTS, WIDTH, CUT = 48, 3, 5, 24, 6
@@ -31,6 +33,15 @@ def backbone() -> Backbone:
 @pytest.fixture(params=list(kinds))
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def backbone_of(backbone: Backbone) -> Callable[[str], Backbone]:
+    """The network a head is fitted on: additions to linear layers need one that has such layers."""
+    torch.manual_seed(0)
+    network = create("test_vit")
+    vit = Backbone("tiny", network, split_of(network), preprocessing_of(network), "none")
+    return lambda name: vit if name == "lora" else backbone
 
 
 @dataclass(frozen=True)
@@ -53,9 +64,19 @@ def maps(backbone: Backbone) -> np.ndarray:
     """Maps at the cut of pictures whose colour tells the class, float16 [n, looks, c, h, w]."""
     rng = np.random.default_rng(0)
     colours = rng.normal(size=(CLASSES, 3, 1, 1)) * 2
-    pictures = colours[TARGETS][:, None] + rng.normal(size=(N, 2, 3, 64, 64)) * 0.3
+    side = 64 if backbone.preprocessing.resizable else backbone.preprocessing.size
+    pictures = colours[TARGETS][:, None] + rng.normal(size=(N, 2, 3, side, side)) * 0.3
     rows = backbone.run(torch.from_numpy(pictures.astype(np.float32)).flatten(0, 1), stop=CUT)
     return rows.view(N, 2, *rows.shape[1:]).numpy().astype(np.float16)
+
+
+def texts() -> np.ndarray:
+    """Texts in which a word tells the class, object [n, 1]."""
+    words = ("great goal", "awful pass", "kick-off at three")
+    return np.array([[f"{words[t]} by number {i}"] for i, t in enumerate(TARGETS)], object)
+
+
+TAILS = ("tail", "contrastive", "lora")
 
 
 def folds() -> list[tuple[np.ndarray, np.ndarray]]:
@@ -64,19 +85,19 @@ def folds() -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def lesson_for(name: str, backbone: Backbone, **rest: Any) -> Lesson:
-    rows = maps(backbone) if name == "tail" else pooled()
-    own = {"cut": CUT} if name == "tail" else {"frames": PARTS}
+    rows = maps(backbone) if name in TAILS else texts() if name == "tfidf" else pooled()
+    own = {"cut": CUT} if name in TAILS else {"frames": PARTS}
     settings = own | {"epochs": 15 if name in ("attention", *IN_ORDER) else 4, "batch_size": 16}
     return Lesson(Features.of([rows]), TARGETS, CLASSES, folds(), 0, settings, backbone, **rest)
 
 
 @pytest.fixture(scope="module")
-def seen(backbone: Backbone) -> Any:
+def seen(backbone_of: Any) -> Any:
     found: dict[str, Seen] = {}
 
     def fitted(name: str) -> Seen:
         if name not in found:
-            lesson = lesson_for(name, backbone)
+            lesson = lesson_for(name, backbone_of(name))
             found[name] = Seen(lesson, kinds.get(name).fit(lesson))
         return found[name]
 
@@ -113,40 +134,41 @@ def test_examples_are_answered_one_by_one_as_together(name: str, seen: Any) -> N
     np.testing.assert_allclose(together, alone, rtol=1e-3, atol=1e-4)
 
 
-def test_a_stored_head_comes_back_and_answers_the_same(name: str, seen: Any, backbone: Backbone) -> None:
+def test_a_stored_head_comes_back_and_answers_the_same(name: str, seen: Any, backbone_of: Any) -> None:
     fitted = seen(name)
     state = fitted.head.state()
     assert state.kind == name
-    again = restore(state, backbone)
+    again = restore(state, backbone_of(name))
     features = fitted.lesson.features
     np.testing.assert_allclose(again.logits(features), fitted.head.logits(features), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(again.embed(features), fitted.head.embed(features), rtol=1e-5, atol=1e-6)
     assert tensors_of(again) == tensors_of(fitted.head)
 
 
-def test_one_seed_gives_the_same_bytes(name: str, seen: Any, backbone: Backbone) -> None:
+def test_one_seed_gives_the_same_bytes(name: str, seen: Any, backbone_of: Any) -> None:
     torch.rand(7)
-    again = kinds.get(name).fit(lesson_for(name, backbone))
+    again = kinds.get(name).fit(lesson_for(name, backbone_of(name)))
     assert tensors_of(again) == tensors_of(seen(name).head)
 
 
-def test_fitting_leaves_the_backbone_as_it_was(name: str, seen: Any, backbone: Backbone) -> None:
+def test_fitting_leaves_the_backbone_as_it_was(name: str, seen: Any, backbone_of: Any) -> None:
     seen(name)
+    backbone = backbone_of(name)
     again = Backbone("tiny", backbone.network, backbone.split, backbone.preprocessing, "none")
     assert again.weights_id == backbone.weights_id
 
 
-def test_a_class_without_examples_is_no_failure(name: str, backbone: Backbone) -> None:
-    lesson = lesson_for(name, backbone)
+def test_a_class_without_examples_is_no_failure(name: str, backbone_of: Any) -> None:
+    lesson = lesson_for(name, backbone_of(name))
     some = np.flatnonzero(TARGETS != 2)
     head = kinds.get(name).fit(lesson.part(some))
     assert head.logits(lesson.features.take(some)).shape == (len(some), CLASSES)
 
 
 def test_a_finished_fit_is_taken_from_its_checkpoint(
-    name: str, seen: Any, backbone: Backbone, tmp_path: Path
+    name: str, seen: Any, backbone_of: Any, tmp_path: Path
 ) -> None:
-    lesson = lesson_for(name, backbone, checkpoint=tmp_path / "a.pt")
+    lesson = lesson_for(name, backbone_of(name), checkpoint=tmp_path / "a.pt")
     first = kinds.get(name).fit(lesson)
     assert tensors_of(first) == tensors_of(seen(name).head)
     times = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
@@ -199,6 +221,75 @@ class TestTail:
         lesson = replace(lesson_for("tail", backbone), backbone=None)
         with pytest.raises(ValueError, match="made of a backbone's blocks"):
             kinds.get("tail").fit(lesson)
+
+
+class TestContrastive:
+    """What only pairs teach."""
+
+    def test_examples_of_a_class_come_together(self, seen: Any, backbone: Backbone) -> None:
+        fitted = seen("contrastive")
+        before = TailHead(Tail(backbone, CUT, CLASSES), 0).embed(fitted.lesson.features)
+        after = fitted.head.embed(fitted.lesson.features)
+        assert apart(after) < 0.9 * apart(before)
+
+    def test_the_loss_is_least_where_classes_are_apart(self) -> None:
+        targets = torch.tensor([0, 0, 1, 1])
+        apart = torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1]])
+        mixed = torch.tensor([[1.0, 0], [0, 1], [1, 0], [0, 1]])
+        assert pairs_loss(apart, targets) == 0
+        assert pairs_loss(mixed, targets) == pytest.approx(2 / 3)
+        assert pairs_loss(apart[:1], targets[:1]) == 0
+
+
+def apart(vectors: np.ndarray) -> float:
+    """The loss of pairs of these vectors."""
+    unit = torch.nn.functional.normalize(torch.from_numpy(vectors), dim=1)
+    return float(pairs_loss(unit, torch.from_numpy(TARGETS)))
+
+
+class TestLora:
+    """What only additions do."""
+
+    def test_only_additions_and_the_classifier_are_stored(self, seen: Any) -> None:
+        arrays = seen("lora").head.state().arrays
+        assert all("lora_" in key or key.startswith("classifier.") for key in arrays)
+        assert len(arrays) > 4
+
+    def test_worked_into_the_weights_they_answer_the_same(
+        self, seen: Any, backbone_of: Any, tmp_path: Path
+    ) -> None:
+        head = seen("lora").head
+        save_network(backbone_of("lora"), tmp_path / "tuned", head.timm_tensors(), ("a", "b", "c"))
+        opened = timm.create_model(f"local-dir:{tmp_path / 'tuned'}", pretrained=True).eval()
+        side = opened.pretrained_cfg["input_size"][1]
+        x = torch.randn(2, 3, side, side)
+        with torch.inference_mode():
+            expected = head.tail(head.tail.backbone.run(x, stop=CUT))
+            torch.testing.assert_close(opened(x), expected, rtol=1e-4, atol=1e-4)
+            plain = backbone_of("lora").network.forward_features(x)
+            assert not torch.allclose(opened.forward_features(x), plain, atol=1e-4)
+
+    def test_a_network_without_linear_layers_is_refused(self, backbone: Backbone) -> None:
+        with pytest.raises(UsageError, match="tiny has no linear layers above the cut"):
+            kinds.get("lora").fit(lesson_for("lora", backbone))
+
+
+class TestTfidf:
+    """What only counted words do."""
+
+    def test_it_names_the_words_that_speak_for_a_class(self, seen: Any) -> None:
+        head = seen("tfidf").head
+        assert set(head.words(1, 3)) & {"awful", "pass", "awful pass"}
+
+    def test_links_and_mentions_are_not_counted(self, seen: Any) -> None:
+        head = seen("tfidf").head
+        texts = np.array([["great goal"], ["@x GREAT goal https://t.co/abc"]], object)
+        logits = head.logits(Features.of([texts]))
+        np.testing.assert_allclose(logits[0], logits[1], atol=1e-5)
+
+    def test_rows_that_are_no_texts_are_refused(self, backbone: Backbone) -> None:
+        with pytest.raises(UsageError, match="--head tfidf counts words: it is for texts"):
+            kinds.get("tfidf").fit(lesson_for("linear", backbone))
 
 
 def test_the_textbook_head_takes_flattened_maps(backbone: Backbone) -> None:

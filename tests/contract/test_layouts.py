@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 
 from preseason.data.dataset import Dataset
-from preseason.data.files import Accept
+from preseason.data.files import Accept, Columns
 from preseason.data.layouts import layouts
-from preseason.media import image
+from preseason.media import image, text
 
 PHOTOS = Accept(image.check, "photos")
+TEXTS = Accept(text.check, "texts", columns=Columns())
 CLASSES = ("messi", "Müller", "🐐 -.x")
 
 
@@ -47,10 +48,18 @@ def make_table(root: Path) -> Path:
     return root / "labels.jsonl"
 
 
+def make_texts(root: Path) -> Path:
+    rows = [{"text": f"{part} {name}", "label": name} for part in ("a", "b") for name in CLASSES]
+    rows += [{"text": "<html></html>", "label": ""}]
+    (root / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return root / "labels.jsonl"
+
+
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "folders": make_folders,
     "parts": make_parts,
     "table": make_table,
+    "texts": make_texts,
     "unlabelled": make_folders,
 }
 
@@ -61,7 +70,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 def read(name: str, root: Path) -> Dataset:
-    return layouts.get(name).read(MAKERS[name](root), PHOTOS)
+    return layouts.get(name).read(MAKERS[name](root), TEXTS if name == "texts" else PHOTOS)
 
 
 def test_what_is_made_for_it_matches(name: str, tmp_path: Path) -> None:
@@ -74,7 +83,8 @@ def test_reads_every_usable_file_once_and_names_the_rest(name: str, tmp_path: Pa
     assert dataset.layout == name
     assert len(dataset.samples) == 6 * copies
     assert len({sample.source for sample in dataset.samples}) == 6 * copies
-    assert all("a web page saved as .jpg, not an image" in item.reason for item in dataset.skipped)
+    reason = "no label" if name == "texts" else "a web page saved as .jpg, not an image"
+    assert all(reason in item.reason for item in dataset.skipped)
     assert len(dataset.skipped) == copies
 
 
@@ -107,8 +117,8 @@ def test_the_order_is_not_that_of_the_disk(
             return None
 
     monkeypatch.setattr(os, "scandir", Reversed)
-    root = tmp_path / "labels.jsonl" if name == "table" else tmp_path
-    assert layouts.get(name).read(root, PHOTOS).samples == first.samples
+    root = tmp_path / "labels.jsonl" if name in ("table", "texts") else tmp_path
+    assert layouts.get(name).read(root, TEXTS if name == "texts" else PHOTOS).samples == first.samples
 
 
 def test_says_what_it_expects(name: str) -> None:

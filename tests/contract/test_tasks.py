@@ -1,5 +1,6 @@
 """What holds for every registered task, tried on files of its kind."""
 
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from PIL import Image
 
 from movies import level, picture, write
 from preseason.backbones.base import Backbone
+from preseason.backbones.encoders import Encoder
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.data.dataset import Sample
 from preseason.engine.gaze import LOOKS
@@ -35,8 +37,23 @@ def clip(folder: Path) -> Path:
     return write(folder / "example.mp4", [picture(number) for number in range(12)])
 
 
-MAKERS = {"photos": photo, "clips": clip}
-FRAMES = {"clips": 3}
+def match(folder: Path) -> Path:
+    """The same with a table of two actions in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "labels.csv").write_text("video,time,label\nexample.mp4,0.1,a\nexample.mp4,0.3,b\n", "utf-8")
+    return clip(folder)
+
+
+def words(folder: Path) -> Path:
+    """A text among texts of two classes."""
+    for name in ("example", "other"):
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name / "1.txt").write_text(f"What a goal by {name}", "utf-8")
+    return folder / "example" / "1.txt"
+
+
+MAKERS = {"photos": photo, "clips": clip, "actions": match, "texts": words}
+FRAMES = {"clips": 3, "actions": 3}
 RECIPES = (
     {},
     {"head": "attention"},
@@ -56,11 +73,18 @@ RECIPES = (
 )
 
 
-@pytest.fixture(scope="module", params=["test_efficientnet", "test_vit"])
-def backbone(request: pytest.FixtureRequest) -> Backbone:
+@pytest.fixture(params=["test_efficientnet", "test_vit"])
+def backbone(request: pytest.FixtureRequest, task: Task) -> Backbone:
+    if task.name == "texts":
+        return request.getfixturevalue("encoder")  # type: ignore[no-any-return]
+    return networks(request.param)
+
+
+@cache
+def networks(name: str) -> Backbone:
     torch.manual_seed(0)
-    network = create(request.param)
-    return Backbone(request.param, network, split_of(network), preprocessing_of(network), "none")
+    network = create(name)
+    return Backbone(name, network, split_of(network), preprocessing_of(network), "none")
 
 
 @pytest.fixture(params=list(tasks))
@@ -79,7 +103,7 @@ def test_it_is_called_what_it_is_registered_as(task: Task) -> None:
     assert task.name in MAKERS, "add files of this task to MAKERS"
 
 
-def test_its_own_files_are_examples_and_text_is_not(task: Task, tmp_path: Path) -> None:
+def test_its_own_files_are_examples_and_a_false_name_is_none(task: Task, tmp_path: Path) -> None:
     assert task.accept.file(MAKERS[task.name](tmp_path)) is None
     (tmp_path / "notes.png").write_text("these are notes", "utf-8")
     assert task.accept.file(tmp_path / "notes.png")
@@ -109,6 +133,12 @@ def test_every_recipe_gives_ways_that_can_be_fitted(
         assert backbone.preprocessing.resizable or way.plan.size == backbone.preprocessing.size
 
 
+def test_a_network_of_other_data_is_refused(task: Task, backbone: Backbone, encoder: Encoder) -> None:
+    other = networks("test_vit") if backbone.reads == "texts" else encoder
+    with pytest.raises(UsageError, match=r"--backbone .* is a network of .* Leave --backbone out"):
+        task.ways(Recipe(), other)
+
+
 def test_the_baseline_is_one_cheap_look(task: Task, backbone: Backbone) -> None:
     way = task.baseline(backbone)
     assert (way.looks_from, len(way.plan.looks), way.plan.size) == (None, 1, backbone.preprocessing.size)
@@ -118,6 +148,8 @@ def test_the_baseline_is_one_cheap_look(task: Task, backbone: Backbone) -> None:
 def test_inputs_are_one_array_for_each_look_and_always_the_same(
     task: Task, backbone: Backbone, looks: tuple[Box, ...], tmp_path: Path
 ) -> None:
+    if task.name == "texts":
+        pytest.skip("a text has no places to look at")
     frames = FRAMES.get(task.name, 0)
     sample, plan = example(task, tmp_path), Pass(32, looks=looks, frames=frames)
     first = task.source(backbone).inputs(sample, plan)
@@ -141,6 +173,9 @@ def test_a_file_that_vanished_is_a_media_error_and_has_no_picture(
 
 def test_it_shows_an_example_as_a_jpeg(task: Task, tmp_path: Path) -> None:
     shown = task.picture(example(task, tmp_path))
+    if task.name == "texts":
+        assert shown is None
+        return
     assert shown is not None
     assert shown.startswith(b"\xff\xd8\xff")
 

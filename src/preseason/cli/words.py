@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 BASELINES = {
     "linear": "linear head alone",
+    "tfidf": "counted words alone (TF-IDF)",
     "scratch": "same network with random weights",
     "majority": "always the most frequent label",
 }
 SHOWN_SKIPS = 5
+LONGEST_INPUT = 72
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -102,7 +104,7 @@ def of_evaluation(evaluation: "Evaluation", scores: dict[str, dict[str, Any]]) -
 def of_predictions(predictions: "Predictions") -> str:
     """One row for each input: what it is, how sure, and the runner-up."""
     rows = [
-        [item.input, _answer(item), percent(item.probability), _second(item)]
+        [_short(item.input), _answer(item), percent(item.probability), _second(item)]
         for item in predictions.predictions
     ]
     shown = [table(["input", "answer", "sure", "or else"], rows)] if rows else []
@@ -114,6 +116,12 @@ def of_spotting(measured: "SpottingMetrics") -> str:
     names = {"loose": "loose (5 to 60 s)", "tight": "tight (1 to 5 s)", "at1": "within 1 s"}
     shown = [f"average-mAP {name}: {100 * measured.average[key].value:.1f} %" for key, name in names.items()]
     return "\n".join([*shown, f"plain mean average precision: {100 * measured.plain.value:.1f} %"])
+
+
+def _short(given: str) -> str:
+    """An input on one line; a text is cut where it is long, a path is not."""
+    line = " ".join(given.split())
+    return line if len(line) <= LONGEST_INPUT or " " not in line else f"{line[: LONGEST_INPUT - 1]}…"
 
 
 def as_csv(predictions: "Predictions") -> str:

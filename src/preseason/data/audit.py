@@ -31,11 +31,13 @@ class Signature:
         fingerprint: 32 hex digits of the content, see `digest`.
         size: height and width in pixels; (0, 0) for media without.
         thumbnail: uint8 [48, 54] for the search of near-duplicates, or None for exact ones only.
+        essence: equal for what says the same, e.g. a text and its retweets; empty where nothing is known.
     """
 
     fingerprint: str
     size: tuple[int, int] = (0, 0)
     thumbnail: likeness.Thumbnail | None = None
+    essence: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,12 +155,14 @@ def _decodable(dataset: Dataset, seen: Sequence[Signature | MediaError]) -> Data
 def _judged(dataset: Dataset, signatures: list[Signature]) -> Audit:
     samples = dataset.samples
     exact = _equal((sample.fingerprint, sample.span) for sample in samples)
+    same = (*exact, *_equal(each.essence or index for index, each in enumerate(signatures)))
     links = _Links(len(samples))
-    for cluster in exact:
+    for cluster in same:
         links.join(cluster)
     _join_copies(links, exact, signatures)
-    scenes = tuple(cluster for cluster in links.clusters() if _is_scene(cluster, samples))
-    links = links.without(scenes, exact)
+    alike = links.clusters() if any(each.thumbnail is not None for each in signatures) else ()
+    scenes = tuple(cluster for cluster in alike if _is_scene(cluster, samples))
+    links = links.without(scenes, same)
     clusters = links.clusters()
     sizes = np.array([each.size for each in signatures], np.int64).reshape(-1, 2)
     tiny = np.flatnonzero((sizes.min(axis=1, initial=TINY_SIDE) < TINY_SIDE) & (sizes.max(axis=1) > 0))

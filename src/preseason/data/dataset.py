@@ -25,6 +25,19 @@ class Sample:
     fingerprint: str = ""
 
 
+def shown(source: Path | str, most: int = 80) -> str:
+    """A sample in a message: a file's path, or the beginning of a text on one line.
+
+    Example:
+        >>> shown("What  a goal!"), shown(Path("photo.jpg"))
+        ('“What a goal!”', 'photo.jpg')
+    """
+    if isinstance(source, Path):
+        return str(source)
+    line = " ".join(source.split())
+    return f"“{line if len(line) <= most else line[: most - 1] + '…'}”"
+
+
 @dataclass(frozen=True)
 class Skipped:
     """A file or row that was left out, and why."""

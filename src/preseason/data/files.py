@@ -18,6 +18,14 @@ def _never(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
+class Columns:
+    """Columns of a table that the user named; None leaves them to be guessed from the header."""
+
+    text: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
 class Accept:
     """What a task takes as an example.
 
@@ -26,11 +34,13 @@ class Accept:
             that needs no mention (a sidecar). Called once per file; it should read the head only.
         noun: what the examples are called in messages.
         folder: whether a folder as a whole is one example, e.g. the frames of a clip.
+        columns: of tables whose cells are the examples themselves; None where only files are examples.
     """
 
     file: Callable[[Path], str | None]
     noun: str = "files"
     folder: Callable[[Path], bool] = _never
+    columns: Columns | None = None
 
 
 @dataclass

@@ -1,6 +1,5 @@
-"""Rows of CSV, TSV and JSON Lines files, whatever program wrote them."""
+"""Rows of CSV, TSV, JSON Lines and Parquet files, whatever program wrote them."""
 
-import codecs
 import csv
 import io
 import json
@@ -8,9 +7,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from preseason.errors import DataError
+from preseason.errors import DataError, MediaError
+from preseason.media.text import decoded
 
-SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson"})
+JSON_LINES = frozenset({".jsonl", ".ndjson"})
+SUFFIXES = frozenset({".csv", ".tsv", ".parquet"}) | JSON_LINES
 _DELIMITERS = ",;\t|"
 _FIELD_LIMIT = 10_000_000  # characters; csv's own 131,072 is less than a long text
 
@@ -20,7 +21,7 @@ class Row:
     """One row: its number as a spreadsheet counts (JSON Lines: line number) and its cells by column.
 
     Attributes:
-        number: 1 is the header of a CSV file, or the first line of a JSON Lines file.
+        number: 1 is the header of a CSV or Parquet file, or the first line of a JSON Lines file.
         values: cell texts by column name; absent cells are empty.
         fault: why the row cannot be read, or an empty text.
     """
@@ -34,12 +35,14 @@ def read_rows(path: Path, limit: int | None = None) -> tuple[tuple[str, ...], tu
     """Column names and rows (at most `limit`) of a table.
 
     Raises:
-        DataError: the file cannot be opened, is no text, or is empty.
+        DataError: the file cannot be opened, is no text, or is empty; or pyarrow is absent for Parquet.
     """
+    if path.suffix.lower() == ".parquet":
+        return _parquet_rows(path, limit)
     text = _decoded(path)
     if not text.strip():
         raise DataError(f"{path} is empty. Expected a header line and a row for each example.")
-    if path.suffix.lower() in (".jsonl", ".ndjson"):
+    if path.suffix.lower() in JSON_LINES:
         return _json_rows(text, limit)
     return _csv_rows(path, text, limit)
 
@@ -49,14 +52,27 @@ def _decoded(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"The table {path} cannot be opened: {error.strerror}.") from None
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    if b"\x00" in data:
-        raise DataError(f"{path} is no text. Save the table as CSV (comma separated, UTF-8).")
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")  # what spreadsheets on Windows write
+        return decoded(data)
+    except MediaError:
+        raise DataError(f"{path} is no text. Save the table as CSV (comma separated, UTF-8).") from None
+
+
+def _parquet_rows(path: Path, limit: int | None) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ModuleNotFoundError:
+        raise DataError(
+            f"{path} is a Parquet file, which pyarrow reads: pip install pyarrow. Or save the table as CSV."
+        ) from None
+    try:
+        file = parquet.ParquetFile(path)
+        batches = file.iter_batches(batch_size=limit or 65_536)
+        values = [row for batch in islice(batches, 1 if limit else None) for row in batch.to_pylist()]
+    except (OSError, ArrowException) as error:
+        raise DataError(f"The table {path} cannot be read: {str(error).splitlines()[0]}.") from None
+    rows = (Row(number, {k: _cell(v) for k, v in row.items()}) for number, row in enumerate(values, start=2))
+    return tuple(file.schema_arrow.names), tuple(islice(rows, limit))
 
 
 def _csv_rows(path: Path, text: str, limit: int | None) -> tuple[tuple[str, ...], tuple[Row, ...]]:
@@ -102,4 +118,4 @@ def _json_row(number: int, line: str) -> Row:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

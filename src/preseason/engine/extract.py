@@ -1,13 +1,11 @@
 """Filling the feature bank: every example is decoded once and runs through the frozen network once."""
 
-import copy
 import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,15 +16,13 @@ from preseason import backbones
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample, Skipped
 from preseason.engine.bank import Loose, Rows, Shelf
+from preseason.engine.feeds import feed_for
 from preseason.engine.networks import Engine, compile_network, precision_on
-from preseason.engine.passes import Box, FrozenPass, Pass
+from preseason.engine.passes import Box, Pass
 from preseason.errors import MediaError
 from preseason.progress import Progress
 from preseason.speeds import note_speed
 from preseason.threads import available
-
-BATCH_PIXELS = 6 * 224 * 224
-"""Pictures of a batch are as many as these pixels hold, at least one."""
 
 FEWEST_TIMED = 32
 """New rows from which on the speed is told to `preseason models`."""
@@ -39,6 +35,8 @@ class Source(Protocol):
 
     def inputs(self, sample: Sample, plan: Pass) -> Array:
         """Decode `sample` and give its looks, uint8 [looks, size, size, 3] or [looks, t, size, size, 3].
+
+        A text is given as an array [1] that holds it.
 
         Raises:
             MediaError: the sample cannot be decoded.
@@ -90,7 +88,7 @@ class Extractor:
     def __init__(self, backbone: Backbone, plan: Pass, source: Source, cache: Path, device: str) -> None:
         self.backbone, self.plan, self.cache = backbone, plan, cache
         self._source, self._device = source, device
-        self._module = FrozenPass(backbone, plan)
+        self._feed = feed_for(backbone, plan)
         self._engine: Engine | None = None
         self._compiling_s = 0.0
         self._shelf: Shelf | None = None
@@ -104,26 +102,15 @@ class Extractor:
     def shelf(self) -> Shelf:
         """This pass's shelf in the bank, opened on first use."""
         if self._shelf is None:
-            what = f"{self.backbone.name} {self.plan.kept} {self.plan.size} px"
+            unit = "tokens" if self.backbone.reads == "texts" else "px"
+            what = f"{self.backbone.name} {self.plan.kept} {self.plan.size} {unit}"
             self._shelf = Shelf(self.cache / "bank" / self.shelf_name, self.row_shape, what)
         return self._shelf
 
     @property
-    def look_shape(self) -> tuple[int, ...]:
-        """Shape of what the network takes for one look: [size, size, 3], or [t, size, size, 3] for clips."""
-        frames, side = self.backbone.preprocessing.frames, self.plan.size
-        return (frames, side, side, 3) if frames else (side, side, 3)
-
-    @cached_property
     def row_shape(self) -> tuple[int, ...]:
-        """Shape of one example's row: [parts, d] for pooled passes, [looks, c, h, w] for maps."""
-        import torch
-
-        with torch.device("meta"):
-            picture = torch.zeros((1, *self.look_shape), dtype=torch.uint8)
-        shape = tuple(_on_meta(self._module)(picture).shape[1:])
-        count = self.plan.count()
-        return (count * shape[0], shape[1]) if self.plan.kept == "pooled" else (count, *shape)
+        """Shape of one example's row: [parts, d] for pooled passes, [looks, ...] for maps."""
+        return self._feed.row_shape
 
     def missing(self, orders: Sequence[Order]) -> list[Order]:
         """Those orders whose rows are not in the bank, each row once."""
@@ -156,13 +143,14 @@ class Extractor:
         return Extraction(rows, kept, tuple(skipped), len(missing), seconds)
 
     def prepare(self, say: Callable[[str], None]) -> None:
-        """Convert and compile the network now rather than with the first picture."""
-        noise = np.random.default_rng(0).integers(0, 256, (1, *self.look_shape), np.uint8)
-        self._running(noise, say)
+        """Convert and compile the network now rather than with the first example."""
+        self._running(say)
 
     def _note_speed(self, examples: int, seconds: float) -> None:
         """Remember how many whole pictures of 224 px a second a pretrained network reached."""
-        whole = self.plan.kept == "pooled" and not self.plan.blocks and not self.backbone.preprocessing.frames
+        preprocessing = self.backbone.preprocessing
+        pictures = not preprocessing.frames and not preprocessing.tokens
+        whole = pictures and self.plan.kept == "pooled" and not self.plan.blocks
         if whole and backbones.exists(self.backbone.name):
             pixels = examples * self.plan.count() * self.plan.size**2
             note_speed(self.backbone.name, pixels / 224**2 / max(seconds, 1e-6), self.cache)
@@ -177,7 +165,7 @@ class Extractor:
         failed: dict[str, str] = {}
         self.prepare(progress.say)
         progress.start(stage, len(orders))
-        for chunk in _chunks(self._decoded(orders, failed, progress), self._chunk()):
+        for chunk in _chunks(self._decoded(orders, failed, progress), self._feed.chunk):
             rows = self.rows([looks for _, looks in chunk], progress.say)
             for (order, _), row in zip(chunk, rows, strict=True):
                 store(order.key(), row)
@@ -194,7 +182,7 @@ class Extractor:
         with ThreadPoolExecutor(available(), thread_name_prefix="decode") as pool:
             try:
                 while True:
-                    while len(ahead) < 2 * self._chunk() and (order := next(waiting, None)) is not None:
+                    while len(ahead) < 2 * self._feed.chunk and (order := next(waiting, None)) is not None:
                         ahead.append((order, pool.submit(self._inputs, order)))
                     if not ahead:
                         return
@@ -208,46 +196,63 @@ class Extractor:
                 pool.shutdown(cancel_futures=True)
 
     def rows(self, examples: Sequence[Array], say: Callable[[str], None]) -> list[NDArray[np.float32]]:
-        """Rows of several examples' looks; a batch for each thread is under way at a time."""
-        stacked = np.concatenate(examples)
-        engine = self._running(stacked[:1], say)
-        step = max(1, BATCH_PIXELS // self._pixels())
+        """Rows of several examples; a batch for each thread is under way at a time."""
+        batches, join = self._feed.deal(examples)
+        engine = self._running(say)
         pending: deque[Callable[[], NDArray[np.float32]]] = deque()
         out: list[NDArray[np.float32]] = []
-        for start in range(0, len(stacked), step):
-            pending.append(engine.start(np.ascontiguousarray(stacked[start : start + step])))
+        for batch in batches:
+            pending.append(engine.start(batch))
             if len(pending) > available():
                 out.append(pending.popleft()())
         out.extend(wait() for wait in pending)
-        ends = np.cumsum([len(looks) for looks in examples])[:-1]
-        return [rows.reshape(self.row_shape) for rows in np.split(np.concatenate(out), ends)]
+        return join(out)
 
-    def _running(self, look: Array, say: Callable[[str], None]) -> Engine:
+    def _running(self, say: Callable[[str], None]) -> Engine:
         if self._engine is None:
             begin = time.monotonic()
-            example = np.ascontiguousarray(np.repeat(look, 2, axis=0))
-            name = self.plan.key(self.backbone, "graph")
-            self._engine = compile_network(self._module, example, name, self.cache, self._device, say)
+            trial, *others = self._feed.trials()
+            name = self._feed.graph.key(self.backbone, "graph")
+            self._engine = compile_network(
+                self._feed.module, trial, name, self.cache, self._device, say, others
+            )
             self._compiling_s += time.monotonic() - begin
         return self._engine
 
-    def _chunk(self) -> int:
-        """Examples that are handed to the engine together."""
-        return int(np.clip(6 * BATCH_PIXELS // (self.plan.count() * self._pixels()), 1, 32))
 
-    def _pixels(self) -> int:
-        """Of one look, all its frames together."""
-        return max(self.backbone.preprocessing.frames, 1) * self.plan.size**2
+class Decoder:
+    """Examples as their source decodes them, for heads that read no network: same use as `Extractor`."""
+
+    shelf_name = ""
+
+    def __init__(self, plan: Pass, source: Source) -> None:
+        self.plan, self._source = plan, source
+
+    def missing(self, orders: Sequence[Order]) -> list[Order]:
+        """None: nothing of it is kept in the bank."""
+        return []
+
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """Nothing needs to be compiled."""
+
+    def extract(
+        self, orders: Sequence[Order], progress: Progress, stage: str, keep: bool = True
+    ) -> Extraction:
+        """What the source gives, as rows [m, ...] of its own dtype."""
+        begin, rows, kept, failed = time.monotonic(), [], [], []
+        for place, order in enumerate(orders):
+            try:
+                rows.append(self._source.inputs(order.sample, self.plan))
+                kept.append(place)
+            except MediaError as error:
+                failed.append(Skipped(str(order.sample.source), str(error)))
+        stacked = np.stack(rows) if rows else np.zeros((0, 1), object)
+        return Extraction(stacked, np.array(kept, np.int64), tuple(failed), 0, time.monotonic() - begin)
 
 
 def _absent(shelf: Shelf | Loose, orders: Sequence[Order]) -> list[Order]:
     keys = set(shelf.missing([order.key() for order in orders]))
     return list({order.key(): order for order in orders if order.key() in keys}.values())
-
-
-def _on_meta(module: FrozenPass) -> FrozenPass:
-    """A copy without memory, for shapes alone."""
-    return copy.deepcopy(module).to("meta")
 
 
 def _chunks(items: Iterator[tuple[Order, Array]], size: int) -> Iterator[list[tuple[Order, Array]]]:

@@ -3,7 +3,7 @@
 import sys
 import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -51,7 +51,13 @@ def precision_on(device: str) -> str:
 
 
 def compile_network(
-    module: nn.Module, example: NDArray[Any], key: str, cache: Path, device: str, say: Callable[[str], None]
+    module: nn.Module,
+    example: NDArray[Any],
+    key: str,
+    cache: Path,
+    device: str,
+    say: Callable[[str], None],
+    others: Sequence[NDArray[Any]] = (),
 ) -> Engine:
     """The fastest engine for `module` on `device`; converted networks are kept under `cache`.
 
@@ -60,12 +66,13 @@ def compile_network(
         example: a small batch of the real shape and dtype.
         key: names the converted network: it must change with the weights and the graph.
         say: gets a line when torch has to stand in for OpenVINO.
+        others: further batches to compare with torch; sizes in which they differ stay free.
     """
     module = module.eval().requires_grad_(False)
     if device == "cuda":
         return TorchEngine(module, device)
     try:
-        return OpenVinoEngine(module, example, key, cache)
+        return OpenVinoEngine(module, example, key, cache, others)
     except _Inconvertible as error:
         say(f"OpenVINO cannot run this network here ({error}); torch does it, more slowly.")
         return TorchEngine(module, device)
@@ -95,15 +102,23 @@ class OpenVinoEngine:
 
     precision = "f32"
 
-    def __init__(self, module: nn.Module, example: NDArray[Any], key: str, cache: Path) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        example: NDArray[Any],
+        key: str,
+        cache: Path,
+        others: Sequence[NDArray[Any]] = (),
+    ) -> None:
         ov = import_openvino()
         core = ov.Core()
         path = cache / "networks" / f"{key}-ov{version('openvino')}.xml"
         known = _read(core, path)
-        model = _convert(ov, module, example) if known is None else known
+        model = _convert(ov, module, example, others) if known is None else known
         self._compiled = core.compile_model(model, "CPU", _settings())
         if known is None:
-            self._compare(module, example)
+            for batch in (example, *others):
+                self._compare(module, batch)
             # A cache that cannot be written costs the conversion at every start, nothing else.
             with suppress(OSError, RuntimeError):
                 _keep(ov, model, path)
@@ -150,14 +165,15 @@ def _settings() -> dict[str, Any]:
     }
 
 
-def _convert(ov: Any, module: nn.Module, example: NDArray[Any]) -> Any:
+def _convert(ov: Any, module: nn.Module, example: NDArray[Any], others: Sequence[NDArray[Any]]) -> Any:
     import warnings
 
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             converted = ov.convert_model(module, example_input=torch.from_numpy(example))
-        converted.reshape([-1, *example.shape[1:]])
+        sizes = zip(*(batch.shape[1:] for batch in (example, *others)), strict=True)
+        converted.reshape([-1, *(same[0] if len(set(same)) == 1 else -1 for same in sizes)])
     except Exception as error:
         raise _Inconvertible((str(error).splitlines() or ["?"])[0][:120]) from error
     return converted

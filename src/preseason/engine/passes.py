@@ -45,15 +45,16 @@ class Pass:
     """One way of running the frozen network over an example.
 
     Attributes:
-        size: side in pixels of the square fed to the network.
+        size: side in pixels of the square fed to the network; of texts, the most tokens of a window.
         frames: moments of a clip that are looked at: pictures for a network of pictures, runs of frames for
-            a video network; 0 for photos.
+            a video network; 0 for photos. Of texts, how many windows they are cut into.
         rate: moments a second from the sample's start on; 0 spreads them evenly over the sample.
         looks: parts of the picture, each resized to `size` and fed on its own; empty when every sample
             brings looks of its own, of the number `own_looks`.
         regions: parts of each look whose maps are pooled (kept="pooled").
         blocks: indices of the blocks whose maps are pooled; empty means every block.
-        kept: "pooled" for averages and maxima over regions, "map" for the map before block `cut`.
+        kept: "pooled" for averages and maxima over regions, "map" for the map before block `cut`, "raw" for
+            the decoded example itself, which no network has seen.
         cut: index of the first trainable block (kept="map").
     """
 

@@ -25,6 +25,8 @@ FEWEST_EPOCHS = 4
 Batch = Callable[[Ints, np.random.Generator], Tensor]
 """Positions of samples and the epoch's random draws to the module's input."""
 
+Loss = Callable[[Tensor, Tensor], Tensor]
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -71,17 +73,24 @@ class Descent:
         targets: int64 [n].
         batch: gives the module's input for positions of samples.
         validation: positions whose loss decides when to stop; they are not trained on.
+        loss: of the module's output against targets; cross-entropy of logits by default.
 
     Raises:
         NoTimeError: `plan.seconds` is too short.
     """
 
     def __init__(
-        self, module: nn.Module, targets: Ints, batch: Batch, plan: Plan, validation: Ints | None = None
+        self,
+        module: nn.Module,
+        targets: Ints,
+        batch: Batch,
+        plan: Plan,
+        validation: Ints | None = None,
+        loss: Loss | None = None,
     ) -> None:
         limit_torch()
         self.module, self.targets, self.batch, self.plan = module, targets, batch, plan
-        self.validation = validation
+        self.validation, self._given_loss = validation, loss
         everything = np.arange(len(targets))
         self.training = everything if validation is None else np.setdiff1d(everything, validation)
         self.optimizer = torch.optim.AdamW(plan.groups, weight_decay=plan.weight_decay)
@@ -141,6 +150,8 @@ class Descent:
     def _loss(self, chosen: Ints, rng: np.random.Generator) -> Tensor:
         logits = self.module(self.batch(chosen, rng))
         targets = torch.from_numpy(self.targets[chosen]).to(logits.device)
+        if self._given_loss is not None:
+            return self._given_loss(logits, targets)
         return functional.cross_entropy(logits, targets, label_smoothing=self.plan.label_smoothing)
 
     def _train_epoch(self) -> None:

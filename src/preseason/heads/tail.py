@@ -62,7 +62,7 @@ class Tail(nn.Module):
 
     def vectors(self, maps: Tensor) -> Tensor:
         """One vector for each look [n, d], of clips for each frame [n, t, d]."""
-        looks = maps.flatten(0, 1) if self.frames else maps
+        looks = maps.flatten(0, 1) if self.frames else self.backbone.trimmed(maps, self.cut)
         vectors: Tensor = self.backbone.split.embed(self.backbone.run(looks, start=self.cut))
         return vectors.view(*maps.shape[:2], -1) if self.frames else vectors
 
@@ -95,6 +95,7 @@ class TailHead:
 
     tail: Tail
     epochs: int
+    kind: str = "tail"
 
     def logits(self, features: Features) -> Floats:
         """Log of the mean probability over views, float32 [n, c]."""
@@ -108,19 +109,25 @@ class TailHead:
         """Views are not parts."""
 
     def state(self) -> State:
-        """Plain values: the tensors of the whole network with the fine-tuned ones in place."""
-        tensors = {f"network.{k}": v.cpu().numpy() for k, v in self.tail.network.state_dict().items()}
+        """Plain values: the fine-tuned tensors; the frozen ones are the backbone's."""
+        own = {id(p) for group in self.tail.groups(TAIL_RATE) for p in group["params"]}
+        named = self.tail.network.named_parameters()
+        tensors = {f"network.{k}": v.detach().cpu().numpy() for k, v in named if id(v) in own}
         tensors |= {f"classifier.{k}": v.cpu().numpy() for k, v in self.tail.classifier.state_dict().items()}
         settings = {"cut": self.tail.cut, "frames": self.tail.frames, "reader": self.tail.reader}
-        return State("tail", tensors, settings | {"epochs": self.epochs})
+        return State(self.kind, tensors, settings | {"epochs": self.epochs})
 
     def timm_tensors(self) -> dict[str, Tensor]:
-        """Tensors of the fine-tuned network with its new classifier, under timm's names.
+        """Tensors of the fine-tuned network under its library's names, timm's with the new classifier.
 
         A classifier of clips is none that timm has: the network keeps its old one then.
         """
-        tensors = dict(self.tail.network.state_dict())
-        if self.tail.frames:
+        return self.named(self.tail.network)
+
+    def named(self, network: nn.Module) -> dict[str, Tensor]:
+        """Tensors of `network` and, where its library has a name for it, of the classifier."""
+        tensors = dict(network.state_dict())
+        if self.tail.frames or self.tail.backbone.reads == "texts":
             return tensors
         prefix = str(self.tail.network.pretrained_cfg["classifier"])  # type: ignore[index]
         return tensors | {f"{prefix}.{k}": v for k, v in self.tail.classifier.state_dict().items()}
@@ -140,7 +147,23 @@ class TailHead:
 
 
 class TailKind:
-    """Fits `TailHead`; its lesson's first source holds maps at the cut of every view."""
+    """Fits `TailHead`; its lesson's first source holds maps at the cut of every view.
+
+    Attributes:
+        kind: the name it is registered under.
+        rate: peak learning rate of the last block, where the recipe names none.
+    """
+
+    kind = "tail"
+    rate = TAIL_RATE
+
+    def make(self, backbone: Backbone, settings: dict[str, Any], classes: int) -> Tail:
+        """What is trained."""
+        return Tail(backbone, settings["cut"], classes, settings.get("frames", 0), settings.get("reader"))
+
+    def head(self, tail: Tail, epochs: int) -> TailHead:
+        """The fitted head."""
+        return TailHead(tail, epochs, self.kind)
 
     def fit(self, lesson: Lesson) -> TailHead:
         """Head first, then the blocks; the number of epochs is found on the first fold, then all is used."""
@@ -153,23 +176,23 @@ class TailKind:
         """The head that gave `state`."""
         settings = state.settings
         last = "classifier.bias" if settings.get("reader") is None else "classifier.classifier.1.bias"
-        classes = len(state.arrays[last])
-        tail = Tail(backbone, settings["cut"], classes, settings.get("frames", 0), settings.get("reader"))
+        tail = self.make(backbone, settings, len(state.arrays[last]))
         tensors = {key: torch.from_numpy(value) for key, value in state.arrays.items()}
-        tail.load_state_dict(tensors)
-        return TailHead(tail.eval(), state.settings["epochs"])
+        unknown = tail.load_state_dict(tensors, strict=False).unexpected_keys
+        if unknown:
+            raise ValueError(f"{unknown[0]} is no part of {backbone.name}")
+        return self.head(tail.eval(), state.settings["epochs"])
 
     def _descend(self, lesson: Lesson, epochs: int, validation: Ints | None) -> tuple[TailHead, int]:
         if lesson.backbone is None:
             raise ValueError("a tail is made of a backbone's blocks: the lesson holds none")
         torch.manual_seed(lesson.seed)
         settings = lesson.settings
-        frames, reader = settings.get("frames", 0), settings.get("reader")
-        tail = Tail(lesson.backbone, settings["cut"], lesson.classes, frames, reader).eval()
-        if reader is None:
-            _start_at_head_only(tail, lesson)
+        tail = self.make(lesson.backbone, settings, lesson.classes).eval()
+        if tail.reader is None:
+            start_at_head_only(tail, lesson)
         plan = Plan(
-            tail.groups(lesson.settings.get("learning_rate") or TAIL_RATE),
+            tail.groups(lesson.settings.get("learning_rate") or self.rate),
             epochs,
             lesson.settings.get("batch_size", 32),
             lesson.seed,
@@ -179,10 +202,10 @@ class TailKind:
         checkpoint = lesson.checkpoint
         if checkpoint is not None and validation is None:
             checkpoint = checkpoint.with_name(f"all-{checkpoint.name}")
-        batch = _random_view(lesson.features, frames)
+        batch = random_view(lesson.features, tail.frames)
         descent = Descent(tail, lesson.targets, batch, plan, validation)
         outcome = descent.run(checkpoint, lesson.progress, lesson.stage)
-        return TailHead(tail.eval(), outcome.best_epoch), outcome.best_epoch
+        return self.head(tail.eval(), outcome.best_epoch), outcome.best_epoch
 
 
 def _views(features: Features, chosen: Ints, frames: int) -> Tensor:
@@ -191,8 +214,8 @@ def _views(features: Features, chosen: Ints, frames: int) -> Tensor:
     return rows.view(len(rows), frames, -1, *rows.shape[2:]).transpose(1, 2) if frames else rows
 
 
-def _random_view(features: Features, frames: int) -> Any:
-    """One view of each example; a clip's frames are all seen the same way."""
+def random_view(features: Features, frames: int = 0) -> Any:
+    """Batches of one view, drawn at random, of each example; a clip's frames are all seen the same way."""
 
     def batch(chosen: Ints, rng: np.random.Generator) -> Tensor:
         rows = _views(features, chosen, frames)
@@ -216,7 +239,7 @@ def _network_of(reader: str, width: int, classes: int) -> nn.Module:
     return SequenceNetwork(kind.reader, width, classes)
 
 
-def _start_at_head_only(tail: Tail, lesson: Lesson) -> None:
+def start_at_head_only(tail: Tail, lesson: Lesson) -> None:
     """Set the classifier to the logistic regression on the frozen tail's vectors."""
     vectors = TailHead(tail, 0).embed(lesson.features)
     scale = scale_of(vectors)

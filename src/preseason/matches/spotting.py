@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.data.actions import BACKGROUND, Action, LabelledVideo
+from preseason.engine.extract import Extractor
 from preseason.engine.passes import Pass
 from preseason.errors import UsageError
 from preseason.evaluation.peaks import suppress
@@ -140,6 +141,12 @@ class WindowReader:
             plan: np.linspace(0, width, plan.frames).round().astype(np.int64) for plan in self._plans()
         }
 
+        bench = model.bench
+        self._extractors = [
+            Extractor(bench.backbone, replace(plan, frames=1), bench.source, bench.cache, bench.device)
+            for plan in self._plans()
+        ]
+
     def key(self, path: Path) -> str:
         """Names the result by the video's content, the model and the rate."""
         from preseason.data.dataset import Sample
@@ -157,9 +164,10 @@ class WindowReader:
         """Rows of single frames for every pass."""
         found: Rows = {}
         for number, plan in enumerate(self._plans()):
-            extractor = self.model.bench.extractor(replace(plan, frames=1))
             looks = [np.stack([cut_out(frame, box, plan.size) for box in plan.looks]) for frame in frames]
-            found[str(number)] = np.stack(extractor.rows(looks, Silent().say)).astype(np.float16)
+            found[str(number)] = np.stack(self._extractors[number].rows(looks, Silent().say)).astype(
+                np.float16
+            )
         return found
 
     def judge(self, rows: Rows) -> Floats:

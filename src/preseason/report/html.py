@@ -40,6 +40,12 @@ SECTIONS = (
     Section("mistakes", "Surest mistakes", "Some may be wrong labels: look at these first.", views.mistakes),
     Section("focus", "Where it looked", "Bright is what counted; framed, what counted most.", views.focus),
     Section(
+        "vocabulary",
+        "Words that count",
+        "By counted words alone; a word that should not matter here is a warning.",
+        views.vocabulary,
+    ),
+    Section(
         "calibration",
         "What a probability is worth",
         "80\xa0% should be right 80 times in 100.",

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from preseason.data.dataset import Sample
+from preseason.data.dataset import Sample, shown
 from preseason.evaluation.metrics import confusion, per_class, reliability, risk_coverage
 from preseason.record import Candidate, FitRecord, Ints
 from preseason.report import charts, words
@@ -19,10 +19,12 @@ MOST_OF_CLUSTER = 3
 MOST_SKIPPED = 12
 MOST_MIXUPS = 8
 MOST_BESIDE = 12
+LONGEST_QUOTE = 400
 BASELINE_NAMES = {
     "scratch": "Same network, random weights",
     "majority": "Always the commonest class",
     "linear": "Pretrained, linear head only",
+    "tfidf": "Counted words, no network (TF-IDF)",
 }
 CHOSEN_ON_THESE = (
     "The choice and the calibration rest on the same unseen answers as the accuracy, so that no example is "
@@ -150,6 +152,11 @@ def focus(record: FitRecord, album: Album) -> View:
     return {"groups": shown} if shown else None
 
 
+def vocabulary(record: FitRecord, album: Album) -> View:
+    """The words that speak for each label; None where no words were counted."""
+    return {"rows": list(record.words.items())} if record.words else None
+
+
 def transfer(record: FitRecord, album: Album) -> View:
     """This model beside what needs no transfer, or less of it."""
     bars = [(BASELINE_NAMES.get(n, n), 100 * r, words.percent(r), False) for n, r in record.baselines.items()]
@@ -263,7 +270,8 @@ def _weakest(record: FitRecord, noun: str) -> words.Verdict:
 
 def _cluster(paths: tuple[str, ...], album: Album) -> dict[str, Any]:
     shown = [
-        (words.short_path(path), album.thumbnail(Sample(Path(path)))) for path in paths[:MOST_OF_CLUSTER]
+        (words.short_path(path), None if path.startswith("“") else album.thumbnail(Sample(Path(path))))
+        for path in paths[:MOST_OF_CLUSTER]
     ]
     return {"items": shown, "more": len(paths) - len(shown)}
 
@@ -293,7 +301,7 @@ def _card(record: FitRecord, index: int, album: Album) -> dict[str, Any]:
     target = int(answers.targets[index])
     return {
         "picture": album.thumbnail(sample),
-        "name": words.short_path(sample.source),
+        "name": words.short_path(shown(sample.source, LONGEST_QUOTE)),
         "said": answers.labels[int(row.argmax())],
         "sure": float(row.max()),
         "truth": sample.label or (answers.labels[target] if target >= 0 else "not labelled"),
@@ -313,7 +321,7 @@ def _looked(record: FitRecord, index: int, album: Album) -> dict[str, Any] | Non
     said, target = int(row.argmax()), int(answers.targets[index])
     return {
         "picture": picture,
-        "name": words.short_path(answers.samples[index].source),
+        "name": words.short_path(shown(answers.samples[index].source, LONGEST_QUOTE)),
         "said": answers.labels[said],
         "sure": float(row.max()),
         "truth": answers.samples[index].label if said != target else None,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from preseason.data.actions import LabelledVideos
 from preseason.data.dataset import Dataset, Sample
+from preseason.data.files import Accept
 from preseason.data.labelled_videos import holds_actions
 from preseason.data.labelled_videos import read as read_videos
 from preseason.data.windows import windows
@@ -28,7 +29,7 @@ class Actions(Clips):
     rank = 20
     tuned_by_default = False
 
-    def read(self, root: Path) -> Dataset:
+    def read(self, root: Path, accept: Accept) -> Dataset:
         """Windows of all labelled videos, in groups by match, or by stretch of time where matches are few."""
         found = labelled(root)
         samples = windows(found.videos)

@@ -24,6 +24,7 @@ class Task(Protocol):
         rank: tasks are asked in rising order whether they recognise what lies there.
         heads: what `--head` may name.
         seconds_each: what an example adds to the time spent where the user names none.
+        backbone: the pretrained network where the user names none.
     """
 
     name: str
@@ -31,13 +32,14 @@ class Task(Protocol):
     rank: int
     heads: tuple[str, ...]
     seconds_each: float
+    backbone: str
 
     @property
     def accept(self) -> Accept:
         """Which files are examples."""
 
-    def read(self, root: Path) -> Dataset:
-        """The labelled examples at `root`.
+    def read(self, root: Path, accept: Accept) -> Dataset:
+        """The labelled examples at `root`; `accept` is the task's, with columns that the user named.
 
         Raises:
             DataError: nothing usable is there.
@@ -59,8 +61,12 @@ class Task(Protocol):
     def source(self, backbone: Backbone) -> Source:
         """How a sample becomes inputs of `backbone`."""
 
-    def ways(self, recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
-        """The ways to try, in order: cheap ones first, a way after the one it takes its looks from."""
+    def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
+        """The ways to try, in order: cheap ones first, a way after the one it takes its looks from.
+
+        Args:
+            samples: what is to be learnt from, where the passes depend on it.
+        """
 
     def plan(self, recipe: Recipe, backbone: Backbone) -> str:
         """What `ways` will try, in a sentence for the user."""
@@ -69,7 +75,7 @@ class Task(Protocol):
         """The cheap way that is also tried with random weights, to show what transfer brings."""
 
     def picture(self, sample: Sample) -> bytes | None:
-        """A JPEG that shows the sample in a report."""
+        """A JPEG that shows the sample in a report; None where there is nothing to see, as of texts."""
 
     def span_s(self, samples: Sequence[Sample]) -> float | None:
         """How many seconds of a video an example usually shows; None where time plays no part."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.backbones.base import Backbone
+from preseason.backbones.base import Backbone, require
 from preseason.data import layouts, likeness
 from preseason.data.audit import Signature, digest
 from preseason.data.audit import fingerprint as file_fingerprint
@@ -81,15 +81,16 @@ class Clips:
     heads: tuple[str, ...] = ("statistics", "attention", "lstm", "gru", "tcn")
     seconds_each = 1.0
     tuned_by_default = True
+    backbone = "efficientnet_lite0"
 
     @property
     def accept(self) -> Accept:
         """Files whose content is a video, and folders of numbered frames."""
         return Accept(video.check, "clips", video.is_frames_folder)
 
-    def read(self, root: Path) -> Dataset:
+    def read(self, root: Path, accept: Accept) -> Dataset:
         """Clips in any registered layout."""
-        return layouts.read(root, self.accept)
+        return layouts.read(root, accept)
 
     def signature(self, sample: Sample) -> Signature:
         """Fingerprint, size and the thumbnail of the middle frame.
@@ -121,8 +122,9 @@ class Clips:
         """Frames as squares."""
         return ClipSource(backbone.preprocessing.frames)
 
-    def ways(self, recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
+    def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
         """Statistics, attention, readers in order and a tuned tail, or the one way the recipe names."""
+        require(backbone, "pictures", "clips")
         if recipe.name != "default":
             raise UsageError(f"--recipe {recipe.name} is a recipe for photos; leave it out for clips.")
         if recipe.unfreeze not in ("auto", "0"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.backbones.base import Backbone
+from preseason.backbones.base import Backbone, require
 from preseason.data import layouts
 from preseason.data.audit import Signature, photo_signature
 from preseason.data.audit import fingerprint as file_fingerprint
@@ -55,6 +55,7 @@ class Photos:
     heads: tuple[str, ...] = ("linear", "attention", "mlp", "prototype")
     seconds_each = 0.22
     """500 photos: 170 s, of which an idle machine needs 130."""
+    backbone = "efficientnet_lite0"
 
     @property
     def accept(self) -> Accept:
@@ -63,9 +64,9 @@ class Photos:
 
         return Accept(check, "photos")
 
-    def read(self, root: Path) -> Dataset:
+    def read(self, root: Path, accept: Accept) -> Dataset:
         """Photos in any registered layout."""
-        return layouts.read(root, self.accept)
+        return layouts.read(root, accept)
 
     def signature(self, sample: Sample) -> Signature:
         """Fingerprint, size and thumbnail of a photo."""
@@ -83,8 +84,9 @@ class Photos:
         """Photos as squares."""
         return PhotoSource()
 
-    def ways(self, recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
+    def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
         """Linear, attention, a closer look, crops and a tuned tail, or the one way the recipe names."""
+        require(backbone, "pictures", self.noun)
         if recipe.name == "frozen-dense":
             return (_textbook_dense(recipe, backbone),)
         if recipe.unfreeze not in ("auto", "0"):

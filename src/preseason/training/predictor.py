@@ -8,7 +8,7 @@ import numpy as np
 
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample, Skipped
-from preseason.engine.extract import Extractor, Order, Source
+from preseason.engine.extract import Decoder, Extractor, Order, Source
 from preseason.engine.passes import Box, Pass
 from preseason.heads.base import Features
 from preseason.progress import Progress
@@ -22,17 +22,19 @@ class Bench:
 
     def __init__(self, backbone: Backbone, source: Source, cache: Path, device: str) -> None:
         self.backbone, self.source, self.cache, self.device = backbone, source, cache, device
-        self._extractors: dict[Pass, Extractor] = {}
+        self._extractors: dict[Pass, Extractor | Decoder] = {}
 
-    def extractor(self, plan: Pass) -> Extractor:
+    def extractor(self, plan: Pass) -> Extractor | Decoder:
         """The extractor of `plan`."""
-        if plan not in self._extractors:
+        if plan not in self._extractors and plan.kept == "raw":
+            self._extractors[plan] = Decoder(plan, self.source)
+        elif plan not in self._extractors:
             self._extractors[plan] = Extractor(self.backbone, plan, self.source, self.cache, self.device)
         return self._extractors[plan]
 
     def shelf_names(self) -> list[str]:
         """Shelves of the bank in use here, which eviction leaves alone."""
-        return [extractor.shelf_name for extractor in self._extractors.values()]
+        return [each.shelf_name for each in self._extractors.values() if each.shelf_name]
 
 
 def orders_for(

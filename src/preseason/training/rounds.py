@@ -120,7 +120,7 @@ class Rounds:
         return training + trial.seconds / TRIAL * (len(missing) - TRIAL)
 
     def _read_all(self, way: Way) -> str | None:
-        with self.clock.watch.stage("reading photos through the network"):
+        with self.clock.watch.stage("reading through the network"):
             orders = self._orders(way)
             found = self.bench.extractor(way.plan).extract(
                 orders, self.lesson.progress, f"reading for {way.name}"

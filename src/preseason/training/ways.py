@@ -34,6 +34,7 @@ class Way:
         settings: for the head.
         members: how many of the folds get a member; the others' examples have no answer from this way.
             With 1, that member judges and the one delivered is fitted on every example.
+        caution: what the user must know of it, a sentence for the report; or empty.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Way:
     joined: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     members: int | None = None
+    caution: str = ""
 
 
 @dataclass(frozen=True)

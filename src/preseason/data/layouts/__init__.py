@@ -56,11 +56,19 @@ def read(root: Path, accept: Accept, layout: str | None = None) -> Dataset:
         DataError: there is no such path, no layout fits, or it holds no usable example.
         UsageError: no layout is called `layout`.
     """
-    name = layout or find(root)
+    name = layout or (_named(root, accept) or find(root))
     dataset = layouts.get(name).read(root, accept)
     if not dataset.samples:
         raise DataError(_nothing_usable(dataset, accept, layouts.get(name)))
     return dataset
+
+
+def _named(root: Path, accept: Accept) -> str | None:
+    """The layout of tables of texts, where the user says which column holds them."""
+    from preseason.data.layouts.texts import table_of
+
+    named = accept.columns is not None and (accept.columns.text or accept.columns.label)
+    return "texts" if named and table_of(root) else None
 
 
 def _no_layout(root: Path) -> str:

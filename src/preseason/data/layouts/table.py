@@ -95,6 +95,9 @@ def guess_columns(header: tuple[str, ...], roles: dict[str, tuple[str, ...]] = C
     Example:
         >>> guess_columns(("Player", "file-name", "age"))
         {'path': 'file-name', 'label': 'Player'}
+
+    Args:
+        columns: spellings of each role, the likeliest first, in small letters and digits.
     """
     plain = {"".join(filter(str.isalnum, name.lower())): name for name in reversed(header)}
     found = {
@@ -110,7 +113,8 @@ def _columns(table: Path, header: tuple[str, ...]) -> dict[str, str]:
     if absent:
         raise DataError(
             f"{table} has no column for the {' and the '.join(absent)}. "
-            f"Found the columns {', '.join(header) or '(none)'}; expected {_EXPECTS}."
+            f"Found the columns {', '.join(header) or '(none)'}; expected {_EXPECTS}. "
+            "If its cells are texts, say which: --text COLUMN --label COLUMN."
         )
     return columns
 
@@ -195,11 +199,12 @@ def _span(reading: _Reading, row: Row) -> tuple[float, float] | None:
 
 def _table_in(root: Path) -> Path | None:
     """The one table among the files of a folder that has a path and a label column."""
-    found = [path for path in files_in(root) if path.suffix.lower() in SUFFIXES and _fits(path)]
+    found = [path for path in files_in(root) if path.suffix.lower() in SUFFIXES and fits(path)]
     return found[0] if len(found) == 1 else None
 
 
-def _fits(table: Path) -> bool:
+def fits(table: Path) -> bool:
+    """Whether a table has columns of paths and labels, and the first path leads to something."""
     try:
         header, rows = read_rows(table, limit=1)
     except DataError:

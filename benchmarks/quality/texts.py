@@ -1,0 +1,105 @@
+"""Accuracy from few labels and many: `python benchmarks/quality/texts.py TABLE --text COLUMN --label COLUMN`.
+
+A fixed part of the table is held out; from the rest a number of texts of each class is drawn, several
+times, and a model is fitted on them with the settings of a fit. Rows of the feature bank are computed once.
+"""
+
+import argparse
+import csv
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import preseason
+from preseason.data.dataset import Sample
+from preseason.data.files import Columns
+from preseason.progress import Silent
+from preseason.reading import read
+
+HEADER = f"{'a class':>7} {'draw':>4} {'n':>6} {'right':>6} {'linear':>6} {'tfidf':>6} {'s':>6}  kept"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--text", required=True, help="column of the texts")
+    parser.add_argument("--label", required=True, help="column of the labels")
+    parser.add_argument("--counts", default="8,64,512,all", help="texts of each class to learn from")
+    parser.add_argument("--draws", type=int, default=5, help="of each count; all texts are fitted once")
+    parser.add_argument("--held-out", type=int, default=2000)
+    parser.add_argument("--budget", help="time of one fit; that of a fit by default")
+    parser.add_argument("--unfreeze", help="0 leaves fine-tuning out")
+    parser.add_argument("--head", help="one way instead of all")
+    parser.add_argument("--cache", help="feature bank; a temporary one by default")
+    parser.add_argument("--json", type=Path, help="file to write the figures to")
+    asked = parser.parse_args()
+    print("python " + " ".join(sys.argv), f"\n{HEADER}", flush=True)
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="preseason-texts-") as folder:
+        asked.cache = asked.cache or f"{folder}/cache"
+        learn, test = sides(asked)
+        for count in asked.counts.split(","):
+            draws = 1 if count == "all" else asked.draws
+            mine = [row_of(count, draw, learn, test, asked, Path(folder)) for draw in range(draws)]
+            rows += mine
+            right = [100 * row["accuracy"] for row in mine]
+            print(f"{count:>7} mean {np.mean(right):13.1f}   deviation {np.std(right):.1f}", flush=True)
+    if asked.json:
+        asked.json.write_text(json.dumps({"command": sys.argv, "fits": rows}, indent=1), "utf-8")
+
+
+def sides(asked: argparse.Namespace) -> tuple[list[Sample], list[Sample]]:
+    """Samples to draw from and the held-out ones; retweets of a text are on one side."""
+    samples = read(asked.table, Silent(), Columns(asked.text, asked.label)).dataset.samples
+    order = np.random.default_rng(0).permutation(len(samples))
+    test = [samples[i] for i in order[: asked.held_out]]
+    groups = {sample.group for sample in test if sample.group is not None}
+    learn = [samples[i] for i in order[asked.held_out :] if samples[i].group not in groups]
+    return learn, test
+
+
+def row_of(
+    count: str, draw: int, learn: list[Sample], test: list[Sample], asked: argparse.Namespace, folder: Path
+) -> dict[str, Any]:
+    """Fit once, print a line and give its figures."""
+    begin = time.perf_counter()
+    table = folder / "drawn.csv"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        drawn = [(sample.source, sample.label) for sample in drawn_from(learn, count, draw)]
+        csv.writer(file).writerows([("text", "label"), *drawn])
+    model = preseason.fit(
+        table, cache=asked.cache, seed=draw, budget_s=asked.budget, unfreeze=asked.unfreeze, head=asked.head
+    )
+    said = model.predictor.answer(test, model.bench, Silent(), keep=True).probabilities.argmax(1)
+    right = float(np.mean([model.labels[s] == each.label for s, each in zip(said, test, strict=True)]))
+    seconds, beside = time.perf_counter() - begin, model.record.baselines
+    linear, words = (100 * beside.get(name, float("nan")) for name in ("linear", "tfidf"))
+    print(
+        f"{count:>7} {draw:4} {len(drawn):6} {100 * right:6.1f} {linear:6.1f} {words:6.1f} {seconds:6.0f}  "
+        f"{model.record.head}",
+        flush=True,
+    )
+    tried = {item.name: item.accuracy for item in model.record.candidates}
+    kept, facts = model.record.head, {"count": count, "draw": draw, "n": len(drawn)}
+    return facts | {"accuracy": right, "crossfitted": tried, "kept": kept, "seconds": seconds}
+
+
+def drawn_from(learn: list[Sample], count: str, draw: int) -> list[Sample]:
+    """`count` samples of each class, or all."""
+    if count == "all":
+        return learn
+    rng = np.random.default_rng(draw)
+    chosen: list[Sample] = []
+    for label in sorted({str(sample.label) for sample in learn}):
+        mine = [sample for sample in learn if sample.label == label]
+        chosen += [mine[i] for i in rng.choice(len(mine), min(int(count), len(mine)), replace=False)]
+    return chosen
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Texts to be answered, as they come: written on the command line, in files, in tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from preseason.data.dataset import Dataset, Sample, Skipped
+from preseason.data.files import Accept, Columns, readable
+from preseason.data.layouts import texts, unlabelled
+from preseason.data.rows import SUFFIXES as TABLES
+from preseason.media.text import SUFFIXES
+
+
+def collect(inputs: Sequence[str | Path], accept: Accept) -> Dataset:
+    """Samples of every input in the order given: a file's path, a table's texts, or the input itself.
+
+    An input that is no file, folder or pattern of files is a text; one that looks like the name of a file
+    is named as missing.
+
+    Raises:
+        DataError: it is not clear which column of a table holds the texts.
+        UsageError: a column that was named is not there.
+    """
+    samples: list[Sample] = []
+    skipped: list[Skipped] = []
+    for given in inputs:
+        found = _one(given, accept)
+        samples += found.samples
+        skipped += found.skipped
+    return Dataset(Path(), "loose", tuple(samples), (), tuple(skipped))
+
+
+def _one(given: str | Path, accept: Accept) -> Dataset:
+    path = _existing(given)
+    if path is not None and path.is_file() and path.suffix.lower() in TABLES:
+        return texts.read_unlabelled(path, accept.columns or Columns())
+    found = unlabelled.collect([given], accept) if path is not None or _is_short(given) else None
+    if found is not None and (path is not None or found.samples):
+        return found
+    if isinstance(given, Path) or _names_a_file(given):
+        return Dataset(Path(), "loose", (), (), (Skipped(readable(str(given)), "there is no such file"),))
+    if not given.strip():
+        return Dataset(Path(), "loose", (), (), (Skipped(repr(given), "an empty text"),))
+    return Dataset(Path(), "loose", (Sample(readable(given.strip())),), ())
+
+
+def _existing(given: str | Path) -> Path | None:
+    try:
+        return Path(given) if Path(given).exists() else None
+    except (OSError, ValueError):  # longer than a path may be, or with a zero in it
+        return None
+
+
+def _is_short(given: str | Path) -> bool:
+    """Whether it may be a pattern of files at all."""
+    return len(str(given)) < 1000 and "\x00" not in str(given) and "\n" not in str(given)
+
+
+def _names_a_file(given: str) -> bool:
+    return Path(given).suffix.lower() in SUFFIXES | TABLES and " " not in given.strip()

@@ -1,0 +1,152 @@
+"""What a pass feeds to the network and how its rows are put together: one feed for each kind of input."""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from preseason.backbones.base import Backbone
+from preseason.backbones.encoders import Encoder
+from preseason.engine.passes import FrozenPass, Pass
+from preseason.engine.tokens import TokenPass, Windows
+
+BATCH_PIXELS = 6 * 224 * 224
+"""Pictures of a batch are as many as these pixels hold, at least one."""
+BATCH_TOKENS = 1024
+"""Windows of a batch are as many as these tokens hold, padding included, at least one."""
+TEXTS = 512
+"""Texts that are sorted by length together."""
+
+Array = NDArray[Any]
+Rows = list[NDArray[np.float32]]
+
+
+class Feed(Protocol):
+    """Between decoded examples and the engine.
+
+    Attributes:
+        module: the graph of the pass, as the engine runs it.
+        graph: the pass as far as it shapes that graph.
+        row_shape: of one example in the bank.
+        chunk: how many examples are handed over together.
+    """
+
+    module: FrozenPass | TokenPass
+    graph: Pass
+    row_shape: tuple[int, ...]
+    chunk: int
+
+    def trials(self) -> list[Array]:
+        """Batches to convert the network with; sizes that differ between them may differ in use."""
+
+    def deal(self, examples: Sequence[Array]) -> tuple[Iterator[Array], Callable[[Rows], Rows]]:
+        """Batches for the engine, and what makes the examples' rows from the batches' outputs in order."""
+
+
+def feed_for(backbone: Backbone, plan: Pass) -> Feed:
+    """The feed of a backbone's kind of input."""
+    return TextFeed(backbone, plan) if isinstance(backbone, Encoder) else PictureFeed(backbone, plan)
+
+
+class PictureFeed:
+    """Looks uint8 [looks, (t,) size, size, 3] of pictures and clips."""
+
+    def __init__(self, backbone: Backbone, plan: Pass) -> None:
+        self.module: FrozenPass | TokenPass = FrozenPass(backbone, plan)
+        self.graph = plan
+        self._plan, frames = plan, backbone.preprocessing.frames
+        self._look_shape = (*([frames] if frames else []), plan.size, plan.size, 3)
+        self._pixels = max(frames, 1) * plan.size**2
+        self.chunk = int(np.clip(6 * BATCH_PIXELS // (plan.count() * self._pixels), 1, 32))
+        self.row_shape = self._shape()
+
+    def trials(self) -> list[Array]:
+        """Two looks of noise."""
+        noise = np.random.default_rng(0).integers(0, 256, (1, *self._look_shape), np.uint8)
+        return [np.ascontiguousarray(np.repeat(noise, 2, axis=0))]
+
+    def deal(self, examples: Sequence[Array]) -> tuple[Iterator[Array], Callable[[Rows], Rows]]:
+        """Looks of all examples one after the other, a few in each batch."""
+        stacked = np.concatenate(examples)
+        step = max(1, BATCH_PIXELS // self._pixels)
+        ends = np.cumsum([len(looks) for looks in examples])[:-1]
+
+        def join(out: Rows) -> Rows:
+            return [rows.reshape(self.row_shape) for rows in np.split(np.concatenate(out), ends)]
+
+        starts = range(0, len(stacked), step)
+        return (np.ascontiguousarray(stacked[start : start + step]) for start in starts), join
+
+    def _shape(self) -> tuple[int, ...]:
+        """[parts, d] for pooled passes, [looks, c, h, w] for maps."""
+        with torch.device("meta"):
+            picture = torch.zeros((1, *self._look_shape), dtype=torch.uint8)
+        shape = tuple(copy.deepcopy(self.module).to("meta")(picture).shape[1:])
+        count = self._plan.count()
+        return (count * shape[0], shape[1]) if self._plan.kept == "pooled" else (count, *shape)
+
+
+class TextFeed:
+    """Texts, one in each example's array; their windows are sorted by length and padded."""
+
+    def __init__(self, encoder: Encoder, plan: Pass) -> None:
+        module = TokenPass(encoder, plan)
+        self.module: FrozenPass | TokenPass = module
+        # Windows of every length and number go through one graph.
+        self.graph = replace(plan, size=0, frames=0)
+        self._windows = Windows(encoder, plan.size, plan.count())
+        self._plan, self.chunk, self.row_shape = plan, TEXTS, module.row_shape
+
+    def trials(self) -> list[Array]:
+        """Windows of two lengths, some padded."""
+        longest = self._plan.size
+        long = self._windows.padded(self._windows.of(["a few words " * longest, "two words"])[:2])
+        return [long, np.ascontiguousarray(np.tile(long, (2, 1))[:3, : max(longest // 3, 4)])]
+
+    def deal(self, examples: Sequence[Array]) -> tuple[Iterator[Array], Callable[[Rows], Rows]]:
+        """Different windows once each, the longest first, so that batches need little padding."""
+        windows = self._windows.of([str(example[0]) for example in examples])
+        different = {window: place for place, window in enumerate(dict.fromkeys(windows))}
+        order = sorted(different, key=len, reverse=True)
+        batches = list(_batches(order))
+
+        def join(out: Rows) -> Rows:
+            rows = [row for batch in out for row in self._padded(batch)]
+            placed = dict(zip(order, rows, strict=True))
+            count = self._plan.count()
+            starts = range(0, len(windows), count)
+            return [self._example([placed[w] for w in windows[start : start + count]]) for start in starts]
+
+        return (self._windows.padded(batch) for batch in batches), join
+
+    def _padded(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Maps [n, l, m] of a batch at the full length of a window; pooled rows as they are."""
+        if self._plan.kept == "pooled":
+            return rows
+        full = np.zeros((len(rows), self._plan.size, rows.shape[2]), np.float32)
+        if self._plan.cut == 0:
+            full -= 1
+        full[:, : rows.shape[1]] = rows
+        return full
+
+    def _example(self, rows: Rows) -> NDArray[np.float32]:
+        """Windows as parts; of several pooled ones the whole goes in front."""
+        stacked = np.stack(rows)
+        if self._plan.kept == "map" or len(rows) == 1:
+            return stacked
+        mean, largest, first = np.split(stacked, 3, axis=1)
+        whole = np.concatenate([mean.mean(0), largest.max(0), first.mean(0)])
+        return np.concatenate([whole[None], stacked])
+
+
+def _batches(windows: list[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]]]:
+    """Runs of windows, longest first, that hold `BATCH_TOKENS` when padded."""
+    start = 0
+    while start < len(windows):
+        count = max(1, BATCH_TOKENS // len(windows[start]))
+        yield windows[start : start + count]
+        start += count

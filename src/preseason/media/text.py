@@ -1,0 +1,115 @@
+"""Texts from files, whatever program wrote them."""
+
+import codecs
+import re
+from pathlib import Path
+
+from preseason.errors import MediaError
+from preseason.media import content
+
+MOST_BYTES = 20_000_000
+"""A larger file is a log or a dump, not one example."""
+SUFFIXES = frozenset({".txt", ".text", ".md"})
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_RETWEET = re.compile(r"^\s*(?:RT|MT)\s+@\w+\s*:?\s*", re.IGNORECASE)
+_LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+_MENTION = re.compile(r"@\w+")
+
+
+def decoded(data: bytes) -> str:
+    """Bytes as text: by the byte-order mark, else UTF-8, else what Windows writes (cp1252).
+
+    UTF-8 with a few broken bytes stays UTF-8; they become question marks.
+
+    Raises:
+        MediaError: these bytes are no text.
+
+    Example:
+        >>> decoded("Müller".encode("cp1252")), decoded("Müller".encode("utf-16"))
+        ('Müller', 'Müller')
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return data.decode(encoding, "replace")
+    if b"\x00" in data:
+        return _without_mark(data)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return _nearly_utf8(data) or data.decode("cp1252", "replace")
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, without spaces around it.
+
+    Raises:
+        MediaError: it cannot be opened, is too large, is no text, or is empty.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise MediaError(f"larger than {MOST_BYTES // 1_000_000} MB, which is no single text")
+        data = path.read_bytes()
+    except OSError as error:
+        raise MediaError(content.opening_failure(error)) from None
+    text = decoded(data).strip()
+    if not text:
+        raise MediaError("an empty text")
+    return text
+
+
+def check(path: Path) -> str | None:
+    """None for a file of plain text, else the reason why it is none; reads its head only."""
+    if path.suffix.lower() not in SUFFIXES:
+        return f"no text file (expected {', '.join(sorted(SUFFIXES))})"
+    try:
+        head = content.read_head(path)
+    except MediaError as error:
+        return str(error)
+    if not head.strip():
+        return "an empty file"
+    kind = content.kind(head)
+    if kind in ("text file", "XML file", "web page", None):
+        return None if kind or not _is_binary(head) else "no text but binary data"
+    return f"a {kind} saved as {path.suffix}, not a text"
+
+
+def essence(text: str) -> str:
+    """What a text says without who passed it on: no retweet mark, links, mentions, case, punctuation.
+
+    Empty where nothing else is in it.
+
+    Example:
+        >>> essence("RT @fifa: What a GOAL!! https://t.co/x")
+        'what a goal'
+    """
+    bare = _MENTION.sub(" ", _LINK.sub(" ", _RETWEET.sub("", text)))
+    letters = "".join(each if each.isalnum() else " " for each in bare.casefold())
+    return " ".join(letters.split())
+
+
+def _without_mark(data: bytes) -> str:
+    """UTF-16 without its mark shows as a zero in every second byte of plain letters."""
+    even, odd = data[0::2].count(0), data[1::2].count(0)
+    if max(even, odd) < 0.3 * len(data) / 2 or min(even, odd) > 0.02 * len(data):
+        raise MediaError("no text but binary data")
+    return data.decode("utf-16-le" if odd > even else "utf-16-be", "replace")
+
+
+def _nearly_utf8(data: bytes) -> str | None:
+    text = data.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    foreign = sum(not letter.isascii() for letter in text) - broken
+    return text if foreign > 3 * broken else None
+
+
+def _is_binary(head: bytes) -> bool:
+    try:
+        return any(ord(c) < 32 and c not in "\t\n\r\f\x1b" for c in decoded(head[: len(head) // 4 * 4]))
+    except MediaError:
+        return True

@@ -1,0 +1,250 @@
+"""Texts into classes: sentiment, topics, or anything else that a text says."""
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.backbones.base import Backbone, require
+from preseason.backbones.encoders import DEFAULT, Encoder
+from preseason.data import layouts
+from preseason.data.audit import Signature, digest
+from preseason.data.audit import fingerprint as file_fingerprint
+from preseason.data.dataset import Dataset, Sample, shown
+from preseason.data.files import Accept, Columns, files_in, folders_in
+from preseason.data.layouts import texts as tables
+from preseason.engine.extract import Source
+from preseason.engine.passes import Box, Pass
+from preseason.engine.tokens import Windows
+from preseason.media.text import SUFFIXES, check, essence, read_text
+from preseason.recipe import Recipe
+from preseason.tasks.base import tasks
+from preseason.training.ways import Way
+
+SIZES = (64, 128, 256)
+"""Tokens of a window: few sizes, so that data sets share rows of the bank."""
+MOST_WINDOWS = 8
+OVERLAP = 0.75
+"""Windows begin this share of a window apart, so that a sentence is whole in one of them."""
+MOST_FEATURES = 9000
+"""Values of a pooled row: of deep or wide networks not every block is kept."""
+FEW = 600
+"""Examples up to which pairs of them teach more than their labels."""
+PAIRED_LAYERS, TUNED_LAYERS, TUNED_EPOCHS = 3, 3, 6
+LOOKED_AT = 40
+"""Files that are looked at to recognise a folder of texts."""
+
+
+class TextSource:
+    """Texts as they are; tokens are made of them by the network's own tokenizer."""
+
+    def inputs(self, sample: Sample, plan: Pass) -> NDArray[np.object_]:
+        """An array [1] with the text.
+
+        Raises:
+            MediaError: the file cannot be read as text.
+        """
+        source = sample.source
+        return np.array([source if isinstance(source, str) else read_text(source)], object)
+
+
+class Texts:
+    """The task of classifying texts."""
+
+    name = "texts"
+    noun = "texts"
+    rank = 60
+    heads: tuple[str, ...] = ("linear", "attention", "mlp", "prototype", "tfidf", "contrastive", "lora")
+    seconds_each = 0.02
+    backbone = DEFAULT
+
+    @property
+    def accept(self) -> Accept:
+        """Files of plain text, and tables of texts."""
+        return Accept(check, "texts", columns=Columns())
+
+    def read(self, root: Path, accept: Accept) -> Dataset:
+        """Texts in any registered layout."""
+        return layouts.read(root, accept)
+
+    def fingerprint(self, sample: Sample) -> str:
+        """Digest of the text or of its file."""
+        if isinstance(sample.source, str):
+            return digest(sample.source.encode("utf-8", "replace"))
+        return file_fingerprint(sample.source)
+
+    def signature(self, sample: Sample) -> Signature:
+        """The fingerprint of a text, and what it says apart from who passed it on."""
+        if isinstance(sample.source, str):
+            return Signature(
+                digest(sample.source.encode("utf-8", "replace")), essence=_essence(sample.source)
+            )
+        text = read_text(sample.source)
+        return Signature(digest(sample.source.read_bytes()), essence=_essence(text))
+
+    def recognises(self, root: Path) -> bool:
+        """A table with a column of texts, or class folders that hold text files and nothing else."""
+        return tables.matches(root) or _is_folder_of_texts(root)
+
+    def source(self, backbone: Backbone) -> Source:
+        """Texts as they are."""
+        return TextSource()
+
+    def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
+        """Linear, counted words, attention over windows; or what the recipe names, and counted words."""
+        encoder = _encoder(backbone)
+        size, count, caution = _windows(encoder, samples)
+        pooled = Pass(size, frames=count if count > 1 else 0, blocks=_blocks(encoder))
+        linear = Way("linear", "linear", pooled, caution=caution)
+        words = Way("tfidf", "tfidf", Pass(1, kept="raw"))
+        if recipe.unfreeze not in ("auto", "0") or recipe.head in ("lora", "contrastive"):
+            return (linear, words, _asked_tuning(recipe, encoder, samples))
+        attention = Way("attention", "attention", pooled, settings={"kinds": [0] + [1] * count})
+        if recipe.head == "tfidf":
+            return (words,)
+        if recipe.head == "attention" and count > 1:
+            return (attention, words)
+        if recipe.head not in ("auto", "linear"):
+            return (Way(recipe.head, _pooled_head(recipe), pooled, caution=caution), words)
+        if recipe.head == "linear":
+            return (linear, words)
+        tuned = (_tuned(recipe, encoder, samples),) if recipe.unfreeze == "auto" and len(encoder) > 1 else ()
+        return (linear, words, *((attention,) if count > 1 else ()), *tuned)
+
+    def plan(self, recipe: Recipe, backbone: Backbone) -> str:
+        """What is tried when nothing is asked for."""
+        return (
+            f"a linear head on every layer of {backbone.name}, counted words (TF-IDF), where texts are long "
+            "attention over their windows, then its last layers tuned; what cross-validation favours is kept"
+        )
+
+    def baseline(self, backbone: Backbone) -> Way:
+        """A linear head on the beginning of each text."""
+        encoder = _encoder(backbone)
+        size = min(128, encoder.preprocessing.tokens)
+        return Way("linear", "linear", Pass(size, blocks=_blocks(encoder)))
+
+    def picture(self, sample: Sample) -> bytes | None:
+        """There is nothing to see of a text; the report quotes it."""
+        return None
+
+    def span_s(self, samples: Sequence[Sample]) -> None:
+        """Time plays no part in texts."""
+
+    def boxes(self, plan: Pass) -> tuple[Box, ...]:
+        """Windows have no place in a picture."""
+        return ()
+
+
+def _essence(text: str) -> str:
+    bare = essence(text)
+    return digest(bare.encode()) if bare else ""
+
+
+def _is_folder_of_texts(root: Path) -> bool:
+    """Whether two or more folders hold text files, and among the first files are no others."""
+    if not root.is_dir():
+        return False
+    inside = [list(islice(_files_under(folder), LOOKED_AT)) for folder in folders_in(root)[:LOOKED_AT]]
+    suffixes = {path.suffix.lower() for files in inside for path in files}
+    return sum(bool(files) for files in inside) >= 2 and suffixes <= SUFFIXES
+
+
+def _files_under(folder: Path) -> "list[Path]":
+    return [*files_in(folder), *(path for inner in folders_in(folder) for path in files_in(inner))]
+
+
+def _encoder(backbone: Backbone) -> Encoder:
+    require(backbone, "texts", "texts")
+    assert isinstance(backbone, Encoder)
+    return backbone
+
+
+def _windows(encoder: Encoder, samples: Sequence[Sample]) -> tuple[int, int, str]:
+    """Size and number of windows for these texts, and what to say of texts that are longer."""
+    most = min(SIZES[-1], encoder.preprocessing.tokens)
+    texts = _texts(samples)
+    if not texts:
+        return most, 1, ""
+    window = Windows(encoder, most, 1)
+    lengths = window.lengths(texts)
+    margin = most - window.room
+    if lengths.max() <= window.room:
+        return next(size for size in (*SIZES, most) if size >= min(lengths.max() + margin, most)), 1, ""
+    common = float(np.quantile(lengths, 0.98))
+    size = min(128, most)
+    if common > MOST_WINDOWS * OVERLAP * (size - margin):
+        size = most
+    count = int(np.clip(np.ceil(common / (OVERLAP * (size - margin))), 2, MOST_WINDOWS))
+    long = np.flatnonzero(lengths > count * (size - margin))
+    if not len(long):
+        return size, count, ""
+    longest = samples[int(lengths.argmax())]
+    return size, count, (
+        f"{len(long)} of {len(samples)} texts are longer than {count} windows of {size} tokens, the "
+        f"longest has {lengths.max():,}: {shown(longest.source)}. Of these, {count} stretches from "
+        "beginning to end are read. Split them into texts of their own where that matters."
+    )  # fmt: skip
+
+
+def _tuned(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -> Way:
+    """The last layers, tuned by pairs where labels are few and by their labels where they are many."""
+    few = len(samples) <= FEW
+    cut = encoder.cut_for(min(PAIRED_LAYERS if few else TUNED_LAYERS, len(encoder) - 1))
+    settings: dict[str, object] = {"cut": cut, "fixed_epochs": True}
+    if few:
+        return Way("contrastive", "contrastive", _maps(encoder, samples, cut), settings=settings)
+    epochs = {"epochs": min(TUNED_EPOCHS, recipe.epochs), "batch_size": recipe.batch_size}
+    name = f"last {len(encoder) - cut} layers"
+    return Way(name, "tail", _maps(encoder, samples, cut), settings=settings | epochs)
+
+
+def _asked_tuning(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -> Way:
+    """`--unfreeze N` or `all`, with `--head lora` or `contrastive` where one is named."""
+    kind = recipe.head if recipe.head in ("lora", "contrastive") else "tail"
+    # The table of words is the largest part of a small encoder; only `all` trains it, LoRA never does.
+    cut = {"auto": min(1, len(encoder) - 1), "0": min(1, len(encoder) - 1), "all": int(kind == "lora")}.get(
+        recipe.unfreeze
+    )
+    cut = encoder.cut_for(int(recipe.unfreeze)) if cut is None else cut
+    name = "whole network" if cut == 0 else f"last {len(encoder) - cut} layers"
+    settings: dict[str, object] = {
+        "cut": cut,
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "learning_rate": recipe.learning_rate,
+    }
+    named = name if kind == "tail" else f"{kind}, {name}"
+    return Way(named, kind, _maps(encoder, samples, cut), settings=settings, members=1)
+
+
+def _maps(encoder: Encoder, samples: Sequence[Sample], cut: int) -> Pass:
+    """States at the cut, of windows long enough for 99 texts in 100."""
+    size, count, _ = _windows(encoder, samples)
+    if count == 1 and samples:
+        window = Windows(encoder, size, 1)
+        usual = np.quantile(window.lengths(_texts(samples)), 0.99) + size - window.room
+        size = next((each for each in SIZES if usual <= each <= size), size)
+    return Pass(size, frames=count if count > 1 else 0, kept="map", cut=cut)
+
+
+def _texts(samples: Sequence[Sample]) -> list[str]:
+    return [str(TextSource().inputs(sample, Pass(1))[0]) for sample in samples]
+
+
+def _blocks(encoder: Encoder) -> tuple[int, ...]:
+    """Every block, or as many as `MOST_FEATURES` allows, the last one always."""
+    most = max(1, MOST_FEATURES // (3 * encoder.width))
+    if len(encoder) <= most:
+        return ()
+    return tuple(int(place) for place in np.linspace(len(encoder) - 1, 1, most).round()[::-1])
+
+
+def _pooled_head(recipe: Recipe) -> str:
+    """The head asked for; attention over a single window is a linear head."""
+    return "linear" if recipe.head == "attention" else recipe.head
+
+
+tasks.add("texts", Texts())
