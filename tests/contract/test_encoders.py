@@ -79,7 +79,7 @@ def test_blocks_one_after_the_other_are_the_network(made: Encoder) -> None:
     assert (found[..., -1] == there).all()
     mean = (expected * there.unsqueeze(-1)).sum(1) / there.sum(1, keepdim=True)
     torch.testing.assert_close(made(digits(ids)), mean, rtol=1e-4, atol=1e-5)
-    assert made(digits(ids)).shape[1] == made.width()
+    assert made(digits(ids)).shape[1] == made.width
 
 
 @torch.inference_mode()
@@ -187,7 +187,7 @@ class TestNames:
         if encoders.embedded_folder() is None:
             pytest.skip("the package with its weights is not installed")
         found = backbones.load("all-MiniLM-L6-v2")
-        assert (found.licence, len(found), found.width()) == ("apache-2.0", 7, 384)
+        assert (found.licence, len(found), found.width) == ("apache-2.0", 7, 384)
         info = next(item for item in backbones.listing() if item.name == found.name)
         assert info.available
         assert abs(info.parameters - sum(p.numel() for p in found.network.parameters())) < 200_000

@@ -145,7 +145,7 @@ def test_hostile_names_stay_text_and_nothing_comes_from_outside(tmp_path: Path) 
 
 
 def test_every_tag_is_closed_and_every_link_leads_somewhere(tmp_path: Path) -> None:
-    page = page_of(record_of(), tmp_path)
+    page = page_of(replace(record_of(), words={"messi": ("goal", "left")}), tmp_path)
     assert page.open == []
     assert len(page.ids()) == len(set(page.ids()))
     targets = {attributes["href"] for tag, attributes in page.tags if tag == "a"}

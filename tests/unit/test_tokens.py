@@ -59,7 +59,7 @@ class TestRows:
         self, encoder: Encoder, tmp_path: Path
     ) -> None:
         rows = extracted(encoder, Pass(32), tmp_path)
-        assert rows.shape == (len(TEXTS), 1, 3 * len(encoder) * encoder.width())
+        assert rows.shape == (len(TEXTS), 1, 3 * len(encoder) * encoder.width)
         mean, largest, first = np.split(rows[1, 0].astype(np.float32), 3)
         ids = torch.tensor([encoder.tokenizer.encode(TEXTS[1]).ids])
         with torch.inference_mode():
@@ -80,7 +80,7 @@ class TestRows:
     def test_of_several_windows_the_whole_goes_in_front(self, encoder: Encoder, tmp_path: Path) -> None:
         rows = extracted(encoder, Pass(16, frames=3), tmp_path).astype(np.float32)
         assert rows.shape[1] == 4
-        width = len(encoder) * encoder.width()
+        width = len(encoder) * encoder.width
         np.testing.assert_allclose(rows[:, 0, :width], rows[:, 1:, :width].mean(1), atol=2e-3)
         np.testing.assert_allclose(
             rows[:, 0, width : 2 * width], rows[:, 1:, width : 2 * width].max(1), atol=2e-3

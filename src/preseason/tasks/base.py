@@ -10,6 +10,7 @@ from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept
 from preseason.engine.extract import Source
 from preseason.engine.passes import Box, Pass
+from preseason.errors import UsageError
 from preseason.recipe import Recipe
 from preseason.registry import Registry
 from preseason.training.ways import Way
@@ -82,6 +83,12 @@ class Task(Protocol):
 
     def boxes(self, plan: Pass) -> tuple[Box, ...]:
         """Where each part of a pooled row of `plan` lies in `picture`."""
+
+
+def refuse_photo_recipe(recipe: Recipe, noun: str) -> None:
+    """Raise UsageError where a textbook recipe of photos is asked for."""
+    if recipe.name != "default":
+        raise UsageError(f"--recipe {recipe.name} is a recipe for photos; leave it out for {noun}.")
 
 
 tasks = Registry[Task]("task", "preseason.tasks")

@@ -24,10 +24,10 @@ from preseason.data.layouts.table import files_named
 from preseason.data.rows import SUFFIXES as TABLES
 from preseason.engine.extract import Source
 from preseason.engine.passes import WHOLE, Box, Pass, grid
-from preseason.errors import MediaError, UsageError
+from preseason.errors import MediaError
 from preseason.media import image, video
 from preseason.recipe import Recipe
-from preseason.tasks.base import tasks
+from preseason.tasks.base import refuse_photo_recipe, tasks
 from preseason.tasks.looks import cut_out, gradient_settings, views
 from preseason.training.ways import Way
 
@@ -125,8 +125,7 @@ class Clips:
     def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
         """Statistics, attention, readers in order and a tuned tail, or the one way the recipe names."""
         require(backbone, "pictures", "clips")
-        if recipe.name != "default":
-            raise UsageError(f"--recipe {recipe.name} is a recipe for photos; leave it out for clips.")
+        refuse_photo_recipe(recipe, self.noun)
         if recipe.unfreeze not in ("auto", "0"):
             return (self.baseline(backbone), _tuned(recipe, backbone))
         first = _first(recipe, backbone)
