@@ -86,7 +86,7 @@ class Rounds:
         self.trials = Trials()
 
     def run(self, ways: Sequence[Way]) -> Trials:
-        """Try `ways` in order; the first one and those marked so always run, the others while the budget lasts."""
+        """Try `ways` in order; the first and those marked `always` run, others while there is time."""
         for number, way in enumerate(ways):
             if not self.trials.has(way.looks_from):
                 self._leave_out(way, f"needs {way.looks_from}")
