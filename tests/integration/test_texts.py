@@ -81,6 +81,13 @@ def test_fit_tells_how_good_it_is_and_counted_words_beside_it(
     assert told["split"]["groups"] == 48
 
 
+def test_counted_words_are_tried_however_short_the_time(table: Path, encoder_folder: Path) -> None:
+    record = preseason.fit(table, backbone=str(encoder_folder), budget_s=1).record
+    assert candidate(record.candidates, "tfidf").accuracy is not None
+    assert candidate(record.candidates, "contrastive").accuracy is None
+    assert record.baselines["tfidf"] == candidate(record.candidates, "tfidf").accuracy
+
+
 def test_predict_takes_texts_files_and_tables_in_order(
     mood: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

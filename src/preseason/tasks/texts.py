@@ -99,7 +99,7 @@ class Texts:
         size, count, caution = _windows(encoder, samples)
         pooled = Pass(size, frames=count if count > 1 else 0, blocks=_blocks(encoder))
         linear = Way("linear", "linear", pooled, caution=caution)
-        words = Way("tfidf", "tfidf", Pass(1, kept="raw"))
+        words = Way("tfidf", "tfidf", Pass(1, kept="raw"), always=True)
         if recipe.unfreeze not in ("auto", "0") or recipe.head in ("lora", "contrastive"):
             return (linear, words, _asked_tuning(recipe, encoder, samples))
         attention = Way("attention", "attention", pooled, settings={"kinds": [0] + [1] * count})

@@ -86,12 +86,12 @@ class Rounds:
         self.trials = Trials()
 
     def run(self, ways: Sequence[Way]) -> Trials:
-        """Try `ways` in order; the first one always runs, the others while the budget lasts."""
+        """Try `ways` in order; the first and those marked `always` run, others while there is time."""
         for number, way in enumerate(ways):
             if not self.trials.has(way.looks_from):
                 self._leave_out(way, f"needs {way.looks_from}")
                 continue
-            reason = self._read(way) if number else self._read_all(way)
+            reason = self._read(way) if number and not way.always else self._read_all(way)
             if reason is None:
                 self._fit(way, last=number + 1 == len(ways))
             else:

@@ -34,6 +34,7 @@ class Way:
         settings: for the head.
         members: how many of the folds get a member; the others' examples have no answer from this way.
             With 1, that member judges and the one delivered is fitted on every example.
+        always: whether it is tried however little time is left.
         caution: what the user must know of it, a sentence for the report; or empty.
     """
 
@@ -44,6 +45,7 @@ class Way:
     joined: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     members: int | None = None
+    always: bool = False
     caution: str = ""
 
 
