@@ -70,6 +70,7 @@ class Recipe:
     )
     folds: int = _option(4, "Folds of the cross-validation that makes choices.", minimum=2)
     refit: bool = _option(True, "Fit the delivered model on all labelled examples.")
+    merge: bool = _option(False, "Save a chat model whole, not only its adapter.")
 
     def __post_init__(self) -> None:
         faults = [fault for item in fields(self) for fault in _faults(item, getattr(self, item.name))]
