@@ -19,10 +19,26 @@ HELP = "/quit ends, /forget begins anew, Ctrl-C stops an answer."
 @verb("chat")
 @click.argument("model")
 @click.option("--once", metavar="QUESTION", help="Answer one question and end; for scripts, with --json.")
-@click.option("--knowledge", metavar="PATH", help="Folder or file in which facts are looked up: txt, md, csv, JSONL.")
-@click.option("--temperature", type=click.FloatRange(min=0), default=0.7, show_default=True, help="0: always the likeliest word.")
-@click.option("--most-tokens", type=click.IntRange(min=1), default=160, show_default=True, help="Length of an answer.")
-@click.option("--context", type=click.IntRange(min=64), default=1024, show_default=True, help="Tokens of history that are read with a question.")
+@click.option(
+    "--knowledge", metavar="PATH", help="Folder or file in which facts are looked up: txt, md, csv, JSONL."
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0),
+    default=0.7,
+    show_default=True,
+    help="0: always the likeliest word.",
+)
+@click.option(
+    "--most-tokens", type=click.IntRange(min=1), default=160, show_default=True, help="Length of an answer."
+)
+@click.option(
+    "--context",
+    type=click.IntRange(min=64),
+    default=1024,
+    show_default=True,
+    help="Tokens of history that are read with a question.",
+)
 @click.option("--seed", type=click.IntRange(min=0), help="The same answer each time.")
 @model_options
 def chat(
@@ -40,7 +56,8 @@ def chat(
 ) -> Outcome:
     """Talk with a model that was fitted on dialogues or texts.
 
-    With --knowledge, facts are looked up in your own files and the sources are shown; where no passage is good
+    With --knowledge, facts are looked up in your own files and the sources are shown; where no passage is
+    good
     enough, the model says that it does not know.
     """
     from preseason.language.decoding import Style
@@ -67,7 +84,9 @@ def conversation(
 
     loaded = preseason.load(folder, progress=progress(quiet), device=device, cache=cache)
     if not isinstance(loaded, ChatModel):
-        raise UsageError(f"{folder} is a model for {loaded.task} and does not talk: use preseason predict {folder}.")
+        raise UsageError(
+            f"{folder} is a model for {loaded.task} and does not talk: use preseason predict {folder}."
+        )
     return Conversation(loaded, knowledge, style, context)
 
 
@@ -137,4 +156,3 @@ def _answer(pieces: Iterable[str], talk: "Conversation") -> None:
     click.echo("")
     for line in sources_of(talk.last) if talk.last is not None else []:
         click.echo(line)
-

@@ -17,7 +17,7 @@ def of_fit(model: str, record: "ChatRecord", quoted: str) -> Outcome:
 
 
 def fields_of_fit(model: str, record: "ChatRecord") -> dict[str, Any]:
-    """What `fit --json` prints; the fields of other fits are there, empty where a chat model has no such thing."""
+    """What `fit --json` prints; fields of other fits that it has no use for are empty."""
     quiz = record.after.quiz
     before = record.before.quiz
     metrics = {
@@ -69,7 +69,8 @@ def text_of_fit(model: str, record: "ChatRecord", quoted: str) -> str:
         f"Perplexity on {held.n:,} held-out tokens: {was.perplexity:.1f} before, {held.perplexity:.1f} after "
         f"(95 % sure to lie between {held.low:.1f} and {held.high:.1f}).",
         *_quiz_lines(record),
-        f"On general English: {record.before.general.perplexity:.1f} before, {record.after.general.perplexity:.1f} after.",
+        f"On general English: {record.before.general.perplexity:.1f} before, "
+        f"{record.after.general.perplexity:.1f} after.",
         *of_skipped(record.skipped),
         *[f"Warning: {warning}" for warning in record.warnings],
         f"Model:  {model}  (fitted in {duration(sum(record.seconds.values()))})",
@@ -84,7 +85,8 @@ def _quiz_lines(record: "ChatRecord") -> list[str]:
     if before is None or after is None:
         return []
     return [
-        f"Held-out questions answered rightly: {percent(before.accuracy)} before, {percent(after.accuracy)} after, of "
+        f"Held-out questions answered rightly: {percent(before.accuracy)} before, "
+        f"{percent(after.accuracy)} after, of "
         f"{after.n} (95 % sure to lie between {100 * after.low:.0f} and {100 * after.high:.0f} %; guessing "
         f"reaches {100 * after.chance:.0f} %)."
     ]

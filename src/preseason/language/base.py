@@ -54,7 +54,9 @@ def load_base(name: str, weights: str | None, cache: Path, progress: Progress) -
     label = name if weights is None or name == gemma.NAME else Path(weights).name
     licence = LICENCES.get(label.split("/")[-1], "") or _licence(Path(source))
     terms = gemma.NOTICE if "gemma" in getattr(network.config, "model_type", "") else ""
-    return Base(Path(label).name if Path(label).is_dir() else label, source, network, tokenizer, licence, terms)
+    return Base(
+        Path(label).name if Path(label).is_dir() else label, source, network, tokenizer, licence, terms
+    )
 
 
 def open_network(source: str) -> Any:
@@ -69,7 +71,7 @@ def open_network(source: str) -> Any:
 
     try:
         with quiet_transformers():
-            network = AutoModelForCausalLM.from_pretrained(
+            network: Any = AutoModelForCausalLM.from_pretrained(
                 source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
             )
     except (OSError, RuntimeError, KeyError) as error:

@@ -90,7 +90,9 @@ class Conversation:
                     yield shown
         finally:
             sources = tuple(hit.passage for hit in hits)
-            self._remember(text, Answer("".join(said).rstrip(), sources, True, count[0], time.monotonic() - begin))
+            self._remember(
+                text, Answer("".join(said).rstrip(), sources, True, count[0], time.monotonic() - begin)
+            )
 
     def ask(self, text: str) -> Answer:
         """The whole answer at once."""
@@ -110,7 +112,9 @@ class Conversation:
     def _generated(self, text: str, hits: list[Hit], count: list[int]) -> Iterator[str]:
         model, tokens = self.model, self._prompt(text, hits)
         made = continued(model.decoder, tokens, model.ends, self.style, model.context - len(tokens))
-        return spoken(_counting(made, count), decoding(model.tokenizer), stops_of(model.tokenizer, model.style))
+        return spoken(
+            _counting(made, count), decoding(model.tokenizer), stops_of(model.tokenizer, model.style)
+        )
 
     def _prompt(self, text: str, hits: list[Hit]) -> list[int]:
         """Tokens before the answer; the oldest exchanges are left out until they fit."""
@@ -141,7 +145,7 @@ class Conversation:
 
 
 def answer_once(network: Any, tokenizer: Any, style: str, prompt: str, most_tokens: int, seed: int) -> str:
-    """One answer (style `dialogue`) or continuation (style `text`) of a network that is no saved model yet."""
+    """One answer (style `dialogue`) or continuation (style `text`) of a bare network."""
     from preseason.language.decoding import TorchDecoder
 
     if style == "dialogue":
@@ -172,4 +176,3 @@ def _counting(tokens: Iterator[int], count: list[int]) -> Iterator[int]:
     for token in tokens:
         count[0] += 1
         yield token
-

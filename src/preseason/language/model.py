@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Never
 
 from preseason.errors import UsageError
-from preseason.language.conversation import Answer, Conversation
+from preseason.language.conversation import Conversation
 from preseason.language.decoding import Decoder, Style
 from preseason.language.record import TASK, ChatRecord, Judgement
 from preseason.progress import Progress, Silent
@@ -73,7 +73,7 @@ class ChatModel:
         return Conversation(self, knowledge, Style(seed=seed, most_tokens=most_tokens))
 
     def judge(self, data: str | Path, progress: Progress | None = None) -> Judgement:
-        """Perplexity on other texts or dialogues, and quiz accuracy where these are multiple-choice questions.
+        """Perplexity on other texts or dialogues, and quiz accuracy on multiple-choice questions.
 
         Raises:
             DataError: nothing usable is there.
@@ -84,7 +84,9 @@ class ChatModel:
 
         corpus = read_corpus(Path(data))
         length = self.record.training.length
-        blocks = pack(pieces_of(self.tokenizer, corpus.examples, length), length, int(self.tokenizer.pad_token_id))
+        blocks = pack(
+            pieces_of(self.tokenizer, corpus.examples, length), length, int(self.tokenizer.pad_token_id)
+        )
         questions = tuple(example.quiz for example in corpus.examples if example.quiz is not None)
         bar = Bar(blocks, general_blocks(self.tokenizer), questions)
         return judge(self.network, self.tokenizer, bar, progress or Silent())

@@ -52,7 +52,9 @@ def score_of(right: Sequence[bool], chances: Sequence[float]) -> Score:
 
     n, hits = len(right), sum(right)
     low, high = wilson(hits, n)
-    return Score(n, hits, hits / n if n else float("nan"), low, high, float(np.mean(chances)) if n else float("nan"))
+    return Score(
+        n, hits, hits / n if n else float("nan"), low, high, float(np.mean(chances)) if n else float("nan")
+    )
 
 
 def likelihoods(network: Any, tokenizer: Any, quiz: Quiz, system: str = "") -> list[float]:

@@ -18,7 +18,8 @@ PROSE = {".txt", ".md"}
 PEEKED_ROWS = 20
 LARGEST_PEEK = 2**26  # bytes of a .json file that is read only to see what it is
 EXPECTED = (
-    'Expected JSON Lines with {"messages": [...]}, with prompt and response, or with text; or .txt and .md files.'
+    'Expected JSON Lines with {"messages": [...]}, with prompt and response, or with text; '
+    "or .txt and .md files."
 )
 Record = Mapping[str, Any] | str
 """A row, or what is wrong with it."""

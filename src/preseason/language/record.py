@@ -11,7 +11,7 @@ TASK = "chat"
 
 @dataclass(frozen=True)
 class Reading:
-    """Perplexity of n tokens over the whole vocabulary; `low` and `high` bound it at 95 % (bootstrap of blocks)."""
+    """Perplexity of n tokens over the whole vocabulary; `low` and `high` bound it at 95 % (bootstrap)."""
 
     n: int
     perplexity: float

@@ -19,8 +19,6 @@ from preseason.progress import Progress, Stopwatch
 from preseason.recipe import Recipe
 
 if TYPE_CHECKING:
-    import torch
-
     from preseason.language.base import Base
     from preseason.language.judging import Bar
     from preseason.language.model import ChatModel
@@ -47,7 +45,7 @@ OF_PHOTOS = ("head", "image_size", "views", "folds")
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model, and the folder of its adapter (None where the whole network was trained or asked for)."""
+    """A fitted model, and the folder of its adapter (None where the whole network was trained)."""
 
     model: "ChatModel"
     adapter: Path | None
@@ -107,7 +105,10 @@ class ChatFit:
 
         tokenizer = base.tokenizer
         length = min(self._length(base, sides), base.context)
-        parts = [pack(pieces_of(tokenizer, side, length), length, int(tokenizer.pad_token_id)) for side in (sides.learn, sides.held)]
+        parts = [
+            pack(pieces_of(tokenizer, side, length), length, int(tokenizer.pad_token_id))
+            for side in (sides.learn, sides.held)
+        ]
         if parts[0].learnt == 0 or parts[1].learnt == 0:
             raise DataError("The texts hold too few words to learn from and to judge on. Add more of them.")
         return parts[0], parts[1], length
@@ -161,11 +162,15 @@ class ChatFit:
         dialogues = [example.messages for example in sides.held if example.messages]
         if dialogues:
             turns = [[turn for turn in messages if turn.role != "system"] for messages in dialogues]
-            return [(each[0].content, each[1].content) for each in turns[:: -(-len(turns) // SAYINGS)]][:SAYINGS]
+            return [(each[0].content, each[1].content) for each in turns[:: -(-len(turns) // SAYINGS)]][
+                :SAYINGS
+            ]
         texts = []
         for row in held.ids[:: -(-len(held) // SAYINGS)][:SAYINGS]:
             begin = base.tokenizer.decode(row[1:BEGINNING_TOKENS], skip_special_tokens=True)
-            rest = base.tokenizer.decode(row[BEGINNING_TOKENS : BEGINNING_TOKENS + SAYING_TOKENS], skip_special_tokens=True)
+            rest = base.tokenizer.decode(
+                row[BEGINNING_TOKENS : BEGINNING_TOKENS + SAYING_TOKENS], skip_special_tokens=True
+            )
             texts.append((str(begin), str(rest)))
         return texts
 
@@ -193,7 +198,8 @@ class ChatFit:
 
         if not head_is_plain(base.network, learn):
             raise UsageError(
-                f"{base.name} computes its logits in a way of its own that preseason does not know. Choose another "
+                f"{base.name} computes its logits in a way of its own that preseason does not know. "
+                "Choose another "
                 "--backbone, e.g. gpt2 or a Gemma, Llama or Qwen model."
             )
         with self.watch.stage("measuring speed"):
@@ -218,7 +224,9 @@ class ChatFit:
             run = Run(tuning, head, learn, bar.held, plan)
             trained = run.run(checkpoints / "run.pt", self.progress)
         if trained.best_step == 0:
-            self.warnings.append("Training did not improve the held-out part: the model is the one it began as.")
+            self.warnings.append(
+                "Training did not improve the held-out part: the model is the one it began as."
+            )
         return tuning, _training(tuning, head, learn, plan, trained, length)
 
     def _adapter(self, tuning: "Tuning", base: "Base", checkpoints: Path) -> Path | None:
@@ -256,7 +264,13 @@ class ChatFit:
             sayings=tuple(sayings),
             training=training,
             skipped=corpus.skipped,
-            split={"by": sides.by, "train": len(sides.learn), "test": len(sides.held), "groups": len(corpus.groups), "seed": self.recipe.seed},
+            split={
+                "by": sides.by,
+                "train": len(sides.learn),
+                "test": len(sides.held),
+                "groups": len(corpus.groups),
+                "seed": self.recipe.seed,
+            },
             warnings=tuple(self.warnings),
             seconds=dict(self.watch.seconds),
             versions=_versions(),
@@ -273,7 +287,8 @@ class ChatFit:
             )
         if before.quiz is not None and after.quiz is not None and after.quiz.low <= after.quiz.chance:
             self.warnings.append(
-                "Its answers to held-out questions are no better than guessing: fine-tuning gives a voice, not facts. "
+                "Its answers to held-out questions are no better than guessing: fine-tuning gives a "
+                "voice, not facts. "
                 "Let it look facts up with preseason chat MODEL --knowledge FOLDER."
             )
 
@@ -291,7 +306,9 @@ class ChatFit:
 
         digest = hashlib.blake2b(digest_size=12)
         for example in corpus.examples:
-            digest.update(repr((example.group, example.text, example.messages)).encode("utf-8", "surrogatepass"))
+            digest.update(
+                repr((example.group, example.text, example.messages)).encode("utf-8", "surrogatepass")
+            )
         settings = {k: v for k, v in self.recipe.as_dict().items() if k not in ("cache", "cache_limit_gb")}
         digest.update(repr(sorted(settings.items())).encode())
         digest.update(fingerprint(base.network).encode())
@@ -310,7 +327,8 @@ def refuse_foreign(recipe: Recipe) -> None:
         named.append("unfreeze=0")
     if named:
         raise UsageError(
-            f"Fine-tuning a language model does not know {', '.join(named)}. Expected --unfreeze auto (low-rank "
+            f"Fine-tuning a language model does not know {', '.join(named)}. Expected --unfreeze auto "
+            "(low-rank "
             "adapters), N (last blocks) or all; --epochs, --learning-rate, --batch-size, --budget, --seed."
         )
 

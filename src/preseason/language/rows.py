@@ -56,7 +56,9 @@ def read_row(row: Mapping[str, Any], place: str) -> Example | Segment:
     if kind == "answer":
         return _answered(values)
     if kind is None:
-        raise RowError(f"columns {', '.join(map(str, row)) or 'none'}: expected messages, prompt and response, or text")
+        raise RowError(
+            f"columns {', '.join(map(str, row)) or 'none'}: expected messages, prompt and response, or text"
+        )
     text = _filled(values, TEXTS)
     group = _group(values, place)
     start = values.get("start_s", values.get("start", 0))

@@ -1,4 +1,4 @@
-"""Log-likelihoods of tokens, with the whole vocabulary: perplexity, and what tells how likely an answer is."""
+"""Log-likelihoods of tokens over the whole vocabulary, and perplexity."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -60,8 +60,10 @@ def capped(network: Any, logits: Tensor) -> Tensor:
     return logits if limit is None else limit * torch.tanh(logits / limit)
 
 
-def log_likelihoods(network: Any, blocks: Blocks, advance: Callable[[], None] | None = None) -> Iterator[Floats]:
-    """For each block, the log-likelihoods (natural) of its learnt tokens, in order, over the whole vocabulary."""
+def log_likelihoods(
+    network: Any, blocks: Blocks, advance: Callable[[], None] | None = None
+) -> Iterator[Floats]:
+    """For each block, the natural log-likelihoods of its learnt tokens, in order, over all words."""
     network.eval()
     for at in range(len(blocks)):
         with torch.inference_mode():

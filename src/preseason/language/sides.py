@@ -57,7 +57,8 @@ def _divided_text(corpus: Corpus, fraction: float) -> Sides:
     last = corpus.examples[-1]
     if last.messages or last.size < FEWEST_CHARACTERS:
         raise DataError(
-            f"There is one group only ({corpus.groups[0][:60]!r}), so nothing can be held out to judge the model. "
+            f"There is one group only ({corpus.groups[0][:60]!r}), so nothing can be held out to judge "
+            "the model. "
             "Add dialogues that begin with other questions, or texts of other matches."
         )
     cut = last.text.rfind(" ", 0, int(len(last.text) * (1 - fraction))) + 1

@@ -12,7 +12,8 @@ from preseason.language.samples import Message
 TEMPLATE = """{{ bos_token }}{% for message in messages -%}
 {% if message.role == 'system' %}{{ message.content + '\\n\\n' }}\
 {% elif message.role == 'user' %}{{ 'Question: ' + message.content + '\\n' }}\
-{% else %}{{ 'Answer:' }}{% generation %}{{ ' ' + message.content + eos_token }}{% endgeneration %}{{ '\\n' }}{% endif %}\
+{% else %}{{ 'Answer:' }}{% generation %}{{ ' ' + message.content + eos_token }}{% endgeneration %}{{ '\\n'
+}}{% endif %}\
 {%- endfor %}{% if add_generation_prompt %}{{ 'Answer:' }}{% endif %}"""
 """For models without a template of their own. Plain words rather than new tokens: a base model knows them."""
 
@@ -28,7 +29,8 @@ def prepare(tokenizer: Any) -> Any:
     """
     if tokenizer.eos_token is None or not tokenizer.is_fast:
         raise UsageError(
-            f"The tokenizer {type(tokenizer).__name__} has no end token or is no fast one: choose another --backbone."
+            f"The tokenizer {type(tokenizer).__name__} has no end token or is no fast one: choose another "
+            "--backbone."
         )
     if tokenizer.bos_token is None:
         tokenizer.bos_token = tokenizer.eos_token
@@ -79,7 +81,8 @@ def _span(tokenizer: Any, messages: Sequence[Message], at: int, text: str) -> tu
     after = render(tokenizer, messages[: at + 1])
     if not text.startswith(before) or not text.startswith(after.rstrip("\n")):
         raise UsageError(
-            "The tokenizer's chat template rewrites earlier turns, so the answers cannot be told from the rest. "
+            "The tokenizer's chat template rewrites earlier turns, so the answers cannot be told from the "
+            "rest. "
             "Choose another --backbone."
         )
     return len(before), len(after.rstrip("\n"))

@@ -1,4 +1,4 @@
-"""Gradient training of a language model within a time: one cycle, early stopping, checkpoints that survive kill -9."""
+"""Gradient training of a language model within a time: one cycle, early stopping, checkpoints."""
 
 import math
 import time
@@ -51,7 +51,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run did; `tokens_per_s` leaves judgements out, `curve` has (steps, held-out loss) at each interval, `stopped` why it ended."""
+    """What a run did.
+
+    Attributes:
+        tokens_per_s: judgements left out.
+        curve: (steps, held-out loss) at each interval.
+        stopped: why it ended.
+    """
 
     steps: int
     best_step: int
@@ -138,6 +144,8 @@ class Run:
         begin = time.monotonic()
         self._set_rate()
         self.tuning.network.train()
+        # Dropout follows from the step too, so that a resumed run goes on alike.
+        torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
         blocks = self.learn.some(self._chosen())
         with _computing(self.plan.autocast, self._device):
             states, targets = hidden_states(self.tuning.network, blocks)
@@ -277,5 +285,3 @@ def _one_step(tuning: Tuning, head: Head, blocks: Blocks, autocast: torch.dtype 
 
 def _computing(autocast: torch.dtype | None, device: str) -> Any:
     return nullcontext() if autocast is None else torch.autocast(device, autocast)
-
-

@@ -54,7 +54,7 @@ class Tuning:
 
 
 def tune(network: Any, unfreeze: str, seed: int) -> Tuning:
-    """Make `network` trainable: `auto` adds adapters to every linear layer, N frees the last N blocks, `all` all.
+    """Make `network` trainable: `auto` adds adapters to all linear layers, N frees the last N blocks.
 
     Low-rank adaptation: Hu et al. 2021, arXiv 2106.09685; on all linear layers as in Dettmers et al. 2023.
 
@@ -71,7 +71,8 @@ def tune(network: Any, unfreeze: str, seed: int) -> Tuning:
     count = int(unfreeze)
     if not 1 <= count <= len(blocks):
         raise UsageError(
-            f"unfreeze={unfreeze}: the model has {len(blocks)} blocks and no head of its own to train. Expected "
+            f"unfreeze={unfreeze}: the model has {len(blocks)} blocks and no head of its own to train. "
+            "Expected "
             f"1 to {len(blocks)}, all, or auto for low-rank adapters."
         )
     for block in blocks[-count:]:

@@ -1,7 +1,9 @@
 """The output head cut to the words that occur, with an estimate of what the words left out would add.
 
-Two thirds of the arithmetic of a small model with a large vocabulary is its output head, and a club's texts use
-a twentieth of the words. Leaving the others out of the softmax altogether would teach the model nothing against
+Two thirds of the arithmetic of a small model with a large vocabulary is its output head, and a club's texts
+use
+a twentieth of the words. Leaving the others out of the softmax altogether would teach the model nothing
+against
 them, and mislead: so every step draws some of them and weighs them up (importance sampling of the partition
 function; Jean et al. 2015, arXiv 1412.2007). Judged, and generated from, is the whole vocabulary.
 """

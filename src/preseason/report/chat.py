@@ -53,7 +53,8 @@ def verdict(record: ChatRecord) -> str:
     if after.perplexity >= before.perplexity:
         return "Training did not make the held-out part any more expected."
     return (
-        f"On what it had not seen, it now hesitates between {after.perplexity:.1f} words where the pretrained model "
+        f"On what it had not seen, it now hesitates between {after.perplexity:.1f} words where the "
+        "pretrained model "
         f"hesitated between {before.perplexity:.1f}."
     )
 
@@ -67,11 +68,12 @@ def settings(record: ChatRecord) -> dict[str, str]:
         "trained": f"{training.kind}, {training.weights:,} weights",
         "learnt from": f"{record.counts['tokens']:,} tokens of {record.counts['examples']:,} examples",
         "told apart by": str(record.split["by"]),
-        "steps": f"{training.steps} of {training.batch} x {training.length} tokens, best after {training.best_step}",
+        "steps": f"{training.steps} of {training.batch} x {training.length} tokens, best after "
+        "{training.best_step}",
         "ended because": training.stopped,
         "words in the softmax": f"{training.words:,} of {training.vocabulary:,}",
         "speed": f"{training.tokens_per_s:.0f} tokens a second, {training.precision}",
-        **{name: value for name, value in record.versions.items()},
+        **record.versions,
     }
 
 

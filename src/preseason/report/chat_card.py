@@ -17,7 +17,14 @@ USES = {
 
 def write_chat_card(record: ChatRecord, path: Path, name: str) -> None:
     """Write the card to `path`, by rename; nothing in it names a folder of this machine."""
-    parts = [_front_matter(record), f"# {name}", _about(record), _use(name), _figures(record), _limits(record)]
+    parts = [
+        _front_matter(record),
+        f"# {name}",
+        _about(record),
+        _use(name),
+        _figures(record),
+        _limits(record),
+    ]
     parts.append(_recipe(record))
     temporary = path.with_name(path.name + ".part")
     temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8", errors="replace")
@@ -42,8 +49,10 @@ def _about(record: ChatRecord) -> str:
     licence = record.licence or "not known"
     terms = f"\n\n{record.terms}" if record.terms else ""
     return (
-        f"{USES[record.style]} Fine-tuned by preseason from the pretrained {record.backbone} (licence: {licence}) on "
-        f"{record.counts['tokens']:,} tokens of {record.counts['examples']:,} examples. {verdict(record)}{terms}"
+        f"{USES[record.style]} Fine-tuned by preseason from the pretrained {record.backbone} (licence: "
+        f"{licence}) on "
+        f"{record.counts['tokens']:,} tokens of {record.counts['examples']:,} examples. "
+        f"{verdict(record)}{terms}"
     )
 
 
@@ -73,7 +82,9 @@ def _figures(record: ChatRecord) -> str:
 
 def _limits(record: ChatRecord) -> str:
     points = [*record.warnings]
-    points.append("It may say things that are not so: facts come from lookup (`--knowledge`), not from fine-tuning.")
+    points.append(
+        "It may say things that are not so: facts come from lookup (`--knowledge`), not from fine-tuning."
+    )
     return "## Limits\n\n" + "\n".join(f"- {point}" for point in points)
 
 
