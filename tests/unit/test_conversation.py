@@ -1,6 +1,5 @@
 """Generation, streaming, bounded history, and facts by lookup."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-sys.path.append(str(Path(__file__).parents[1]))
 import tiny_language as tiny
-
 from preseason.errors import DataError
 from preseason.language.conversation import NOT_KNOWN, Conversation
 from preseason.language.decoding import Logits, Style, TorchDecoder, continued, draw, spoken

@@ -135,9 +135,9 @@ def test_prose_files_are_texts_of_their_own(tmp_path: Path) -> None:
 
 
 def test_nothing_to_learn_from_says_what_is_expected(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="There is no .*absent"):
+    with pytest.raises(DataError, match=r"There is no .*absent"):
         read_corpus(tmp_path / "absent")
-    with pytest.raises(DataError, match="First fault: a.jsonl, row 1: no JSON"):
+    with pytest.raises(DataError, match=r"First fault: a\.jsonl, row 1: no JSON"):
         read_corpus(lines(tmp_path / "a.jsonl", "nothing"))
 
 

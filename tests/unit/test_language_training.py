@@ -1,6 +1,5 @@
 """Training: it learns, the same each time, goes on where it was stopped, stops early and in time."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-sys.path.append(str(Path(__file__).parents[1]))
 import tiny_language as tiny
-
 from preseason.errors import UsageError
 from preseason.language.packing import pack, pieces_of
 from preseason.language.samples import Example, Message
@@ -20,7 +17,7 @@ from preseason.language.tuning import tune
 from preseason.language.vocabulary import Head
 from preseason.progress import Silent
 
-PLAN = Plan(epochs=3, batch=2, learning_rate=0.01, seconds=600, seed=0)
+PLAN = Plan(epochs=3, batch=2, learning_rate=0.01, seconds=1e6, seed=0)
 
 
 def examples(first: int, last: int) -> list[Example]:
@@ -130,12 +127,15 @@ def test_the_time_is_kept() -> None:
     assert trained.steps >= 2
 
 
-def test_half_precision_only_where_it_is_faster() -> None:
-    def measured(seconds: dict[Any, float]) -> Any:
-        return fastest_type(lambda kind: seconds[kind], "cpu")
+def test_half_precision_only_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(whole: float, half: float, product: float) -> Any:
+        products = {torch.bfloat16: product, torch.float32: 1.0}
+        monkeypatch.setattr("preseason.language.training.seconds_of_product", products.__getitem__)
+        return fastest_type(lambda kind: whole if kind is None else half, "cpu")
 
-    assert measured({None: 1.0, torch.bfloat16: 0.5}) == torch.bfloat16
-    assert measured({None: 1.0, torch.bfloat16: 0.95}) is None
+    assert measured(1.0, 0.5, 0.5) == torch.bfloat16
+    assert measured(1.0, 0.95, 0.5) is None
+    assert measured(1.0, 0.5, 2.0) is None
     run = prepared()
     before = run.tuning.state()
     assert timed_step(run.tuning, run.head, run.learn.some(slice(0, 2)), torch.bfloat16) > 0

@@ -1,17 +1,13 @@
 """Packed samples do not see each other, answers alone are learnt, the cut vocabulary does not mislead."""
 
 import math
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-sys.path.append(str(Path(__file__).parents[1]))
 import tiny_language as tiny
-
 from preseason.language.packing import IGNORED, Blocks, in_one_block, pack, pieces_of
 from preseason.language.samples import Example, Message, Quiz
 from preseason.language.scoring import head_is_plain, hidden_states, log_likelihoods, logits_of, perplexity
@@ -141,7 +137,7 @@ def test_a_head_that_does_more_is_noticed(tokenizer: Any) -> None:
 
 
 def test_the_cut_vocabulary_estimates_the_loss_of_the_whole(tokenizer: Any) -> None:
-    """Without the words left out the loss would be far too low; with the drawn ones it is right on average."""
+    """Without the words left out the loss is far too low; with the drawn ones it is right on average."""
     network = tiny.gpt2(4000)
     with torch.no_grad():
         network.lm_head.weight.mul_(20)

@@ -77,6 +77,8 @@ def open_network(source: str) -> Any:
     except (OSError, RuntimeError, KeyError) as error:
         raise WeightsError(_absent(source, error)) from error
     except ValueError as error:
+        if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
+            raise WeightsError(_absent(source, error)) from error
         raise UsageError(f"{source} is no causal language model: {_first_line(error)}") from error
     return network.eval()
 

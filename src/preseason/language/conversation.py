@@ -144,7 +144,9 @@ class Conversation:
         return [int(self.model.tokenizer.bos_token_id), *(int(token) for token in ids[-(room - 1) :])]
 
 
-def answer_once(network: Any, tokenizer: Any, style: str, prompt: str, most_tokens: int, seed: int) -> str:
+def answer_once(
+    network: Any, tokenizer: Any, style: str, prompt: str, most_tokens: int, most_s: float, seed: int
+) -> str:
     """One answer (style `dialogue`) or continuation (style `text`) of a bare network."""
     from preseason.language.decoding import TorchDecoder
 
@@ -154,7 +156,15 @@ def answer_once(network: Any, tokenizer: Any, style: str, prompt: str, most_toke
         tokens = [int(tokenizer.bos_token_id), *(int(token) for token in encode_text(tokenizer, prompt))]
     drawn = Style(seed=seed, most_tokens=most_tokens)
     made = continued(TorchDecoder(network), tokens, frozenset([tokenizer.eos_token_id]), drawn, most_tokens)
+    made = _until(made, time.monotonic() + most_s)
     return "".join(spoken(made, decoding(tokenizer), stops_of(tokenizer, style))).strip()
+
+
+def _until(tokens: Iterator[int], deadline: float) -> Iterator[int]:
+    for token in tokens:
+        yield token
+        if time.monotonic() > deadline:
+            return
 
 
 def decoding(tokenizer: Any) -> Callable[[list[int]], str]:

@@ -49,7 +49,7 @@ def affordable(
     each = _seconds_a_block(network, held)
     scale = general.ids.shape[1] / held.ids.shape[1]
     kept = _spread(len(held), SHARES["held_out"] * budget_s / each)
-    some = _spread(len(general), SHARES["general"] * budget_s / (each * scale))
+    some = _spread(len(general), SHARES["general"] * budget_s / (each * scale), fewest=1)
     chosen: tuple[Quiz, ...] = ()
     if questions:
         begin = time.monotonic()
@@ -86,7 +86,7 @@ def _seconds_a_block(network: Any, blocks: Blocks) -> float:
     return max(time.monotonic() - begin, 1e-6)
 
 
-def _spread(count: int, most: float) -> Any:
-    """Positions, at least 2 where there are so many, spread evenly over `count`."""
-    size = min(count, max(2, int(most)))
+def _spread(count: int, most: float, fewest: int = 2) -> Any:
+    """Positions, at least `fewest` where there are so many, spread evenly over `count`."""
+    size = min(count, max(fewest, int(most)))
     return np.unique(np.linspace(0, count - 1, size).round().astype(np.int64))

@@ -38,6 +38,9 @@ BLOCKS_A_STEP = 4
 SAVING_S = 8.0
 SAYINGS = 3
 SAYING_TOKENS = 40
+SAYINGS_SHARE = 0.03
+"""Of the budget, for all answers shown, before and after alike."""
+
 BEGINNING_TOKENS = 24
 OF_PHOTOS = ("head", "image_size", "views", "folds")
 """Settings that a language model does not have."""
@@ -177,7 +180,9 @@ class ChatFit:
     def _answer(self, network: Any, base: "Base", prompt: str) -> str:
         from preseason.language.conversation import answer_once
 
-        return answer_once(network, base.tokenizer, self._style, prompt, SAYING_TOKENS, self.recipe.seed)
+        most_s = SAYINGS_SHARE * self.budget_s / SAYINGS
+        style, seed = self._style, self.recipe.seed
+        return answer_once(network, base.tokenizer, style, prompt, SAYING_TOKENS, most_s, seed)
 
     _style = "text"
 
