@@ -1,7 +1,6 @@
 """The whole road of a chat model, from the command line: fit, folder, adapter, report, talking, going on."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_language as tiny
 
 import preseason
+import tiny_language as tiny
 from preseason.cli.main import run
 from preseason.errors import UsageError, WeightsError
 from preseason.language.model import ChatModel
@@ -72,7 +71,7 @@ def test_dialogues_become_a_model_that_talks(
     assert metrics["n"] > 20
     assert [item["path"] for item in fields["skipped"]] == ["talks.jsonl, row 49"]
     assert fields["training"]["words"] < fields["training"]["vocabulary"]
-    assert "adapter" not in os.listdir(model), "a base that was named by a folder is saved with the model"
+    assert not (model / "adapter").exists(), "a base that was named by a folder is saved with the model"
     answer = shown(["chat", str(model), "--once", "Who scored?", "--seed", "1", "--most-tokens", "9"], capsys)
     again = preseason.load(model).conversation(seed=1, most_tokens=9).ask("Who scored?")
     assert answer["answer"] == again.text

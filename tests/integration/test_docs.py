@@ -15,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
+import tiny_language
+
 from preseason.cli.reference import markdown
 from preseason.demo import Pictures
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/photos.md", "docs/errors.md")
+PAGES = ("README.md", "docs/photos.md", "docs/chat.md", "docs/errors.md")
 FENCE = re.compile(
     r"(<!-- not run: [^>]+ -->\n)?^```(console|bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
@@ -62,7 +64,23 @@ def desk(pictures: Pictures, cache: Path, tmp_path: Path) -> Path:
             copy_numbered(place / game, tmp_path / place.name / player)
     copy_numbered(pictures.new_photos / "boxing", tmp_path / "match")
     copy_numbered(pictures.strangers / "skiing", tmp_path / "kane")
+    fill_language(tmp_path, cache)
     return tmp_path
+
+
+def fill_language(desk: Path, cache: Path) -> None:
+    """What the page on chat names; a tiny Gemma lies in the place of the default, a tiny GPT-2 in gpt2/."""
+    default = cache / "language" / "gemma-3-270m"
+    if not default.exists():
+        tiny_language.save(default, "gemma3")
+        (default / "complete").touch()
+    tiny_language.save(desk / "gpt2", "gpt2")
+    (desk / "commentary").mkdir()
+    for match in range(4):
+        lines = [f"Minute {at}: the ball is played to the left by Kane." for at in range(60)]
+        (desk / "commentary" / f"{match}.txt").write_text("\n".join(lines))
+    (desk / "reports").mkdir()
+    (desk / "reports" / "derby.md").write_text("# Derby\n\nSalah scored twice against Everton.")
 
 
 def copy_numbered(source: Path, target: Path) -> None:

@@ -19,7 +19,7 @@ from preseason.language.tuning import Tuning
 from preseason.language.vocabulary import Head
 from preseason.progress import Progress
 
-WARM_SHARE = 0.06
+WARM_STEPS = 8
 FINAL_RATE = 0.05
 INTERVALS = 8
 """How often the held-out part is judged and the state kept, spread over the run."""
@@ -168,9 +168,9 @@ class Run:
         return torch.Generator().manual_seed(self.plan.seed * 1_000_003 + self.step)
 
     def _set_rate(self) -> None:
-        """Linear warm-up, then half a cosine, over the share of the run that is done."""
+        """Linear warm-up over the first steps, times half a cosine over the share of the run that is done."""
         share = min(max(self.step / self.total, (time.monotonic() - self._begin) / self.plan.seconds), 1.0)
-        rise = min(1.0, max(share / WARM_SHARE, (self.step + 1) / max(WARM_SHARE * self.total, 4)))
+        rise = min(1.0, (self.step + 1) / WARM_STEPS)
         fall = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share))
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.learning_rate * rise * fall
