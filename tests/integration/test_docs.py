@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 import tiny_language
-
 from preseason.cli.reference import markdown
 from preseason.demo import Pictures
 

@@ -68,6 +68,22 @@ def test_our_decoding_is_that_of_transformers(family: str) -> None:
     assert ours == theirs[0, len(prompt) :].tolist()
 
 
+@pytest.mark.filterwarnings("ignore")  # tracing warns about its own future
+@pytest.mark.parametrize("family", list(tiny.FAMILIES))
+@pytest.mark.parametrize(("bits", "tolerance"), [(32, 1e-5), (8, 0.03)])
+def test_openvino_decodes_like_transformers(family: str, bits: int, tolerance: float) -> None:
+    """The prompt is longer than the tiny Gemma's window, so a mask that forgets it would be noticed."""
+    from preseason.language.openvino_decoder import OpenVinoDecoder
+
+    network = tiny.FAMILIES[family](500)
+    one, other = TorchDecoder(network), OpenVinoDecoder(network, bits)
+    for start in (20, 60):
+        prompt = [0, *range(start, start + 20)]
+        assert np.abs(one.start(prompt) - other.start(prompt)).max() < tolerance
+        for token in (7, 8, 9):
+            assert np.abs(one.step(token) - other.step(token)).max() < tolerance
+
+
 def test_drawing_keeps_to_the_likeliest_and_avoids_repeating() -> None:
     logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
     rng = np.random.default_rng(0)
