@@ -62,7 +62,7 @@ def row_of(data: Path, seed: int, asked: Any) -> dict[str, Any]:
 
 
 def with_lookup(model: Any, data: Path, seed: int, asked: Any) -> dict[str, Any]:
-    """Held-out questions with passages before them; without a good passage the answer is that it is not known."""
+    """Held-out questions with passages before them; without a good one the answer is that it is not known."""
     sides = divide(read_corpus(data), HELD_OUT, seed)
     questions = [example.quiz for example in sides.held if example.quiz is not None][: asked.questions]
     finder = Bm25(read_passages(asked.knowledge)[0])

@@ -14,6 +14,7 @@ from preseason.language.conversation import NOT_KNOWN, Conversation
 from preseason.language.decoding import Logits, Style, TorchDecoder, continued, draw, spoken
 from preseason.language.knowledge import Bm25, Passage, read_passages, words_of
 from preseason.language.template import prepare
+from preseason.progress import Silent
 
 GREEDY = Style(temperature=0, repetition=1.0, most_tokens=12)
 
@@ -68,7 +69,6 @@ def test_our_decoding_is_that_of_transformers(family: str) -> None:
     assert ours == theirs[0, len(prompt) :].tolist()
 
 
-@pytest.mark.filterwarnings("ignore")  # tracing warns about its own future
 @pytest.mark.parametrize("family", list(tiny.FAMILIES))
 @pytest.mark.parametrize(("bits", "tolerance"), [(32, 1e-5), (8, 0.03)])
 def test_openvino_decodes_like_transformers(family: str, bits: int, tolerance: float) -> None:
@@ -82,6 +82,35 @@ def test_openvino_decodes_like_transformers(family: str, bits: int, tolerance: f
         assert np.abs(one.start(prompt) - other.start(prompt)).max() < tolerance
         for token in (7, 8, 9):
             assert np.abs(one.step(token) - other.step(token)).max() < tolerance
+
+
+class Lines(Silent):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def test_the_converted_model_is_kept_and_refused_where_its_answers_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from preseason.language import engines
+
+    network, said = tiny.gemma3(500), Lines()
+    first = engines.decoder_for(network, "key", tmp_path, said)
+    assert first.name == "OpenVINO, 8 bits"
+    assert said.lines == ["Converting the model for fast answers, once ..."]
+    monkeypatch.setattr("preseason.language.openvino_decoder._converted", None)
+    again = engines.decoder_for(network, "key", tmp_path, said)
+    assert np.allclose(first.start([3, 4, 5]), again.start([3, 4, 5]), atol=1e-5)
+    assert len(said.lines) == 1
+    monkeypatch.setattr(engines, "TOLERANCE", -1.0)
+    assert engines.decoder_for(network, "key", tmp_path, said).name == "transformers"
+    assert "its answers would change" in said.lines[-1]
+    (tmp_path / "blocked").write_text("")
+    assert engines.decoder_for(network, "other", tmp_path / "blocked", said).name == "transformers"
+    assert "OpenVINO cannot run this model here" in said.lines[-1]
 
 
 def test_drawing_keeps_to_the_likeliest_and_avoids_repeating() -> None:

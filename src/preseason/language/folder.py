@@ -89,7 +89,7 @@ def load(
         WeightsError: the base model is not on this machine.
     """
     from preseason.language.base import load_base, open_network, open_tokenizer
-    from preseason.language.decoding import TorchDecoder
+    from preseason.language.engines import decoder_for
     from preseason.language.model import ChatModel
 
     try:
@@ -111,7 +111,19 @@ def load(
             )
         network = _with_adapter(base.network, place / ADAPTER)
     network.to(device)
-    return ChatModel(network, open_tokenizer(str(place / TOKENIZER)), TorchDecoder(network), record)
+    decoder = decoder_for(network, content_key(place), cache, progress or Silent())
+    return ChatModel(network, open_tokenizer(str(place / TOKENIZER)), decoder, record)
+
+
+def content_key(place: Path) -> str:
+    """A digest of the weights in the model folder, and of the base's name."""
+    digest = hashlib.blake2b(digest_size=12)
+    for path in sorted([*place.glob(f"{ADAPTER}/*"), *place.glob(f"{WHOLE}/*")]):
+        digest.update(path.name.encode())
+        with path.open("rb") as file:
+            while piece := file.read(2**22):
+                digest.update(piece)
+    return digest.hexdigest()
 
 
 def fingerprint(network: Any) -> str:

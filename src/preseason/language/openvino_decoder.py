@@ -1,4 +1,4 @@
-"""Generation with OpenVINO: the network with its key-value cache as the graph's own state, weights in eight bits.
+"""Generation with OpenVINO: the key-value cache is the graph's own state, the weights take eight bits.
 
 One token at a time is bound by reading the weights from memory: in eight bits, one scale for each output,
 they are
@@ -7,6 +7,8 @@ outside, since what builds them there cannot be traced.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Cache, DynamicCache
 
+from preseason.engine.networks import import_openvino, keep, read_kept
 from preseason.language.decoding import Logits
 from preseason.language.quiet import quiet_transformers
 from preseason.threads import available
@@ -28,20 +31,23 @@ class OpenVinoDecoder:
     Args:
         network: a transformers model; it is not changed.
         bits: 8 or 32.
+        kept: file in which the converted graph is kept, None to convert each time.
 
     Raises:
-        RuntimeError: OpenVINO cannot convert the network.
+        Exception: OpenVINO cannot convert the network; there are as many kinds as families.
     """
 
-    def __init__(self, network: Any, bits: int = 8) -> None:
-        from preseason.engine.networks import import_openvino
-
+    def __init__(self, network: Any, bits: int = 8, kept: Path | None = None) -> None:
         ov = import_openvino()
         self.name = f"OpenVINO, {bits} bits"
         self.window = getattr(network.config, "sliding_window", None)
-        model = _converted(network)
-        if bits == 8:
-            in_eight_bits(model)
+        core = ov.Core()
+        known = None if kept is None else read_kept(core, kept)
+        model = _converted(network, bits) if known is None else known
+        if known is None and kept is not None:
+            # A cache that cannot be written costs the conversion at every start, nothing else.
+            with suppress(OSError, RuntimeError):
+                keep(ov, model, kept)
         settings = {
             "INFERENCE_NUM_THREADS": available(),
             "PERFORMANCE_HINT": "LATENCY",
@@ -49,7 +55,7 @@ class OpenVinoDecoder:
             "KV_CACHE_PRECISION": "f32",
         }
         self.names = {name for port in model.inputs for name in port.get_names()}
-        self.request = ov.Core().compile_model(model, "CPU", settings).create_infer_request()
+        self.request = core.compile_model(model, "CPU", settings).create_infer_request()
         self.length = 0
 
     def start(self, tokens: Sequence[int]) -> Logits:
@@ -121,10 +127,8 @@ class _Step(nn.Module):
         return (self.network.get_output_embeddings()(output.last_hidden_state[:, -1:]), *cache.now)
 
 
-def _converted(network: Any) -> Any:
-    """The OpenVINO model with its past as state."""
-    from preseason.engine.networks import import_openvino
-
+def _converted(network: Any, bits: int) -> Any:
+    """The OpenVINO model with its past as state, and large matrices in that many bits."""
     ov = import_openvino()
     from openvino._offline_transformations import apply_make_stateful_transformation
 
@@ -152,6 +156,8 @@ def _converted(network: Any) -> Any:
         shapes[name] = ov.PartialShape([1, -1] if name in ("ids", "positions") else [1, 1, -1, -1])
     model.reshape(shapes)
     apply_make_stateful_transformation(model, pairs)
+    if bits == 8:
+        in_eight_bits(model)
     return model
 
 
@@ -161,7 +167,8 @@ def _past_sizes(network: Any) -> list[tuple[int, int]]:
     with torch.inference_mode():
         device = network.get_input_embeddings().weight.device
         network(torch.zeros(1, 2, dtype=torch.int64, device=device), past_key_values=cache, use_cache=True)
-    kept = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
+    layers: Any = cache.layers
+    kept = [tensor for layer in layers for tensor in (layer.keys, layer.values)]
     return [(int(tensor.shape[1]), int(tensor.shape[3])) for tensor in kept]
 
 
