@@ -18,6 +18,7 @@ from preseason.recipe import Recipe, read_recipe
 if TYPE_CHECKING:
     from preseason.data.audit import Audit
     from preseason.data.dataset import Sample
+    from preseason.language.model import ChatModel
     from preseason.learning import Learner
     from preseason.model import Model
     from preseason.record import Answers, FitRecord, Floats, Ints
@@ -55,11 +56,12 @@ def fit(
     config: str | Path | None = None,
     progress: Progress | None = None,
     **settings: Any,
-) -> "Model":
+) -> "Model | ChatModel":
     """Adapt a pretrained network to labelled examples.
 
     Args:
-        data: folder with one folder per label, or a CSV, TSV, JSON Lines or Parquet table.
+        data: folder with one folder per label, or a CSV, TSV, JSON Lines or Parquet table; dialogues or texts
+            without labels give a model that talks.
         output: model folder to write; None keeps the model in memory.
         recipe: settings to start from; single ones may be given as keywords, e.g. `budget_s="5m"`.
         config: TOML file with settings; keywords overrule it.
@@ -75,9 +77,15 @@ def fit(
         model = preseason.fit("photos/", "players")
         model.predict("new.jpg")[0].label
     """
-    return Fit(recipe_from(recipe, Path(config) if config else None, settings), progress or Silent()).run(
-        Path(data), None if output is None else Path(output)
-    )
+    from preseason.language.reading import recognises
+
+    chosen = recipe_from(recipe, Path(config) if config else None, settings)
+    root, folder = Path(data), None if output is None else Path(output)
+    if recognises(root):
+        from preseason.talking import fit_chat
+
+        return fit_chat(root, folder, chosen, progress or Silent())
+    return Fit(chosen, progress or Silent()).run(root, folder)
 
 
 @dataclass(frozen=True)

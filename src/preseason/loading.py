@@ -11,13 +11,14 @@ from preseason.model_folder import BACKBONE, HEADS, KNOWN, MANIFEST, read_manife
 from preseason.model_values import record_from, way_from
 
 if TYPE_CHECKING:
+    from preseason.language.model import ChatModel
     from preseason.model import Model
     from preseason.progress import Progress
 
 
 def load(
     folder: str | Path, *, progress: "Progress | None" = None, device: str = "auto", cache: str | None = None
-) -> "Model":
+) -> "Model | ChatModel":
     """The model saved in `folder`; nothing in it is run as code.
 
     Raises:
@@ -33,6 +34,10 @@ def load(
     place = Path(folder)
     manifest = read_manifest(place)
     chosen = device_for(device)
+    if manifest.get("task") == "chat":
+        from preseason.language.folder import load as load_chat
+
+        return load_chat(place, manifest, cache_folder(cache), chosen, progress)
     try:
         backbone = load_network(place / BACKBONE, manifest["backbone"])
         job = tasks.get(manifest["task"])

@@ -5,6 +5,7 @@ heads.safetensors    tensors of the fitted heads
 known.safetensors    vectors of the known examples
 backbone/            the pretrained network; timm opens it
 finetuned/           the fine-tuned network, where blocks were trained; timm opens it
+adapter/ tokenizer/  of a language model; model/ where the whole of it is kept (language/folder.py)
 README.md            model card
 report.html          what the fit found
 """
@@ -31,7 +32,8 @@ MANIFEST, HEADS, KNOWN, CARD, REPORT = (
     "preseason.json", "heads.safetensors", "known.safetensors", "README.md", "report.html",
 )  # fmt: skip
 BACKBONE, FINETUNED = "backbone", "finetuned"
-OWN = {MANIFEST, HEADS, KNOWN, CARD, REPORT, BACKBONE, FINETUNED}
+ADAPTER, TOKENIZER, WHOLE = "adapter", "tokenizer", "model"
+OWN = {MANIFEST, HEADS, KNOWN, CARD, REPORT, BACKBONE, FINETUNED, ADAPTER, TOKENIZER, WHOLE}
 
 
 def save(model: "Model", folder: Path, pages: Callable[[Path], None] | None = None) -> None:
@@ -43,16 +45,29 @@ def save(model: "Model", folder: Path, pages: Callable[[Path], None] | None = No
     Raises:
         ModelFolderError: the folder cannot be written, or holds something that is no model.
     """
-    folder = folder.absolute()
-    refuse_other(folder)
-    part = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}"
-    try:
-        part.mkdir(parents=True)
+
+    def write(part: Path) -> None:
         if pages is not None:
             pages(part)
         elif folder.exists():
             _keep_pages(folder, part)
         _write(model, part)
+
+    replace_folder(folder, write)
+
+
+def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a new folder, then put it in the place of `folder`; what the user added stays.
+
+    Raises:
+        ModelFolderError: the folder cannot be written, or holds something that is no model.
+    """
+    folder = folder.absolute()
+    refuse_other(folder)
+    part = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}"
+    try:
+        part.mkdir(parents=True)
+        write(part)
         _swap(part, folder)
     except OSError as error:
         raise ModelFolderError(

@@ -76,6 +76,7 @@ class Recipe:
     )
     folds: int = _option(4, "Folds of the cross-validation that makes choices.", minimum=2)
     refit: bool = _option(True, "Fit the delivered model on all labelled examples.")
+    merge: bool = _option(False, "Save a chat model whole, not only its adapter.")
 
     text: str | None = _option(None, "Column of a table that holds the texts.")
     label: str | None = _option(None, "Column of a table of texts that holds the labels.")

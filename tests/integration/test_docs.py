@@ -15,12 +15,14 @@ from pathlib import Path
 
 import pytest
 
+import tiny_language
 import tiny_matches
 from preseason.cli.reference import markdown
 from preseason.demo import Pictures
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", *(f"docs/{name}.md" for name in ("photos", "clips", "spotting", "texts", "errors")))
+NAMES = ("photos", "clips", "spotting", "texts", "chat", "errors")
+PAGES = ("README.md", *(f"docs/{name}.md" for name in NAMES))
 FENCE = re.compile(
     r"(<!-- not run: [^>]+ -->\n)?^```(console|bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
@@ -73,6 +75,7 @@ def desk(pictures: Pictures, cache: Path, tmp_path: Path) -> Path:
     tiny_matches.write(tmp_path / "match.mp4", tiny_matches.events_of(20.0, 77), 20.0, 77)
     for name in ("tweets.csv", "new-tweets.csv"):
         (tmp_path / name).write_text("\n".join(["Tweet,Sentiment", *tweets(name)]), "utf-8")
+    fill_language(tmp_path, cache)
     return tmp_path
 
 
@@ -95,6 +98,21 @@ def tweets(salt: str) -> list[str]:
     when = ("today", "tonight") if salt == "tweets.csv" else ("once more",)
     rows = [(text, "positive") for text in good] + [(text, "negative") for text in bad]
     return [f"{text} {time},{label}" for text, label in rows for time in when]
+
+
+def fill_language(desk: Path, cache: Path) -> None:
+    """What the page on chat names; a tiny Gemma lies in the place of the default, a tiny GPT-2 in gpt2/."""
+    default = cache / "language" / "gemma-3-270m"
+    if not default.exists():
+        tiny_language.save(default, "gemma3")
+        (default / "complete").touch()
+    tiny_language.save(desk / "gpt2", "gpt2")
+    (desk / "commentary").mkdir()
+    for match in range(4):
+        lines = [f"Minute {at}: the ball is played to the left by Kane." for at in range(60)]
+        (desk / "commentary" / f"{match}.txt").write_text("\n".join(lines))
+    (desk / "reports").mkdir()
+    (desk / "reports" / "derby.md").write_text("# Derby\n\nSalah scored twice against Everton.")
 
 
 def copy_numbered(source: Path, target: Path) -> None:

@@ -5,7 +5,7 @@ import sys
 import tempfile
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -16,6 +16,7 @@ from preseason.errors import UsageError
 
 if TYPE_CHECKING:
     from preseason.demo import Pictures
+    from preseason.model import Model
     from preseason.progress import Progress
     from preseason.record import Evaluation, FitRecord, Predictions
 
@@ -54,7 +55,9 @@ def _walk(folder: Path, budget: str, report: "Progress") -> Outcome:
 
     place = folder / "model"
     cache = str(folder / "cache")
-    model = preseason.fit(pictures.photos, place, progress=report, budget_s=budget, cache=cache)
+    # Pictures give a model that names things, not one that talks.
+    fitted = preseason.fit(pictures.photos, place, progress=report, budget_s=budget, cache=cache)
+    model = cast("Model", fitted)
     evaluation = model.evaluate(pictures.new_photos, progress=report)
     strangers = model.predict(pictures.strangers, progress=report)
     refused = int((evaluation.answers.distance > model.known.threshold).sum())

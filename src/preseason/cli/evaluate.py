@@ -34,11 +34,11 @@ def evaluate(
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
     evaluation = loaded.evaluate(data, report, text=text, label=label)
     fields = shapes.of_evaluation(model, loaded.labels, evaluation)
-    text = words.of_evaluation(evaluation, fields["classes"])
+    told = words.of_evaluation(evaluation, fields["classes"])
     if loaded.task == "actions":
         from preseason.matches.spotting import evaluate_spotting
 
         measured = evaluate_spotting(loaded, data, progress=report)
         fields |= {"spotting": measured}
-        text = f"{text}\n{words.of_spotting(measured)}"
-    return Outcome(fields, text)
+        told = f"{told}\n{words.of_spotting(measured)}"
+    return Outcome(fields, told)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from preseason.cli import shapes, words
+from preseason.cli import chat_words, shapes, words
 from preseason.cli.bars import progress
 from preseason.cli.recipe_options import recipe_options, settings_from
 from preseason.cli.verbs import Outcome, verb
@@ -26,7 +26,9 @@ def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags:
     """Turn labelled photos, clips or matches into a model.
 
     DATA is a folder with one folder of photos or clips for each label (also inside train/, val/ and test/),
-    a CSV or JSONL file with the columns path and label, or one with the columns video, time and label.
+    a CSV or JSONL file with the columns path and label, a table of texts with labels, or one with the columns
+    video, time and label. Dialogues (JSONL with messages, or with prompt and response) and texts without
+    labels (JSONL with text, .txt, .md) give a model that talks.
     """
     settings = settings_from(config, flags)
     folder = choose_output(Path(data), output)
@@ -34,9 +36,12 @@ def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags:
     report.say(_announcement(folder, output))
 
     import preseason
+    from preseason.record import FitRecord
 
     model = preseason.fit(data, folder, progress=report, **settings)
     record = model.record
+    if not isinstance(record, FitRecord):
+        return chat_words.of_fit(str(folder), record, _quoted(str(folder)))
     return Outcome(
         shapes.of_fit(str(folder), record),
         words.of_fit(str(folder), record, f"preseason predict {_quoted(str(folder))} {_example(record)}"),

@@ -113,7 +113,7 @@ class OpenVinoEngine:
         ov = import_openvino()
         core = ov.Core()
         path = cache / "networks" / f"{key}-ov{version('openvino')}.xml"
-        known = _read(core, path)
+        known = read_kept(core, path)
         model = _convert(ov, module, example, others) if known is None else known
         self._compiled = core.compile_model(model, "CPU", _settings())
         if known is None:
@@ -121,7 +121,7 @@ class OpenVinoEngine:
                 self._compare(module, batch)
             # A cache that cannot be written costs the conversion at every start, nothing else.
             with suppress(OSError, RuntimeError):
-                _keep(ov, model, path)
+                keep(ov, model, path)
 
     def start(self, batch: NDArray[Any]) -> Callable[[], NDArray[np.float32]]:
         """Run the batch on OpenVINO's own threads."""
@@ -179,7 +179,7 @@ def _convert(ov: Any, module: nn.Module, example: NDArray[Any], others: Sequence
     return converted
 
 
-def _keep(ov: Any, model: Any, path: Path) -> None:
+def keep(ov: Any, model: Any, path: Path) -> None:
     """Write the converted network and then, which makes it valid, its checksum."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{uuid.uuid4().hex}.xml")
@@ -196,7 +196,7 @@ def _keep(ov: Any, model: Any, path: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def _read(core: Any, path: Path) -> Any | None:
+def read_kept(core: Any, path: Path) -> Any | None:
     """The converted network kept at `path`, None where there is none or it is damaged."""
     try:
         intact = path.with_suffix(".sum").read_text("ascii") == _checksum(path)

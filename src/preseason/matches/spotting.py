@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from preseason.record import Floats, Ints
 from preseason.tasks.actions import labelled
 from preseason.tasks.clips import FRAMES, LARGEST_SIDE
 from preseason.tasks.looks import cut_out
+
+if TYPE_CHECKING:
+    from preseason.language.model import ChatModel
 
 LEAST = 0.02
 """Confidence from which on an answer counts in the measures."""
@@ -47,7 +50,7 @@ class Spotted:
 
 
 def spot(
-    model: Model | str | Path,
+    model: "Model | ChatModel | str | Path",
     match: str | Path,
     *,
     rate: float | None = None,
@@ -72,10 +75,7 @@ def spot(
         found = preseason.spot("actions", "match.mp4")
         found.actions[0].time_s
     """
-    if not isinstance(model, Model):
-        from preseason.loading import load
-
-        model = load(model)
+    model = _classifier(model)
     scores, steps = scores_of(model, Path(match), rate, progress or Silent())
     actions = chosen(model, scores, steps, threshold, apart_s)
     return Spotted(Path(match), model.labels, actions, scores, steps)
@@ -92,13 +92,16 @@ def chosen(
     return suppress(scores[:, columns], rate, names, window_s=window_s, threshold=threshold)
 
 
-def evaluate_spotting(model: Model, data: str | Path, progress: Progress | None = None) -> SpottingMetrics:
+def evaluate_spotting(
+    model: "Model | ChatModel", data: str | Path, progress: Progress | None = None
+) -> SpottingMetrics:
     """SoccerNet's measures and the plain average precision over all labelled videos at `data`.
 
     Raises:
         DataError: nothing usable is there.
         UsageError: as `spot`.
     """
+    model = _classifier(model)
     recordings = [r for each in labelled(Path(data)).videos for r in _recordings(model, each, progress)]
     names = [name for name in model.labels if name != BACKGROUND]
     return measure(recordings, names)
@@ -197,6 +200,15 @@ class _Windows:
         steps = np.arange(self.shape[0])[index]
         windows: NDArray[Any] = self._held[steps[:, None] + self._places]
         return windows.reshape(len(steps), *self.shape[1:])
+
+
+def _classifier(model: "Model | ChatModel | str | Path") -> Model:
+    from preseason.loading import load
+
+    loaded = load(model) if isinstance(model, str | Path) else model
+    if not isinstance(loaded, Model):
+        raise UsageError("This model talks: spot needs one of clips or of actions.")
+    return loaded
 
 
 def _span_s(model: Model) -> float:

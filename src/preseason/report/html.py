@@ -83,7 +83,7 @@ def write_report(
     album = Album(picture)
     shown = [(section, section.view(record, album)) for section in sections]
     page = (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             headline=views.headline(record, album),
@@ -97,7 +97,8 @@ def write_report(
     temporary.replace(path)
 
 
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """Where the templates are found, with escaping on."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

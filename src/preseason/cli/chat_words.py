@@ -1,0 +1,92 @@
+"""What `fit` says and prints where the model talks."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from preseason.cli.bars import duration
+from preseason.cli.verbs import Outcome
+from preseason.cli.words import of_skipped, percent
+
+if TYPE_CHECKING:
+    from preseason.language.record import ChatRecord
+
+
+def of_fit(model: str, record: "ChatRecord", quoted: str) -> Outcome:
+    """The JSON object and the closing lines of a fit."""
+    return Outcome(fields_of_fit(model, record), text_of_fit(model, record, quoted))
+
+
+def fields_of_fit(model: str, record: "ChatRecord") -> dict[str, Any]:
+    """What `fit --json` prints; fields of other fits that it has no use for are empty."""
+    quiz = record.after.quiz
+    before = record.before.quiz
+    metrics = {
+        "n": record.after.held_out.n,
+        "accuracy": quiz.accuracy if quiz else None,
+        "low": quiz.low if quiz else None,
+        "high": quiz.high if quiz else None,
+        "balanced_accuracy": None,
+        "macro_f1": None,
+        "ece": None,
+        "perplexity": record.after.held_out.perplexity,
+        "perplexity_before": record.before.held_out.perplexity,
+        "general_perplexity": record.after.general.perplexity,
+        "general_perplexity_before": record.before.general.perplexity,
+        "questions": quiz.n if quiz else 0,
+    }
+    return {
+        "model": model,
+        "report": str(Path(model) / "report.html"),
+        "task": record.task,
+        "style": record.style,
+        "backbone": record.backbone,
+        "head": record.training.kind,
+        "labels": [],
+        "counts": record.counts,
+        "metrics": metrics,
+        "baselines": {"pretrained": before.accuracy, "chance": before.chance} if before else {},
+        "before": record.before,
+        "after": record.after,
+        "training": record.training,
+        "sayings": record.sayings,
+        "split": record.split,
+        "duplicates": [],
+        "skipped": record.skipped,
+        "warnings": record.warnings,
+        "seconds": record.seconds,
+        "recipe": record.recipe,
+        "licence": record.licence,
+        "terms": record.terms,
+        "fingerprint": record.fingerprint,
+        "versions": record.versions,
+    }
+
+
+def text_of_fit(model: str, record: "ChatRecord", quoted: str) -> str:
+    """The closing lines of a fit."""
+    held, was = record.after.held_out, record.before.held_out
+    lines = [
+        f"Perplexity on {held.n:,} held-out tokens: {was.perplexity:.1f} before, {held.perplexity:.1f} after "
+        f"(95 % sure to lie between {held.low:.1f} and {held.high:.1f}).",
+        *_quiz_lines(record),
+        f"On general English: {record.before.general.perplexity:.1f} before, "
+        f"{record.after.general.perplexity:.1f} after.",
+        *of_skipped(record.skipped),
+        *[f"Warning: {warning}" for warning in record.warnings],
+        f"Model:  {model}  (fitted in {duration(sum(record.seconds.values()))})",
+        f"Report: {model}/report.html",
+        f"Next:   preseason chat {quoted}",
+    ]
+    return "\n".join(lines)
+
+
+def _quiz_lines(record: "ChatRecord") -> list[str]:
+    before, after = record.before.quiz, record.after.quiz
+    if before is None or after is None:
+        return []
+    return [
+        f"Held-out questions answered rightly: {percent(before.accuracy)} before, "
+        f"{percent(after.accuracy)} after, of "
+        f"{after.n} (95 % sure to lie between {100 * after.low:.0f} and {100 * after.high:.0f} %; guessing "
+        f"reaches {100 * after.chance:.0f} %)."
+    ]

@@ -1,0 +1,1 @@
+"""Language models: dialogues and domain texts in, a model that talks out."""

@@ -1,0 +1,140 @@
+"""The fine-tuned language model: it talks, is scored, and is saved."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Never
+
+from preseason.errors import UsageError
+from preseason.language.conversation import Conversation
+from preseason.language.decoding import Decoder, Style
+from preseason.language.record import TASK, ChatRecord, Judgement
+from preseason.progress import Progress, Silent
+
+
+@dataclass(frozen=True)
+class ChatModel:
+    """A language model that was fine-tuned on one's own dialogues or texts.
+
+    Attributes:
+        network: the transformers model with everything learnt folded in.
+        tokenizer: with a chat template.
+        decoder: what generates.
+        record: what the fit found.
+    """
+
+    network: Any
+    tokenizer: Any
+    decoder: Decoder
+    record: ChatRecord
+
+    @property
+    def task(self) -> str:
+        """Name of the job."""
+        return TASK
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A language model has no labels."""
+        return ()
+
+    @property
+    def style(self) -> str:
+        """`dialogue`: it answers; `text`: it goes on with what is written."""
+        return self.record.style
+
+    @property
+    def context(self) -> int:
+        """The most tokens that it sees at once."""
+        config = self.network.config
+        return int(getattr(config, "max_position_embeddings", 0) or getattr(config, "n_positions", 0) or 1024)
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """Tokens that end an answer."""
+        named = self.network.generation_config.eos_token_id
+        more = named if isinstance(named, list) else [] if named is None else [named]
+        return frozenset([int(self.tokenizer.eos_token_id), *(int(token) for token in more)])
+
+    def chat(self, text: str, *, knowledge: str | Path | None = None, seed: int | None = None) -> str:
+        """One answer, without history.
+
+        Raises:
+            DataError: `knowledge` holds no text.
+
+        Example:
+            preseason.load("fan").chat("Who plays on the left?")
+        """
+        return self.conversation(knowledge=knowledge, seed=seed).ask(text).text
+
+    def conversation(
+        self, *, knowledge: str | Path | None = None, seed: int | None = None, most_tokens: int = 160
+    ) -> Conversation:
+        """A conversation that remembers; `say` gives an answer piece by piece, `ask` as a whole."""
+        return Conversation(self, knowledge, Style(seed=seed, most_tokens=most_tokens))
+
+    def judge(self, data: str | Path, progress: Progress | None = None) -> Judgement:
+        """Perplexity on other texts or dialogues, and quiz accuracy on multiple-choice questions.
+
+        Raises:
+            DataError: nothing usable is there.
+        """
+        from preseason.language.judging import Bar, general_blocks, judge
+        from preseason.language.packing import pack, pieces_of
+        from preseason.language.reading import read_corpus
+
+        corpus = read_corpus(Path(data))
+        length = self.record.training.length
+        blocks = pack(
+            pieces_of(self.tokenizer, corpus.examples, length), length, int(self.tokenizer.pad_token_id)
+        )
+        questions = tuple(example.quiz for example in corpus.examples if example.quiz is not None)
+        bar = Bar(blocks, general_blocks(self.tokenizer), questions)
+        return judge(self.network, self.tokenizer, bar, progress or Silent())
+
+    def predict(self, *inputs: str | Path, progress: Progress | None = None) -> Never:
+        """A language model names nothing.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(_NO_CLASSES.format("predict"))
+
+    def add(self, name: str, *inputs: str | Path) -> Never:
+        """A language model has no classes.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(_NO_CLASSES.format("add"))
+
+    def remove(self, name: str) -> Never:
+        """A language model has no classes.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(_NO_CLASSES.format("remove"))
+
+    def evaluate(
+        self,
+        data: str | Path,
+        progress: Progress | None = None,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+    ) -> Never:
+        """A language model has no accuracy of labels.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError("This model talks and has no labels to be right about: use judge(DATA) in Python.")
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model folder, with the whole network in it."""
+        from preseason.language.folder import save
+
+        save(self, Path(folder), adapter=None)
+
+
+_NO_CLASSES = "This model talks and has no classes, so {0} does not fit it: use preseason chat MODEL."

@@ -1,0 +1,66 @@
+"""Which examples are learnt from and which are only judged on: whole groups, or the end of a single text."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from preseason.errors import DataError
+from preseason.language.samples import Corpus, Example
+
+HELD_OUT = 0.1
+FEWEST_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Examples to learn from and examples held out; `by` says in words how they were told apart."""
+
+    learn: tuple[Example, ...]
+    held: tuple[Example, ...]
+    by: str
+
+
+def divide(corpus: Corpus, fraction: float, seed: int) -> Sides:
+    """Hold out whole groups, about `fraction` of all characters; of one single text its end.
+
+    Raises:
+        DataError: there is too little to hold anything out.
+    """
+    if len(corpus.groups) < 2:
+        return _divided_text(corpus, fraction)
+    sizes: Counter[str] = Counter()
+    for example in corpus.examples:
+        sizes[example.group] += example.size
+    held = _drawn(sizes, fraction * sizes.total(), seed)
+    learn = tuple(example for example in corpus.examples if example.group not in held)
+    judge = tuple(example for example in corpus.examples if example.group in held)
+    return Sides(learn, judge, f"{len(held)} of {len(sizes)} groups held out")
+
+
+def _drawn(sizes: Counter[str], wished: float, seed: int) -> set[str]:
+    """Groups in an order drawn from their names, until the wish is met; at least one, never all."""
+    held: set[str] = set()
+    taken = 0
+    for name in sorted(sizes, key=lambda name: _place(name, seed)):
+        if held and (taken >= wished or taken + sizes[name] > 2 * wished or len(held) + 1 >= len(sizes)):
+            continue
+        held.add(name)
+        taken += sizes[name]
+    return held
+
+
+def _place(name: str, seed: int) -> bytes:
+    return hashlib.blake2b(f"{seed} {name}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _divided_text(corpus: Corpus, fraction: float) -> Sides:
+    last = corpus.examples[-1]
+    if last.messages or last.size < FEWEST_CHARACTERS:
+        raise DataError(
+            f"There is one group only ({corpus.groups[0][:60]!r}), so nothing can be held out to judge "
+            "the model. "
+            "Add dialogues that begin with other questions, or texts of other matches."
+        )
+    cut = last.text.rfind(" ", 0, int(len(last.text) * (1 - fraction))) + 1
+    begin, end = replace(last, text=last.text[:cut]), replace(last, text=last.text[cut:])
+    return Sides((*corpus.examples[:-1], begin), (end,), "the end of the text held out")

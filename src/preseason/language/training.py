@@ -1,0 +1,303 @@
+"""Gradient training of a language model within a time: one cycle, early stopping, checkpoints."""
+
+import math
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from preseason.language.packing import Blocks
+from preseason.language.scoring import hidden_states
+from preseason.language.tuning import Tuning
+from preseason.language.vocabulary import Head
+from preseason.progress import Progress
+
+WARM_STEPS = 8
+FINAL_RATE = 0.05
+INTERVALS = 8
+"""How often the held-out part is judged and the state kept, spread over the run."""
+
+CHECKPOINT_S = 30.0
+"""The state is kept at least this often as well."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train.
+
+    Attributes:
+        epochs: the most passes over all blocks.
+        batch: blocks in a step.
+        seconds: time for the whole run, judgements included.
+        patience: intervals without a lower held-out loss after which to stop.
+        autocast: compute in this type where it was measured to be faster, None for float32.
+    """
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    seconds: float
+    seed: int
+    patience: int = 2
+    autocast: torch.dtype | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run did.
+
+    Attributes:
+        tokens_per_s: judgements left out.
+        curve: (steps, held-out loss) at each interval.
+        stopped: why it ended.
+    """
+
+    steps: int
+    best_step: int
+    tokens: int
+    tokens_per_s: float
+    curve: tuple[tuple[int, float], ...]
+    stopped: str
+
+
+class Run:
+    """One training run, which can be broken off at any time and taken up at its last checkpoint.
+
+    Args:
+        tuning: trained in place; ends with the weights of the best interval.
+        learn, held: blocks to learn from and to judge on.
+    """
+
+    def __init__(self, tuning: Tuning, head: Head, learn: Blocks, held: Blocks, plan: Plan) -> None:
+        self.tuning, self.head, self.learn, self.held, self.plan = tuning, head, learn, held, plan
+        weights = list(tuning.trained().values())
+        self.optimizer = torch.optim.AdamW(weights, lr=plan.learning_rate, weight_decay=0.01)
+        self.total = plan.epochs * self._steps_in_epoch()
+        self.step, self.tokens, self.spent, self.judged, self.best_step = 0, 0, 0.0, 0, 0
+        self.best_loss, self.stepping_s = float("inf"), 0.0
+        self._begin, self._judging_s = 0.0, 0.0
+        self.best: dict[str, Tensor] = {}
+        self.curve: list[tuple[int, float]] = []
+
+    def run(self, checkpoint: Path | None, progress: Progress) -> Trained:
+        """Train to the end; begins where `checkpoint` stopped, where there is one."""
+        if checkpoint is not None and checkpoint.exists():
+            self._resume(checkpoint)
+            progress.say(f"Going on after {self.step} steps.")
+        progress.start("training (thousandths)", 1000)
+        shown = 0
+        self._begin = time.monotonic() - self.spent
+        saved = time.monotonic()
+        if not self.curve:
+            self._judge()
+        stopped = ""
+        try:
+            while not stopped:
+                self._take_step()
+                share = self._share()
+                if share * INTERVALS >= self.judged + 1 or share >= 1:
+                    self.judged = int(share * INTERVALS)
+                    self._judge()
+                    saved = self._save(checkpoint)
+                elif time.monotonic() - saved > CHECKPOINT_S:
+                    saved = self._save(checkpoint)
+                progress.advance(int(1000 * min(share, 1)) - shown)
+                shown = int(1000 * min(share, 1))
+                stopped = self._over(share)
+        except KeyboardInterrupt:
+            self._save(checkpoint)
+            raise
+        progress.finish()
+        self.tuning.load(self.best)
+        self._save(checkpoint)
+        speed = self.tokens / max(self.stepping_s, 1e-9)
+        return Trained(self.step, self.best_step, self.tokens, speed, tuple(self.curve), stopped)
+
+    def _steps_in_epoch(self) -> int:
+        return -(-len(self.learn) // self.plan.batch)
+
+    def _share(self) -> float:
+        """How far the run is, 0..1: by steps, or by time where that runs out first."""
+        elapsed = time.monotonic() - self._begin
+        # The next step and the last judgement must still fit in.
+        reserve = elapsed / max(self.step, 1) + self._judging_s
+        return max(self.step / self.total, (elapsed + reserve) / self.plan.seconds)
+
+    def _over(self, share: float) -> str:
+        if len(self.curve) - 1 - self._best_interval() >= self.plan.patience:
+            return "the held-out loss rose"
+        if self.step >= self.total:
+            return "all epochs were done"
+        return "the time was used" if share >= 1 else ""
+
+    def _best_interval(self) -> int:
+        return next((at for at, (step, _) in enumerate(self.curve) if step == self.best_step), 0)
+
+    def _take_step(self) -> None:
+        begin = time.monotonic()
+        self._set_rate()
+        self.tuning.network.train()
+        # Dropout follows from the step too, so that a resumed run goes on alike.
+        torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
+        blocks = self.learn.some(self._chosen())
+        with _computing(self.plan.autocast, self._device):
+            states, targets = hidden_states(self.tuning.network, blocks)
+            loss = self.head.loss(states, targets, self._generator())
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.tuning.trained().values(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        self.tokens += blocks.ids.size
+        self.stepping_s += time.monotonic() - begin
+
+    def _chosen(self) -> Any:
+        """Positions of this step's blocks; they follow from seed and step, so a resumed run goes on alike."""
+        epoch, at = divmod(self.step, self._steps_in_epoch())
+        order = np.random.default_rng((self.plan.seed, epoch)).permutation(len(self.learn))
+        return np.sort(order[at * self.plan.batch : (at + 1) * self.plan.batch])
+
+    def _generator(self) -> torch.Generator:
+        return torch.Generator().manual_seed(self.plan.seed * 1_000_003 + self.step)
+
+    def _set_rate(self) -> None:
+        """Linear warm-up over the first steps, times half a cosine over the share of the run that is done."""
+        share = min(max(self.step / self.total, (time.monotonic() - self._begin) / self.plan.seconds), 1.0)
+        rise = min(1.0, (self.step + 1) / WARM_STEPS)
+        fall = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.plan.learning_rate * rise * fall
+
+    def _judge(self) -> None:
+        """The held-out loss over the cut vocabulary; the weights are kept where it is the lowest."""
+        begin = time.monotonic()
+        loss = held_out_loss(self.tuning.network, self.head, self.held, self.plan)
+        self._judging_s = time.monotonic() - begin
+        self.curve.append((self.step, loss))
+        if not self.best or loss < self.best_loss:
+            self.best_loss, self.best_step, self.best = loss, self.step, self.tuning.state()
+
+    @property
+    def _device(self) -> str:
+        return str(self.tuning.network.get_input_embeddings().weight.device.type)
+
+    def _save(self, checkpoint: Path | None) -> float:
+        """Keep the run, by rename; a full disk costs nothing but the checkpoint. Gives the time."""
+        if checkpoint is None:
+            return time.monotonic()
+        content = {
+            "weights": self.tuning.state(),
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "counts": [self.step, self.best_step, self.tokens, self.judged],
+            "best_loss": self.best_loss,
+            "curve": [list(point) for point in self.curve],
+            "spent": time.monotonic() - self._begin,
+            "times": [self._judging_s, self.stepping_s],
+        }
+        temporary = checkpoint.with_suffix(f".{uuid.uuid4().hex}")
+        try:
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(content, temporary)
+            temporary.replace(checkpoint)
+        except (OSError, RuntimeError):  # torch gives a RuntimeError on a full disk
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        return time.monotonic()
+
+    def _resume(self, checkpoint: Path) -> None:
+        """Take up a run; a file that is damaged or of another version is thrown away."""
+        fresh = self.tuning.state()
+        try:
+            content = torch.load(checkpoint, weights_only=True)
+            self.tuning.load(content["best"])
+            self.tuning.load(content["weights"])
+            self.optimizer.load_state_dict(content["optimizer"])
+            counts = content["counts"]
+            curve = [(int(step), float(loss)) for step, loss in content["curve"]]
+            best_loss, spent, times = content["best_loss"], content["spent"], content["times"]
+        except Exception:
+            checkpoint.unlink(missing_ok=True)
+            self.tuning.load(fresh)
+            return
+        self.step, self.best_step, self.tokens, self.judged = counts
+        self.best, self.best_loss, self.curve = content["best"], best_loss, curve
+        self.spent, (self._judging_s, self.stepping_s) = spent, times
+
+
+def held_out_loss(network: Any, head: Head, held: Blocks, plan: Plan) -> float:
+    """Mean loss of the held-out tokens whose words are in the cut vocabulary."""
+    from preseason.language.packing import IGNORED
+
+    network.eval()
+    total, count = 0.0, 0
+    known = head.place.cpu().numpy() >= 0
+    device = network.get_input_embeddings().weight.device.type
+    for at in range(0, len(held), plan.batch):
+        some = held.some(slice(at, at + plan.batch))
+        if head.cut:
+            inside = np.where(some.targets == IGNORED, False, known[np.maximum(some.targets, 0)])
+            some = Blocks(some.ids, some.positions, np.where(inside, some.targets, IGNORED))
+        if some.learnt == 0:
+            continue
+        with torch.inference_mode(), _computing(plan.autocast, device):
+            states, targets = hidden_states(network, some)
+            loss = head.loss(states, targets, torch.Generator().manual_seed(at))
+        total, count = total + float(loss) * len(targets), count + len(targets)
+    return total / max(count, 1)
+
+
+def fastest_type(step: Callable[[torch.dtype | None], float], device: str) -> torch.dtype | None:
+    """bfloat16 where a measured step is faster by a tenth with it, else None (float32).
+
+    Processors without bfloat16 work it out in float32 many times more slowly, so one product of matrices
+    is tried before a whole step.
+
+    Args:
+        step: seconds of one step with that type.
+    """
+    if device == "cuda":
+        return torch.bfloat16
+    if seconds_of_product(torch.bfloat16) > seconds_of_product(torch.float32):
+        return None
+    return torch.bfloat16 if step(torch.bfloat16) < 0.9 * step(None) else None
+
+
+def seconds_of_product(kind: torch.dtype) -> float:
+    """Seconds of a matrix product of 256 x 640 by 640 x 2048, the fastest of three."""
+    left, right = torch.ones(256, 640, dtype=kind), torch.ones(640, 2048, dtype=kind)
+    return min(_seconds(lambda: left @ right) for _ in range(3))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def timed_step(tuning: Tuning, head: Head, blocks: Blocks, autocast: torch.dtype | None) -> float:
+    """Seconds of one forward and backward pass, the faster of two; the weights stay as they are."""
+    device = tuning.network.get_input_embeddings().weight.device.type
+    return min(_one_step(tuning, head, blocks, autocast, device) for _ in range(2))
+
+
+def _one_step(tuning: Tuning, head: Head, blocks: Blocks, autocast: torch.dtype | None, device: str) -> float:
+    begin = time.monotonic()
+    tuning.network.train()
+    with _computing(autocast, device):
+        states, targets = hidden_states(tuning.network, blocks)
+        loss = head.loss(states, targets, torch.Generator().manual_seed(0))
+    loss.backward()  # type: ignore[no-untyped-call]
+    tuning.network.zero_grad(set_to_none=True)
+    return time.monotonic() - begin
+
+
+def _computing(autocast: torch.dtype | None, device: str) -> Any:
+    return nullcontext() if autocast is None else torch.autocast(device, autocast)

@@ -1,0 +1,97 @@
+"""Which weights are trained: low-rank adapters (LoRA), the last blocks, or everything."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from preseason.errors import UsageError
+from preseason.language.quiet import quiet_transformers
+
+RANK = 16
+SCALE = 32
+RATES = {"lora": 1e-3, "full": 2e-5}
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A network made ready for training.
+
+    Attributes:
+        network: the transformers model; adapters stand inside it.
+        adapted: the peft model around it, None without adapters.
+        kind: `lora`, `last N blocks` or `all`, as said in reports.
+        learning_rate: a peak rate that suits it.
+    """
+
+    network: Any
+    adapted: Any
+    kind: str
+    learning_rate: float
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        """The weights that are trained, by name."""
+        return {name: weight for name, weight in self.network.named_parameters() if weight.requires_grad}
+
+    def state(self) -> dict[str, Tensor]:
+        """Copies of the trained weights."""
+        return {name: weight.detach().clone() for name, weight in self.trained().items()}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Put trained weights back.
+
+        Raises:
+            KeyError: other weights than those trained here.
+        """
+        with torch.no_grad():
+            for name, weight in self.trained().items():
+                weight.copy_(state[name])
+
+    def merged(self) -> Any:
+        """The network with its adapters folded in: an ordinary transformers model. Ends the tuning."""
+        return self.network if self.adapted is None else self.adapted.merge_and_unload()
+
+
+def tune(network: Any, unfreeze: str, seed: int) -> Tuning:
+    """Make `network` trainable: `auto` adds adapters to all linear layers, N frees the last N blocks.
+
+    Low-rank adaptation: Hu et al. 2021, arXiv 2106.09685; on all linear layers as in Dettmers et al. 2023.
+
+    Raises:
+        UsageError: the network has fewer blocks.
+    """
+    torch.manual_seed(seed)
+    if unfreeze == "auto":
+        return Tuning(network, _adapted(network), "lora", RATES["lora"])
+    network.requires_grad_(unfreeze == "all")
+    if unfreeze == "all":
+        return Tuning(network, None, "all weights", RATES["full"])
+    blocks = blocks_of(network)
+    count = int(unfreeze)
+    if not 1 <= count <= len(blocks):
+        raise UsageError(
+            f"unfreeze={unfreeze}: the model has {len(blocks)} blocks and no head of its own to train. "
+            "Expected "
+            f"1 to {len(blocks)}, all, or auto for low-rank adapters."
+        )
+    for block in blocks[-count:]:
+        block.requires_grad_(True)
+    return Tuning(network, None, f"last {count} blocks", RATES["full"])
+
+
+def blocks_of(network: Any) -> nn.ModuleList:
+    """The transformer's blocks: the longest list of modules in it."""
+    lists = [part for part in network.modules() if isinstance(part, nn.ModuleList)]
+    return max(lists, key=len)
+
+
+def _adapted(network: Any) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    network.requires_grad_(False)
+    settings = LoraConfig(
+        r=RANK, lora_alpha=SCALE, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    with quiet_transformers():
+        return get_peft_model(network, settings)

@@ -1,0 +1,86 @@
+"""The report of a chat model: perplexity before and after, answers side by side, what was learnt from."""
+
+from pathlib import Path
+from typing import Any
+
+from preseason.language.record import ChatRecord, Judgement, Reading
+from preseason.report import words
+from preseason.report.html import environment
+
+STYLES = {
+    "dialogue": "Answers like the dialogues it was given",
+    "text": "Goes on like the texts it was given",
+}
+
+
+def write_chat_report(record: ChatRecord, path: Path) -> None:
+    """Write the report to `path`, by rename; one page that loads nothing and runs nothing."""
+    page = environment().get_template("chat.html").render(
+        title=STYLES[record.style],
+        record=record,
+        figures=figures(record),
+        settings=settings(record),
+        skipped=[(words.short_path(item.path), item.reason) for item in record.skipped[:12]],
+        more=max(len(record.skipped) - 12, 0),
+        stages=[(name, words.duration(seconds)) for name, seconds in record.seconds.items()],
+        curve=[(step, f"{loss:.3f}") for step, loss in record.training.curve],
+        version=record.versions.get("preseason", ""),
+        verdict=verdict(record),
+    )  # fmt: skip
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(page, encoding="utf-8", errors="replace")
+    temporary.replace(path)
+
+
+def figures(record: ChatRecord) -> list[tuple[str, str, str, str]]:
+    """Rows of name, before, after, and what it means."""
+    before, after = record.before, record.after
+    rows = [
+        ("Perplexity, held-out", _perplexity(before.held_out), _perplexity(after.held_out),
+         f"{before.held_out.n:,} tokens, whole vocabulary; lower is better"),
+        ("Perplexity, general English", _perplexity(before.general), _perplexity(after.general),
+         f"{before.general.n:,} tokens of prose without sport: what was forgotten"),
+    ]  # fmt: skip
+    if before.quiz is not None and after.quiz is not None:
+        note = f"{after.quiz.n} held-out questions; guessing reaches {words.percent(after.quiz.chance)}"
+        rows.append(("Quiz, right", _quiz(before), _quiz(after), note))
+    return rows
+
+
+def verdict(record: ChatRecord) -> str:
+    """One sentence on what training brought."""
+    before, after = record.before.held_out, record.after.held_out
+    if after.perplexity >= before.perplexity:
+        return "Training did not make the held-out part any more expected."
+    return (
+        f"On what it had not seen, it now hesitates between {after.perplexity:.1f} words where the "
+        "pretrained model "
+        f"hesitated between {before.perplexity:.1f}."
+    )
+
+
+def settings(record: ChatRecord) -> dict[str, str]:
+    """What was trained and how, for the table of settings."""
+    training = record.training
+    return {
+        "pretrained model": record.backbone,
+        "licence": record.licence or "not known",
+        "trained": f"{training.kind}, {training.weights:,} weights",
+        "learnt from": f"{record.counts['tokens']:,} tokens of {record.counts['examples']:,} examples",
+        "told apart by": str(record.split["by"]),
+        "steps": f"{training.steps} of {training.batch} x {training.length} tokens, best after "
+        "{training.best_step}",
+        "ended because": training.stopped,
+        "words in the softmax": f"{training.words:,} of {training.vocabulary:,}",
+        "speed": f"{training.tokens_per_s:.0f} tokens a second, {training.precision}",
+        **record.versions,
+    }
+
+
+def _perplexity(reading: Reading) -> str:
+    return f"{reading.perplexity:.1f} ({reading.low:.1f} to {reading.high:.1f})"
+
+
+def _quiz(judgement: Judgement) -> str:
+    score: Any = judgement.quiz
+    return f"{words.percent(score.accuracy)} ({100 * score.low:.0f} to {100 * score.high:.0f})"

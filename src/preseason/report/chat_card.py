@@ -1,0 +1,93 @@
+"""The model card of a chat model: README.md with the front matter that the Hugging Face hub reads."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from preseason.language.folder import HUB_NAMES
+from preseason.language.record import ChatRecord
+from preseason.report.card import LICENCES, as_yaml
+from preseason.report.chat import figures, settings, verdict
+
+USES = {
+    "dialogue": "It answers in the voice of the dialogues it was fine-tuned on.",
+    "text": "It goes on with a text in the voice of the texts it was fine-tuned on.",
+}
+
+
+def write_chat_card(record: ChatRecord, path: Path, name: str) -> None:
+    """Write the card to `path`, by rename; nothing in it names a folder of this machine."""
+    parts = [
+        _front_matter(record),
+        f"# {name}",
+        _about(record),
+        _use(name),
+        _figures(record),
+        _limits(record),
+    ]
+    parts.append(_recipe(record))
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8", errors="replace")
+    temporary.replace(path)
+
+
+def _front_matter(record: ChatRecord) -> str:
+    licence = record.licence.lower()
+    matter: dict[str, Any] = {"license": licence if licence in LICENCES else "other"}
+    if licence not in LICENCES:
+        matter["license_name"] = record.licence or "not-known"
+    matter |= {
+        "library_name": "preseason",
+        "tags": ["preseason", "transfer-learning", "chat"],
+        "pipeline_tag": "text-generation",
+        "base_model": HUB_NAMES.get(record.backbone, record.backbone),
+    }
+    return f"---\n{as_yaml(matter)}\n---"
+
+
+def _about(record: ChatRecord) -> str:
+    licence = record.licence or "not known"
+    terms = f"\n\n{record.terms}" if record.terms else ""
+    return (
+        f"{USES[record.style]} Fine-tuned by preseason from the pretrained {record.backbone} (licence: "
+        f"{licence}) on "
+        f"{record.counts['tokens']:,} tokens of {record.counts['examples']:,} examples. "
+        f"{verdict(record)}{terms}"
+    )
+
+
+def _use(name: str) -> str:
+    folder = name if re.fullmatch(r"[\w.-]+", name, re.ASCII) else "this-folder"
+    return f"""## Use
+
+```
+pip install preseason
+preseason chat {folder}
+```
+
+```python
+import preseason
+
+print(preseason.load("{folder}").chat("Who won?"))
+```
+
+`adapter/`, where there is one, opens in peft; `model/`, where there is one, in transformers."""
+
+
+def _figures(record: ChatRecord) -> str:
+    rows = [f"| {name} | {before} | {after} | {note} |" for name, before, after, note in figures(record)]
+    table = "\n".join(["| measure | before | after | of |", "|---|---|---|---|", *rows])
+    return f"## Figures\n\n{table}\n\nHeld out: {record.split['by']}."
+
+
+def _limits(record: ChatRecord) -> str:
+    points = [*record.warnings]
+    points.append(
+        "It may say things that are not so: facts come from lookup (`--knowledge`), not from fine-tuning."
+    )
+    return "## Limits\n\n" + "\n".join(f"- {point}" for point in points)
+
+
+def _recipe(record: ChatRecord) -> str:
+    rows = "\n".join(f"| {key} | {value} |" for key, value in settings(record).items())
+    return f"## Recipe\n\n| | |\n|---|---|\n{rows}"

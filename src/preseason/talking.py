@@ -1,0 +1,42 @@
+"""Fitting a language model, and its folder with card and report."""
+
+import shutil
+from pathlib import Path
+
+from preseason.language.folder import save
+from preseason.language.model import ChatModel
+from preseason.language.road import ChatFit
+from preseason.model_folder import CARD, REPORT
+from preseason.progress import Progress
+from preseason.recipe import Recipe
+from preseason.report.chat import write_chat_report
+from preseason.report.chat_card import write_chat_card
+
+
+def fit_chat(root: Path, output: Path | None, recipe: Recipe, progress: Progress) -> ChatModel:
+    """Fine-tune a language model on dialogues or texts.
+
+    Args:
+        output: model folder to write; None keeps the model in memory.
+
+    Raises:
+        UsageError: a setting does not fit a language model.
+        DataError: nothing can be learnt from the data.
+        WeightsError: the base model is not on this machine.
+    """
+    fit = ChatFit(recipe, progress)
+    fitted = fit.run(root)
+    record = fitted.model.record
+
+    def pages(part: Path) -> None:
+        write_chat_card(record, part / CARD, output.name if output else "model")
+        write_chat_report(record, part / REPORT)
+
+    if output is not None:
+        # A base that was named by a folder of this machine cannot be found by name on another.
+        whole = recipe.merge or recipe.weights is not None or Path(recipe.backbone).is_dir()
+        with fit.watch.stage("report and saving"):
+            save(fitted.model, output, None if whole else fitted.adapter, pages)
+        record.seconds.update(fit.watch.seconds)
+    shutil.rmtree(fitted.checkpoints, ignore_errors=True)
+    return fitted.model

@@ -1,0 +1,148 @@
+"""Training: it learns, the same each time, goes on where it was stopped, stops early and in time."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import tiny_language as tiny
+from preseason.errors import UsageError
+from preseason.language.packing import pack, pieces_of
+from preseason.language.samples import Example, Message
+from preseason.language.template import prepare
+from preseason.language.training import Plan, Run, fastest_type, timed_step
+from preseason.language.tuning import tune
+from preseason.language.vocabulary import Head
+from preseason.progress import Silent
+
+PLAN = Plan(epochs=3, batch=2, learning_rate=0.01, seconds=1e6, seed=0)
+
+
+def examples(first: int, last: int) -> list[Example]:
+    names = ("Salah", "Kane", "Son", "Messi")
+    return [
+        Example(
+            str(at),
+            messages=(
+                Message("user", f"Who scored in match {at}?"),
+                Message("assistant", f"{names[at % 4]} scored."),
+            ),
+        )
+        for at in range(first, last)
+    ]
+
+
+def prepared(family: str = "gpt2", unfreeze: str = "auto", plan: Plan = PLAN, flipped: bool = False) -> Run:
+    tokenizer = prepare(tiny.tokenizer())
+    network = tiny.FAMILIES[family](2000)
+    tuning = tune(network, unfreeze, seed=0)
+    learn = pack(pieces_of(tokenizer, examples(0, 24), 64), 64, 1)
+    held = pack(pieces_of(tokenizer, examples(24, 30), 64), 64, 1)
+    if flipped:  # what is held out contradicts what is learnt
+        held.targets[held.targets >= 0] = 7
+    return Run(tuning, Head(network, learn), learn, held, plan)
+
+
+class Interrupting(Silent):
+    """Ctrl-C in the middle of the training."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def advance(self, steps: int = 1) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("family", list(tiny.FAMILIES))
+@pytest.mark.parametrize("unfreeze", ["auto", "1", "all"])
+def test_it_learns(family: str, unfreeze: str) -> None:
+    run = prepared(family, unfreeze)
+    trained = run.run(None, Silent())
+    assert trained.steps == run.total
+    assert min(loss for _, loss in trained.curve) < trained.curve[0][1] - 0.05
+    assert run.tuning.kind == {"auto": "lora", "1": "last 1 blocks", "all": "all weights"}[unfreeze]
+
+
+def test_adapters_leave_the_pretrained_weights_as_they_are() -> None:
+    run = prepared()
+    frozen = {name: w.clone() for name, w in run.tuning.network.named_parameters() if not w.requires_grad}
+    assert frozen
+    run.run(None, Silent())
+    after = dict(run.tuning.network.named_parameters())
+    assert all(torch.equal(weight, after[name]) for name, weight in frozen.items())
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    one, other = prepared(), prepared()
+    one.run(None, Silent())
+    other.run(None, Silent())
+    states = one.tuning.state(), other.tuning.state()
+    assert all(torch.equal(weight, states[1][name]) for name, weight in states[0].items())
+
+
+def test_a_stopped_run_goes_on_and_ends_alike(tmp_path: Path) -> None:
+    whole, broken = prepared(), prepared()
+    whole.run(None, Silent())
+    checkpoint = tmp_path / "run.pt"
+    with pytest.raises(KeyboardInterrupt):
+        broken.run(checkpoint, Interrupting(7))
+    resumed = prepared()
+    trained = resumed.run(checkpoint, Silent())
+    assert 0 < broken.step < trained.steps == whole.step
+    states = whole.tuning.state(), resumed.tuning.state()
+    assert all(torch.equal(weight, states[1][name]) for name, weight in states[0].items())
+
+
+def test_a_damaged_checkpoint_is_thrown_away(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "run.pt"
+    checkpoint.write_bytes(b"half a file")
+    whole, other = prepared(), prepared()
+    whole.run(None, Silent())
+    other.run(checkpoint, Silent())
+    states = whole.tuning.state(), other.tuning.state()
+    assert all(torch.equal(weight, states[1][name]) for name, weight in states[0].items())
+
+
+def test_it_stops_early_and_keeps_the_best(tmp_path: Path) -> None:
+    run = prepared(plan=Plan(epochs=40, batch=2, learning_rate=0.02, seconds=600, seed=0), flipped=True)
+    before = run.tuning.state()
+    trained = run.run(None, Silent())
+    assert trained.stopped == "the held-out loss rose"
+    assert trained.steps < run.total
+    best = min(trained.curve, key=lambda point: point[1])
+    assert trained.best_step == best[0] < trained.steps
+    if trained.best_step == 0:
+        assert all(torch.equal(weight, before[name]) for name, weight in run.tuning.state().items())
+
+
+def test_the_time_is_kept() -> None:
+    begin = time.monotonic()
+    trained = prepared(plan=Plan(100_000, 2, 0.01, seconds=1.5, seed=0, patience=100)).run(None, Silent())
+    assert trained.stopped == "the time was used"
+    assert 0.7 < time.monotonic() - begin < 3.5
+    assert trained.steps >= 2
+
+
+def test_half_precision_only_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(whole: float, half: float, product: float) -> Any:
+        products = {torch.bfloat16: product, torch.float32: 1.0}
+        monkeypatch.setattr("preseason.language.training.seconds_of_product", products.__getitem__)
+        return fastest_type(lambda kind: whole if kind is None else half, "cpu")
+
+    assert measured(1.0, 0.5, 0.5) == torch.bfloat16
+    assert measured(1.0, 0.95, 0.5) is None
+    assert measured(1.0, 0.5, 2.0) is None
+    run = prepared()
+    before = run.tuning.state()
+    assert timed_step(run.tuning, run.head, run.learn.some(slice(0, 2)), torch.bfloat16) > 0
+    assert all(torch.equal(weight, before[name]) for name, weight in run.tuning.state().items())
+    assert all(weight.grad is None for weight in run.tuning.trained().values())
+
+
+def test_more_blocks_than_there_are() -> None:
+    with pytest.raises(UsageError, match="the model has 2 blocks"):
+        tune(tiny.gpt2(500), "3", seed=0)
