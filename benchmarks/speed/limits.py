@@ -43,7 +43,7 @@ def decode_only_s(plan: Pass, orders: Sequence[Order]) -> float:
     """Seconds to turn every order into network inputs, on all processors."""
     from dataclasses import replace
 
-    source = tasks.get("photos").source()
+    source = tasks.get("photos").source(backbones.load(EMBEDDED))
 
     def inputs(order: Order) -> None:
         source.inputs(order.sample, replace(plan, looks=order.looks) if order.looks else plan)
