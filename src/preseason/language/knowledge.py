@@ -65,11 +65,11 @@ def words_of(text: str) -> list[str]:
 
 
 def names_of(text: str) -> list[str]:
-    """Words that stand for one person, place or year: capitals within the sentence, and numbers.
+    """Stems of words that stand for one person, place or year: capitals within the sentence, and numbers.
 
     Example:
         >>> names_of("Did Kane score in 2015?")
-        ['kane', '2015']
+        ['kan', '2015']
     """
     found = [word for word in WORD.findall(text) if word.lower() not in COMMON]
     start = text.lstrip().split(" ", 1)[0].strip("?!.,'\"")
