@@ -68,11 +68,11 @@ def desk(pictures: Pictures, cache: Path, tmp_path: Path) -> Path:
             copy_numbered(place / game, tmp_path / place.name / player)
     copy_numbered(pictures.new_photos / "boxing", tmp_path / "match")
     copy_numbered(pictures.strangers / "skiing", tmp_path / "kane")
-    for number in range(1, 9):
+    for number in range(1, 5):
         for label in tiny_matches.LABELS:
             tiny_matches.write(tmp_path / f"plays/{label}/{number}.mp4", [(0.5, label)], 1.0, number)
-    tiny_matches.write_matches(tmp_path / "matches", 4, 20.0)
-    tiny_matches.write(tmp_path / "match.mp4", tiny_matches.events_of(20.0, 77), 20.0, 77)
+    tiny_matches.write_matches(tmp_path / "matches", 4, 12.0)
+    tiny_matches.write(tmp_path / "match.mp4", tiny_matches.events_of(12.0, 77), 12.0, 77)
     for name in ("tweets.csv", "new-tweets.csv"):
         (tmp_path / name).write_text("\n".join(["Tweet,Sentiment", *tweets(name)]), "utf-8")
     fill_language(tmp_path, cache)
