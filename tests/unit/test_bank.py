@@ -285,9 +285,13 @@ def test_clearing_one_shelf_leaves_the_others_and_tells_what_it_freed(tmp_path: 
     assert clear(tmp_path, ["a"]) == size
     assert usage_names(tmp_path) == ["b"]
     assert (tmp_path / "networks").exists()
-    clear(tmp_path)
+    (tmp_path / "walks" / "a").mkdir(parents=True)
+    (tmp_path / "walks" / "a" / "all.npy").write_bytes(bytes(1000))
+    rest = sum(shelf.bytes for shelf in usage(tmp_path))
+    assert clear(tmp_path) == rest + 1000
     assert usage_names(tmp_path) == []
     assert not (tmp_path / "networks").exists()
+    assert not (tmp_path / "walks").exists()
 
 
 def test_eviction_takes_the_least_recently_used_and_nothing_in_use(tmp_path: Path) -> None:

@@ -269,12 +269,18 @@ def usage(cache: Path) -> list[Usage]:
 
 
 def clear(cache: Path, names: Sequence[str] | None = None) -> int:
-    """Delete the shelves called `names` (all when None) and, with all, converted networks; bytes freed."""
+    """Delete the shelves called `names`; bytes freed.
+
+    With None all shelves go, and with them converted networks and what walks over long videos kept.
+    """
     chosen = [shelf for shelf in usage(cache) if names is None or shelf.name in names]
     for shelf in chosen:
         shutil.rmtree(cache / "bank" / shelf.name, ignore_errors=True)
     if names is None:
-        shutil.rmtree(cache / "networks", ignore_errors=True)
+        walked = sum(_size(path) for path in (cache / "walks").rglob("*") if path.is_file())
+        for folder in ("networks", "walks"):
+            shutil.rmtree(cache / folder, ignore_errors=True)
+        return walked + sum(shelf.bytes for shelf in chosen)
     return sum(shelf.bytes for shelf in chosen)
 
 

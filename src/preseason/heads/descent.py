@@ -200,17 +200,7 @@ class Descent:
             "counts": [self.epoch, self.best_epoch, self.epochs],
             "best_loss": self.best_loss,
         }
-        # A name of its own: two processes may train the same thing.
-        temporary = checkpoint.with_suffix(f".{uuid.uuid4().hex}")
-        try:
-            checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(content, temporary)
-            temporary.replace(checkpoint)
-        except (OSError, RuntimeError):  # torch gives a RuntimeError on a full disk
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            return False
-        return True
+        return keep(content, checkpoint)
 
     def _resume(self, checkpoint: Path) -> None:
         """Take up a run; a file that is damaged or of another version is thrown away."""
@@ -228,6 +218,21 @@ class Descent:
             self.module.load_state_dict(fresh)
             return
         self.best, self.best_loss = best, best_loss
+
+
+def keep(content: dict[str, Any], checkpoint: Path) -> bool:
+    """Write a checkpoint whole or not at all; False where the disk is full or read-only."""
+    # A name of its own: two processes may train the same thing.
+    temporary = checkpoint.with_suffix(f".{uuid.uuid4().hex}")
+    try:
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(content, temporary)
+        temporary.replace(checkpoint)
+    except (OSError, RuntimeError):  # torch gives a RuntimeError on a full disk
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def train_mode(module: nn.Module) -> None:

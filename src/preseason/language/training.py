@@ -2,9 +2,8 @@
 
 import math
 import time
-import uuid
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from preseason.heads.descent import keep
 from preseason.language.packing import Blocks
 from preseason.language.scoring import hidden_states
 from preseason.language.tuning import Tuning
@@ -202,14 +202,7 @@ class Run:
             "spent": time.monotonic() - self._begin,
             "times": [self._judging_s, self.stepping_s],
         }
-        temporary = checkpoint.with_suffix(f".{uuid.uuid4().hex}")
-        try:
-            checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(content, temporary)
-            temporary.replace(checkpoint)
-        except (OSError, RuntimeError):  # torch gives a RuntimeError on a full disk
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        keep(content, checkpoint)
         return time.monotonic()
 
     def _resume(self, checkpoint: Path) -> None:

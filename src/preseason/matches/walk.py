@@ -1,7 +1,6 @@
 """One pass over a long video in bounded memory: finished stretches are kept, so that a stop loses little."""
 
 import json
-import shutil
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -132,10 +131,6 @@ class Walk:
         temporary.replace(self.folder / RESULT)
         for path in stretches:
             path.unlink()
-
-    def forget(self) -> None:
-        """Delete what was kept."""
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class _Held:

@@ -143,7 +143,7 @@ class Clips:
     def plan(self, recipe: Recipe, backbone: Backbone) -> str:
         """What is tried when nothing is asked for."""
         return (
-            f"{FRAMES} frames of each clip through {backbone.name}, then statistics of them, attention, "
+            f"{_seen(backbone)} of each clip through {backbone.name}, then statistics of them, attention, "
             "LSTM, GRU and temporal convolution, then fine-tuning; what cross-validation favours is kept"
         )
 
@@ -211,6 +211,12 @@ def _in_sheet(place: int, box: Box) -> Box:
     return Box(
         (column + box.x0) / columns, (row + box.y0) / rows, (column + box.x1) / columns, (row + box.y1) / rows
     )
+
+
+def _seen(backbone: Backbone) -> str:
+    """What a network is shown of a clip, in words."""
+    run = backbone.preprocessing.frames
+    return f"{WINDOWS} runs of {run} frames" if run else f"{FRAMES} frames"
 
 
 def _moments(backbone: Backbone) -> int:
