@@ -81,6 +81,7 @@ class FitRecord:
         versions: of preseason, Python and the libraries.
         span_s: seconds of a video that an example usually shows, None for other examples.
         words: of texts, for each label the words that speak most for it when words alone are counted.
+        trust: what was found about when to believe the model, by name of the check, in plain values.
     """
 
     task: str
@@ -107,6 +108,7 @@ class FitRecord:
     fingerprint: str = ""
     span_s: float | None = None
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    trust: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

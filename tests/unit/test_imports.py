@@ -33,6 +33,8 @@ LAYERS = (
     ("language",),
     ("model",),
     ("loading", "learning"),
+    ("trust",),
+    ("scouting",),
     ("matches",),
     ("report",),
     ("talking",),
