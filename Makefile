@@ -1,6 +1,7 @@
 # make install   .venv with everything that users and the tests need
 # make demo      the whole road on pictures that come with the install
 # make test      every check and every test that needs neither a GPU nor the network
+# make test-all  the same, and networks at full size
 # make test-fast the tests of single parts, which take seconds each
 # make docs      the generated pages
 # make clean     delete what the above made, .venv too
@@ -9,11 +10,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 OFFLINE := not gpu and not network
+USUAL := $(OFFLINE) and not exhaustive
 CODE := src tests benchmarks
 # Two tests at a time, each on one thread.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
-.PHONY: install demo test test-fast check docs clean
+.PHONY: install demo test test-all test-fast check docs clean
 
 install: $(STAMP)
 
@@ -31,10 +33,13 @@ check: install
 	$(BIN)/mypy
 
 test: check
+	$(PYTEST) -m '$(USUAL)'
+
+test-all: check
 	$(PYTEST) -m '$(OFFLINE)'
 
 test-fast: install
-	$(PYTEST) -m 'not slow and $(OFFLINE)' src tests/unit tests/property
+	$(PYTEST) -m 'not slow and $(USUAL)' src tests/unit tests/property
 
 docs: install
 	$(BIN)/python -m preseason.cli.reference > docs/cli.md

@@ -127,10 +127,20 @@ CASES = {
         32,
     ),
 }
-SLOW = {"mc3_18", "r2plus1d_18", "s3d", "mvit_v1_b", "mvit_v2_s", "swin3d_s", "c3d"}
+FULL_SIZE = {"mvit_v1_b", "mvit_v2_s", "swin3d_s"}
+"""Their architectures are tried at a small size too; these take minutes each."""
+SLOW = {"mc3_18", "r2plus1d_18", "s3d", "c3d"}
 LIGHT = {"mvit-1", "mvit-2", "videomae", "videomae-first", "timesformer", "vjepa2", "vjepa2-classifier"}
 """Networks that OpenVINO converts in a second."""
-PARAMETERS = [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in CASES]
+
+
+def marks_of(name: str, quick: bool) -> list[pytest.MarkDecorator]:
+    if name in FULL_SIZE:
+        return [pytest.mark.slow, pytest.mark.exhaustive]
+    return [] if quick else [pytest.mark.slow]
+
+
+PARAMETERS = [pytest.param(name, marks=marks_of(name, name not in SLOW)) for name in CASES]
 
 
 def backbone_called(name: str) -> Backbone:
@@ -250,9 +260,7 @@ def test_a_pass_gives_a_row_of_regions_pooled_over_time(backbone: Backbone) -> N
 
 
 @pytest.mark.parametrize("kept", ["pooled", "map"])
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n in LIGHT else [pytest.mark.slow]) for n in CASES]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=marks_of(n, n in LIGHT)) for n in CASES])
 def test_the_engines_rows_are_torchs(name: str, tmp_path: Path, kept: str) -> None:
     backbone = backbone_called(name)
     plan = Pass(backbone.preprocessing.size, kept=kept, cut=len(backbone) - 1)

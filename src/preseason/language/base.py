@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from preseason.backbones.hubs import hugging_face_answers
 from preseason.errors import UsageError, WeightsError
 from preseason.language import gemma
 from preseason.language.quiet import quiet_transformers
@@ -69,10 +70,11 @@ def open_network(source: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
+    place = _place(source)
     try:
         with quiet_transformers():
             network: Any = AutoModelForCausalLM.from_pretrained(
-                source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+                place, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
             )
     except (OSError, RuntimeError, KeyError) as error:
         raise WeightsError(_absent(source, error)) from error
@@ -91,12 +93,32 @@ def open_tokenizer(source: str) -> Any:
     """
     from transformers import AutoTokenizer
 
+    place = _place(source)
     try:
         with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise WeightsError(_absent(source, error)) from error
     return prepare(tokenizer)
+
+
+def _place(source: str) -> str:
+    """What transformers opens; without a network the folder in the hub's cache, as its client waits a minute.
+
+    Raises:
+        WeightsError: there is no network and no such folder.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    if Path(source).is_dir() or hugging_face_answers():
+        return source
+    try:
+        found = try_to_load_from_cache(source, "config.json")
+    except ValueError as error:
+        raise WeightsError(_absent(source, error)) from error
+    if not isinstance(found, str):
+        raise WeightsError(_absent(source, OSError("the hub does not answer")))
+    return str(Path(found).parent)
 
 
 def _absent(source: str, error: BaseException) -> str:

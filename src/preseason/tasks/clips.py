@@ -256,7 +256,8 @@ def _tuned(recipe: Recipe, backbone: Backbone) -> Way:
     reader = recipe.head if recipe.head in ("lstm", "gru", "tcn") else None
     settings = gradient_settings(recipe) | {"cut": cut, "frames": frames, "reader": reader}
     name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
-    return Way(f"{name} + {reader}" if reader else name, "tail", plan, settings=settings, members=1)
+    named = f"{name} + {reader}" if reader else name
+    return Way(named, "tail", plan, settings=settings, members=1, always=True)
 
 
 tasks.add("clips", Clips())

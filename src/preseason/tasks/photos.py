@@ -171,7 +171,7 @@ def _tuned(recipe: Recipe, backbone: Backbone) -> Way:
     size = recipe.image_size or backbone.preprocessing.size
     name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
     plan = Pass(size, looks=views(recipe.views), kept="map", cut=cut)
-    return Way(name, "tail", plan, settings=gradient_settings(recipe) | {"cut": cut}, members=1)
+    return Way(name, "tail", plan, settings=gradient_settings(recipe) | {"cut": cut}, members=1, always=True)
 
 
 def _textbook_dense(recipe: Recipe, backbone: Backbone) -> Way:

@@ -218,7 +218,7 @@ def _asked_tuning(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -
         "learning_rate": recipe.learning_rate,
     }
     named = name if kind == "tail" else f"{kind}, {name}"
-    return Way(named, kind, _maps(encoder, samples, cut), settings=settings, members=1)
+    return Way(named, kind, _maps(encoder, samples, cut), settings=settings, members=1, always=True)
 
 
 def _maps(encoder: Encoder, samples: Sequence[Sample], cut: int) -> Pass:

@@ -34,7 +34,7 @@ class Way:
         settings: for the head.
         members: how many of the folds get a member; the others' examples have no answer from this way.
             With 1, that member judges and the one delivered is fitted on every example.
-        always: whether it is tried however little time is left.
+        always: whether it is fitted however little time is left, as what the user named is.
         caution: what the user must know of it, a sentence for the report; or empty.
     """
 
@@ -104,9 +104,10 @@ def crossfit(way: Way, lesson: Lesson, checkpoints: Path | None, seconds: float 
     begin = time.monotonic()
     folds = list(lesson.folds)[: way.members]
     members: list[Head] = []
+    refit = way.members == 1 and bool(lesson.settings.get("refit", True))
+    share = None if seconds is None else seconds / (len(folds) + refit)
     for number, (train, _) in enumerate(folds):
-        share = None if seconds is None else seconds / len(folds)
-        pace = {"seconds": share, "firm": number > 0}
+        pace = {"seconds": share, "firm": number > 0 or way.always}
         timed = replace(lesson, settings=lesson.settings | way.settings | pace)
         named = replace(timed, stage=f"training: {way.name}, {number + 1} of {len(folds)}")
         members.append(_member(way, named, train, number, checkpoints))
@@ -117,8 +118,8 @@ def crossfit(way: Way, lesson: Lesson, checkpoints: Path | None, seconds: float 
     temperature = fit_temperature(logits, lesson.targets[held])
     focus = _unseeing_focus(members, folds, lesson.features)
     order = np.argsort(held, kind="stable")
-    if way.members == 1 and lesson.settings.get("refit", True):
-        members = [_whole(way, lesson, checkpoints)]
+    if refit:
+        members = [_whole(way, lesson, checkpoints, share)]
     return Crossfit(
         Fitted(way, tuple(members), temperature),
         held[order],
@@ -146,9 +147,10 @@ def _member(way: Way, lesson: Lesson, train: Ints, number: int, folder: Path | N
     return kinds.get(way.head).fit(part)
 
 
-def _whole(way: Way, lesson: Lesson, folder: Path | None) -> Head:
+def _whole(way: Way, lesson: Lesson, folder: Path | None, seconds: float | None) -> Head:
     """The one member on every example, once another has told how well it does."""
-    named = replace(lesson, settings=lesson.settings | way.settings, stage=f"training: {way.name}, on all")
+    settings = lesson.settings | way.settings | {"seconds": seconds, "firm": True}
+    named = replace(lesson, settings=settings, stage=f"training: {way.name}, on all")
     return _member(way, named, np.arange(len(lesson.targets)), 0, folder)
 
 
