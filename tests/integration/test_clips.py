@@ -1,6 +1,7 @@
 """The road of clips and of long videos, as typed, with a small network and videos drawn here."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,8 @@ def test_actions_of_a_new_match_are_found_at_their_times(
     assert [a["label"] for a in found["actions"]] == [a.label for a in listed]
     precision = average_precision([Recording(told, listed)], tiny_matches.LABELS, 1.0)
     assert precision.value > 0.7
+    late = [min((a.time_s - at for at, _ in events), key=abs) for a in listed if a.confidence > 0.5]
+    assert abs(np.median(late)) < 0.15, "the middle of a window is what it shows"
     chance = average_precision([Recording(told, tuple(_elsewhere(listed)))], tiny_matches.LABELS, 1.0)
     assert chance.value < precision.value
 
@@ -205,3 +208,29 @@ def test_moments_like_the_examples_are_found_without_a_model(
 def test_wrong_use_is_told(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["spot", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_timeline_shows_what_was_found_beside_what_is_there(
+    actions: Path, match: tuple[Path, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, events = match
+    table = tmp_path / "labels.csv"
+    table.write_text("video,time,label\n" + "".join(f"{path},{at},{label}\n" for at, label in events))
+    asked(capsys, "evaluate", actions, table, "--timeline", tmp_path / "both.html")
+    found = asked(capsys, "spot", actions, path, "-o", tmp_path / "found.html")["actions"]
+    both, alone = ((tmp_path / name).read_text("utf-8") for name in ("both.html", "found.html"))
+    assert both.count('class="truth"') == len(events)
+    assert "truth" not in alone.split("</style>")[1]
+    linked = {float(time) for time in re.findall(r"match\.mp4#t=([0-9.]+)", alone)}
+    assert all(min(abs(action["time_s"] - time) for time in linked) < 0.01 for action in found)
+    assert both.count('class="found"') == alone.count('class="found"') == len(found) > 4
+
+
+def test_labels_in_a_timeline_are_text(tmp_path: Path) -> None:
+    from preseason.report.timeline import Timeline, picture
+
+    one = Timeline(tmp_path / "a.mp4", [preseason.data.actions.Action(3661.0, "<goal>", 0.5)])
+    drawn = picture(one, "a.mp4")
+    assert "&lt;goal&gt;" in drawn
+    assert "1:01:01" in drawn
+    assert "<goal>" not in drawn

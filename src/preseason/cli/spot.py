@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from preseason.data.actions import Action
     from preseason.progress import Progress
 
+PAGES = (".html", ".htm")
 SHOWN = 40
 """Actions that are listed on the terminal; files hold all."""
 
@@ -40,7 +41,7 @@ def spot(words: tuple[str, ...], like: tuple[str, ...], quiet: bool, **options: 
     that `fit` reads.
 
     FILE is told by its suffix: .json (SoccerNet's results), .csv, .jsonl, .ffmeta or .vtt or .txt
-    (chapters of mpv, VLC and YouTube), .m3u (a playlist).
+    (chapters of mpv, VLC and YouTube), .m3u (a playlist), .html (a timeline to look at).
     """
     model, match = _named(words, bool(like))
     report = progress(quiet)
@@ -105,8 +106,13 @@ def _written(match: str, found: "list[Action]", outputs: tuple[str, ...]) -> lis
     from preseason.data import action_files
     from preseason.data.actions import LabelledVideo
 
-    for output in outputs:
-        action_files.write(Path(output), [LabelledVideo(Path(match), tuple(found))])
+    for output in map(Path, outputs):
+        if output.suffix.lower() in PAGES:
+            from preseason.report.timeline import Timeline, write_timeline
+
+            write_timeline(output, [Timeline(Path(match), found)])
+        else:
+            action_files.write(output, [LabelledVideo(Path(match), tuple(found))])
     return list(outputs)
 
 

@@ -1,7 +1,7 @@
 """Actions of a long video by a fitted model: every step is judged by the window around it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from preseason.engine.extract import Extractor
 from preseason.engine.passes import Pass
 from preseason.errors import UsageError
 from preseason.evaluation.peaks import suppress
-from preseason.evaluation.spotting import SpottingMetrics, by_half, measure
+from preseason.evaluation.spotting import Recording, SpottingMetrics, by_half, measure
 from preseason.heads.base import Features
 from preseason.matches.walk import Rows, Walk
 from preseason.media.stream import Pixels
@@ -89,20 +89,44 @@ def chosen(
     columns = [model.labels.index(name) for name in names]
     # Peaks are silenced within half of the window on either side.
     window_s = _span_s(model) if apart_s is None else 2 * apart_s
-    return suppress(scores[:, columns], rate, names, window_s=window_s, threshold=threshold)
+    # A window of an odd number of steps has its middle half a step behind the step that it is named by.
+    start_s = 0.5 * (_width(model, rate) % 2) / rate
+    return suppress(
+        scores[:, columns], rate, names, window_s=window_s, threshold=threshold, start_s=start_s
+    )
+
+
+def _width(model: Model, rate: float) -> int:
+    """Steps of a window: as many as one of training lasted, whatever the rate."""
+    return max(1, round(_span_s(model) * rate))
 
 
 def evaluate_spotting(
-    model: "Model | ChatModel", data: str | Path, progress: Progress | None = None
+    model: "Model | ChatModel",
+    data: str | Path,
+    progress: Progress | None = None,
+    seen: Callable[[LabelledVideo, tuple[Action, ...]], None] | None = None,
 ) -> SpottingMetrics:
     """SoccerNet's measures and the plain average precision over all labelled videos at `data`.
+
+    Args:
+        model: of clips or of actions.
+        data: labelled videos.
+        progress: told what happens.
+        seen: told each video and what was found in it, however unsure.
 
     Raises:
         DataError: nothing usable is there.
         UsageError: as `spot`.
     """
     model = _classifier(model)
-    recordings = [r for each in labelled(Path(data)).videos for r in _recordings(model, each, progress)]
+    recordings: list[Recording] = []
+    for each in labelled(Path(data)).videos:
+        scores, rate = scores_of(model, each.path, None, progress or Silent())
+        found = chosen(model, scores, rate, LEAST)
+        recordings += by_half(each.actions, found)
+        if seen is not None:
+            seen(each, found)
     names = [name for name in model.labels if name != BACKGROUND]
     return measure(recordings, names)
 
@@ -137,8 +161,7 @@ class WindowReader:
                 f"spot runs networks of pictures, and {model.bench.backbone.name} is a video network. Fit "
                 "with another --backbone, or predict on clips."
             )
-        # As many grid steps as a window of training lasted, whatever the rate.
-        width = max(1, round(_span_s(model) * rate))
+        width = _width(model, rate)
         self.before, self.after = width // 2, width - width // 2
         self.places = {
             plan: np.linspace(0, width, plan.frames).round().astype(np.int64) for plan in self._plans()
@@ -216,8 +239,3 @@ def _span_s(model: Model) -> float:
     if not span:
         raise UsageError(f"This model is one of {model.job.noun}: spot needs one of clips or of actions.")
     return span
-
-
-def _recordings(model: Model, each: LabelledVideo, progress: Progress | None) -> Any:
-    scores, rate = scores_of(model, each.path, None, progress or Silent())
-    return by_half(each.actions, chosen(model, scores, rate, LEAST))
