@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from preseason.model import Model
     from preseason.reading import read
     from preseason.recipe import Recipe
+    from preseason.scouting.scout import scout
 
 __version__ = "0.1.0"
-__all__ = ["Model", "PreseasonError", "Recipe", "fit", "load", "read", "spot"]
+__all__ = ["Model", "PreseasonError", "Recipe", "fit", "load", "read", "scout", "spot"]
 
 _HOMES = {
     "Model": "preseason.model",
@@ -24,6 +25,7 @@ _HOMES = {
     "fit": "preseason.fitting",
     "load": "preseason.loading",
     "read": "preseason.reading",
+    "scout": "preseason.scouting.scout",
     "spot": "preseason.matches.spotting",
 }
 

@@ -32,8 +32,8 @@ class LoraTail(Tail):
             raise UsageError(f"--head lora: {backbone.name} has no linear layers above the cut to add to.")
         _inject(self.network, names)
 
-    def groups(self, rate: float) -> list[dict[str, Any]]:
-        """Parameter groups: the classifier, then all additions."""
+    def groups(self, rate: float, decay: float = 1.0) -> list[dict[str, Any]]:
+        """Parameter groups: the classifier, then all additions at one rate."""
         added = [p for name, p in self.network.named_parameters() if "lora_" in name]
         return [
             {"params": list(self.classifier.parameters()), "lr": CLASSIFIER_RATE},

@@ -1,9 +1,10 @@
 """Fine-tuning the last blocks from the bank: the map at the cut goes in, the frozen trunk never runs again.
 
 The new classifier starts at the head-only solution (LP-FT, Kumar et al. 2022, arXiv 2202.10054) and lower
-blocks get smaller learning rates. With the cut before the first block the whole network is trained. Of clips
-every frame goes through the tail; the classifier reads their mean and their mean change, or a head over time
-is trained together with the blocks.
+blocks get smaller learning rates. A lesson that is set `fresh` starts at a random classifier instead: one that is
+already right about few examples leaves the blocks nothing to learn. With the cut before the first block the
+whole network is trained. Of clips every frame goes through the tail; the classifier reads their mean and their
+mean change, or a head over time is trained together with the blocks.
 """
 
 import copy
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from preseason.backbones.base import Backbone
 from preseason.backbones.families.chains import parameters_of
@@ -29,6 +31,9 @@ TAIL_RATE = 2e-4
 RATE_DECAY = 0.7
 """Each block further down learns this much more slowly (discriminative rates, Howard and Ruder 2018)."""
 STRENGTH = 1e-2
+FRESH_CLASSIFIER_RATE, FRESH_RATE, FRESH_DECAY = 2e-3, 5e-4, 1e-2
+FRESH_SMOOTHING, FRESH_DROPOUT = 0.1, 0.3
+"""Of lessons set `fresh`: peak learning rates, the same for all blocks, weight decay, and regularisation."""
 
 
 class Tail(nn.Module):
@@ -47,6 +52,7 @@ class Tail(nn.Module):
         super().__init__()
         copied = copy.deepcopy(backbone)
         self.cut, self.frames, self.reader = cut, frames, reader
+        self.dropout = 0.0
         self.network = copied.network.requires_grad_(True)
         self._backbone = (copied,)
         self.classifier: nn.Module
@@ -73,10 +79,11 @@ class Tail(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Logits."""
-        logits: Tensor = self.classifier(self.embed(maps) if self.reader is None else self.vectors(maps))
+        vectors = self.embed(maps) if self.reader is None else self.vectors(maps)
+        logits: Tensor = self.classifier(functional.dropout(vectors, self.dropout, self.training))
         return logits
 
-    def groups(self, rate: float) -> list[dict[str, Any]]:
+    def groups(self, rate: float, decay: float = RATE_DECAY) -> list[dict[str, Any]]:
         """Parameter groups: the classifier, then the blocks from the last to the cut, ever more slowly."""
         groups = [{"params": list(self.classifier.parameters()), "lr": CLASSIFIER_RATE}]
         seen = {id(parameter) for parameter in self.classifier.parameters()}
@@ -85,7 +92,7 @@ class Tail(nn.Module):
             own = [p for p in parameters_of(block) if id(p) not in seen]
             seen.update(id(p) for p in own)
             if own:
-                groups.append({"params": own, "lr": rate * RATE_DECAY ** max(depth - 1, 0)})
+                groups.append({"params": own, "lr": rate * decay ** max(depth - 1, 0)})
         return groups
 
 
@@ -189,16 +196,9 @@ class TailKind:
         torch.manual_seed(lesson.seed)
         settings = lesson.settings
         tail = self.make(lesson.backbone, settings, lesson.classes).eval()
-        if tail.reader is None:
+        if tail.reader is None and not settings.get("fresh"):
             start_at_head_only(tail, lesson)
-        plan = Plan(
-            tail.groups(lesson.settings.get("learning_rate") or self.rate),
-            epochs,
-            lesson.settings.get("batch_size", 32),
-            lesson.seed,
-            seconds=lesson.settings.get("seconds"),
-            firm=lesson.settings.get("firm", False),
-        )
+        plan = self._plan(tail, lesson, epochs)
         checkpoint = lesson.checkpoint
         if checkpoint is not None and validation is None:
             checkpoint = checkpoint.with_name(f"all-{checkpoint.name}")
@@ -206,6 +206,31 @@ class TailKind:
         descent = Descent(tail, lesson.targets, batch, plan, validation)
         outcome = descent.run(checkpoint, lesson.progress, lesson.stage)
         return self.head(tail.eval(), outcome.best_epoch), outcome.best_epoch
+
+    def _plan(self, tail: Tail, lesson: Lesson, epochs: int) -> Plan:
+        settings = lesson.settings
+        named = settings.get("learning_rate")
+        own = (
+            _freshly(tail, named or FRESH_RATE)
+            if settings.get("fresh")
+            else {"groups": tail.groups(named or self.rate)}
+        )
+        return Plan(
+            epochs=epochs,
+            batch_size=settings.get("batch_size", 32),
+            seed=lesson.seed,
+            seconds=settings.get("seconds"),
+            firm=settings.get("firm", False),
+            **own,
+        )
+
+
+def _freshly(tail: Tail, rate: float) -> dict[str, Any]:
+    """What a plan that starts at a random classifier has of its own."""
+    tail.dropout = FRESH_DROPOUT
+    groups = tail.groups(rate, decay=1.0)
+    groups[0]["lr"] = FRESH_CLASSIFIER_RATE
+    return {"groups": groups, "weight_decay": FRESH_DECAY, "label_smoothing": FRESH_SMOOTHING}
 
 
 def _views(features: Features, chosen: Ints, frames: int) -> Tensor:

@@ -91,9 +91,7 @@ def chosen(
     window_s = _span_s(model) if apart_s is None else 2 * apart_s
     # A window of an odd number of steps has its middle half a step behind the step that it is named by.
     start_s = 0.5 * (_width(model, rate) % 2) / rate
-    return suppress(
-        scores[:, columns], rate, names, window_s=window_s, threshold=threshold, start_s=start_s
-    )
+    return suppress(scores[:, columns], rate, names, window_s=window_s, threshold=threshold, start_s=start_s)
 
 
 def _width(model: Model, rate: float) -> int:

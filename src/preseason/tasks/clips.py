@@ -37,7 +37,7 @@ WINDOWS = 2
 """Runs of frames that a video network sees of a clip."""
 QUARTERS = (WHOLE, *grid(2, 4 / 7))
 LARGEST_SIDE = 640
-TAIL_BLOCKS, TUNED_FRAMES, TUNED_VIEWS = 3, 4, 4
+TAIL_BLOCKS, TUNED_FRAMES, TUNED_VIEWS = 4, 4, 6
 TUNED_EPOCHS = 12
 SHEET = (4, 2)
 """Columns and rows of frames in the picture that stands for a clip."""
@@ -239,7 +239,7 @@ def _tuned_by_default(recipe: Recipe, backbone: Backbone) -> Way:
     frames = 1 if backbone.preprocessing.frames else TUNED_FRAMES
     plan = Pass(backbone.preprocessing.size, looks=views(TUNED_VIEWS), frames=frames, kept="map", cut=cut)
     settings = {"cut": cut, "frames": frames, "epochs": TUNED_EPOCHS, "fixed_epochs": True, "batch_size": 16}
-    return Way("tuned", "tail", plan, settings=settings)
+    return Way("tuned", "tail", plan, settings=settings | {"fresh": True})
 
 
 def _tuned(recipe: Recipe, backbone: Backbone) -> Way:
@@ -254,7 +254,7 @@ def _tuned(recipe: Recipe, backbone: Backbone) -> Way:
         cut=cut,
     )
     reader = recipe.head if recipe.head in ("lstm", "gru", "tcn") else None
-    settings = gradient_settings(recipe) | {"cut": cut, "frames": frames, "reader": reader}
+    settings = gradient_settings(recipe) | {"cut": cut, "frames": frames, "reader": reader, "fresh": True}
     name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
     named = f"{name} + {reader}" if reader else name
     return Way(named, "tail", plan, settings=settings, members=1, always=True)
