@@ -1,10 +1,10 @@
 """Fine-tuning the last blocks from the bank: the map at the cut goes in, the frozen trunk never runs again.
 
 The new classifier starts at the head-only solution (LP-FT, Kumar et al. 2022, arXiv 2202.10054) and lower
-blocks get smaller learning rates. A lesson that is set `fresh` starts at a random classifier instead: one that is
-already right about few examples leaves the blocks nothing to learn. With the cut before the first block the
-whole network is trained. Of clips every frame goes through the tail; the classifier reads their mean and their
-mean change, or a head over time is trained together with the blocks.
+blocks get smaller learning rates. A lesson that is set `fresh` starts at a random classifier instead: one
+that is already right about few examples leaves the blocks nothing to learn. With the cut before the first
+block the whole network is trained. Of clips every frame goes through the tail; the classifier reads their
+mean and their mean change, or a head over time is trained together with the blocks.
 """
 
 import copy

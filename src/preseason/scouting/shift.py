@@ -1,8 +1,8 @@
 """How far pictures are from those that a network was pretrained on, told by the network itself.
 
 Batch normalisation remembers the mean and the variance of every channel over the pretraining data. What the
-same channels show on other pictures is compared with that (Li et al. 2016, arXiv 1603.04779, adapt by it): 0 is
-like the pretraining data, 1 as far from it as pictures of pure noise.
+same channels show on other pictures is compared with that (Li et al. 2016, arXiv 1603.04779, adapt by it):
+0 is like the pretraining data, 1 as far from it as pictures of pure noise.
 """
 
 from collections.abc import Sequence
