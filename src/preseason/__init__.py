@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import preseason.threads  # noqa: F401  must come before torch is imported anywhere
 
 if TYPE_CHECKING:
+    from preseason.aftercare.labelling import suggest
     from preseason.errors import PreseasonError
     from preseason.fitting import fit
     from preseason.loading import load
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from preseason.scouting.scout import scout
 
 __version__ = "0.1.0"
-__all__ = ["Model", "PreseasonError", "Recipe", "fit", "load", "read", "scout", "spot"]
+__all__ = ["Model", "PreseasonError", "Recipe", "fit", "load", "read", "scout", "spot", "suggest"]
 
 _HOMES = {
     "Model": "preseason.model",
@@ -27,6 +28,7 @@ _HOMES = {
     "read": "preseason.reading",
     "scout": "preseason.scouting.scout",
     "spot": "preseason.matches.spotting",
+    "suggest": "preseason.aftercare.labelling",
 }
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from preseason.answering import answers_of, probe, targets_of
 from preseason.data.audit import Audit
 from preseason.data.split import folds, group_numbers
 from preseason.evaluation.calibration import fit_temperature
 from preseason.evaluation.known import Known, know
 from preseason.evaluation.unknown import Choice
 from preseason.heads.base import Features, Lesson
-from preseason.model import answers_of, probe, targets_of
 from preseason.progress import Progress
 from preseason.recipe import Recipe
 from preseason.record import Answers, Floats, Ints
@@ -86,7 +86,8 @@ class Learner:
         said = sharpened(selection.probabilities, temperature)
         numbers = fold_numbers(self.folds(chosen), len(chosen))[held]
         with one_blas_thread():
-            known, choice = know(self.labels, embeddings, targets[held], said, numbers, probe)
+            samples = [self.samples[chosen[i]] for i in held]
+            known, choice = know(self.labels, embeddings, targets[held], said, numbers, probe, samples)
             answers = self._held(chosen[held], said, embeddings, known, trials, held)
         return predictor, known, choice, answers
 

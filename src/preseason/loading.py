@@ -51,6 +51,19 @@ def load(
         ) from error
 
 
+def classifier(model: "Model | ChatModel", verb: str) -> "Model":
+    """The model where it is one that sorts into labels.
+
+    Raises:
+        UsageError: it is a model that talks.
+    """
+    from preseason.model import Model
+
+    if not isinstance(model, Model):
+        raise UsageError(f"This model talks: {verb} needs one of labelled examples.")
+    return model
+
+
 def _predictor(folder: Path, manifest: dict[str, Any], backbone: Any) -> Any:
     from preseason.heads.base import State, restore
     from preseason.training.predictor import Predictor

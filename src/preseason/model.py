@@ -1,17 +1,15 @@
 """What a fit returns: answers, scores, takes classes in and lets them go, and saves itself."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
+from preseason.answering import answers_of, probe
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import Columns
 from preseason.errors import DataError, UsageError
-from preseason.evaluation.known import Known
+from preseason.evaluation.known import Known, example_of
 from preseason.evaluation.metrics import measure
 from preseason.progress import Progress, Silent, Stopwatch
 from preseason.reading import NOT_NAMED, accept_of, fingerprinted, has_column, read_inputs
@@ -19,18 +17,13 @@ from preseason.record import (
     Answers,
     Evaluation,
     FitRecord,
-    Floats,
-    Ints,
     Prediction,
     Predictions,
     Update,
 )
 from preseason.tasks.base import Task
 from preseason.threads import one_blas_thread
-from preseason.training.predictor import Bench, Predictor, Raw
-
-CHUNK, TEXTS = 64, 512
-"""Examples that are in memory at a time while predicting; of texts more, to sort them by length."""
+from preseason.training.predictor import Bench, Predictor
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ class Model:
         """
         if not inputs:
             raise UsageError(f"predict needs {self.job.noun}: name files, folders or patterns of files.")
-        samples, skipped = read_inputs(inputs, self.job, self._columns(inputs))
+        samples, skipped = self.samples_of(inputs)
         answers, failed = self.answers(samples, progress or Silent())
         return Predictions(tuple(self._predictions(answers)), skipped + failed)
 
@@ -104,6 +97,10 @@ class Model:
             self.task, answers, metrics, skipped + failed, self._strangers(answers), watch.seconds
         )
 
+    def samples_of(self, inputs: Sequence[str | Path]) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
+        """Unlabelled samples of what `predict` takes, with fingerprints, and what could not be read."""
+        return read_inputs(tuple(inputs), self.job, self._columns(inputs))
+
     def answers(self, samples: Sequence[Sample], progress: Progress) -> tuple[Answers, tuple[Skipped, ...]]:
         """Calibrated answers to samples with fingerprints, and those that could not be read."""
         return answers_of(self.bench, self.predictor, self.known, samples, progress)
@@ -117,12 +114,13 @@ class Model:
         """
         if not name.strip():
             raise UsageError("add needs a name for the new class.")
-        samples, skipped = read_inputs(inputs, self.job, self._columns(inputs))
+        samples, skipped = self.samples_of(inputs)
         raw = self.predictor.answer(samples, self.bench, Silent())
         if len(raw.kept) == 0:
             raise DataError(f"None of the {self.job.noun} for {name!r} could be read.")
         with one_blas_thread():
-            known = self.known.added(name.strip(), raw.embeddings, probe)
+            examples = [example_of(samples[i]) for i in raw.kept]
+            known = self.known.added(name.strip(), raw.embeddings, probe, examples)
             update = self._update(name.strip(), known, len(raw.kept), skipped + raw.skipped)
         return replace(self, known=known), update
 
@@ -204,85 +202,3 @@ class Model:
             "before." for n in lost
         )  # fmt: skip
         return Update(name, examples, before, after, skipped, warnings)
-
-
-def answers_of(
-    bench: Bench, predictor: Predictor, known: Known, samples: Sequence[Sample], progress: Progress
-) -> tuple[Answers, tuple[Skipped, ...]]:
-    """Calibrated answers to samples with fingerprints, a chunk at a time, and the unreadable ones."""
-    parts: list[Answers] = []
-    skipped: list[Skipped] = []
-    progress.start("answering", len(samples))
-    size = TEXTS if bench.backbone.reads == "texts" else CHUNK
-    for start in range(0, len(samples), size):
-        chunk = samples[start : start + size]
-        raw = predictor.answer(chunk, bench, Silent())
-        parts.append(_judged([chunk[i] for i in raw.kept], raw, known))
-        skipped += raw.skipped
-        progress.advance(len(chunk))
-    progress.finish()
-    return _joined(parts, known.labels), tuple(skipped)
-
-
-def _judged(samples: list[Sample], raw: Raw, known: Known) -> Answers:
-    if not samples:
-        nothing = np.zeros((0, len(known.labels)), np.float32)
-        return Answers((), known.labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
-    vectors = known.place(raw.embeddings)
-    return Answers(
-        tuple(samples),
-        known.labels,
-        targets_of(samples, known.labels),
-        known.probabilities(raw.probabilities, vectors),
-        known.distance(vectors),
-        raw.focus,
-    )
-
-
-def probe(vectors: Floats, targets: Ints, classes: int) -> tuple[Floats, Floats]:
-    """Linear discriminant analysis of known examples' vectors: weights float32 [d, c] and biases [c].
-
-    Its one covariance, shrunk by Ledoit and Wolf, is shared by all classes: a new class needs a mean only.
-    A class without examples gets a bias of -30: it is never the answer.
-    """
-    from sklearn.covariance import ledoit_wolf
-
-    weight, bias = np.zeros((vectors.shape[1], classes), np.float32), np.full(classes, -30.0, np.float32)
-    present = np.unique(targets)
-    if len(present) == 1:
-        bias[present] = 0
-        return weight, bias
-    with warnings.catch_warnings():
-        # A class of one example has no spread of its own; that of the others stands for it.
-        warnings.filterwarnings("ignore", "Only one sample available")
-        means = np.stack([vectors[targets == c].mean(axis=0) for c in present])
-    within = vectors - means[np.searchsorted(present, targets)]
-    covariance = ledoit_wolf(within, assume_centered=True)[0].astype(np.float64)
-    covariance.flat[:: len(covariance) + 1] += 1e-6 * np.trace(covariance) / len(covariance) + 1e-9
-    directions = np.linalg.solve(covariance, means.T)
-    share = np.array([(targets == c).mean() for c in present])
-    weight[:, present] = directions
-    bias[present] = np.log(share) - 0.5 * np.einsum("cd,dc->c", means, directions)
-    return weight, bias
-
-
-def targets_of(samples: Sequence[Sample], labels: Sequence[str]) -> Ints:
-    """Int64 [n] positions of the samples' labels, -1 for labels that are none of `labels`."""
-    place = {name: index for index, name in enumerate(labels)}
-    return np.array([place.get(sample.label or "", -1) for sample in samples], np.int64)
-
-
-def _joined(parts: list[Answers], labels: tuple[str, ...]) -> Answers:
-    parts = [part for part in parts if part.samples]
-    if not parts:
-        nothing = np.zeros((0, len(labels)), np.float32)
-        return Answers((), labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
-    focus = [part.focus for part in parts if part.focus is not None]
-    return Answers(
-        tuple(sample for part in parts for sample in part.samples),
-        labels,
-        np.concatenate([part.targets for part in parts]),
-        np.concatenate([part.probabilities for part in parts]),
-        np.concatenate([part.distance for part in parts]),
-        np.concatenate(focus) if focus else None,
-    )

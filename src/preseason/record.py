@@ -36,6 +36,8 @@ class Answers:
         probabilities: float32 [n, c], rows sum to 1.
         distance: float32 [n], unlikeness to every known class; above the threshold means unknown.
         focus: float32 [n, p], weight of each part in the answer, or None.
+        vectors: float32 [n, d], where the examples lie among the known ones, or None.
+        plain: float32 [n, e], features of the whole examples as the frozen network gives them, or None.
     """
 
     samples: tuple[Sample, ...]
@@ -44,6 +46,8 @@ class Answers:
     probabilities: Floats
     distance: Floats
     focus: Floats | None = None
+    vectors: Floats | None = None
+    plain: Floats | None = None
 
 
 @dataclass(frozen=True)

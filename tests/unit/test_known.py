@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from preseason.answering import probe
 from preseason.errors import UsageError
 from preseason.evaluation import known as module
 from preseason.evaluation.known import Known, know
-from preseason.model import probe
 
 LABELS = ("ant", "bee", "cat")
 WIDTH = 20

@@ -16,7 +16,10 @@ from preseason.cli.shapes import plain
 from preseason.cli.verbs import VERBS, Outcome
 from preseason.errors import PreseasonError, UsageError
 
-READING_ORDER = ("scout", "fit", "evaluate", "predict", "add", "remove", "spot", "chat", "serve", "export")
+READING_ORDER = (
+    "scout", "fit", "evaluate", "predict", "explain", "next", "compare", "post-mortem",
+    "add", "remove", "spot", "chat", "serve", "export",
+)  # fmt: skip
 STOPPED = "stopped; finished work is kept, the same command goes on"
 
 

@@ -104,7 +104,7 @@ def of_evaluation(evaluation: "Evaluation", scores: dict[str, dict[str, Any]]) -
 def of_predictions(predictions: "Predictions") -> str:
     """One row for each input: what it is, how sure, and the runner-up."""
     rows = [
-        [_short(item.input), _answer(item), percent(item.probability), _second(item)]
+        [short(item.input), _answer(item), percent(item.probability), _second(item)]
         for item in predictions.predictions
     ]
     shown = [table(["input", "answer", "sure", "or else"], rows)] if rows else []
@@ -118,7 +118,7 @@ def of_spotting(measured: "SpottingMetrics") -> str:
     return "\n".join([*shown, f"plain mean average precision: {100 * measured.plain.value:.1f} %"])
 
 
-def _short(given: str) -> str:
+def short(given: str) -> str:
     """An input on one line; a text is cut where it is long, a path is not."""
     line = " ".join(given.split())
     return line if len(line) <= LONGEST_INPUT or " " not in line else f"{line[: LONGEST_INPUT - 1]}…"

@@ -4,13 +4,15 @@ Vectors come from the frozen network (weighted by attention, which the labels ha
 was never trained on has a place among them too. No picture is kept, only its vector.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.data.dataset import Sample
 from preseason.errors import UsageError
 from preseason.evaluation.calibration import softmax
 from preseason.evaluation.unknown import Choice, UnknownScorer, choose, deal, fit_scorer, thin
@@ -22,6 +24,27 @@ STRENGTH = 1e-2
 
 Probe = Callable[[Floats, Ints, int], tuple[Floats, Floats]]
 """Fits linear logits: vectors [n, d], targets [n], classes -> weights [d, c], biases [c]."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """Which example a vector is of: enough to find it again where it lies, not to see it.
+
+    Attributes:
+        name: of the file alone, without its folders; empty for a text, which stays with its owner.
+        fingerprint: of the content.
+        span: start and end in seconds, of a part of a video.
+    """
+
+    name: str
+    fingerprint: str
+    span: tuple[float, float] | None = None
+
+
+def example_of(sample: Sample) -> Example:
+    """The trace of a sample that a model keeps."""
+    name = "" if isinstance(sample.source, str) else sample.source.name
+    return Example(name, sample.fingerprint, sample.span)
 
 
 @dataclass(frozen=True)
@@ -39,6 +62,7 @@ class Known:
         folds: int64 [n], which fold each example was held out in.
         weight, bias: a linear probe on the vectors, float32 [d, c] and [c].
         scorer, threshold: distance to the known, and where unknown begins.
+        examples: of each vector, what it is of; empty in models of before this was kept.
     """
 
     labels: tuple[str, ...]
@@ -53,6 +77,7 @@ class Known:
     bias: Floats
     scorer: UnknownScorer
     threshold: float
+    examples: tuple[Example, ...] = ()
 
     @property
     def trained(self) -> int:
@@ -104,8 +129,11 @@ class Known:
             out[asked] = scorer.distance(self.vectors[asked], self.vectors[asked] @ weight + bias)
         return out
 
-    def added(self, name: str, embeddings: Floats, probe: Probe) -> "Known":
+    def added(self, name: str, embeddings: Floats, probe: Probe, examples: Sequence[Example] = ()) -> "Known":
         """With a class more, or with more examples of an added class.
+
+        Args:
+            examples: what the new vectors are of.
 
         Raises:
             UsageError: the network itself was trained on a class of that name.
@@ -126,6 +154,7 @@ class Known:
             targets=np.concatenate([self.targets, np.full(len(new), labels.index(name))]),
             said=np.concatenate([self.said, nothing]),
             folds=np.concatenate([self.folds, np.arange(len(new)) % max(count, 1)]),
+            examples=(*self.examples, *examples) if self.examples else (),
         )
         return grown._refitted(probe)
 
@@ -154,6 +183,7 @@ class Known:
             targets=np.where(targets > gone, targets - 1, targets),
             said=said,
             folds=self.folds[kept],
+            examples=tuple(self.examples[i] for i in np.flatnonzero(kept)) if self.examples else (),
         )
         return smaller._refitted(probe)
 
@@ -161,6 +191,8 @@ class Known:
         """Plain arrays to store; `labels`, `columns` and `threshold` are stored beside them."""
         named = ("centre", "directions", "vectors", "targets", "said", "folds", "weight", "bias")
         arrays = {name: getattr(self, name) for name in named}
+        listed = [[each.name, each.fingerprint, each.span] for each in self.examples]
+        arrays["examples"] = np.frombuffer(json.dumps(listed).encode(), np.uint8)
         return arrays | {f"scorer.{key}": value for key, value in self.scorer.state().items()}
 
     @classmethod
@@ -173,8 +205,15 @@ class Known:
     ) -> "Known":
         """What `state` was taken of."""
         scorer = {k.removeprefix("scorer."): v for k, v in arrays.items() if k.startswith("scorer.")}
-        own = {key: value for key, value in arrays.items() if not key.startswith("scorer.")}
-        return cls(labels, columns, **own, scorer=UnknownScorer.from_state(scorer), threshold=threshold)
+        own = {k: v for k, v in arrays.items() if not k.startswith("scorer.") and k != "examples"}
+        return cls(
+            labels,
+            columns,
+            **own,
+            scorer=UnknownScorer.from_state(scorer),
+            threshold=threshold,
+            examples=_examples_from(arrays.get("examples")),
+        )
 
     def _refitted(self, probe: Probe) -> "Known":
         weight, bias = probe(self.vectors, self.targets, len(self.labels))
@@ -182,8 +221,19 @@ class Known:
         return replace(self, weight=weight, bias=bias, scorer=scorer)
 
 
+def _examples_from(stored: NDArray[np.uint8] | None) -> tuple[Example, ...]:
+    listed = [] if stored is None else json.loads(stored.tobytes())
+    return tuple(Example(name, mark, tuple(span) if span else None) for name, mark, span in listed)
+
+
 def know(
-    labels: tuple[str, ...], embeddings: Floats, targets: Ints, said: Floats, folds: Ints, probe: Probe
+    labels: tuple[str, ...],
+    embeddings: Floats,
+    targets: Ints,
+    said: Floats,
+    folds: Ints,
+    probe: Probe,
+    samples: Sequence[Sample] = (),
 ) -> tuple[Known, Choice]:
     """What is known of n examples, and how strangers were found by leaving whole classes out.
 
@@ -194,8 +244,10 @@ def know(
         embeddings: float32 [n, e]; at most `MOST_EXAMPLES` are kept, evenly over the classes.
         said: float32 [n, c], unseeing probabilities.
         folds: int64 [n]; where all are the same, the examples are dealt out anew.
+        samples: what the embeddings are of, n or none.
     """
     kept = thin(targets, MOST_EXAMPLES)
+    examples = tuple(example_of(samples[i]) for i in kept) if samples else ()
     embeddings, targets, said = embeddings[kept], targets[kept], said[kept]
     folds = folds[kept] if len(np.unique(folds[kept])) > 1 else deal(targets)
     centre = embeddings.mean(axis=0)
@@ -211,7 +263,7 @@ def know(
     choice = choose(vectors, targets, fit_predict, folds)
     known = Known(
         labels, tuple(range(len(labels))), centre, directions, vectors, targets, said, folds,
-        weight, bias, choice.scorer, choice.threshold,
+        weight, bias, choice.scorer, choice.threshold, examples,
     )  # fmt: skip
     unseen = known.unseen_distance(probe)
     threshold = float(np.quantile(unseen, 1 - choice.known_rejected, method="higher"))

@@ -180,12 +180,12 @@ class Scout:
         self, task: "Task", audit: "Audit", chosen: "Ints", backbone: "Backbone"
     ) -> "tuple[Bench, Floats, Scouted]":
         """Read through one network in the first pass of a fit, and judge what it gives."""
+        from preseason.answering import targets_of
         from preseason.data.split import folds, group_numbers
         from preseason.engine.networks import device_for
         from preseason.evaluation.metrics import measure
         from preseason.heads.base import Features, Lesson
         from preseason.heads.frames import summarised
-        from preseason.model import targets_of
         from preseason.places import cache_folder
         from preseason.scouting.measures import h_score, logme, neighbour_accuracy
         from preseason.scouting.shift import domain_shift
@@ -229,8 +229,8 @@ class Scout:
             return scratch_accuracy(task, bench, part, self.recipe, left, self.progress)
 
     def _curve(self, audit: "Audit", chosen: "Ints", rows: "Floats") -> Curve:
+        from preseason.answering import targets_of
         from preseason.data.split import group_numbers
-        from preseason.model import targets_of
         from preseason.trust.curve import learning_curve
 
         samples = [audit.dataset.samples[i] for i in chosen]
@@ -255,8 +255,8 @@ def _here(task: "Task") -> list[str]:
 
 def _evenly(audit: "Audit", seed: int) -> "Ints":
     """Positions of at most `MOST` examples, the evenly over the classes."""
+    from preseason.answering import targets_of
     from preseason.evaluation.unknown import thin
-    from preseason.model import targets_of
 
     targets = targets_of(audit.dataset.samples, audit.dataset.labels)
     order = np.random.default_rng(seed).permutation(len(targets))

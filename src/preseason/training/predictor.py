@@ -59,6 +59,7 @@ class Raw:
         embeddings: float32 [m, e].
         focus: float32 [m, p] or None.
         skipped: the samples that could not be read.
+        plain: float32 [m, e], what the frozen network shows of the whole examples, or None.
     """
 
     kept: Ints
@@ -66,6 +67,7 @@ class Raw:
     embeddings: Floats
     focus: Floats | None
     skipped: tuple[Skipped, ...]
+    plain: Floats | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,96 @@
+"""`preseason next MODEL PATHS...`: what to label next."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from preseason.cli import words
+from preseason.cli.bars import progress
+from preseason.cli.verbs import Outcome, model_options, verb
+
+if TYPE_CHECKING:
+    from preseason.aftercare.labelling import Suggestions
+
+HEADER = ["", "input", "guess", "sure", "why"]
+TABLES = (".csv",)
+
+
+@verb("next")
+@click.argument("model")
+@click.argument("paths", nargs=-1, required=True)
+@click.option("-n", "--count", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FOLDER|FILE.csv",
+    help="Copy them into FOLDER, sorted by guess, or list them in a table: correct either, then fit it.",
+)
+@click.option("--link", is_flag=True, help="Make links in FOLDER instead of copies.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@model_options
+def next_to_label(
+    *,
+    model: str,
+    paths: tuple[str, ...],
+    count: int,
+    output: str | None,
+    link: bool,
+    seed: int,
+    device: str,
+    cache: str | None,
+    quiet: bool,
+) -> Outcome:
+    """Tell which unlabelled examples to label next.
+
+    PATHS are files, folders or patterns, as for `predict`. Those are chosen that the model is unsure of and
+    that differ from each other. Strangers, unlike everything known, are marked.
+    """
+    import preseason
+    from preseason.loading import classifier
+
+    report = progress(quiet)
+    loaded = classifier(preseason.load(model, progress=report, device=device, cache=cache), "next")
+    found = preseason.suggest(loaded, *paths, count=count, seed=seed, progress=report)
+    files = _written(found, output, link)
+    fields = {
+        "model": model,
+        "suggestions": found.items,
+        "looked_at": found.looked_at,
+        "known": found.known,
+        "copies": found.copies,
+        "files": files,
+        "skipped": found.skipped,
+    }
+    return Outcome(fields, _text(found, output, loaded.job.noun))
+
+
+def _written(found: "Suggestions", output: str | None, link: bool) -> list[str]:
+    from preseason.aftercare.labelling import sort_into, write_table
+
+    if output is None:
+        return []
+    path = Path(output)
+    if path.suffix.lower() in TABLES:
+        write_table(found, path)
+        return [output]
+    return [str(made) for made in sort_into(found, path, link)]
+
+
+def _text(found: "Suggestions", output: str | None, noun: str) -> str:
+    rows = [
+        [str(rank), words.short(item.input), item.label, words.percent(item.probability), item.reason]
+        for rank, item in enumerate(found.items, 1)
+    ]
+    left_out = [
+        *([f"{found.known} it has learnt from already"] if found.known else []),
+        *([f"{found.copies} copies"] if found.copies else []),
+    ]
+    without = f", without {' and '.join(left_out)}" if left_out else ""
+    lines = [
+        words.table(HEADER, rows),
+        *words.of_skipped(found.skipped),
+        f"{len(found)} of {found.looked_at} {noun}{without}.",
+        *([f"Written: {output}: correct the labels, then give it to fit or add."] if output else []),
+    ]
+    return "\n".join(lines)
