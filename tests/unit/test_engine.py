@@ -159,6 +159,30 @@ def test_eager_torch_gives_the_same_rows(backbone: Backbone) -> None:
     np.testing.assert_allclose(rows_of(engine, pictures(2)), expected_of(backbone, pictures(2)), rtol=1e-4)
 
 
+def test_texts_are_read_in_bf16_where_the_processor_has_it() -> None:
+    found = torch.cpu.get_capabilities()
+    has = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    assert precision_on("cpu", "texts") == ("bf16" if has else "f32")
+    assert precision_on("cuda", "texts") == "autocast"
+
+
+class Shifted(nn.Module):
+    """As far from its own answers as bf16 may be and f32 may not, where it is converted."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean: Tensor = x.float().mean((1, 2))
+        return mean * 1.01 if torch.jit.is_tracing() else mean
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("bf16", OpenVinoEngine), ("f32", TorchEngine)])
+def test_bf16_has_a_tolerance_of_its_own(tmp_path: Path, precision: str, kind: type) -> None:
+    engine = compile_network(
+        Shifted(), pictures(2), "key", tmp_path, "cpu", lambda _: None, precision=precision
+    )
+    assert isinstance(engine, kind)
+    assert engine.precision == precision
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
 def test_cuda_that_is_not_there_is_said() -> None:
     assert device_for("auto") == device_for("cpu") == "cpu"

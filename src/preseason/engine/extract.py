@@ -88,6 +88,9 @@ class Extractor:
     def __init__(self, backbone: Backbone, plan: Pass, source: Source, cache: Path, device: str) -> None:
         self.backbone, self.plan, self.cache = backbone, plan, cache
         self._source, self._device = source, device
+        # Token numbers, which are what lies before the first block, are exact in f32 alone.
+        exact = plan.kept == "map" and plan.cut == 0
+        self.precision = precision_on(device, "numbers" if exact else backbone.reads)
         self._feed = feed_for(backbone, plan)
         self._engine: Engine | None = None
         self._compiling_s = 0.0
@@ -96,7 +99,7 @@ class Extractor:
     @property
     def shelf_name(self) -> str:
         """Name of this pass's shelf in the bank."""
-        return self.plan.key(self.backbone, precision_on(self._device))
+        return self.plan.key(self.backbone, self.precision)
 
     @property
     def shelf(self) -> Shelf:
@@ -214,7 +217,7 @@ class Extractor:
             trial, *others = self._feed.trials()
             name = self._feed.graph.key(self.backbone, "graph")
             self._engine = compile_network(
-                self._feed.module, trial, name, self.cache, self._device, say, others
+                self._feed.module, trial, name, self.cache, self._device, say, others, self.precision
             )
             self._compiling_s += time.monotonic() - begin
         return self._engine

@@ -99,12 +99,14 @@ class TextFeed:
         # Windows of every length and number go through one graph.
         self.graph = replace(plan, size=0, frames=0)
         self._windows = Windows(encoder, plan.size, plan.count())
+        self._words = int(encoder.network.config.vocab_size)  # type: ignore[union-attr,arg-type]
         self._plan, self.chunk, self.row_shape = plan, TEXTS, module.row_shape
 
     def trials(self) -> list[Array]:
-        """Windows of two lengths, some padded."""
-        longest = self._plan.size
-        long = self._windows.padded(self._windows.of(["a few words " * longest, "two words"])[:2])
+        """Windows of two lengths, some padded, of tokens from all over the vocabulary."""
+        longest, words = self._plan.size, self._words
+        long = np.random.default_rng(0).integers(0, words, (2, longest))
+        long[1, longest // 4 :] = -1
         return [long, np.ascontiguousarray(np.tile(long, (2, 1))[:3, : max(longest // 3, 4)])]
 
     def deal(self, examples: Sequence[Array]) -> tuple[Iterator[Array], Callable[[Rows], Rows]]:
