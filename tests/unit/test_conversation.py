@@ -13,6 +13,7 @@ from preseason.errors import DataError
 from preseason.language.conversation import NOT_KNOWN, Conversation
 from preseason.language.decoding import Logits, Style, TorchDecoder, continued, draw, spoken
 from preseason.language.knowledge import Bm25, Passage, read_passages, words_of
+from preseason.language.speech import Speech, Turns, spoken_by
 from preseason.language.template import prepare
 from preseason.progress import Silent
 
@@ -51,6 +52,9 @@ class Talker:
         self.decoder = Parrot(self.tokenizer(answer)["input_ids"], self.tokenizer.eos_token_id)
         self.context, self.style = 512, style
         self.ends = frozenset([int(self.tokenizer.eos_token_id)])
+
+    def speak(self, turns: Turns, style: Style, context: int) -> Speech:
+        return spoken_by(self, turns, style, context)
 
     @property
     def asked(self) -> str:
@@ -138,7 +142,7 @@ def test_characters_and_stops_are_shown_when_they_are_whole() -> None:
 
 def test_an_answer_comes_in_pieces_and_is_remembered() -> None:
     model = Talker(" Salah scored twice.")
-    talk = Conversation(model, style=GREEDY)  # type: ignore[arg-type]
+    talk = Conversation(model, style=GREEDY)
     pieces = list(talk.say("Who scored?"))
     assert len(pieces) > 3
     assert "".join(pieces) == talk.last.text == "Salah scored twice."
@@ -152,7 +156,7 @@ def test_an_answer_comes_in_pieces_and_is_remembered() -> None:
 
 
 def test_stopping_an_answer_keeps_what_was_said() -> None:
-    talk = Conversation(Talker(" Salah scored twice."), style=GREEDY)  # type: ignore[arg-type]
+    talk = Conversation(Talker(" Salah scored twice."), style=GREEDY)
     pieces = talk.say("Who?")
     first = next(pieces)
     pieces.close()
@@ -161,7 +165,7 @@ def test_stopping_an_answer_keeps_what_was_said() -> None:
 
 def test_the_history_is_bounded_by_tokens() -> None:
     model = Talker(" Yes.")
-    talk = Conversation(model, style=GREEDY, context=128)  # type: ignore[arg-type]
+    talk = Conversation(model, style=GREEDY, context=128)
     for at in range(12):
         talk.ask(f"Is it number {at}?")
         assert len(model.decoder.prompts[-1]) <= 116
@@ -175,7 +179,7 @@ def test_the_history_is_bounded_by_tokens() -> None:
 
 def test_a_model_of_texts_goes_on_with_what_was_written() -> None:
     model = Talker(" over the bar.", style="text")
-    talk = Conversation(model, style=GREEDY)  # type: ignore[arg-type]
+    talk = Conversation(model, style=GREEDY)
     talk.ask("The header goes")
     talk.ask("And now")
     assert model.asked == "<bos>The header goes over the bar. And now"
@@ -235,7 +239,7 @@ def test_scores_are_those_of_the_formula() -> None:
 
 def test_what_was_found_goes_into_the_prompt_and_is_shown(reports: Path) -> None:
     model = Talker(" Thirty.")
-    talk = Conversation(model, reports, GREEDY)  # type: ignore[arg-type]
+    talk = Conversation(model, reports, GREEDY)
     answer = talk.ask("How many goals did Kane score?")
     assert "player: Kane; goals: 30" in model.asked
     assert answer.known
@@ -244,7 +248,7 @@ def test_what_was_found_goes_into_the_prompt_and_is_shown(reports: Path) -> None
 
 def test_what_is_in_no_file_is_not_known(reports: Path) -> None:
     model = Talker(" Ninety.")
-    talk = Conversation(model, reports, GREEDY)  # type: ignore[arg-type]
+    talk = Conversation(model, reports, GREEDY)
     answer = talk.ask("How many goals did Ronaldo score?")
     assert (answer.text, answer.known, answer.sources) == (NOT_KNOWN, False, ())
     assert model.decoder.prompts == []

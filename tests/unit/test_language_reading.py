@@ -162,3 +162,14 @@ def test_one_dialogue_cannot_be_held_out() -> None:
     one = Example("who?", messages=(Message("user", "Who?"), Message("assistant", "Me.")))
     with pytest.raises(DataError, match="one group only"):
         divide(Corpus((one,)), 0.1, seed=0)
+
+
+def test_files_that_declare_themselves_are_held_out_without_their_copies(tmp_path: Path) -> None:
+    rows = [json.dumps({"prompt": f"Who won match {at}?", "response": "We."}) for at in range(6)]
+    (tmp_path / "train.jsonl").write_text("\n".join(rows))
+    (tmp_path / "valid.jsonl").write_text("\n".join(rows[4:]))
+    sides = divide(read_corpus(tmp_path), 0.1, 0)
+    assert (len(sides.learn), len(sides.held)) == (4, 2)
+    assert sides.by == "valid.jsonl held out"
+    (tmp_path / "train.jsonl").rename(tmp_path / "more.jsonl")
+    assert not any(example.held for example in read_corpus(tmp_path).examples)

@@ -62,6 +62,7 @@ class Style:
         top_p: drawn is among the likeliest that together have this probability (Holtzman et al. 2020).
         repetition: divides the logits of words said lately (Keskar et al. 2019, section 4.1).
         most_tokens: length of an answer.
+        stops: texts before which an answer ends.
     """
 
     temperature: float = 0.7
@@ -69,6 +70,7 @@ class Style:
     repetition: float = 1.15
     most_tokens: int = 160
     seed: int | None = None
+    stops: tuple[str, ...] = ()
 
 
 LATELY = 128

@@ -8,6 +8,7 @@ from preseason.errors import UsageError
 from preseason.language.conversation import Conversation
 from preseason.language.decoding import Decoder, Style
 from preseason.language.record import TASK, ChatRecord, Judgement
+from preseason.language.speech import Speech, Turns, spoken_by
 from preseason.progress import Progress, Silent
 
 
@@ -65,6 +66,10 @@ class ChatModel:
             preseason.load("fan").chat("Who plays on the left?")
         """
         return self.conversation(knowledge=knowledge, seed=seed).ask(text).text
+
+    def speak(self, turns: Turns, style: Style, context: int) -> Speech:
+        """Begin an answer; `conversation` is the easier door."""
+        return spoken_by(self, turns, style, context)
 
     def conversation(
         self, *, knowledge: str | Path | None = None, seed: int | None = None, most_tokens: int = 160

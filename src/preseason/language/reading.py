@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from preseason.data.dataset import Skipped
 from preseason.data.files import hidden, readable
+from preseason.data.layouts.parts import part_from
 from preseason.errors import DataError
 from preseason.language.rows import RowError, Segment, kind_of, read_row
 from preseason.language.samples import Corpus, Example
@@ -38,6 +40,8 @@ def recognises(root: Path) -> bool:
 def read_corpus(root: Path) -> Corpus:
     """All dialogues and texts at `root`, a file or a folder of files.
 
+    Of `train.jsonl` beside `validation.jsonl` or `test.jsonl` only the first is learnt from.
+
     Raises:
         DataError: nothing is there, or nothing of it can be used.
     """
@@ -45,9 +49,11 @@ def read_corpus(root: Path) -> Corpus:
         raise DataError(f"There is no {root}. {EXPECTED}")
     examples: list[Example] = []
     skipped: list[Skipped] = []
-    for path in [root] if root.is_file() else _files(root):
+    paths = [root] if root.is_file() else _files(root)
+    declared = _held_out(paths)
+    for path in paths:
         found, faults = _read_file(path)
-        examples += found
+        examples += [replace(one, held=path.name) for one in found] if path in declared else found
         skipped += faults
     if not examples:
         why = f" First fault: {skipped[0].path}: {skipped[0].reason}." if skipped else ""
@@ -59,6 +65,14 @@ def _files(folder: Path) -> list[Path]:
     """Visible files below `folder`; texts in folders of their own may be labelled, so none deeper count."""
     entries = sorted(path for path in folder.iterdir() if not hidden(path.name))
     return entries if not any(path.is_dir() for path in entries) else []
+
+
+def _held_out(paths: list[Path]) -> set[Path]:
+    """Files whose names say that they are judged on, where another's says that it is learnt from."""
+    parts = {path: part_from(path.stem) for path in paths}
+    if "train" not in parts.values():
+        return set()
+    return {path for path, part in parts.items() if part not in (None, "train")}
 
 
 def _recognises_file(path: Path) -> bool:

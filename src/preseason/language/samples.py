@@ -37,12 +37,14 @@ class Example:
     Attributes:
         group: what it belongs to (match, document); one group never lies on both sides of a split.
         quiz: the multiple-choice question that the dialogue was made from.
+        held: name of the file that declares it as one to be judged on, "" where none does.
     """
 
     group: str
     text: str = ""
     messages: tuple[Message, ...] = ()
     quiz: Quiz | None = None
+    held: str = ""
 
     @property
     def size(self) -> int:

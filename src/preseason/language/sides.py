@@ -23,9 +23,13 @@ class Sides:
 def divide(corpus: Corpus, fraction: float, seed: int) -> Sides:
     """Hold out whole groups, about `fraction` of all characters; of one single text its end.
 
+    Where files declare what is held out, it is that, and copies of it are not learnt from.
+
     Raises:
         DataError: there is too little to hold anything out.
     """
+    if any(example.held for example in corpus.examples):
+        return _declared(corpus)
     if len(corpus.groups) < 2:
         return _divided_text(corpus, fraction)
     sizes: Counter[str] = Counter()
@@ -35,6 +39,22 @@ def divide(corpus: Corpus, fraction: float, seed: int) -> Sides:
     learn = tuple(example for example in corpus.examples if example.group not in held)
     judge = tuple(example for example in corpus.examples if example.group in held)
     return Sides(learn, judge, f"{len(held)} of {len(sizes)} groups held out")
+
+
+def _declared(corpus: Corpus) -> Sides:
+    held = tuple(example for example in corpus.examples if example.held)
+    copies = {(example.text, example.messages) for example in held}
+    learn = tuple(
+        example
+        for example in corpus.examples
+        if not example.held and (example.text, example.messages) not in copies
+    )
+    if not learn:
+        raise DataError(
+            "Everything to learn from is a copy of what is held out: nothing is left. Add other examples."
+        )
+    names = ", ".join(dict.fromkeys(example.held for example in held))
+    return Sides(learn, held, f"{names} held out")
 
 
 def _drawn(sizes: Counter[str], wished: float, seed: int) -> set[str]:
