@@ -20,7 +20,7 @@ from noisy import noisy_copies, photos_in
 
 import preseason
 from preseason import backbones
-from preseason.engine.bank import usage
+from preseason.engine.upkeep import usage
 from preseason.reading import read
 
 SETTINGS = {"unfreeze": 0, "budget_s": "24h"}

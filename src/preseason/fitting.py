@@ -143,6 +143,8 @@ class Fit:
 
         name = task.backbone if self.recipe.backbone == "auto" else self.recipe.backbone
         backbone = backbones.load(name, self.recipe.weights)
+        if self.recipe.frames is not None and backbone.preprocessing.frames:
+            backbone = backbone.with_frames(self.recipe.frames)
         cache = cache_folder(self.recipe.cache)
         return Bench(backbone, task.source(backbone), cache, device_for(self.recipe.device))
 
@@ -325,7 +327,7 @@ class Fit:
         return digest.hexdigest()
 
     def _evict(self, bench: "Bench") -> None:
-        from preseason.engine.bank import evict
+        from preseason.engine.upkeep import evict
 
         freed = evict(bench.cache, self.recipe.cache_limit_gb * 2**30, bench.shelf_names())
         if freed:

@@ -13,6 +13,9 @@ BUDGET_S = 60.0
 """The most that is spent on a fit where none is named, and on top of it what a task allows an example."""
 
 
+CACHE_LIMIT_GB = 20.0
+
+
 def _option(default: Any, text: str, choices: tuple[str, ...] = (), minimum: float | None = None) -> Any:
     metadata = {"help": text, "choices": choices, "minimum": minimum}
     return field(default=default, metadata=metadata)
@@ -65,8 +68,13 @@ class Recipe:
     seed: int = _option(0, "Seed of every random draw.", minimum=0)
     device: str = _option("auto", "Where to compute.", ("auto", "cpu", "cuda"))
     cache: str | None = _option(None, "Folder of the feature bank (also PRESEASON_CACHE).")
-    cache_limit_gb: float = _option(20.0, "Size at which the oldest banks are evicted.", minimum=0.1)
+    cache_limit_gb: float = _option(
+        CACHE_LIMIT_GB, "Size at which the oldest banks are evicted.", minimum=0.1
+    )
     image_size: int | None = _option(None, "Side in pixels of the network's input.", minimum=32)
+    frames: int | None = _option(
+        None, "Frames of a clip that are looked at, or that a video network is fed at once.", minimum=2
+    )
     views: int = _option(4, "Views per photo when blocks are fine-tuned from the bank.", minimum=1)
     epochs: int = _option(20, "Most epochs of gradient training.", minimum=1)
     learning_rate: float | None = _option(None, "Peak learning rate of the head.", minimum=1e-8)

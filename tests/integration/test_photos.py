@@ -24,7 +24,7 @@ import preseason
 from preseason.backbones.timm_networks import create
 from preseason.cli.main import run
 from preseason.demo import Pictures
-from preseason.engine.bank import usage
+from preseason.engine.upkeep import usage
 from preseason.errors import DataError, ModelFolderError, UsageError
 from preseason.heads.descent import Descent
 from preseason.places import cache_folder

@@ -136,7 +136,7 @@ def test_a_recipe_file_with_faults_names_them(tmp_path: Path, content: str, mess
         ("fit no-such-folder", 3, "There is no no-such-folder."),
         ("predict", 2, "Missing argument 'MODEL'"),
         ("predict model", 2, "Missing argument 'PATHS...'"),
-        ("cache clear nothing-of-this-name", 2, "No bank is called nothing-of-this-name"),
+        ("cache clear nothing-of-this-name", 2, "Nothing is called nothing-of-this-name"),
     ],
 )
 def test_wrong_use_is_one_line_and_an_exit_code(

@@ -16,7 +16,6 @@ from preseason.backbones.base import Backbone
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.data.dataset import Sample
 from preseason.engine import networks
-from preseason.engine.bank import usage
 from preseason.engine.extract import FEWEST_TIMED, Extractor, Order
 from preseason.engine.networks import (
     TOLERANCE,
@@ -27,6 +26,7 @@ from preseason.engine.networks import (
     precision_on,
 )
 from preseason.engine.passes import WHOLE, Box, FrozenPass, Pass, grid
+from preseason.engine.upkeep import usage
 from preseason.errors import CacheError, MediaError, UsageError
 from preseason.progress import Silent
 from preseason.speeds import measured_speed

@@ -10,7 +10,7 @@ from preseason.cli.words import table
 from preseason.errors import UsageError
 
 if TYPE_CHECKING:
-    from preseason.engine.bank import Usage
+    from preseason.engine.upkeep import Usage
 
 
 @click.group("cache")
@@ -27,15 +27,15 @@ _where = click.option(
 @cache.command("show", params=shared_options())
 @_where
 def show(folder: str | None, quiet: bool) -> Outcome:
-    """List what is kept, the largest first."""
-    from preseason.engine.bank import usage
+    """List what is kept, the largest first: rows of examples, and walks over long videos with their steps."""
+    from preseason.engine.upkeep import usage
     from preseason.places import cache_folder
 
     place = cache_folder(folder)
     banks = usage(place)
     size = sum(bank.bytes for bank in banks)
     rows = [[bank.name, bank.what, str(bank.rows), _megabytes(bank.bytes), _day(bank)] for bank in banks]
-    listed = "\n" + table(["name", "what", "examples", "size", "last used"], rows) if rows else ""
+    listed = "\n" + table(["name", "what", "rows", "size", "last used"], rows) if rows else ""
     return Outcome(
         {"cache": place, "bytes": size, "banks": banks}, f"{place} holds {_megabytes(size)}.{listed}"
     )
@@ -45,16 +45,16 @@ def show(folder: str | None, quiet: bool) -> Outcome:
 @click.argument("names", nargs=-1)
 @_where
 def clear(names: tuple[str, ...], folder: str | None, quiet: bool) -> Outcome:
-    """Delete the banks called NAMES, or everything; it is computed again when needed."""
-    from preseason.engine import bank
+    """Delete what is called NAMES, or everything; it is computed again when needed."""
+    from preseason.engine import upkeep
     from preseason.places import cache_folder
 
     place = cache_folder(folder)
-    known = [item.name for item in bank.usage(place)]
+    known = [item.name for item in upkeep.usage(place)]
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise UsageError(f"No bank is called {', '.join(unknown)}. See: preseason cache show")
-    freed = bank.clear(place, names or None)
+        raise UsageError(f"Nothing is called {', '.join(unknown)}. See: preseason cache show")
+    freed = upkeep.clear(place, names or None)
     return Outcome({"cache": place, "freed": freed}, f"Freed {_megabytes(freed)} in {place}.")
 
 

@@ -23,21 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.engine.upkeep import touch
 from preseason.errors import CacheError
 
 SEGMENT_BYTES = 256 * 2**20
 """A writer begins a new segment past this size, so that eviction has small pieces to take."""
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What one shelf takes: `rows` complete rows in `bytes` on disk, last used at `used` (Unix seconds)."""
-
-    name: str
-    what: str
-    rows: int
-    bytes: int
-    used: float
 
 
 @dataclass(frozen=True)
@@ -109,7 +99,7 @@ class Shelf:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._describe(what)
-            self._touch()
+            touch(self.folder)
         except OSError as error:
             raise _cannot_write(folder, error) from error
         self._scan()
@@ -142,9 +132,6 @@ class Shelf:
         temporary = path.with_suffix(f".{uuid.uuid4().hex}")
         temporary.write_text(json.dumps(facts), "utf-8")
         temporary.replace(path)
-
-    def _touch(self) -> None:
-        (self.folder / "used").write_text(f"{time.time():.0f}", "ascii")
 
     def _scan(self) -> None:
         for journal in sorted(self.folder.glob("*.keys")):
@@ -260,55 +247,6 @@ class Writer:
             with suppress(OSError):
                 file.close()
         self._open = None
-
-
-def usage(cache: Path) -> list[Usage]:
-    """What each shelf under `cache` takes, the largest first."""
-    shelves = [_usage_of(path.parent) for path in (cache / "bank").glob("*/shelf.json")]
-    return sorted(shelves, key=lambda shelf: -shelf.bytes)
-
-
-def clear(cache: Path, names: Sequence[str] | None = None) -> int:
-    """Delete the shelves called `names`; bytes freed.
-
-    With None all shelves go, and with them converted networks and what walks over long videos kept.
-    """
-    chosen = [shelf for shelf in usage(cache) if names is None or shelf.name in names]
-    for shelf in chosen:
-        shutil.rmtree(cache / "bank" / shelf.name, ignore_errors=True)
-    if names is None:
-        walked = sum(_size(path) for path in (cache / "walks").rglob("*") if path.is_file())
-        for folder in ("networks", "walks"):
-            shutil.rmtree(cache / folder, ignore_errors=True)
-        return walked + sum(shelf.bytes for shelf in chosen)
-    return sum(shelf.bytes for shelf in chosen)
-
-
-def evict(cache: Path, limit_bytes: float, in_use: Sequence[str] = ()) -> int:
-    """Delete least recently used shelves, never those `in_use`, until the rest fit; bytes freed."""
-    shelves = sorted(usage(cache), key=lambda shelf: shelf.used)
-    total, freed = sum(shelf.bytes for shelf in shelves), 0
-    for shelf in shelves:
-        if total - freed <= limit_bytes:
-            break
-        if shelf.name not in in_use:
-            freed += clear(cache, [shelf.name])
-    return freed
-
-
-def _usage_of(folder: Path) -> Usage:
-    size = sum(_size(path) for path in folder.glob("*"))
-    rows = sum(_content(path).count(b"\n") for path in folder.glob("*.keys"))
-    facts = _read_json(folder / "shelf.json") or {}
-    what = str(facts.get("what", "unreadable"))
-    return Usage(folder.name, what, rows, size, _last_used(folder))
-
-
-def _last_used(folder: Path) -> float:
-    try:
-        return (folder / "used").stat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def _size(path: Path) -> int:

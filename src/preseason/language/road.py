@@ -42,7 +42,7 @@ SAYINGS_SHARE = 0.03
 """Of the budget, for all answers shown, before and after alike."""
 
 BEGINNING_TOKENS = 24
-OF_PHOTOS = ("head", "image_size", "views", "folds")
+OF_PHOTOS = ("head", "image_size", "frames", "views", "folds")
 """Settings that a language model does not have."""
 
 

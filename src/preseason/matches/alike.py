@@ -13,6 +13,7 @@ from preseason.data.audit import fingerprint
 from preseason.engine.extract import Extractor
 from preseason.engine.networks import device_for
 from preseason.engine.passes import WHOLE, Pass
+from preseason.engine.upkeep import WALKS
 from preseason.evaluation.moments import Moment, nearest
 from preseason.matches.walk import Rows, Walk
 from preseason.media.stream import Pixels
@@ -73,7 +74,7 @@ def features_of(path: Path, search: Search, progress: Progress) -> Floats:
     plan = Pass(backbone.preprocessing.size, frames=1)
     extractor = Extractor(backbone, plan, ClipSource(0), cache, device_for(search.device))
     extractor.prepare(progress.say)
-    folder = cache / "walks" / _key(path, backbone, search)
+    folder = cache / WALKS / _key(path, backbone, search)
     walk = Walk(path, search.rate, SIDE_STEPS, SIDE_STEPS, LARGEST_SIDE, folder)
 
     def rows(frames: Sequence[Pixels]) -> Rows:

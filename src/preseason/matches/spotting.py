@@ -1,35 +1,45 @@
 """Actions of a long video by a fitted model: every step is judged by the window around it."""
 
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from preseason.data.actions import BACKGROUND, Action, LabelledVideo
-from preseason.engine.extract import Extractor
-from preseason.engine.passes import Pass
+from preseason.engine.upkeep import WALKS
 from preseason.errors import UsageError
 from preseason.evaluation.peaks import suppress
 from preseason.evaluation.spotting import Recording, SpottingMetrics, by_half, measure
-from preseason.heads.base import Features
-from preseason.matches.walk import Rows, Walk
-from preseason.media.stream import Pixels
+from preseason.matches.readers import WindowReader
+from preseason.matches.walk import Walk
 from preseason.model import Model
 from preseason.progress import Progress, Silent
-from preseason.record import Floats, Ints
+from preseason.record import Floats
 from preseason.tasks.actions import labelled
-from preseason.tasks.clips import FRAMES, LARGEST_SIDE
-from preseason.tasks.looks import cut_out
+from preseason.tasks.clips import LARGEST_SIDE
 
 if TYPE_CHECKING:
     from preseason.language.model import ChatModel
 
 LEAST = 0.02
 """Confidence from which on an answer counts in the measures."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model says of a video's steps.
+
+    Attributes:
+        scores: float32 [s, c].
+        rate: steps a second.
+        start_s: time of the first step.
+    """
+
+    scores: Floats
+    rate: float
+    start_s: float
 
 
 @dataclass(frozen=True)
@@ -76,27 +86,25 @@ def spot(
         found.actions[0].time_s
     """
     model = _classifier(model)
-    scores, steps = scores_of(model, Path(match), rate, progress or Silent())
-    actions = chosen(model, scores, steps, threshold, apart_s)
-    return Spotted(Path(match), model.labels, actions, scores, steps)
+    seen = scores_of(model, Path(match), rate, progress or Silent())
+    actions = chosen(model, seen, threshold, apart_s)
+    return Spotted(Path(match), model.labels, actions, seen.scores, seen.rate)
 
 
-def chosen(
-    model: Model, scores: Floats, rate: float, threshold: float, apart_s: float | None = None
-) -> tuple[Action, ...]:
+def chosen(model: Model, seen: Scores, threshold: float, apart_s: float | None = None) -> tuple[Action, ...]:
     """The actions that stand out from the scores of all steps; background is none of them."""
     names = [name for name in model.labels if name != BACKGROUND]
     columns = [model.labels.index(name) for name in names]
     # Peaks are silenced within half of the window on either side.
     window_s = _span_s(model) if apart_s is None else 2 * apart_s
-    # A window of an odd number of steps has its middle half a step behind the step that it is named by.
-    start_s = 0.5 * (_width(model, rate) % 2) / rate
-    return suppress(scores[:, columns], rate, names, window_s=window_s, threshold=threshold, start_s=start_s)
-
-
-def _width(model: Model, rate: float) -> int:
-    """Steps of a window: as many as one of training lasted, whatever the rate."""
-    return max(1, round(_span_s(model) * rate))
+    return suppress(
+        seen.scores[:, columns],
+        seen.rate,
+        names,
+        window_s=window_s,
+        threshold=threshold,
+        start_s=seen.start_s,
+    )
 
 
 def evaluate_spotting(
@@ -120,8 +128,7 @@ def evaluate_spotting(
     model = _classifier(model)
     recordings: list[Recording] = []
     for each in labelled(Path(data)).videos:
-        scores, rate = scores_of(model, each.path, None, progress or Silent())
-        found = chosen(model, scores, rate, LEAST)
+        found = chosen(model, scores_of(model, each.path, None, progress or Silent()), LEAST)
         recordings += by_half(each.actions, found)
         if seen is not None:
             seen(each, found)
@@ -129,98 +136,32 @@ def evaluate_spotting(
     return measure(recordings, names)
 
 
-def scores_of(model: Model, path: Path, rate: float | None, progress: Progress) -> tuple[Floats, float]:
-    """Probabilities float32 [s, c] of the steps of a video, and how many steps a second there are."""
-    steps = rate if rate is not None else (FRAMES - 1) / _span_s(model)
-    if steps <= 0:
-        raise UsageError(f"--rate {rate:g}: expected more than 0 frames a second.")
-    reader = WindowReader(model, steps)
-    walk = Walk(
-        path, steps, reader.before, reader.after, LARGEST_SIDE, model.bench.cache / "walks" / reader.key(path)
-    )
-    scores = walk.run(reader.rows, reader.judge, progress, f"watching {path.name}")
-    return np.array(scores), steps
-
-
-class WindowReader:
-    """A model's ways over windows that slide along a video, each frame run through the network once.
+def scores_of(model: Model, path: Path, rate: float | None, progress: Progress) -> Scores:
+    """Probabilities of a video's steps.
 
     Args:
-        rate: frames a second.
+        rate: frames a second that are looked at.
+
+    Raises:
+        UsageError: the rate is not positive, or the model is none of clips.
     """
-
-    def __init__(self, model: Model, rate: float) -> None:
-        self.model, self.rate = model, rate
-        self.ways = [fitted.way for fitted in model.predictor.ways]
-        if not all(way.plan.frames for way in self.ways):
-            raise UsageError(f"This model is one of {model.job.noun}: spot needs one of clips or of actions.")
-        if model.bench.backbone.preprocessing.frames:
-            raise UsageError(
-                f"spot runs networks of pictures, and {model.bench.backbone.name} is a video network. Fit "
-                "with another --backbone, or predict on clips."
-            )
-        width = _width(model, rate)
-        self.before, self.after = width // 2, width - width // 2
-        self.places = {
-            plan: np.linspace(0, width, plan.frames).round().astype(np.int64) for plan in self._plans()
-        }
-
-        bench = model.bench
-        self._extractors = [
-            Extractor(bench.backbone, replace(plan, frames=1), bench.source, bench.cache, bench.device)
-            for plan in self._plans()
-        ]
-
-    def key(self, path: Path) -> str:
-        """Names the result by the video's content, the model and the rate."""
-        from preseason.data.dataset import Sample
-
-        digest = hashlib.blake2b(self.model.job.fingerprint(Sample(path)).encode(), digest_size=16)
-        digest.update(f"{self.rate:.6f} {self.model.record.fingerprint} {self.model.labels}".encode())
-        digest.update(self.model.bench.backbone.weights_id.encode())
-        for fitted in self.model.predictor.ways:
-            for member in fitted.members:
-                for name, array in sorted(member.state().arrays.items()):
-                    digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
-
-    def rows(self, frames: Sequence[Pixels]) -> Rows:
-        """Rows of single frames for every pass."""
-        found: Rows = {}
-        for number, plan in enumerate(self._plans()):
-            looks = [np.stack([cut_out(frame, box, plan.size) for box in plan.looks]) for frame in frames]
-            found[str(number)] = np.stack(self._extractors[number].rows(looks, Silent().say)).astype(
-                np.float16
-            )
-        return found
-
-    def judge(self, rows: Rows) -> Floats:
-        """Probabilities float32 [n, c] of the n steps that have all their neighbours among the rows."""
-        count = len(rows["0"]) - self.before - self.after
-        features = {}
-        for way in self.ways:
-            plan = way.plan
-            held = rows[str(self._plans().index(plan))]
-            features[way.name] = Features.of([_Windows(held, self.places[plan], count)])
-        raw = self.model.predictor.judge(np.arange(count), features, {}, ())
-        known = self.model.known
-        return known.probabilities(raw.probabilities, known.place(raw.embeddings))
-
-    def _plans(self) -> list[Pass]:
-        return list(dict.fromkeys(way.plan for way in self.ways))
+    steps = rate if rate is not None else _most_frames(model) / _span_s(model)
+    if steps <= 0:
+        raise UsageError(f"--rate {rate:g}: expected more than 0 frames a second.")
+    width = max(1, round(_span_s(model) * steps))
+    reader = WindowReader(model, steps, width)
+    folder = model.bench.cache / WALKS / reader.key(path)
+    walk = Walk(path, steps, reader.before, reader.after, LARGEST_SIDE, folder)
+    scores = walk.run(reader.rows, reader.judge, progress, f"watching {path.name}")
+    # A window of an odd number of frames has its middle half a frame behind the step that it is named by.
+    start_s = 0.5 * (width % 2) / steps
+    return Scores(np.array(scores[:: reader.stride]), steps / reader.stride, start_s)
 
 
-class _Windows:
-    """Rows of windows [n, frames x parts, ...] that are put together from rows of frames when read."""
-
-    def __init__(self, held: NDArray[Any], places: Ints, count: int) -> None:
-        self._held, self._places = held, places
-        self.shape = (count, len(places) * held.shape[1], *held.shape[2:])
-
-    def __getitem__(self, index: Any) -> NDArray[Any]:
-        steps = np.arange(self.shape[0])[index]
-        windows: NDArray[Any] = self._held[steps[:, None] + self._places]
-        return windows.reshape(len(steps), *self.shape[1:])
+def _most_frames(model: Model) -> int:
+    """From the first to the last frame of a window, as the way that looks at most of them sees it."""
+    run = max(model.bench.backbone.preprocessing.frames, 1)
+    return max(1, max(fitted.way.plan.frames for fitted in model.predictor.ways) * run - 1)
 
 
 def _classifier(model: "Model | ChatModel | str | Path") -> Model:

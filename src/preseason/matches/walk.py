@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.engine.upkeep import ABOUT, evict_walks, touch
+from preseason.errors import CacheError
 from preseason.media import video
 from preseason.media.stream import Pixels
 from preseason.progress import Progress
+from preseason.recipe import CACHE_LIMIT_GB
 
 Array = NDArray[Any]
 Rows = dict[str, Array]
@@ -33,7 +36,8 @@ class Walk:
         before, after: neighbouring steps on either side whose rows a step's result needs; at the ends of the
             video the first and the last frame stand for those that are missing.
         longest_side: frames are decoded no larger.
-        folder: where finished stretches are kept; its name must change with all that shapes them.
+        folder: where finished stretches are kept, `walks/NAME` of the cache; NAME must change with all that
+            shapes them.
     """
 
     path: Path
@@ -59,10 +63,25 @@ class Walk:
         Raises:
             MediaError: the video cannot be decoded.
         """
+        self._describe()
         if not (self.folder / RESULT).exists():
             self._finish(self._stretches(rows_of, judge, progress, stage))
+        evict_walks(self.folder.parents[1], CACHE_LIMIT_GB * 2**30, self.folder.name)
         result: Array = np.load(self.folder / RESULT, mmap_mode="r")
         return result
+
+    def _describe(self) -> None:
+        """So that the cache can tell what lies here and how long ago it was used."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            what = f"walk over {self.path.name}, {self.rate:.3g} frames a second"
+            (self.folder / ABOUT).write_text(json.dumps({"what": what}), "utf-8")
+            touch(self.folder)
+        except OSError as error:
+            raise CacheError(
+                f"What is seen in {self.path.name} cannot be kept in {self.folder}: "
+                f"{error.strerror or error}. Name another --cache."
+            ) from error
 
     def _stretches(
         self,
@@ -72,7 +91,6 @@ class Walk:
         stage: str,
     ) -> list[Path]:
         """Files of all stretches, those from before a stop included."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         kept, done = self._kept()
         if (self.folder / END).exists():
             return kept

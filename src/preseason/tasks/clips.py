@@ -143,13 +143,14 @@ class Clips:
     def plan(self, recipe: Recipe, backbone: Backbone) -> str:
         """What is tried when nothing is asked for."""
         return (
-            f"{_seen(backbone)} of each clip through {backbone.name}, then statistics of them, attention, "
-            "LSTM, GRU and temporal convolution, then fine-tuning; what cross-validation favours is kept"
+            f"{_seen(recipe, backbone)} of each clip through {backbone.name}, then statistics of them, "
+            "attention, LSTM, GRU and temporal convolution, then fine-tuning; "
+            "what cross-validation favours is kept"
         )
 
     def baseline(self, backbone: Backbone) -> Way:
         """Statistics of whole frames."""
-        plan = Pass(backbone.preprocessing.size, frames=_moments(backbone))
+        plan = Pass(backbone.preprocessing.size, frames=_moments(Recipe(), backbone))
         return Way("statistics", "statistics", plan, settings={"frames": plan.frames})
 
     def picture(self, sample: Sample) -> bytes | None:
@@ -213,19 +214,22 @@ def _in_sheet(place: int, box: Box) -> Box:
     )
 
 
-def _seen(backbone: Backbone) -> str:
+def _seen(recipe: Recipe, backbone: Backbone) -> str:
     """What a network is shown of a clip, in words."""
-    run = backbone.preprocessing.frames
-    return f"{WINDOWS} runs of {run} frames" if run else f"{FRAMES} frames"
+    run, count = backbone.preprocessing.frames, _moments(recipe, backbone)
+    return f"{count} runs of {run} frames" if run else f"{count} frame{'s' if count > 1 else ''}"
 
 
-def _moments(backbone: Backbone) -> int:
-    return WINDOWS if backbone.preprocessing.frames else FRAMES
+def _moments(recipe: Recipe, backbone: Backbone) -> int:
+    """How many frames, or of a video network runs of frames, a row holds."""
+    if backbone.preprocessing.frames:
+        return WINDOWS
+    return FRAMES if recipe.frames is None else recipe.frames
 
 
 def _first(recipe: Recipe, backbone: Backbone) -> Pass:
     size = recipe.image_size or backbone.preprocessing.size
-    return Pass(size, regions=QUARTERS, frames=_moments(backbone))
+    return Pass(size, regions=QUARTERS, frames=_moments(recipe, backbone))
 
 
 def _frozen(head: str, plan: Pass, recipe: Recipe) -> Way:

@@ -16,7 +16,7 @@ from preseason.engine.extract import Source
 from preseason.engine.passes import WHOLE, Box, Pass, grid
 from preseason.errors import MediaError
 from preseason.recipe import Recipe
-from preseason.tasks.base import tasks
+from preseason.tasks.base import refuse_frames, tasks
 from preseason.tasks.looks import cut_out, gradient_settings, views
 from preseason.training.ways import Way, own_looks
 
@@ -86,6 +86,7 @@ class Photos:
 
     def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
         """Linear, attention, a closer look, crops and a tuned tail, or the one way the recipe names."""
+        refuse_frames(recipe, self.noun)
         require(backbone, "pictures", self.noun)
         if recipe.name == "frozen-dense":
             return (_textbook_dense(recipe, backbone),)

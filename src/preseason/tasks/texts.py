@@ -20,7 +20,7 @@ from preseason.engine.passes import Box, Pass
 from preseason.engine.tokens import Windows
 from preseason.media.text import SUFFIXES, check, essence, read_text
 from preseason.recipe import Recipe
-from preseason.tasks.base import refuse_photo_recipe, tasks
+from preseason.tasks.base import refuse_frames, refuse_photo_recipe, tasks
 from preseason.training.ways import Way
 
 SIZES = (64, 128, 256)
@@ -94,6 +94,7 @@ class Texts:
 
     def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
         """Linear, counted words, attention over windows; or what the recipe names, and counted words."""
+        refuse_frames(recipe, self.noun)
         encoder = _encoder(backbone)
         refuse_photo_recipe(recipe, self.noun)
         size, count, caution = _windows(encoder, samples)
