@@ -5,6 +5,7 @@ import platform
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from preseason.data.audit import Audit
     from preseason.data.dataset import Sample
     from preseason.language.model import ChatModel
-    from preseason.learning import Learner
+    from preseason.learning import Learner, Learnt
     from preseason.model import Model
     from preseason.record import Answers, FitRecord, Floats, Ints
     from preseason.tasks.base import Task
     from preseason.training.predictor import Bench, Predictor
     from preseason.training.rounds import Clock, Trials
+    from preseason.training.ways import Way
+    from preseason.trust.checks import Caution
 
 TEXTBOOK: dict[str, dict[str, Any]] = {
     "default": {},
@@ -102,6 +105,7 @@ class Fit:
     def __init__(self, recipe: Recipe, progress: Progress) -> None:
         self.recipe, self.progress = recipe, progress
         self.watch = Stopwatch()
+        self.cautions: list[Caution] = []
 
     def run(self, root: Path, output: Path | None) -> "Model":
         """Read, learn, judge, save."""
@@ -109,23 +113,33 @@ class Fit:
         from preseason.data.files import Columns
         from preseason.reading import read, task_for
 
-        columns = Columns(self.recipe.text, self.recipe.label)
+        columns = Columns(self.recipe.text, self.recipe.label, self.recipe.group)
         task = task_for(root, columns)
         self._check_head(task)
         with self.watch.stage("reading and auditing files"):
             audit = read(root, self.progress, columns)
-        warnings = [*check_trainable(audit.dataset, task.noun), *_audit_warnings(audit, task.noun)]
+        self._warn("classes", check_trainable(audit.dataset, task.noun))
+        self._warn("scenes", _scene_warnings(audit, task.noun))
         with self.watch.stage("loading the network"):
             bench = self._bench(task)
         self._announce(task, audit, bench)
         checkpoints = bench.cache / "fits" / self._run_id(audit)
-        model, trials = self._learn(task, audit, bench, checkpoints, warnings)
+        model, trials = self._learn(task, audit, bench, checkpoints)
         model = replace(model, record=self._finish(model.record, task, bench, trials, audit))
         if output is not None:
             self._save(model, output, task)
         shutil.rmtree(checkpoints, ignore_errors=True)
         self._evict(bench)
         return model
+
+    def _warn(self, kind: str, texts: "Iterable[str]") -> None:
+        from preseason.trust.checks import RANKS, Caution
+
+        self.cautions += [Caution(RANKS[kind], text) for text in texts]
+
+    def _warnings(self) -> tuple[str, ...]:
+        """All warnings, the worst first, each once."""
+        return tuple(dict.fromkeys(text for _, text in sorted(self.cautions, key=lambda each: each.rank)))
 
     def _check_head(self, task: "Task") -> None:
         from preseason.errors import UsageError
@@ -149,51 +163,78 @@ class Fit:
         return Bench(backbone, task.source(backbone), cache, device_for(self.recipe.device))
 
     def _learn(
-        self, task: "Task", audit: "Audit", bench: "Bench", checkpoints: Path, warnings: list[str]
+        self, task: "Task", audit: "Audit", bench: "Bench", checkpoints: Path
     ) -> "tuple[Model, Trials]":
         from preseason.learning import Learner
         from preseason.training.rounds import Clock
 
         ways = task.ways(self.recipe, bench.backbone, audit.dataset.samples)
-        warnings += dict.fromkeys(way.caution for way in ways if way.caution)
+        self._warn("way", dict.fromkeys(way.caution for way in ways if way.caution))
         sides = self._sides(audit)
         clock = Clock(self._budget(task, audit), len(ways) > 1, self.watch)
-        learnt = Learner(task, audit, bench, self.recipe, self.progress, checkpoints)
-        trials = learnt.trials(sides.learn, ways, clock)
-        predictor, known, choice, held = learnt.predictor(sides.learn, trials)
+        learner = Learner(task, audit, bench, self.recipe, self.progress, checkpoints)
+        trials = learner.trials(sides.learn, ways, clock)
+        found = learner.predictor(sides.learn, trials)
         if len(sides.test) == 0:
-            answers = held
-            single = any(fitted.way.members == 1 for fitted in predictor.ways)
+            answers = found.answers
+            single = any(fitted.way.members == 1 for fitted in found.predictor.ways)
             by = "held-out part" if single else f"cross-fitting in {self.recipe.folds} folds"
         else:
-            answers = learnt.tested(sides.test, predictor, known)
+            answers = learner.tested(sides.test, found.predictor, found.known)
             by = "held-out part"
-            warnings += _leak_warnings(audit, sides, task.noun)
+            self._warn("leak", _leak_warnings(audit, sides, task.noun))
             if self.recipe.refit:
-                predictor, known, choice, _ = self._refit(learnt, ways, predictor, clock, warnings)
-        record = self._record(task, audit, bench, trials, answers, sides, by, warnings)
+                found = self._refit(learner, ways, found.predictor, clock)
+        record = self._record(task, audit, bench, trials, answers, sides, by)
         record = replace(
             record,
-            temperature=predictor.temperature,
-            unknown_threshold=choice.threshold,
-            unknown_auroc=choice.auroc,
-            boxes=_boxes(task, predictor),
+            temperature=found.predictor.temperature,
+            unknown_threshold=found.choice.threshold,
+            unknown_auroc=found.choice.auroc,
+            boxes=_boxes(task, found.predictor),
+            trust=self._checked(task, audit, learner, found, record),
         )
         from preseason.model import Model
 
-        return Model(task, bench, predictor, known, record), trials
+        return Model(task, bench, found.predictor, found.known, record), trials
+
+    def _checked(
+        self, task: "Task", audit: "Audit", learner: "Learner", found: "Learnt", record: "FitRecord"
+    ) -> dict[str, Any]:
+        """What the checks of trust find, and their warnings among the others."""
+        from preseason.trust.checks import Judged, check
+        from preseason.trust.evidence import Evidence
+
+        chosen = found.chosen
+        evidence = Evidence(
+            noun=task.noun,
+            samples=tuple(learner.samples[i] for i in chosen),
+            labels=learner.labels,
+            targets=learner.targets[chosen],
+            groups=learner.groups[chosen],
+            folds=learner.folds(chosen),
+            held=found.held,
+            said=found.answers.probabilities,
+            trials=found.trials,
+            backbone=learner.bench.backbone,
+        )
+        budget = self.recipe.strangers_share()
+        with self.watch.stage("checks of trust"):
+            checked = check(Judged(evidence, audit, record.answers, record.metrics, found.choice, budget))
+        self.cautions += checked.cautions
+        return checked.values
 
     def _refit(
-        self, learnt: "Learner", ways: Any, predictor: "Predictor", clock: "Clock", warnings: list[str]
-    ) -> Any:
+        self, learner: "Learner", ways: "Sequence[Way]", predictor: "Predictor", clock: "Clock"
+    ) -> "Learnt":
         """The same ways on every labelled example."""
         from preseason.training.rounds import Clock
 
-        everything = np.arange(len(learnt.samples))
+        everything = np.arange(len(learner.samples))
         names = [fitted.way.name for fitted in predictor.ways]
         free = Clock(clock.budget_s, strict=False, watch=self.watch)
-        trials = learnt.trials(everything, [way for way in ways if way.name in names], free)
-        return learnt.predictor(everything, trials, keep=predictor.kept)
+        trials = learner.trials(everything, [way for way in ways if way.name in names], free)
+        return learner.predictor(everything, trials, keep=predictor.kept)
 
     def _sides(self, audit: "Audit") -> _Sides:
         from preseason.data.split import hold_out
@@ -215,7 +256,6 @@ class Fit:
         answers: "Answers",
         sides: _Sides,
         by: str,
-        warnings: list[str],
     ) -> "FitRecord":
         from preseason.data.dataset import shown
         from preseason.evaluation.metrics import measure
@@ -246,7 +286,7 @@ class Fit:
                 "groups": groups,
                 "seed": self.recipe.seed,
             },
-            warnings=tuple(warnings),
+            warnings=(),
             temperature=1.0,
             unknown_threshold=0.0,
             unknown_auroc=None,
@@ -269,17 +309,14 @@ class Fit:
                 task, bench, audit.dataset, self.recipe, self._budget(task, audit) - self.watch.elapsed(),
                 self.progress,
             )  # fmt: skip
-        warnings = list(record.warnings)
         if scratch is None:
-            warnings.append("No time was left to try the same network with random weights (--budget).")
-            return replace(record, warnings=tuple(warnings), seconds=dict(self.watch.seconds))
-        warnings += transfer_warning(record.metrics, scratch)
-        return replace(
-            record,
-            baselines=record.baselines | {"scratch": scratch},
-            warnings=tuple(warnings),
-            seconds=dict(self.watch.seconds),
-        )
+            self._warn("time", ["No time was left to try the same network with random weights (--budget)."])
+            baselines = record.baselines
+        else:
+            self._warn("transfer", transfer_warning(record.metrics, scratch))
+            baselines = record.baselines | {"scratch": scratch}
+        seconds = dict(self.watch.seconds)
+        return replace(record, baselines=baselines, warnings=self._warnings(), seconds=seconds)
 
     def _save(self, model: "Model", output: Path, task: "Task") -> None:
         from preseason.model_folder import CARD, REPORT, save
@@ -362,20 +399,13 @@ def _sets(count: int) -> str:
     return "1 set" if count == 1 else f"{count} sets"
 
 
-def _audit_warnings(audit: "Audit", noun: str) -> list[str]:
-    samples, found = audit.dataset.samples, []
-    if audit.conflicts:
-        pair = audit.conflicts[0]
-        names = " and ".join(f"{_named(samples[i])} ({samples[i].label})" for i in pair[:2])
-        found.append(f"{len(audit.conflicts)} {noun} lie under two labels, e.g. {names}: one is wrong.")
-    if audit.scenes:
-        found.append(
-            f"Most {noun} of a class are nearly the same, as frames of one camera are: the accuracy told is "
-            "too good for new recordings. Name what belongs together in a CSV column called group."
-        )
-    if audit.tiny:
-        found.append(f"{len(audit.tiny)} {noun} are under 32 pixels on a side and show little.")
-    return found
+def _scene_warnings(audit: "Audit", noun: str) -> list[str]:
+    if not audit.scenes:
+        return []
+    return [
+        f"Most {noun} of a class are nearly the same, as frames of one camera are: the accuracy told is "
+        "too good for new recordings. Name what belongs together: a CSV column called group, or --group."
+    ]
 
 
 def _leak_warnings(audit: "Audit", sides: _Sides, noun: str) -> list[str]:

@@ -1,7 +1,7 @@
 """From audited samples to a predictor: the trials, what they become, and its unseeing answers."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,25 @@ from preseason.training.predictor import Bench, Predictor, sharpened
 from preseason.training.rounds import Clock, Rounds, Trials, fold_numbers
 from preseason.training.selection import select
 from preseason.training.ways import Fitted, Way
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What the chosen samples gave.
+
+    Attributes:
+        chosen: int64 [n], positions among all samples.
+        held: int64 [h], positions among the chosen ones that `answers` are of, by members that had not
+            seen them.
+    """
+
+    chosen: Ints
+    trials: Trials
+    predictor: Predictor
+    known: Known
+    choice: Choice
+    answers: Answers
+    held: Ints
 
 
 class Learner:
@@ -65,9 +84,7 @@ class Learner:
         samples = [self.samples[i] for i in chosen]
         return Rounds(self.bench, samples, lesson, clock, self.checkpoints).run(ways)
 
-    def predictor(
-        self, chosen: Ints, trials: Trials, keep: Sequence[str] = ()
-    ) -> tuple[Predictor, Known, Choice, Answers]:
+    def predictor(self, chosen: Ints, trials: Trials, keep: Sequence[str] = ()) -> "Learnt":
         """What the trials become, and its unseeing answers to the chosen samples."""
 
         targets = self.targets[chosen]
@@ -87,9 +104,12 @@ class Learner:
         numbers = fold_numbers(self.folds(chosen), len(chosen))[held]
         with one_blas_thread():
             samples = [self.samples[chosen[i]] for i in held]
-            known, choice = know(self.labels, embeddings, targets[held], said, numbers, probe, samples)
+            share = self.recipe.strangers_share()
+            known, choice = know(
+                self.labels, embeddings, targets[held], said, numbers, probe, samples, share
+            )
             answers = self._held(chosen[held], said, embeddings, known, trials, held)
-        return predictor, known, choice, answers
+        return Learnt(chosen, trials, predictor, known, choice, answers, held)
 
     def tested(self, chosen: Ints, predictor: Predictor, known: Known) -> Answers:
         """Answers to samples that were not learnt from."""

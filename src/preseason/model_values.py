@@ -38,6 +38,7 @@ def record_values(record: FitRecord) -> dict[str, Any]:
     values["candidates"] = [asdict(candidate) for candidate in record.candidates]
     values["skipped"] = [{"path": Path(s.path).name, "reason": s.reason} for s in record.skipped]
     values["duplicates"] = [[_name(each) for each in cluster] for cluster in record.duplicates]
+    values["trust"] = _without_paths(record.trust)
     values["boxes"] = None if record.boxes is None else record.boxes.tolist()
     return values
 
@@ -45,6 +46,15 @@ def record_values(record: FitRecord) -> dict[str, Any]:
 def _name(shown: str) -> str:
     """A file's name; a text stays with the user."""
     return "a text" if shown.startswith("“") else Path(shown).name
+
+
+def _without_paths(value: Any) -> Any:
+    """Plain values in which every path is the file's name alone, and no text is left."""
+    if isinstance(value, dict):
+        return {
+            key: _name(str(item)) if key == "path" else _without_paths(item) for key, item in value.items()
+        }
+    return [_without_paths(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def record_from(values: dict[str, Any]) -> FitRecord:

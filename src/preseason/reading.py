@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preseason.data import loose
 from preseason.data.dataset import Dataset, Sample, Skipped
-from preseason.data.files import Accept, Columns
+from preseason.data.files import Accept, Columns, files_in
+from preseason.data.groups import NONE
 from preseason.data.layouts import unlabelled
 from preseason.data.layouts.texts import table_of
-from preseason.data.rows import read_rows
-from preseason.errors import DataError
+from preseason.data.rows import SUFFIXES, read_rows
+from preseason.errors import DataError, UsageError
 from preseason.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -50,7 +52,37 @@ def read(data: str | Path, progress: Progress | None = None, columns: Columns = 
 
     root = Path(data)
     task = task_for(root, columns)
-    return audit(task.read(root, accept_of(task, columns)), task.signature, progress or Silent())
+    column, pattern = group_of(root, columns.group)
+    accept = replace(accept_of(task, columns), group=column)
+    return audit(task.read(root, accept), task.signature, progress or Silent(), group=pattern)
+
+
+def group_of(root: Path, named: str | None) -> tuple[str | None, str | None]:
+    """What `--group` means: a column of the table at `root`, or a regular expression (`none` as well).
+
+    Raises:
+        UsageError: it is neither: no such column, and nothing that looks like an expression.
+    """
+    if named is None or named == NONE:
+        return None, named
+    header = _header(root)
+    if named in header:
+        return named, None
+    if named.isidentifier() and header:
+        near = get_close_matches(named, header, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UsageError(
+            f"--group {named}: the table has no such column.{hint} Found the columns "
+            f"{', '.join(filter(None, header)) or '(none)'}."
+        )
+    return None, named
+
+
+def _header(root: Path) -> tuple[str, ...]:
+    """Columns of the table at `root`; none where there is no table."""
+    inside = [root] if root.is_file() else files_in(root)
+    tables = [path for path in inside if path.suffix.lower() in SUFFIXES]
+    return read_rows(tables[0], limit=1)[0] if len(tables) == 1 else ()
 
 
 def accept_of(task: "Task", columns: Columns) -> Accept:

@@ -37,6 +37,28 @@ def parse_seconds(text: str | float) -> float:
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
+def parse_share(text: str | float) -> float:
+    """A share from `1/50`, `"0.02"` or `"2%"`.
+
+    Example:
+        >>> parse_share("1/50"), parse_share("2 %")
+        (0.02, 0.02)
+
+    Raises:
+        UsageError: no share between 0 and 1, both left out.
+    """
+    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(%|/\s*[0-9]*\.?[0-9]+)?\s*", str(text))
+    share = 0.0
+    if match is not None:
+        below = 1.0 if match[2] is None else 100.0 if match[2] == "%" else float(match[2][1:])
+        share = float(match[1]) / below if below else 0.0
+    if not 0 < share < 1:
+        raise UsageError(
+            f"{text!r} is no share of strangers. Write 1/50, 2% or 0.02: more than 0, less than 1."
+        )
+    return share
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Settings of one fit; checked when built, all faults reported together.
@@ -89,10 +111,20 @@ class Recipe:
     text: str | None = _option(None, "Column of a table that holds the texts.")
     label: str | None = _option(None, "Column of a table of texts that holds the labels.")
 
+    group: str | None = _option(
+        None,
+        "What belongs together: a column of the table, a regular expression over the path whose first group "
+        "names it, or none; by default names, folders, times and near-copies tell.",
+    )
+    strangers: str | None = _option(
+        None, "Share of strangers that may get a name, e.g. 1/50; by default a balance is found."
+    )
+
     def __post_init__(self) -> None:
         faults = [fault for item in fields(self) for fault in _faults(item, getattr(self, item.name))]
         if self.unfreeze not in ("auto", "all") and not self.unfreeze.isdigit():
             faults.append(f"unfreeze={self.unfreeze!r}: expected a number of blocks, 'all' or 'auto'")
+        faults += _share_faults(self.strangers)
         if self.test_fraction >= 0.9:
             faults.append(f"test_fraction={self.test_fraction}: expected less than 0.9")
         if faults:
@@ -111,9 +143,15 @@ class Recipe:
             raise UsageError("The recipe cannot be used: " + "; ".join(unknown) + ".")
         if "unfreeze" in given:
             given["unfreeze"] = str(given["unfreeze"])
+        if "strangers" in given:
+            given["strangers"] = str(given["strangers"])
         if "budget_s" in given:
             given["budget_s"] = parse_seconds(given["budget_s"])
         return replace(self, **given)
+
+    def strangers_share(self) -> float | None:
+        """`strangers` as a number, 0..1."""
+        return None if self.strangers is None else parse_share(self.strangers)
 
     def budget_for(self, examples: int, seconds_each: float) -> float:
         """Seconds to spend on a fit of that many examples."""
@@ -149,6 +187,15 @@ def _faults(item: Any, value: Any) -> list[str]:
             return [f"{item.name}={value!r}: expected a number"]
         if value < minimum:
             return [f"{item.name}={value}: expected at least {minimum:g}"]
+    return []
+
+
+def _share_faults(strangers: str | None) -> list[str]:
+    try:
+        if strangers is not None:
+            parse_share(strangers)
+    except UsageError as error:
+        return [f"strangers: {str(error).removesuffix('.')}"]
     return []
 
 

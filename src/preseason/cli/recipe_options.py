@@ -21,6 +21,8 @@ METAVARS = {
     "image_size": "PIXELS",
     "text": "COLUMN",
     "label": "COLUMN",
+    "group": "COLUMN|REGEX|none",
+    "strangers": "SHARE",
 }
 
 

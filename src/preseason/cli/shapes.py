@@ -44,6 +44,7 @@ def of_fit(model: str, record: "FitRecord") -> dict[str, Any]:
         "skipped": record.skipped,
         "warnings": record.warnings,
         "unknown": {"threshold": record.unknown_threshold, "auroc": record.unknown_auroc},
+        "trust": record.trust,
         "seconds": record.seconds,
         "recipe": record.recipe,
         "licence": record.licence,

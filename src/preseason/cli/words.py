@@ -19,6 +19,7 @@ BASELINES = {
     "majority": "always the most frequent label",
 }
 SHOWN_SKIPS = 5
+SHOWN_WARNINGS = 5
 LONGEST_INPUT = 72
 
 
@@ -71,12 +72,21 @@ def of_fit(model: str, record: "FitRecord", next_line: str) -> str:
         *unseen_lines(record),
         *([f"For comparison: {beside}."] if beside else []),
         *of_skipped(record.skipped),
-        *[f"Warning: {warning}" for warning in record.warnings],
+        *of_warnings(record.warnings),
         f"Model:  {model}  (fitted in {duration(took)})",
         f"Report: {model}/report.html",
         f"Next:   {next_line}",
     ]
     return "\n".join(lines)
+
+
+def of_warnings(warnings: "Sequence[str]") -> list[str]:
+    """At most five lines, the worst first; the report and the JSON object have all."""
+    if len(warnings) <= SHOWN_WARNINGS:
+        return [f"Warning: {warning}" for warning in warnings]
+    shown = [f"Warning: {warning}" for warning in warnings[: SHOWN_WARNINGS - 1]]
+    more = len(warnings) - len(shown)
+    return [*shown, f"Warning: ... and {more} more; the report and --json name them all."]
 
 
 def of_evaluation(evaluation: "Evaluation", scores: dict[str, dict[str, Any]]) -> str:

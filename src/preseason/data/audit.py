@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.data import likeness
+from preseason.data import groups, likeness
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import readable
 from preseason.errors import MediaError
@@ -19,6 +19,7 @@ from preseason.progress import Progress, Silent
 from preseason.threads import available
 
 TINY_SIDE = 32  # pixels of the shorter side below which a picture shows little
+NARROW = 6  # times as long as wide: a banner or a strip, squeezed beyond recognition
 SCENE = 6  # near-duplicates that are most of their class: from this number on they count as one scene
 Clusters = tuple[tuple[int, ...], ...]
 
@@ -31,6 +32,7 @@ class Signature:
         fingerprint: 32 hex digits of the content, see `digest`.
         size: height and width in pixels; (0, 0) for media without.
         thumbnail: uint8 [48, 54] for the search of near-duplicates, or None for exact ones only.
+        taken: camera and seconds of its clock when a photo was taken; None where nobody knows.
         essence: equal for what says the same, e.g. a text and its retweets; empty where nothing is known.
     """
 
@@ -38,6 +40,7 @@ class Signature:
     size: tuple[int, int] = (0, 0)
     thumbnail: likeness.Thumbnail | None = None
     essence: str = ""
+    taken: tuple[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Audit:
         scenes: near-duplicates that make up most of a class, as frames of a fixed camera do. Kept in one
             group they could not be both learnt and tested, so only their exact copies are; a score on
             them flatters unless the user names groups (match, video).
+        odd: samples that show little, each with the reason; the tiny ones among them.
+        families: groups from names, folders and times, and whether they are used.
         tiny: samples whose shorter side is under `TINY_SIDE` pixels.
         sizes: int64 [n, 2], height and width.
     """
@@ -65,6 +70,8 @@ class Audit:
     scenes: Clusters
     tiny: tuple[int, ...]
     sizes: NDArray[np.int64]
+    odd: tuple[tuple[int, str], ...] = ()
+    families: tuple[groups.Family, ...] = ()
 
 
 def digest(content: bytes) -> str:
@@ -103,7 +110,7 @@ def photo_signature(sample: Sample) -> Signature:
     except OSError as error:
         raise MediaError(content.opening_failure(error)) from None
     thumb = likeness.thumbnail(image.decode(data, 2 * likeness.WIDTH))
-    return Signature(digest(data), image.size(data), thumb)
+    return Signature(digest(data), image.size(data), thumb, taken=image.taken(data))
 
 
 def audit(
@@ -111,6 +118,7 @@ def audit(
     signature: Callable[[Sample], Signature] = photo_signature,
     progress: Progress | None = None,
     workers: int | None = None,
+    group: str | None = None,
 ) -> Audit:
     """Read every sample once; drop what cannot be decoded; put copies into one group.
 
@@ -122,7 +130,14 @@ def audit(
         signature: reads one sample; raises MediaError for one that cannot be decoded.
         progress: told of each sample read.
         workers: threads, by default as many as this process may use.
+        group: a regular expression that names groups, or `none`: only equal content belongs together; by
+            default groups come from the layout, from names, folders, times and near-duplicates.
+
+    Raises:
+        UsageError: `group` matches nothing.
     """
+    if group is not None:
+        dataset = groups.ungrouped(dataset) if group == groups.NONE else groups.named_by(group, dataset)
     shown = progress or Silent()
     shown.start("audit", len(dataset.samples))
     with ThreadPoolExecutor(workers or available()) as pool:
@@ -132,7 +147,7 @@ def audit(
             shown.advance()
     shown.finish()
     signatures = [result for result in seen if isinstance(result, Signature)]
-    return _judged(_decodable(dataset, seen), signatures)
+    return _judged(_decodable(dataset, seen), signatures, group)
 
 
 def _attempt(signature: Callable[[Sample], Signature], sample: Sample) -> Signature | MediaError:
@@ -152,7 +167,7 @@ def _decodable(dataset: Dataset, seen: Sequence[Signature | MediaError]) -> Data
     return dataset.keep(tuple(kept), tuple(skipped))
 
 
-def _judged(dataset: Dataset, signatures: list[Signature]) -> Audit:
+def _judged(dataset: Dataset, signatures: list[Signature], group: str | None = None) -> Audit:
     samples = dataset.samples
     exact = _equal((sample.fingerprint, sample.span) for sample in samples)
     same = (*exact, *_equal(each.essence or index for index, each in enumerate(signatures)))
@@ -164,10 +179,12 @@ def _judged(dataset: Dataset, signatures: list[Signature]) -> Audit:
     scenes = tuple(cluster for cluster in alike if _is_scene(cluster, samples))
     links = links.without(scenes, same)
     clusters = links.clusters()
+    together = links.without(clusters, exact) if group == groups.NONE else links
+    families = _related(together, dataset, signatures) if group is None else ()
     sizes = np.array([each.size for each in signatures], np.int64).reshape(-1, 2)
     tiny = np.flatnonzero((sizes.min(axis=1, initial=TINY_SIDE) < TINY_SIDE) & (sizes.max(axis=1) > 0))
     return Audit(
-        dataset=replace(dataset, samples=_grouped(samples, links)),
+        dataset=replace(dataset, samples=_grouped(samples, together)),
         clusters=clusters,
         exact=exact,
         conflicts=_disagreeing(exact, samples),
@@ -175,7 +192,44 @@ def _judged(dataset: Dataset, signatures: list[Signature]) -> Audit:
         scenes=scenes,
         tiny=tuple(tiny.tolist()),
         sizes=sizes,
+        odd=_odd(sizes, signatures),
+        families=families,
     )
+
+
+def _related(links: "_Links", dataset: Dataset, signatures: list[Signature]) -> tuple[groups.Family, ...]:
+    """Join what names, folders and times say belongs together, where that leaves enough to test on."""
+    clues = [groups.Clue(each.thumbnail, each.taken) for each in signatures]
+    families = []
+    for kind, members in groups.proposals(dataset, clues).items():
+        if not members:
+            continue
+
+        def joined(more: Clusters) -> list[int]:
+            tried = links.without((), more)
+            for same in _equal(_declared(index, sample) for index, sample in enumerate(dataset.samples)):
+                tried.join(same)
+            return [tried.root(index) for index in range(len(dataset.samples))]
+
+        family = groups.judged(kind, members, dataset.samples, joined)
+        families.append(family)
+        for cluster in members if family.used else ():
+            links.join(cluster)
+    return tuple(families)
+
+
+def _odd(sizes: NDArray[np.int64], signatures: list[Signature]) -> tuple[tuple[int, str], ...]:
+    """Samples that show little, with the reason; the first that holds."""
+    found = []
+    for index, ((height, width), each) in enumerate(zip(sizes.tolist(), signatures, strict=True)):
+        short, long = sorted((height, width))
+        if 0 < short < TINY_SIDE:
+            found.append((index, f"under {TINY_SIDE} pixels on a side"))
+        elif short and long > NARROW * short:
+            found.append((index, f"more than {NARROW} times as long as wide"))
+        elif each.thumbnail is not None and each.thumbnail.std() < likeness.FLAT:
+            found.append((index, "of one colour"))
+    return tuple(found)
 
 
 def _is_scene(cluster: tuple[int, ...], samples: tuple[Sample, ...]) -> bool:

@@ -19,10 +19,15 @@ def _never(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns of a table that the user named; None leaves them to be guessed from the header."""
+    """Columns of a table that the user named; None leaves them to be guessed from the header.
+
+    Attributes:
+        group: `none` for no groups but equal content; what is no column is a regular expression.
+    """
 
     text: str | None = None
     label: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,14 @@ class Accept:
         noun: what the examples are called in messages.
         folder: whether a folder as a whole is one example, e.g. the frames of a clip.
         columns: of tables whose cells are the examples themselves; None where only files are examples.
+        group: column of a table that names what belongs together; None leaves it to be guessed.
     """
 
     file: Callable[[Path], str | None]
     noun: str = "files"
     folder: Callable[[Path], bool] = _never
     columns: Columns | None = None
+    group: str | None = None
 
 
 @dataclass

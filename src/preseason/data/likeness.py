@@ -95,6 +95,11 @@ def _confirmed(
     return np.array(sorted(hits), np.int64)
 
 
+def standardised(thumbs: NDArray[np.uint8]) -> Floats:
+    """float32 [n, d] of thumbnails [n, 48, 54]: the dot product of two rows is their correlation."""
+    return _standard(thumbs.astype(np.float32))
+
+
 def _correlation(one: Thumbnail, other: Thumbnail) -> float:
     """The largest correlation of either picture with a crop of the other."""
     return max(_best_crop(one, other), _best_crop(other, one))

@@ -234,6 +234,7 @@ def know(
     folds: Ints,
     probe: Probe,
     samples: Sequence[Sample] = (),
+    strangers: float | None = None,
 ) -> tuple[Known, Choice]:
     """What is known of n examples, and how strangers were found by leaving whole classes out.
 
@@ -245,6 +246,7 @@ def know(
         said: float32 [n, c], unseeing probabilities.
         folds: int64 [n]; where all are the same, the examples are dealt out anew.
         samples: what the embeddings are of, n or none.
+        strangers: share of strangers that may get a name, see `choose`.
     """
     kept = thin(targets, MOST_EXAMPLES)
     examples = tuple(example_of(samples[i]) for i in kept) if samples else ()
@@ -260,13 +262,15 @@ def know(
         w, b = probe(vectors[train], inverse, len(present))
         return np.asarray(vectors[asked] @ w + b, np.float32)
 
-    choice = choose(vectors, targets, fit_predict, folds)
+    choice = choose(vectors, targets, fit_predict, folds, budget=strangers)
     known = Known(
         labels, tuple(range(len(labels))), centre, directions, vectors, targets, said, folds,
         weight, bias, choice.scorer, choice.threshold, examples,
     )  # fmt: skip
     unseen = known.unseen_distance(probe)
-    threshold = float(np.quantile(unseen, 1 - choice.known_rejected, method="higher"))
+    threshold = float(
+        np.quantile(unseen, 1 - choice.known_rejected, method="lower" if strangers else "higher")
+    )
     return replace(known, threshold=threshold), replace(choice, threshold=threshold)
 
 

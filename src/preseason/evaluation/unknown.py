@@ -84,6 +84,7 @@ class Choice:
         known_rejected: fraction of known examples above the threshold, out of fold.
         strangers_accepted: fraction of strangers below it; None where `auroc` is.
         scores: auroc of every score tried.
+        left_out: for each class left out its number, its examples, and how many of them got a name.
     """
 
     scorer: UnknownScorer
@@ -92,6 +93,7 @@ class Choice:
     known_rejected: float
     strangers_accepted: float | None
     scores: dict[str, float] = field(default_factory=dict)
+    left_out: tuple[tuple[int, int, int], ...] = ()
 
 
 def fit_scorer(kind: str, embeddings: Floats, labels: Ints) -> UnknownScorer:
@@ -121,6 +123,7 @@ def choose(
     fit_predict: FitPredict | None = None,
     folds: Ints | None = None,
     most_rounds: int = MOST_ROUNDS,
+    budget: float | None = None,
 ) -> Choice:
     """The best score of strangers and its threshold, by leaving whole classes out.
 
@@ -137,6 +140,8 @@ def choose(
             [len(second), classes fitted] of the rows of its second; None leaves the logits' scores out.
         folds: int64 [n], so that what belongs together shares a fold; None deals every class out evenly.
         most_rounds: how many (class, fold) pairs are tried at most.
+        budget: share of strangers that may get a name, 0..1; the threshold is then the loosest that keeps
+            to it among the classes left out, however many known examples it refuses.
     """
     rows = thin(labels, 2 * MOST_REFERENCES)
     dealt = deal(labels) if folds is None else folds
@@ -151,7 +156,7 @@ def choose(
     best = max(kinds, key=lambda kind: scores[kind])
     known = np.concatenate([answer[best][0] for answer in asked])
     strangers = np.concatenate([answer[best][1] for answer in asked])
-    threshold = _balance(known, strangers)
+    threshold = _balance(known, strangers) if budget is None else _within(strangers, budget)
     return Choice(
         scorer=fit_scorer(best, embeddings, labels),
         threshold=threshold,
@@ -159,6 +164,7 @@ def choose(
         known_rejected=float((known > threshold).mean()),
         strangers_accepted=float((strangers <= threshold).mean()),
         scores=scores,
+        left_out=_left_out(labels, rounds, asked, best, threshold),
     )
 
 
@@ -247,6 +253,34 @@ def _balance(known: Floats, strangers: Floats) -> float:
     best = int(np.argmin(rejected + accepted))
     following = points[best + 1] if best + 1 < len(points) else points[best]
     return float((points[best] + following) / 2)
+
+
+def _within(strangers: Floats, budget: float) -> float:
+    """The largest threshold that at most a share `budget` of the strangers lies below or at."""
+    order = np.sort(strangers)
+    allowed = min(int(budget * len(order)), len(order) - 1)
+    below = order[order < order[allowed]]
+    return (
+        float((below[-1] + order[allowed]) / 2)
+        if len(below)
+        else float(np.nextafter(order[allowed], -np.inf))
+    )
+
+
+def _left_out(
+    labels: Ints,
+    rounds: list[tuple[Ints, Ints, Ints]],
+    asked: list[dict[str, tuple[Floats, Floats]]],
+    kind: str,
+    threshold: float,
+) -> tuple[tuple[int, int, int], ...]:
+    shares: dict[int, list[float]] = {}
+    counts: dict[int, int] = {}
+    for (_, _, strangers), answer in zip(rounds, asked, strict=True):
+        label = int(labels[strangers[0]])
+        counts[label] = len(strangers)
+        shares.setdefault(label, []).append(float((answer[kind][1] <= threshold).mean()))
+    return tuple((c, counts[c], round(counts[c] * float(np.mean(shares[c])))) for c in sorted(shares))
 
 
 def _choose_by_quantile(embeddings: Floats, labels: Ints, rows: Ints, folds: Ints) -> Choice:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
@@ -67,6 +68,29 @@ class AttentionHead:
     def focus(self, features: Features) -> Floats:
         """Attention of each part, float32 [n, p]."""
         return self._over(features, lambda x: self.network.weigh(x)[1])
+
+    def within(self, features: Features, masks: NDArray[np.bool_]) -> Floats:
+        """Logits as if some parts were all there is, nothing run again: float32 [m, n, c].
+
+        Half of the parts were left out at random in every step of training, so fewer parts are nothing new.
+
+        Args:
+            masks: bool [m, n, p] or [m, 1, p], parts that are seen; one at least of each example.
+        """
+        hidden, scores = np.split(self._over(features, self._scored), [HIDDEN], axis=2)
+        scores = scores[..., 0]
+        seen = np.broadcast_to(masks, (len(masks), *scores.shape))
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True)) * seen
+        weights /= weights.sum(axis=2, keepdims=True)
+        mixed = torch.from_numpy(np.einsum("mnp,nph->mnh", weights, hidden).astype(np.float32))
+        with torch.inference_mode():
+            logits: Floats = self.network.classifier(mixed).numpy()
+        return logits
+
+    def _scored(self, parts: Tensor) -> Tensor:
+        """Hidden vectors and, as a last column, the logarithm of attention: [n, p, h + 1]."""
+        hidden, weights = self.network.weigh(parts)
+        return torch.cat([hidden, weights.clamp_min(1e-30).log().unsqueeze(-1)], dim=2)
 
     def state(self) -> State:
         """Plain values."""

@@ -6,10 +6,12 @@ readers can put it beside the file's name.
 """
 
 import math
+import struct
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +32,7 @@ FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "AVIF")
 _OFTEN = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff")
 SUFFIXES = frozenset((*_OFTEN, ".avif", ".avifs", ".heic", ".heif"))
 PIXEL_LIMIT = 180_000_000  # a 180 megapixel RGB picture takes 0.5 GB while it is decoded
+EXIF_INNER, TAKEN, MAKER, MODEL = 0x8769, 0x9003, 0x010F, 0x0110
 _DRAFT_MARGIN = 2  # JPEG is decoded no smaller than this times the size asked, then filtered down
 _TURNS = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE"}
 _TURNS |= {6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90"}
@@ -95,6 +98,26 @@ def size(source: Path | bytes) -> tuple[int, int]:
         # Pillow reports a TIFF the right way up already
         turned = image.format != "TIFF" and _orientation(image) >= 5
     return (width, height) if turned else (height, width)
+
+
+def taken(source: Path | bytes) -> tuple[str, float] | None:
+    """The camera and the seconds of its clock when a photo was taken, as its EXIF data says; None without.
+
+    Raises:
+        MediaError: no image, or its header is damaged.
+    """
+    with _opened(source) as image:
+        try:
+            exif = image.getexif()
+            inner = exif.get_ifd(EXIF_INNER)
+        except (SyntaxError, ValueError, OSError, KeyError, TypeError, struct.error):
+            return None
+    written = str(inner.get(TAKEN) or "").strip(chr(0) + " ")
+    try:
+        moment = datetime.strptime(written, "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return f"{exif.get(MAKER, '')} {exif.get(MODEL, '')}", moment.timestamp()
 
 
 def pictures_in(path: Path) -> int:

@@ -99,18 +99,31 @@ def learning_curve(rows: Floats, targets: Ints, groups: Ints, labels: tuple[str,
     """
     fewest, name = _fewest_groups(targets, groups, labels)
     if fewest < FEWEST:
-        return Curve(
-            reason=f"cannot tell: {name!r} has {fewest} independent examples, and {FEWEST} are the fewest"
-        )
+        return Curve(reason=_too_few(fewest, name))
     with one_blas_thread():
-        task = _shortened(rows, targets, groups, len(labels))
-        sizes, right = _measured(task)
-        scatter = _scatter(task)
-        forecasts = _forecasts(sizes, right, scatter)
-        gains = _gains(task, labels, forecasts)
+        return _curve(_shortened(rows, targets, groups, len(labels)), labels)
+
+
+def curve_of_short(rows: Floats, targets: Ints, groups: Ints, labels: tuple[str, ...]) -> Curve:
+    """The curve from rows [m, r] that are short and of about length 1 already, see `learning_curve`."""
+    fewest, name = _fewest_groups(targets, groups, labels)
+    if fewest < FEWEST:
+        return Curve(reason=_too_few(fewest, name))
+    with one_blas_thread():
+        return _curve(_Task(rows, targets, groups, len(labels)), labels)
+
+
+def _curve(task: _Task, labels: tuple[str, ...]) -> Curve:
+    sizes, right = _measured(task)
+    forecasts = _forecasts(sizes, right, _scatter(task))
+    gains = _gains(task, labels, forecasts)
     order = tuple(sorted(gains, key=lambda each: -each.gain))
     means = tuple(float(a) for a in right.mean(axis=1))
     return Curve(tuple(float(s) for s in sizes), means, forecasts, order)
+
+
+def _too_few(fewest: int, name: str) -> str:
+    return f"cannot tell: {name!r} has {fewest} independent examples, and {FEWEST} are the fewest"
 
 
 def _fewest_groups(targets: Ints, groups: Ints, labels: tuple[str, ...]) -> tuple[int, str]:

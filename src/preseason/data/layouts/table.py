@@ -67,7 +67,8 @@ def read(root: Path, accept: Accept) -> Dataset:
     if table is None:
         raise DataError(f"{root} holds no table. Expected {_EXPECTS}.")
     header, rows = read_rows(table)
-    reading = _Reading(table, _columns(table, header), accept)
+    columns = _columns(table, header) | ({"group": accept.group} if accept.group in header else {})
+    reading = _Reading(table, columns, accept)
     for row in rows:
         _read_row(reading, row)
     if reading.blank:

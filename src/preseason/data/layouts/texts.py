@@ -1,6 +1,7 @@
 """A table whose cells are the examples: a column of texts and one of labels."""
 
 from collections import defaultdict
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def read(root: Path, accept: Accept) -> Dataset:
         DataError: the table cannot be read, or it is not clear which column is which.
         UsageError: a column that the user named is not there.
     """
-    return _read(root, accept.columns or Columns(), labelled=True)
+    return _read(root, replace(accept.columns or Columns(), group=accept.group), labelled=True)
 
 
 def read_unlabelled(table: Path, columns: Columns) -> Dataset:
@@ -92,7 +93,7 @@ def _looks_like_texts(table: Path) -> bool:
 
 
 def _columns(table: Path, header: tuple[str, ...], named: Columns, labelled: bool) -> dict[str, str]:
-    found = guess_columns(header, COLUMNS)
+    found = guess_columns(header, COLUMNS) | ({"group": named.group} if named.group in header else {})
     for role, name in (("text", named.text), ("label", named.label)):
         if name is not None:
             found[role] = _checked(table, header, name, role, labelled)
