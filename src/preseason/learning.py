@@ -105,9 +105,7 @@ class Learner:
         with one_blas_thread():
             samples = [self.samples[chosen[i]] for i in held]
             share = self.recipe.strangers_share()
-            known, choice = know(
-                self.labels, embeddings, targets[held], said, numbers, probe, samples, share
-            )
+            known, choice = know(self.labels, embeddings, targets[held], said, numbers, probe, samples, share)
             answers = self._held(chosen[held], said, embeddings, known, trials, held)
         return Learnt(chosen, trials, predictor, known, choice, answers, held)
 
