@@ -13,7 +13,8 @@ import torch
 from preseason import backbones
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample
-from preseason.engine.extract import BATCH_PIXELS, Order
+from preseason.engine.extract import Order
+from preseason.engine.feeds import BATCH_PIXELS
 from preseason.engine.networks import TorchEngine, compile_network
 from preseason.engine.passes import FrozenPass, Pass
 from preseason.recipe import Recipe

@@ -24,7 +24,7 @@ from preseason.engine.upkeep import usage
 from preseason.reading import read
 
 SETTINGS = {"unfreeze": 0, "budget_s": "24h"}
-READING = "reading photos through the network"
+READING = "reading through the network"
 SCRATCH = "baseline with random weights"
 Figures = dict[str, Any]
 

@@ -105,7 +105,7 @@ def bank_epoch_s(data: Path, recipe: str, way: str, work: Path) -> tuple[float, 
     )
     if not epochs.steps:
         raise SystemExit(f"no epoch of {way!r} was seen; the fit said: {epochs.said}")
-    return epochs.seconds / epochs.steps, model.record.seconds["reading photos through the network"]
+    return epochs.seconds / epochs.steps, model.record.seconds["reading through the network"]
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """What holds for every registered task, tried on files of its kind."""
 
+import shutil
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -212,6 +213,9 @@ def test_a_folder_of_photos_is_no_folder_of_clips_and_the_other_way_round(tmp_pa
     assert task_for(tmp_path / "photos").name == "photos"
     assert task_for(tmp_path / "clips").name == "clips"
     assert task_for(tmp_path / "frames").name == "clips"
+    for place in ("numbered/a", "split/train/a"):
+        shutil.copytree(frames, tmp_path / place)
+        assert task_for(tmp_path / place.split("/")[0]).name == "photos", place
     (tmp_path / "table.csv").write_text("path,label\nclips/a/example.mp4,x\n", "utf-8")
     assert task_for(tmp_path / "table.csv").name == "clips"
 

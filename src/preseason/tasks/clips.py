@@ -20,6 +20,7 @@ from preseason.data.audit import Signature, digest
 from preseason.data.audit import fingerprint as file_fingerprint
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept, walk
+from preseason.data.layouts.parts import part_from
 from preseason.data.layouts.table import files_named
 from preseason.data.rows import SUFFIXES as TABLES
 from preseason.engine.extract import Source
@@ -193,8 +194,18 @@ def _length_s(sample: Sample) -> float:
 
 
 def _media(root: Path) -> list[Path]:
-    everything = Accept(lambda path: None, "files", video.is_frames_folder)
-    return walk(root, everything).paths
+    """Files and folders of frames; a class folder of numbered pictures of one size holds photos."""
+
+    def is_clip(folder: Path) -> bool:
+        return not _is_class(folder, root) and video.is_frames_folder(folder)
+
+    return walk(root, Accept(lambda path: None, "files", is_clip)).paths
+
+
+def _is_class(folder: Path, root: Path) -> bool:
+    """Whether what lies in `folder` has its name as label."""
+    above = folder.parent
+    return above == root or (above.parent == root and part_from(above.name) is not None)
 
 
 def _kind(path: Path) -> str:
