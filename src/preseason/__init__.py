@@ -8,6 +8,7 @@ import preseason.threads  # noqa: F401  must come before torch is imported anywh
 if TYPE_CHECKING:
     from preseason.aftercare.labelling import suggest
     from preseason.errors import PreseasonError
+    from preseason.exporting.export import export
     from preseason.fitting import fit
     from preseason.loading import load
     from preseason.matches.spotting import spot
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from preseason.scouting.scout import scout
 
 __version__ = "0.1.0"
-__all__ = ["Model", "PreseasonError", "Recipe", "fit", "load", "read", "scout", "spot", "suggest"]
+__all__ = ["Model", "PreseasonError", "Recipe", "export", "fit", "load", "read", "scout", "spot", "suggest"]
 
 _HOMES = {
     "Model": "preseason.model",
     "PreseasonError": "preseason.errors",
     "Recipe": "preseason.recipe",
+    "export": "preseason.exporting.export",
     "fit": "preseason.fitting",
     "load": "preseason.loading",
     "read": "preseason.reading",

@@ -15,6 +15,10 @@ class UsageError(PreseasonError):
     exit_code = 2
 
 
+class ExportError(UsageError):
+    """A model that cannot be exported as asked, or whose export answers differently."""
+
+
 class DataError(PreseasonError):
     """Labelled data from which nothing can be learnt as it stands."""
 

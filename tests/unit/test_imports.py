@@ -41,7 +41,7 @@ LAYERS = (
     ("report",),
     ("talking",),
     ("fitting",),
-    ("serving", "export", "demo"),
+    ("serving", "exporting", "demo"),
     ("cli",),
     ("__main__",),
 )

@@ -1,0 +1,83 @@
+"""`preseason export MODEL --to FORMAT -o FOLDER`."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from preseason.cli.bars import progress
+from preseason.cli.verbs import Outcome, verb
+
+if TYPE_CHECKING:
+    from preseason.exporting.export import Export
+
+FORMATS = ("onnx", "openvino", "onnx-int8", "openvino-int8")
+
+
+@verb("export")
+@click.argument("model")
+@click.option(
+    "--to",
+    type=click.Choice(FORMATS),
+    default="onnx",
+    show_default=True,
+    help="Format, and engine to run it.",
+)
+@click.option(
+    "-o", "--output", metavar="FOLDER", help="Folder to write.  [default: MODEL-FORMAT, beside MODEL]"
+)
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="PATH",
+    help="Photos to check with, best a labelled folder that the model has not seen; int8 needs them.",
+)
+@click.option(
+    "--allow-difference",
+    is_flag=True,
+    help="Keep an export that differs from the model by more than half a point.",
+)
+@click.option("--cache", metavar="FOLDER", help="Folder of the feature bank (also PRESEASON_CACHE).")
+def export(
+    *,
+    model: str,
+    to: str,
+    output: str | None,
+    data: tuple[str, ...],
+    allow_difference: bool,
+    cache: str | None,
+    quiet: bool,
+) -> Outcome:
+    """Write a model for another engine, with a small program that runs it without torch.
+
+    Preprocessing, all heads, calibration and the rule for strangers travel along. The export is compared
+    with the model on the same photos and refused where they differ by more than half a point.
+    """
+    import preseason
+
+    folder = output if output is not None else f"{model.rstrip('/')}-{to}"
+    done = preseason.export(
+        model,
+        folder,
+        to=to,
+        data=data,
+        allow_difference=allow_difference,
+        progress=progress(quiet),
+        cache=cache,
+    )
+    fields = {"model": model, "folder": folder, "to": to, "files": done.files, "bytes": done.bytes}
+    return Outcome(fields | {"check": asdict(done.check)}, _text(folder, done))
+
+
+def _text(folder: str, done: "Export") -> str:
+    check = done.check
+    what = "drawn pictures (name your own with --data)" if check.drawn else "photos"
+    lines = [
+        f"{folder}: {done.to}, {done.bytes / 1e6:.1f} MB. Run it with: python {folder}/run.py PHOTO...",
+        f"Compared with the model on {check.n} {what}: same label {100 * check.same_label:.1f} %, largest "
+        f"difference of a probability {check.largest:.4f}.",
+    ]
+    if check.accuracy is not None:
+        before, after = (100 * value for value in check.accuracy)
+        lines.append(f"Accuracy on these: model {before:.1f} %, exported {after:.1f} %.")
+    return "\n".join(lines)

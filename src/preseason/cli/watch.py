@@ -1,0 +1,78 @@
+"""`preseason watch MODEL FOLDER`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from preseason.cli.bars import progress
+from preseason.cli.verbs import Outcome, model_options, verb
+
+if TYPE_CHECKING:
+    from preseason.watching import Seen
+
+
+@verb("watch")
+@click.argument("model")
+@click.argument("folder")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Answers, one line each: .csv or .jsonl.  [default: FOLDER-answers.csv, beside FOLDER]",
+)
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0.05),
+    default=2.0,
+    show_default=True,
+    help="Seconds between two looks into the folder.",
+)
+@click.option(
+    "--settle",
+    type=click.FloatRange(min=0),
+    default=2.0,
+    show_default=True,
+    help="Seconds for which a file must not change before it is read.",
+)
+@click.option("--once", is_flag=True, help="Answer what is there and end.")
+@model_options
+def watch(
+    *,
+    model: str,
+    folder: str,
+    output: str | None,
+    every: float,
+    settle: float,
+    once: bool,
+    device: str,
+    cache: str | None,
+    quiet: bool,
+) -> Outcome:
+    """Answer files as they come into a folder, such as a camera's or a scout's upload.
+
+    Answers are appended to a table; what has an answer there is not done again, also after a restart or a
+    power cut. The folder is looked into now and then, which works on network shares too. Ctrl-C ends it.
+    """
+    import preseason
+    from preseason.watching import Watch
+
+    report = progress(quiet)
+    target = output if output is not None else f"{folder.rstrip('/')}-answers.csv"
+    watch = Watch(folder, target, every_s=every, settle_s=settle)
+    loaded = preseason.load(model, progress=report, device=device, cache=cache)
+    seen = watch.run(loaded, report, once=once)
+    return Outcome(
+        {
+            "model": model,
+            "folder": folder,
+            "output": target,
+            "answered": seen.answered,
+            "failed": seen.failed,
+        },
+        _text(target, seen),
+    )
+
+
+def _text(target: str, seen: "Seen") -> str:
+    failed = f", {seen.failed} could not be read" if seen.failed else ""
+    return f"{seen.answered} answered{failed}: {target}"

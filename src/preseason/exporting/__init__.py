@@ -1,0 +1,1 @@
+"""A model outside of preseason: graphs for other engines, settings, and a small program that runs them."""

@@ -1,0 +1,98 @@
+"""Whether an exported model says what the model says: both answer the same photos."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from preseason.data.dataset import Sample
+from preseason.data.files import Columns
+from preseason.exporting.run import Exported
+from preseason.model import Model
+from preseason.progress import Progress
+from preseason.reading import accept_of, fingerprinted, read_inputs
+
+MOST_DIFFERENCE = 0.5
+"""Points that an exported model may differ by before it is refused."""
+DRAWN = 16
+
+
+@dataclass(frozen=True)
+class Check:
+    """What the comparison found.
+
+    Attributes:
+        n: photos that both answered.
+        drawn: whether they were drawn for the purpose, because none were named.
+        same_label: share that got the same label from both.
+        same_unknown: share that both or neither called unknown.
+        largest: largest difference of a probability.
+        accuracy: of the model, and of the exported one; None where the photos have no labels.
+        points: percentage points of difference: of accuracy, or of labels where there is none.
+    """
+
+    n: int
+    drawn: bool
+    same_label: float
+    same_unknown: float
+    largest: float
+    accuracy: tuple[float, float] | None
+    points: float
+
+
+def samples_of(model: Model, data: Sequence[str | Path]) -> list[Sample]:
+    """What lies at `data`: with labels where it is one folder or table of the model's labels."""
+    if len(data) == 1 and Path(data[0]).is_dir():
+        found = model.job.read(Path(data[0]), accept_of(model.job, Columns()))
+        if set(found.labels) & set(model.labels):
+            return list(fingerprinted(found, model.job)[0])
+    return list(read_inputs(tuple(data), model.job)[0])
+
+
+def drawn(folder: Path) -> list[str | Path]:
+    """Pictures of soft coloured shapes, always the same, written to `folder`."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    paths: list[str | Path] = []
+    for number in range(DRAWN):
+        cells = rng.integers(0, 256, (3 + number % 5, 4 + number % 3, 3), np.uint8)
+        path = folder / f"{number}.png"
+        Image.fromarray(cells).resize((320 + 16 * number, 360), Image.Resampling.BICUBIC).save(path)
+        paths.append(path)
+    return paths
+
+
+def compare(
+    model: Model, exported: Exported, samples: Sequence[Sample], drawn: bool, progress: Progress
+) -> Check:
+    """Let both answer `samples`."""
+    before, _ = model.answers(samples, progress)
+    progress.start("checking the exported model", len(before.samples))
+    chances, far = [], []
+    for sample in before.samples:
+        said, distance = exported.judge(Path(sample.source).read_bytes())
+        chances.append(said)
+        far.append(distance)
+        progress.advance()
+    progress.finish()
+    after = np.array(chances, np.float32).reshape(-1, len(model.labels))
+    strange = np.array(far) > model.known.threshold
+    same = after.argmax(1) == before.probabilities.argmax(1)
+    known = before.targets >= 0
+    accuracy = None
+    if known.any():
+        truth = before.targets[known]
+        each = (before.probabilities[known].argmax(1), after[known].argmax(1))
+        accuracy = (float((each[0] == truth).mean()), float((each[1] == truth).mean()))
+    gone = 1 - float(same.mean()) if accuracy is None else abs(accuracy[0] - accuracy[1])
+    return Check(
+        len(same),
+        drawn,
+        float(same.mean()),
+        float((strange == (before.distance > model.known.threshold)).mean()),
+        float(np.abs(after - before.probabilities).max()),
+        accuracy,
+        100 * gone,
+    )

@@ -1,0 +1,223 @@
+"""`preseason.export`: a model folder becomes a folder that other programs run without torch."""
+
+import json
+import shutil
+import tempfile
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from preseason.errors import ExportError, ModelFolderError
+from preseason.exporting.checking import MOST_DIFFERENCE, Check
+from preseason.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from preseason.data.dataset import Sample
+    from preseason.exporting.graphs import Stage
+    from preseason.model import Model
+
+FORMAT = 1
+SETTINGS, KNOWN, RUNNER = "exported.json", "known.npz", "run.py"
+TARGETS = ("onnx", "openvino", "onnx-int8", "openvino-int8")
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written.
+
+    Attributes:
+        folder: where it lies.
+        to: one of `TARGETS`.
+        files: names in the folder.
+        bytes: their size together.
+        check: how it compares with the model.
+    """
+
+    folder: Path
+    to: str
+    files: tuple[str, ...]
+    bytes: int
+    check: Check
+
+
+def export(
+    model: "str | Path | Model",
+    folder: str | Path,
+    *,
+    to: str = "onnx",
+    data: Sequence[str | Path] = (),
+    allow_difference: bool = False,
+    progress: Progress | None = None,
+    cache: str | None = None,
+) -> Export:
+    """Write a model for another engine, with a program that runs it, and check that it answers the same.
+
+    Args:
+        model: a model folder, or a model.
+        folder: to write; an exported model that is there is replaced.
+        to: "onnx", "openvino", or the same with "-int8".
+        data: photos to check with, best labelled ones the model has not seen; half of them set the ranges of
+            int8. Without any, pictures drawn for the purpose are compared.
+        allow_difference: keep an export that differs from the model by more than half a point.
+
+    Raises:
+        ExportError: this model or its network cannot be exported, or the export differs too much.
+        ModelFolderError: the model cannot be read, or the folder cannot be written.
+    """
+    say = progress or Silent()
+    loaded = _loaded(model, say, cache)
+    _check_target(to, data)
+    place = Path(folder).absolute()
+    _refuse_other(place)
+    part = place.parent / f".{place.name}.{uuid.uuid4().hex[:8]}"
+    try:
+        part.mkdir(parents=True)
+        check = _fill(part, loaded, to, data, say)
+        _refuse_different(check, allow_difference)
+        _write_settings(part, {"check": asdict(check)})
+        shutil.rmtree(place, ignore_errors=True)
+        part.rename(place)
+    except OSError as error:
+        raise ModelFolderError(
+            f"The export cannot be written to {place}: {error.strerror or error}. Free some space, or name "
+            "another folder with -o."
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    files = sorted(path.name for path in place.iterdir())
+    return Export(place, to, tuple(files), sum((place / name).stat().st_size for name in files), check)
+
+
+def _loaded(model: "str | Path | Model", progress: Progress, cache: str | None) -> "Model":
+    from preseason.loading import load
+    from preseason.model import Model
+
+    loaded: Any = model
+    if isinstance(model, str | Path):
+        loaded = load(model, progress=progress, device="cpu", cache=cache)
+    if not isinstance(loaded, Model) or loaded.task != "photos":
+        raise ExportError(
+            f"This is a model for {loaded.task}: only models of photos are exported. `preseason serve` "
+            f"answers {loaded.task} over HTTP."
+        )
+    return loaded
+
+
+def _check_target(to: str, data: Sequence[str | Path]) -> None:
+    if to not in TARGETS:
+        raise ExportError(f"--to {to} is not known: expected one of {', '.join(TARGETS)}.")
+    if to.endswith("int8") and not data:
+        raise ExportError(
+            f"--to {to} needs photos, from which the ranges of numbers are taken: name a folder with --data."
+        )
+
+
+def _refuse_other(place: Path) -> None:
+    """Never replace what is no exported model."""
+    if place.exists() and not (place / SETTINGS).is_file() and (place.is_file() or any(place.iterdir())):
+        raise ModelFolderError(
+            f"{place} is there and no exported model (it holds no {SETTINGS}): it will not be replaced. "
+            "Name a new folder with -o."
+        )
+
+
+def _fill(part: Path, model: "Model", to: str, data: Sequence[str | Path], progress: Progress) -> Check:
+    """Write everything but the check's result."""
+    from preseason.exporting import checking
+    from preseason.exporting.run import Exported
+
+    with tempfile.TemporaryDirectory() as beside:
+        chosen = data or checking.drawn(Path(beside))
+        samples = checking.samples_of(model, chosen)
+        if not samples:
+            raise ExportError("None of the photos named with --data could be read.")
+        calibration, asked = (samples[::2], samples[1::2]) if to.endswith("int8") else ([], samples)
+        _write_graphs(part, model, to, calibration, progress)
+        _write_known(part, model)
+        _write_pages(part, model, to)
+        return checking.compare(model, Exported(part), asked or samples, not data, progress)
+
+
+def _write_graphs(
+    part: Path, model: "Model", to: str, calibration: "Sequence[Sample]", progress: Progress
+) -> None:
+    from preseason.exporting.files import write_onnx, write_openvino
+    from preseason.exporting.graphs import stages_of
+
+    stages = stages_of(model.predictor)
+    found: dict[str, Any] = {}
+    progress.start("writing graphs", len(stages))
+    names = []
+    for stage in stages:
+        path = part / f"stage-{stage.number}.onnx"
+        found |= write_onnx(model.bench.backbone, stage, found, path)
+        names.append(path.name)
+        progress.advance()
+    progress.finish()
+    _write_settings(part, _settings(model, to, stages, names))
+    if to == "openvino":
+        for name in names:
+            write_openvino(part / name, (part / name).with_suffix(".xml"))
+            (part / name).unlink()
+        names = [Path(name).with_suffix(".xml").name for name in names]
+        _write_settings(part, _settings(model, to, stages, names))
+
+
+def _settings(model: "Model", to: str, stages: "Sequence[Stage]", files: Sequence[str]) -> dict[str, Any]:
+    from preseason import __version__
+
+    predictor, known = model.predictor, model.known
+    numbers = {fitted.way.name: number for number, fitted in enumerate(predictor.ways)}
+    return {
+        "format": FORMAT,
+        "made_by": f"preseason {__version__}",
+        "to": to,
+        "task": model.task,
+        "labels": list(model.labels),
+        "backbone": {"name": model.bench.backbone.name, "licence": model.bench.backbone.licence},
+        "stages": [stage.settings(file) for stage, file in zip(stages, files, strict=True)],
+        "kept": [f"probabilities_{numbers[name]}" for name in predictor.kept],
+        "temperature": predictor.temperature,
+        "columns": list(known.columns),
+        "score": known.scorer.kind,
+        "threshold": known.threshold,
+    }
+
+
+def _write_settings(part: Path, values: dict[str, Any]) -> None:
+    path = part / SETTINGS
+    before = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    path.write_text(json.dumps(before | values, indent=1, ensure_ascii=False), "utf-8")
+
+
+def _write_known(part: Path, model: "Model") -> None:
+    """What tells strangers, and the probe for added classes; the known examples' own vectors stay behind."""
+    known = model.known
+    arrays = {name: getattr(known, name) for name in ("centre", "directions", "weight", "bias")}
+    arrays |= {f"scorer.{name}": array for name, array in known.scorer.arrays.items()}
+    plain: dict[str, Any] = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+    np.savez(part / KNOWN, **plain)
+
+
+def _write_pages(part: Path, model: "Model", to: str) -> None:
+    from importlib.resources import files
+
+    package = files("preseason.exporting")
+    (part / RUNNER).write_text(package.joinpath(RUNNER).read_text("utf-8"), "utf-8")
+    engine = "openvino" if to.startswith("openvino") else "onnxruntime"
+    (part / "requirements.txt").write_text(f"numpy\npillow\n{engine}\n", "utf-8")
+
+
+def _refuse_different(check: Check, allowed: bool) -> None:
+    if check.points <= MOST_DIFFERENCE or allowed:
+        return
+    what = "labels" if check.accuracy is None else "accuracy"
+    raise ExportError(
+        f"The exported model differs from the model by {check.points:.1f} points of {what} on {check.n} "
+        f"photos, and at most {MOST_DIFFERENCE:g} are taken: nothing was written. Name more photos with "
+        "--data, export without int8, or keep it with --allow-difference."
+    )

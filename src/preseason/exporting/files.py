@@ -1,0 +1,74 @@
+"""Graphs on disk: ONNX by torch's exporter, OpenVINO's format from that."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from preseason.backbones.base import Backbone
+from preseason.errors import ExportError
+from preseason.exporting.graphs import Stage, StageGraph
+
+OPSET = 18
+INSTALL = "pip install 'preseason[export]'"
+
+
+def write_onnx(backbone: Backbone, stage: Stage, rows: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Write a stage's graph; the number of examples stays free.
+
+    Args:
+        rows: outputs of earlier stages on the trial example.
+
+    Returns:
+        The outputs on the trial example, for later stages.
+
+    Raises:
+        ExportError: the exporter cannot express the network.
+    """
+    graph = StageGraph(backbone, stage).eval()
+    side = stage.plan.size
+    given = [torch.randint(0, 256, (2, stage.looks, side, side, 3), dtype=torch.uint8)]
+    given += [rows[stage.before]] if stage.before else []
+    with torch.inference_mode(False), torch.no_grad():
+        found = graph(*given)
+        _export(graph, tuple(given), stage, path)
+    return dict(zip(stage.outputs, found, strict=True))
+
+
+def _export(graph: StageGraph, given: tuple[Tensor, ...], stage: Stage, path: Path) -> None:
+    free = {0: torch.export.Dim("examples", min=1)}
+    names = ["pictures", "before"][: len(given)]
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                graph,
+                given,
+                path,
+                input_names=names,
+                output_names=list(stage.outputs),
+                dynamic_shapes=(free, free)[: len(given)],
+                opset_version=OPSET,
+                external_data=False,
+                verbose=False,
+                dynamo=True,
+            )
+    except ImportError as error:
+        raise ExportError(f"Export needs {error.name}: {INSTALL}") from error
+    except Exception as error:
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise ExportError(
+            f"{graph.frozen.backbone.name} cannot be written as ONNX: {line}. Fit with another --backbone, "
+            "or use preseason serve."
+        ) from error
+
+
+def write_openvino(onnx: Path, path: Path) -> None:
+    """The same graph in OpenVINO's format: `path` (.xml) and weights beside it."""
+    from preseason.engine.networks import import_openvino
+
+    ov = import_openvino()
+    ov.save_model(ov.convert_model(onnx), path, compress_to_fp16=False)

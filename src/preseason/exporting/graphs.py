@@ -1,0 +1,143 @@
+"""A predictor as graphs: one for each pass over an example, with the heads of all its ways and members.
+
+Ways that share a pass share a graph, so the frozen network runs once. A graph takes looks uint8
+[n, looks, side, side, 3] and, where a head also reads the rows of an earlier pass, these rows `before`.
+It gives `probabilities_W` [n, c] for each kept way number W, `focus_W` where later looks are chosen by it,
+`embedding` where strangers are told by it, and `rows_S` where a later graph reads them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from preseason.backbones.base import Backbone
+from preseason.engine.passes import Box, FrozenPass, Pass
+from preseason.exporting.heads import module_of
+from preseason.training.predictor import Predictor
+from preseason.training.ways import Fitted
+
+HALF = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One pass with its ways.
+
+    Attributes:
+        number: of the stage, from 0.
+        plan: the pass.
+        ways: number and way of each that reads it.
+        looks_from: output that chooses the looks; None where they are the pass's own.
+        parts: the regions of the example that this output weighs.
+        before: output whose rows stand in front of the pass's own; None where there is none.
+        outputs: names of what the graph gives, in order.
+        embedding: name of the way whose embedding is among them, if any.
+    """
+
+    number: int
+    plan: Pass
+    ways: tuple[tuple[int, Fitted], ...]
+    looks_from: str | None
+    parts: tuple[Box, ...]
+    before: str | None
+    outputs: tuple[str, ...]
+    embedding: str
+
+    @property
+    def looks(self) -> int:
+        """How many squares of an example are fed."""
+        return len(self.plan.looks) or self.plan.own_looks
+
+    def settings(self, file: str) -> dict[str, Any]:
+        """What the runner must know of it."""
+        return {
+            "file": file,
+            "size": self.plan.size,
+            "looks": [list(box) for box in self.plan.looks],
+            "looks_from": self.looks_from,
+            "parts": [list(box) for box in self.parts],
+            "before": self.before,
+            "outputs": list(self.outputs),
+        }
+
+
+def stages_of(predictor: Predictor) -> list[Stage]:
+    """The predictor's passes in the order in which they are run."""
+    numbers = {fitted.way.name: number for number, fitted in enumerate(predictor.ways)}
+    groups: list[list[Fitted]] = []
+    for fitted in predictor.ways:
+        same = [g for g in groups if _place(g[0]) == _place(fitted)]
+        if same:
+            same[0].append(fitted)
+        else:
+            groups.append([fitted])
+    homes = {fitted.way.name: index for index, group in enumerate(groups) for fitted in group}
+    return [_stage(index, group, predictor, numbers, homes) for index, group in enumerate(groups)]
+
+
+def _place(fitted: Fitted) -> tuple[Pass, str | None]:
+    return fitted.way.plan, fitted.way.looks_from
+
+
+def _stage(
+    index: int, group: Sequence[Fitted], predictor: Predictor, numbers: dict[str, int], homes: dict[str, int]
+) -> Stage:
+    first = group[0].way
+    ways = tuple((numbers[fitted.way.name], fitted) for fitted in group)
+    asked = {fitted.way.looks_from for fitted in predictor.ways}
+    read = {homes[str(f.way.looks_from)] for f in predictor.ways if f.way.joined}
+    outputs = [f"probabilities_{n}" for n, f in ways if f.way.name in predictor.kept]
+    outputs += [f"focus_{n}" for n, f in ways if f.way.name in asked]
+    outputs += ["embedding" for _, f in ways if f.way.name == predictor.embedding]
+    outputs += [f"rows_{index}"] if index in read else []
+    origin = first.looks_from
+    joined = any(fitted.way.joined for fitted in group)
+    return Stage(
+        index,
+        first.plan,
+        ways,
+        None if origin is None else f"focus_{numbers[origin]}",
+        () if origin is None else predictor.ways[numbers[origin]].way.plan.parts(),
+        f"rows_{homes[str(origin)]}" if joined else None,
+        tuple(outputs),
+        predictor.embedding,
+    )
+
+
+class StageGraph(nn.Module):
+    """The computation of a stage."""
+
+    def __init__(self, backbone: Backbone, stage: Stage) -> None:
+        super().__init__()
+        self.frozen = FrozenPass(backbone, stage.plan).eval().requires_grad_(False)
+        self.stage = stage
+        self.members = nn.ModuleList(
+            nn.ModuleList(module_of(member) for member in fitted.members) for _, fitted in stage.ways
+        )
+
+    def forward(self, pictures: Tensor, before: Tensor | None = None) -> tuple[Tensor, ...]:
+        """The outputs that the stage names, in order."""
+        own = self._rows(pictures)
+        found = {f"rows_{self.stage.number}": own}
+        for (number, fitted), members in zip(self.stage.ways, self.members, strict=True):
+            rows = torch.cat([before, own], dim=1) if fitted.way.joined and before is not None else own
+            said = [member(rows) for member in cast(nn.ModuleList, members)]
+            chances = [(logits / fitted.temperature).softmax(1) for logits, _, _ in said]
+            found[f"probabilities_{number}"] = torch.stack(chances).mean(0)
+            if said[0][2] is not None:
+                found[f"focus_{number}"] = torch.stack([focus for _, _, focus in said]).mean(0)
+            if fitted.way.name == self.stage.embedding:
+                found["embedding"] = torch.stack([vector for _, vector, _ in said]).mean(0)
+        return tuple(found[name] for name in self.stage.outputs)
+
+    def _rows(self, pictures: Tensor) -> Tensor:
+        """Rows as the feature bank keeps them: float16, clipped to its range."""
+        rows: Tensor = self.frozen(pictures.flatten(0, 1)).clamp(-HALF, HALF).half().float()
+        looks = self.stage.looks
+        if self.stage.plan.kept == "pooled":
+            return rows.reshape(-1, looks * rows.shape[1], rows.shape[2])
+        return rows.reshape(-1, looks, *rows.shape[1:])

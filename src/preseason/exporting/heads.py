@@ -1,0 +1,148 @@
+"""Fitted heads as torch modules over rows: what a graph can hold of them.
+
+Each module maps rows float32 [n, parts, d] (or maps [n, looks, c, h, w]) to logits [n, c], the embedding
+[n, e] and the attention [n, parts], which is None for heads that look at the whole.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from preseason.errors import ExportError
+from preseason.heads.attention import AttentionHead
+from preseason.heads.linear import LinearHead
+from preseason.heads.mlp import MlpHead
+from preseason.heads.parts import LARGEST, Scales
+from preseason.heads.prototype import SHARPNESS, PrototypeHead
+from preseason.heads.scaling import Scale
+from preseason.heads.tail import TailHead
+
+Said = tuple[Tensor, Tensor, Tensor | None]
+
+
+class Scaled(nn.Module):
+    """Rows brought to the scale that a head was fitted on."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, scale: Scale | Scales) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.from_numpy(np.asarray(scale.mean, np.float32)))
+        self.register_buffer("deviation", torch.from_numpy(np.asarray(scale.deviation, np.float32)))
+        self.kinds = torch.from_numpy(scale.kinds) if isinstance(scale, Scales) else None
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Scaled rows."""
+        if self.kinds is None:
+            return (rows - self.mean) / self.deviation
+        return ((rows - self.mean[self.kinds]) / self.deviation[self.kinds]).clamp(-LARGEST, LARGEST)
+
+
+class LinearModule(nn.Module):
+    """A linear head."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, head: LinearHead) -> None:
+        super().__init__()
+        self.scale = Scaled(head.scale)
+        self.register_buffer("weight", torch.from_numpy(np.ascontiguousarray(head.weight, np.float32)))
+        self.register_buffer("bias", torch.from_numpy(np.asarray(head.bias, np.float32)))
+
+    def forward(self, rows: Tensor) -> Said:
+        """From the first part, which is the whole."""
+        scaled = self.scale(rows[:, 0])
+        return scaled @ self.weight + self.bias, scaled, None
+
+
+class PrototypeModule(nn.Module):
+    """A prototype head."""
+
+    means: Tensor
+
+    def __init__(self, head: PrototypeHead) -> None:
+        super().__init__()
+        self.scale = Scaled(head.scale)
+        self.register_buffer("means", torch.from_numpy(np.ascontiguousarray(head.means, np.float32)))
+
+    def forward(self, rows: Tensor) -> Said:
+        """Cosines to the class means."""
+        scaled = self.scale(rows[:, 0])
+        unit = scaled / scaled.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        return SHARPNESS * unit @ self.means.T, unit, None
+
+
+class MlpModule(nn.Module):
+    """A dense head on the whole's features or on a flattened map."""
+
+    def __init__(self, head: MlpHead) -> None:
+        super().__init__()
+        self.scale, self.network = Scaled(head.scale), head.network
+
+    def forward(self, rows: Tensor) -> Said:
+        """From the first part."""
+        first = rows[:, 0]
+        embedded = first if first.ndim == 2 else first.flatten(2).mean(2)
+        return self.network(self.scale(first.flatten(1))), embedded, None
+
+
+class AttentionModule(nn.Module):
+    """Gated attention over parts."""
+
+    def __init__(self, head: AttentionHead) -> None:
+        super().__init__()
+        self.scale, self.network = Scaled(head.scales), head.network
+
+    def forward(self, rows: Tensor) -> Said:
+        """From all parts."""
+        scaled = self.scale(rows)
+        hidden, weights = self.network.weigh(scaled)
+        spread = weights.unsqueeze(-1)
+        return self.network.classifier((spread * hidden).sum(1)), (spread * scaled).sum(1), weights
+
+
+class TailModule(nn.Module):
+    """Fine-tuned blocks over the maps of every look, whose answers are averaged."""
+
+    def __init__(self, head: TailHead) -> None:
+        super().__init__()
+        self.tail = head.tail
+        self.classes = int(head.state().arrays["classifier.bias"].shape[0])
+
+    def forward(self, rows: Tensor) -> Said:
+        """From maps [n, looks, c, h, w]."""
+        count = rows.shape[1]
+        vectors = self.tail.embed(rows.flatten(0, 1))
+        each = self.tail.classifier(vectors).view(-1, count, self.classes).log_softmax(-1)
+        embedded = vectors.view(-1, count, vectors.shape[1]).mean(1)
+        return each.logsumexp(1) - float(np.log(count)), embedded, None
+
+
+MODULES: dict[type, Callable[[Any], nn.Module]] = {
+    LinearHead: LinearModule,
+    PrototypeHead: PrototypeModule,
+    MlpHead: MlpModule,
+    AttentionHead: AttentionModule,
+    TailHead: TailModule,
+}
+
+
+def module_of(head: Any) -> nn.Module:
+    """The head as a module.
+
+    Raises:
+        ExportError: heads of its kind are not exported.
+    """
+    make = MODULES.get(type(head))
+    if make is None:
+        kinds = ", ".join(each.__name__.removesuffix("Head").lower() for each in MODULES)
+        raise ExportError(
+            f"A {type(head).__name__} cannot be exported: expected one of {kinds}. Fit again with --head "
+            "linear or attention, or use preseason serve."
+        )
+    return make(head).eval()

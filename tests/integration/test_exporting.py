@@ -1,0 +1,115 @@
+"""An exported model answers as the model does, in an environment that has neither torch nor preseason."""
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import preseason
+from preseason.demo import Pictures
+from preseason.errors import ExportError, ModelFolderError
+from preseason.model import Model
+
+pytestmark = pytest.mark.slow
+
+ALL_IT_NEEDS = ("numpy", "numpy.libs", "PIL", "pillow.libs", "onnxruntime")
+GAMES = ("boxing", "tennis", "freeway")
+
+
+@pytest.fixture(scope="module")
+def looking_closer(pictures: Pictures, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Attention and a closer look, hardly trained: every moving part of an answer is in it."""
+    photos = tmp_path_factory.mktemp("few")
+    for game in GAMES:
+        (photos / game).mkdir()
+        for path in sorted((pictures.photos / game).iterdir())[:6]:
+            (photos / game / path.name).symlink_to(path)
+    model = preseason.fit(photos, head="attention", epochs=1, folds=2, budget_s="10m")
+    assert isinstance(model, Model)
+    assert "closer look" in [fitted.way.name for fitted in model.predictor.ways]
+    return model
+
+
+@pytest.fixture(scope="module")
+def exported(looking_closer: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("onnxscript", reason="needs preseason[export]")
+    folder = tmp_path_factory.mktemp("exported") / "games-onnx"
+    done = preseason.export(looking_closer, folder)
+    assert done.check.drawn
+    assert done.check.same_label == 1.0
+    assert done.check.largest < 1e-3
+    return folder
+
+
+def alone(folder: Path, packages: Path, *arguments: str) -> str:
+    """What run.py prints where only the packages it names can be imported."""
+    for name in ALL_IT_NEEDS:
+        home = next(Path(entry) / name for entry in sys.path if (Path(entry) / name).is_dir())
+        (packages / name).symlink_to(home)
+    start = (
+        f"import sys; sys.path.insert(0, {str(packages)!r}); sys.argv[1:] = {list(arguments)!r}; "
+        "import importlib.util as u; assert not u.find_spec('torch') and not u.find_spec('preseason'); "
+        f"import runpy; runpy.run_path({str(folder / 'run.py')!r}, run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", start], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_answers_alone_as_the_model_does(
+    looking_closer: Model, exported: Path, pictures: Pictures, tmp_path: Path
+) -> None:
+    assert find_spec("torch") is not None
+    paths = [str(next((pictures.new_photos / game).iterdir())) for game in GAMES]
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
+    printed = json.loads(alone(exported, tmp_path, *paths, str(tmp_path / "broken.jpg"), "--json"))
+    expected = looking_closer.predict(*paths)
+    assert [answer["input"] for answer in printed["predictions"]] == paths
+    for answer, other in zip(printed["predictions"], expected, strict=True):
+        assert (answer["label"], answer["unknown"]) == (other.label, other.unknown)
+        assert answer["probabilities"] == pytest.approx(other.probabilities, abs=1e-3)
+    assert [Path(left["path"]).name for left in printed["skipped"]] == ["broken.jpg"]
+
+
+def test_openvino_answers_as_the_model_does(
+    looking_closer: Model, pictures: Pictures, tmp_path: Path
+) -> None:
+    folder = tmp_path / "games-openvino"
+    data = [str(next((pictures.new_photos / game).iterdir())) for game in GAMES]
+    done = preseason.export(looking_closer, folder, to="openvino", data=data)
+    assert done.check.n == len(GAMES)
+    assert done.check.largest < 1e-3
+    assert not list(folder.glob("*.onnx"))
+
+
+def test_an_added_class_travels_along(looking_closer: Model, exported: Path, pictures: Pictures) -> None:
+    from preseason.exporting.run import Exported
+
+    strangers = sorted((pictures.strangers / "skiing").iterdir())
+    larger, _ = looking_closer.add("skiing", *strangers)
+    again = preseason.export(larger, exported.parent / "larger")
+    assert again.check.largest < 1e-3
+    answer = Exported(again.folder).predict(strangers[0])
+    assert answer["probabilities"] == pytest.approx(larger.predict(strangers[0])[0].probabilities, abs=1e-3)
+
+
+def test_an_export_that_differs_is_refused_and_nothing_is_written(
+    looking_closer: Model, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from preseason.exporting import run
+
+    def reversed_answers(each: list[np.ndarray], temperature: float) -> np.ndarray:
+        return each[0][:, ::-1]
+
+    monkeypatch.setattr(run, "sharpened", reversed_answers)
+    with pytest.raises(ExportError, match="differs from the model by"):
+        preseason.export(looking_closer, tmp_path / "wrong")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ModelFolderError, match="no exported model"):
+        preseason.export(looking_closer, exported.parent)

@@ -1,0 +1,94 @@
+"""What the runner of an exported model does is what preseason does, part by part."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from preseason.data.audit import digest
+from preseason.engine.gaze import LOOKS, windows
+from preseason.engine.passes import Box
+from preseason.evaluation.unknown import SCORES, fit_scorer
+from preseason.exporting import run
+from preseason.media.image import decode
+from preseason.tasks.looks import cut_out
+from preseason.tasks.photos import REGIONS
+
+SMOOTH = np.asarray(
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)).resize((700, 500))
+)
+
+
+def saved(picture: Image.Image, form: str, **options: object) -> bytes:
+    buffer = BytesIO()
+    picture.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def turned() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return saved(Image.fromarray(SMOOTH), "JPEG", exif=exif)
+
+
+def clear() -> Image.Image:
+    picture = Image.fromarray(SMOOTH).convert("RGBA")
+    picture.putalpha(120)
+    return picture
+
+
+FILES = {
+    "jpeg": saved(Image.fromarray(SMOOTH).resize((2800, 2000)), "JPEG"),
+    "turned jpeg": turned(),
+    "cmyk jpeg": saved(Image.fromarray(SMOOTH).convert("CMYK"), "JPEG"),
+    "png": saved(Image.fromarray(SMOOTH), "PNG"),
+    "clear png": saved(clear(), "PNG"),
+    "palette gif": saved(Image.fromarray(SMOOTH).convert("P"), "GIF"),
+    "deep png": saved(Image.fromarray(SMOOTH[:, :, 0].astype(np.uint16) * 11), "PNG"),
+    "float tiff": saved(Image.fromarray(SMOOTH[:, :, 0].astype(np.float32) - 90), "TIFF"),
+    "webp": saved(Image.fromarray(SMOOTH), "WEBP"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("longest", [300, 1600])
+def test_the_runner_decodes_as_preseason_does(name: str, longest: int) -> None:
+    assert np.array_equal(run.decode(FILES[name], longest), decode(FILES[name], longest))
+
+
+def test_the_runner_refuses_what_is_no_photo() -> None:
+    for data in (b"", b"<html></html>", FILES["jpeg"][:3000]):
+        with pytest.raises(ValueError, match="cannot be decoded"):
+            run.decode(data, 300)
+
+
+@pytest.mark.parametrize("box", [Box(0.1, 0.2, 0.6, 0.7), Box(0.6, 0.2, 0.1, 0.7), Box(0.0, 0.0, 1.0, 1.0)])
+def test_the_runner_cuts_looks_out_as_preseason_does(box: Box) -> None:
+    picture = Image.fromarray(SMOOTH)
+    assert np.array_equal(run.cut_out(picture, box, 96), cut_out(picture, box, 96))
+
+
+def test_the_runner_looks_closer_where_preseason_does() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        focus = rng.dirichlet(np.full(len(REGIONS), 0.2)).astype(np.float32)
+        seed = int(rng.integers(2**32))
+        found = run.windows(focus, REGIONS, seed)
+        assert len(found) == LOOKS
+        assert found == [tuple(box) for box in windows(focus, REGIONS, seed)]
+
+
+@pytest.mark.parametrize("kind", SCORES)
+def test_the_runner_tells_strangers_as_preseason_does(kind: str) -> None:
+    rng = np.random.default_rng(1)
+    rows, labels = rng.normal(size=(60, 8)).astype(np.float32), np.arange(60) % 3
+    scorer = fit_scorer(kind, rows, labels)
+    asked, logits = rng.normal(size=(9, 8)).astype(np.float32), rng.normal(size=(9, 3)).astype(np.float32)
+    known = {f"scorer.{name}": array for name, array in scorer.arrays.items()}
+    expected = scorer.distance(asked, logits)
+    np.testing.assert_allclose(run.strangeness(kind, known, asked, logits), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_runner_names_photos_as_preseason_does() -> None:
+    assert run.digest(FILES["png"]) == digest(FILES["png"])
