@@ -41,7 +41,7 @@ LAYERS = (
     ("report",),
     ("talking",),
     ("fitting",),
-    ("serving", "exporting", "demo"),
+    ("serving", "exporting", "watching", "demo"),
     ("cli",),
     ("__main__",),
 )

@@ -18,7 +18,7 @@ from preseason.errors import PreseasonError, UsageError
 
 READING_ORDER = (
     "scout", "fit", "evaluate", "predict", "explain", "next", "compare", "post-mortem",
-    "add", "remove", "spot", "chat", "serve", "export",
+    "add", "remove", "spot", "chat", "serve", "watch", "export",
 )  # fmt: skip
 STOPPED = "stopped; finished work is kept, the same command goes on"
 

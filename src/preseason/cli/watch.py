@@ -1,11 +1,14 @@
 """`preseason watch MODEL FOLDER`."""
 
+import signal
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from preseason.cli.bars import progress
 from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.errors import UsageError
 
 if TYPE_CHECKING:
     from preseason.watching import Seen
@@ -60,17 +63,12 @@ def watch(
     target = output if output is not None else f"{folder.rstrip('/')}-answers.csv"
     watch = Watch(folder, target, every_s=every, settle_s=settle)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
+    if not isinstance(loaded, preseason.Model):
+        raise UsageError(f"{model} is a model for {loaded.task} and answers no files: use preseason chat.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     seen = watch.run(loaded, report, once=once)
-    return Outcome(
-        {
-            "model": model,
-            "folder": folder,
-            "output": target,
-            "answered": seen.answered,
-            "failed": seen.failed,
-        },
-        _text(target, seen),
-    )
+    fields = {"model": model, "folder": folder, "output": target}
+    return Outcome(fields | asdict(seen), _text(target, seen))
 
 
 def _text(target: str, seen: "Seen") -> str:
