@@ -183,7 +183,7 @@ def test_long_texts_are_windows_and_none_is_cut_in_silence(encoder_folder: Path,
         long.append((" ".join(filler), "good" if number % 2 else "bad"))
     long.append(("the ball " * 2000, "good"))
     record = preseason.fit(
-        write(tmp_path / "long.csv", long), backbone=str(encoder_folder), unfreeze=0
+        write(tmp_path / "long.csv", long), backbone=str(encoder_folder), head="attention"
     ).record
     tried = {item.name: item for item in record.candidates}
     assert tried["attention"].accuracy is not None

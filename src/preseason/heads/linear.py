@@ -15,6 +15,9 @@ from preseason.threads import one_blas_thread
 
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)
 """Inverse penalties tried, on features of deviation 1 divided by the square root of their number."""
+USUAL = 10.0
+"""Inverse penalty, relative to all examples, that is good on most data. Others must be likelier by the square
+of the distance in powers of ten, so that a handful of examples does not decide for an extreme one."""
 PATIENCE = 2
 """Weaker penalties that may be worse one after the other before no weaker one is tried: they take longest."""
 LARGE = 20_000_000
@@ -76,7 +79,9 @@ class Linear:
         return LinearHead(scale_from(state.arrays), state.arrays["weight"], state.arrays["bias"])
 
 
-def logistic_regression(x: Floats, targets: Ints, classes: int, strength: float) -> tuple[Floats, Floats]:
+def logistic_regression(
+    x: Floats, targets: Ints, classes: int, strength: float, counts: Floats | None = None
+) -> tuple[Floats, Floats]:
     """Weights float32 [d, c] and biases [c] of a multinomial logistic regression.
 
     A class without examples gets a bias of -30: it is never the answer.
@@ -84,6 +89,7 @@ def logistic_regression(x: Floats, targets: Ints, classes: int, strength: float)
     Args:
         x: float32 [n, d].
         strength: inverse of the L2 penalty, relative to one example.
+        counts: float32 [n], how much each example counts; 1 by default.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -96,7 +102,7 @@ def logistic_regression(x: Floats, targets: Ints, classes: int, strength: float)
         return weight, bias
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = LogisticRegression(C=strength * x.shape[1], max_iter=200).fit(x, targets)
+        fitted = LogisticRegression(C=strength * x.shape[1], max_iter=200).fit(x, targets, counts)
     coefficients, intercept = _both_sides(fitted)
     weight[:, present], bias[present] = coefficients.T, intercept
     return weight, bias
@@ -121,7 +127,8 @@ def _both_sides(fitted: Any) -> tuple[Floats, Floats]:
 def _best_strength(x: Floats, lesson: Lesson) -> float:
     losses: list[float] = []
     for strength in STRENGTHS:
-        losses.append(_loss(x, lesson, strength))
+        doubt = float(np.log10(strength * x.shape[1] / USUAL)) ** 2
+        losses.append(_loss(x, lesson, strength) + doubt)
         lesson.progress.advance()
         if len(losses) - 1 - int(np.argmin(losses)) >= PATIENCE:
             break

@@ -32,6 +32,8 @@ MOST_FEATURES = 9000
 """Values of a pooled row: of deep or wide networks not every block is kept."""
 FEW = 600
 """Examples up to which pairs of them teach more than their labels."""
+NAMED = 150
+"""Examples a class up to which the names of the labels add to what is learnt from them."""
 PAIRED_LAYERS, TUNED_LAYERS, TUNED_EPOCHS = 3, 3, 6
 LOOKED_AT = 40
 """Files that are looked at to recognise a folder of texts."""
@@ -56,7 +58,16 @@ class Texts:
     name = "texts"
     noun = "texts"
     rank = 60
-    heads: tuple[str, ...] = ("linear", "attention", "mlp", "prototype", "tfidf", "contrastive", "lora")
+    heads: tuple[str, ...] = (
+        "linear",
+        "attention",
+        "names",
+        "mlp",
+        "prototype",
+        "tfidf",
+        "contrastive",
+        "lora",
+    )
     seconds_each = 0.02
     backbone = DEFAULT
 
@@ -99,7 +110,8 @@ class Texts:
         refuse_photo_recipe(recipe, self.noun)
         size, count, caution = _windows(encoder, samples)
         pooled = Pass(size, frames=count if count > 1 else 0, blocks=_blocks(encoder))
-        linear = Way("linear", "linear", pooled, caution=caution)
+        linear = Way("linear", "linear", pooled, caution=caution, trusted=True)
+        named = _named(encoder, samples, pooled)
         words = Way("tfidf", "tfidf", Pass(1, kept="raw"), always=True)
         if recipe.unfreeze not in ("auto", "0") or recipe.head in ("lora", "contrastive"):
             return (linear, words, _asked_tuning(recipe, encoder, samples))
@@ -108,12 +120,15 @@ class Texts:
             return (words,)
         if recipe.head == "attention" and count > 1:
             return (attention, words)
+        if recipe.head == "names":
+            return (named, words)
         if recipe.head not in ("auto", "linear"):
             return (Way(recipe.head, _pooled_head(recipe), pooled, caution=caution), words)
         if recipe.head == "linear":
             return (linear, words)
         tuned = (_tuned(recipe, encoder, samples),) if recipe.unfreeze == "auto" and len(encoder) > 1 else ()
-        return (linear, words, *((attention,) if count > 1 else ()), *tuned)
+        few = len(samples) <= NAMED * len(named.settings["names"])
+        return (linear, *((named,) if few else ()), words, *((attention,) if count > 1 else ()), *tuned)
 
     def plan(self, recipe: Recipe, backbone: Backbone) -> str:
         """What is tried when nothing is asked for."""
@@ -189,6 +204,13 @@ def _windows(encoder: Encoder, samples: Sequence[Sample]) -> tuple[int, int, str
         f"longest has {lengths.max():,}: {shown(longest.source)}. Of these, {count} stretches from "
         "beginning to end are read. Split them into texts of their own where that matters."
     )  # fmt: skip
+
+
+def _named(encoder: Encoder, samples: Sequence[Sample], pooled: Pass) -> Way:
+    """The last layer's mean, with the names of the labels as further examples."""
+    names = sorted({sample.label for sample in samples if sample.label is not None})
+    settings: dict[str, object] = {"names": names, "width": encoder.width}
+    return Way("label names", "names", pooled, settings=settings, trusted=True)
 
 
 def _tuned(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -> Way:

@@ -11,6 +11,9 @@ from preseason.training.ways import Crossfit
 LEAST_GAIN = 0.002
 """A further way must lower the mean negative log-likelihood by this many nats to be kept."""
 
+CLEAR = 1.5
+"""Standard errors of a gain beyond which it is more than chance; a single example makes one."""
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -28,11 +31,19 @@ class Selection:
 
 
 def select(tried: Sequence[Crossfit], targets: Ints) -> Selection:
-    """Begin with the likeliest way and add others while the average gets likelier."""
+    """Begin with the likeliest way and add others while the average gets likelier.
+
+    Where ways are trusted these are averaged to begin with; what is added or dropped then must make the
+    average likelier by more than chance: with few examples the likeliest way is no better than the next.
+    """
     held = tried[0].held
     for fit in tried[1:]:
         held = np.intersect1d(held, fit.held)
     each = [fit.probabilities[np.searchsorted(fit.held, held)] for fit in tried]
+    trusted = [place for place, fit in enumerate(tried) if fit.fitted.way.trusted]
+    if trusted:
+        kept = _from_trusted(trusted, each, targets[held])
+        return Selection(tuple(kept), held, averaged([each[i] for i in kept]))
     losses = [log_loss(p, targets[held]) for p in each]
     kept = [int(np.argmin(losses))]
     best = losses[kept[0]]
@@ -46,10 +57,34 @@ def select(tried: Sequence[Crossfit], targets: Ints) -> Selection:
     return Selection(tuple(kept), held, averaged([each[i] for i in kept]))
 
 
+def _from_trusted(kept: list[int], each: Sequence[Floats], targets: Ints) -> list[int]:
+    """Add or drop one way at a time, the most helpful first, while that helps by more than chance."""
+    for _ in range(2 * len(each)):
+        now = _losses(averaged([each[i] for i in kept]), targets)
+        others = [[j for j in kept if j != i] if i in kept else [*kept, i] for i in range(len(each))]
+        gains = [(now - _losses(averaged([each[i] for i in o]), targets), o) for o in others if o]
+        clear = [(float(gain.mean()), o) for gain, o in gains if _is_clear(gain)]
+        if not clear:
+            break
+        kept = max(clear)[1]
+    return kept
+
+
+def _is_clear(gain: Floats) -> bool:
+    """Whether gains [n] of single examples are more on average than chance and `LEAST_GAIN` together."""
+    error = float(gain.std()) / np.sqrt(len(gain))
+    return bool(gain.mean() > max(LEAST_GAIN, CLEAR * error))
+
+
+def _losses(probabilities: Floats, targets: Ints) -> Floats:
+    """Negative log-likelihoods in nats, float32 [n]."""
+    right = probabilities[np.arange(len(targets)), targets]
+    return np.asarray(-np.log(np.maximum(right, 1e-12)), np.float32)
+
+
 def log_loss(probabilities: Floats, targets: Ints) -> float:
     """Mean negative log-likelihood in nats of [n, c] against targets [n]."""
-    right = probabilities[np.arange(len(targets)), targets]
-    return float(-np.log(np.maximum(right, 1e-12)).mean())
+    return float(_losses(probabilities, targets).mean())
 
 
 def accuracy(probabilities: Floats, targets: Ints) -> float:

@@ -36,6 +36,7 @@ class Way:
             With 1, that member judges and the one delivered is fitted on every example.
         always: whether it is fitted however little time is left, as what the user named is.
         caution: what the user must know of it, a sentence for the report; or empty.
+        trusted: whether it is kept unless it is worse by more than chance; others must then be better so.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Way:
     members: int | None = None
     always: bool = False
     caution: str = ""
+    trusted: bool = False
 
 
 @dataclass(frozen=True)
