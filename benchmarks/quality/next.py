@@ -1,9 +1,9 @@
 """Labels that `next` saves: `python benchmarks/quality/next.py DATA... --cache FOLDER`.
 
 For each data set a third is held out. A linear head on the frozen network's features learns from five
-examples of each class, then 20 more are labelled at a time: drawn by chance, the least sure ones, or those
-that `preseason next` would name. Told is the accuracy after each round, and how many labels reach what
-chance reaches with all rounds. Several draws each; the network runs once over each set.
+examples of each class, then 20 more are labelled at a time: drawn by chance, the least sure ones, by
+BADGE, or those that `preseason next` would name. Told is the accuracy after each round, and how many labels
+reach what chance reaches with all rounds. Several draws each; the network runs once over each set.
 """
 
 import argparse
@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from preseason import backbones
-from preseason.aftercare.choosing import choose
 from preseason.answering import targets_of
 from preseason.evaluation.calibration import softmax
+from preseason.evaluation.choosing import choose
 from preseason.heads.base import Features
 from preseason.heads.frames import summarised
 from preseason.heads.linear import logistic_regression
@@ -42,7 +42,30 @@ def least_sure(said: np.ndarray, vectors: np.ndarray, count: int, seed: int) -> 
     return np.argsort(said.max(axis=1), kind="stable")[:count]
 
 
-CHOOSERS: dict[str, Chooser] = {"chance": by_chance, "least sure": least_sure, "next": choose}
+def as_next(said: np.ndarray, vectors: np.ndarray, count: int, seed: int) -> np.ndarray:
+    return choose(said, vectors, count)
+
+
+def badge(said: np.ndarray, vectors: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """BADGE (Ash et al. 2020, arXiv 1906.03671): k-means++ on the gradients of the last layer."""
+    weights = -said
+    weights[np.arange(len(said)), said.argmax(axis=1)] += 1
+    squares = np.square(weights).sum(1) * np.square(vectors).sum(1)
+    taken, nearest, rng = [int(squares.argmax())], np.full(len(said), np.inf), np.random.default_rng(seed)
+    while len(taken) < min(count, len(said)):
+        inner = (weights @ weights[taken[-1]]) * (vectors @ vectors[taken[-1]])
+        nearest = np.minimum(nearest, np.maximum(squares + squares[taken[-1]] - 2 * inner, 0))
+        nearest[taken] = 0
+        taken.append(int(rng.choice(len(nearest), p=nearest / nearest.sum())))
+    return np.array(taken)
+
+
+CHOOSERS: dict[str, Chooser] = {
+    "chance": by_chance,
+    "least sure": least_sure,
+    "badge": badge,
+    "next": as_next,
+}
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import preseason.threads  # noqa: F401  must come before torch is imported anywhere
 
 if TYPE_CHECKING:
+    from preseason.aftercare.comparing import compare
     from preseason.aftercare.labelling import suggest
     from preseason.errors import PreseasonError
     from preseason.exporting.export import export
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
     from preseason.scouting.scout import scout
 
 __version__ = "0.1.0"
-__all__ = ["Model", "PreseasonError", "Recipe", "export", "fit", "load", "read", "scout", "spot", "suggest"]
+__all__ = [
+    "Model", "PreseasonError", "Recipe", "compare", "export", "fit", "load", "read", "scout", "spot",
+    "suggest",
+]  # fmt: skip
 
 _HOMES = {
     "Model": "preseason.model",
     "PreseasonError": "preseason.errors",
     "Recipe": "preseason.recipe",
     "export": "preseason.exporting.export",
+    "compare": "preseason.aftercare.comparing",
     "fit": "preseason.fitting",
     "load": "preseason.loading",
     "read": "preseason.reading",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from preseason.places import remember_place
 from preseason.progress import Progress, Silent, Stopwatch
 from preseason.recipe import Recipe, read_recipe
 
@@ -128,6 +129,7 @@ class Fit:
         model = replace(model, record=self._finish(model.record, task, bench, trials, audit))
         if output is not None:
             self._save(model, output, task)
+        remember_place(bench.cache, model.record.fingerprint, root)
         shutil.rmtree(checkpoints, ignore_errors=True)
         self._evict(bench)
         return model
@@ -196,7 +198,8 @@ class Fit:
         )
         from preseason.model import Model
 
-        return Model(task, bench, found.predictor, found.known, record), trials
+        world = learner.world(found.chosen, found.answers)
+        return Model(task, bench, found.predictor, found.known, record, world), trials
 
     def _checked(
         self, task: "Task", audit: "Audit", learner: "Learner", found: "Learnt", record: "FitRecord"

@@ -10,6 +10,7 @@ from preseason.answering import answers_of, probe, targets_of
 from preseason.data.audit import Audit
 from preseason.data.split import folds, group_numbers
 from preseason.evaluation.calibration import fit_temperature
+from preseason.evaluation.drift import Sketch, World, sketch_of, world_of
 from preseason.evaluation.known import Known, know
 from preseason.evaluation.unknown import Choice
 from preseason.heads.base import Features, Lesson
@@ -18,7 +19,7 @@ from preseason.recipe import Recipe
 from preseason.record import Answers, Floats, Ints
 from preseason.tasks.base import Task
 from preseason.threads import one_blas_thread
-from preseason.training.predictor import Bench, Predictor, sharpened
+from preseason.training.predictor import Bench, Predictor, plain_rows, plain_way, sharpened
 from preseason.training.rounds import Clock, Rounds, Trials, fold_numbers
 from preseason.training.selection import select
 from preseason.training.ways import Fitted, Way
@@ -85,7 +86,10 @@ class Learner:
         return Rounds(self.bench, samples, lesson, clock, self.checkpoints).run(ways)
 
     def predictor(self, chosen: Ints, trials: Trials, keep: Sequence[str] = ()) -> "Learnt":
-        """What the trials become, and its unseeing answers to the chosen samples."""
+        """What the trials become, and its unseeing answers to the chosen samples.
+
+        The answers have the sketches of the samples as `plain`, from which `world` is made.
+        """
 
         targets = self.targets[chosen]
         named = [i for i, fit in enumerate(trials.fits) if not keep or fit.fitted.way.name in keep]
@@ -96,7 +100,8 @@ class Learner:
         temperature = fit_temperature(logs, targets[selection.held])
         needed = _needed(trials, kept)
         embedding = next((n for n in kept if trials.focus(n) is not None), kept[0])
-        predictor = Predictor(tuple(needed), kept, embedding, temperature)
+        sketch, plain = _sketched(needed, trials)
+        predictor = Predictor(tuple(needed), kept, embedding, temperature, sketch)
         held = selection.held
         fitted = next(fit.fitted for fit in trials.fits if fit.fitted.way.name == embedding)
         embeddings = fitted.embed(trials.features[embedding].take(held))
@@ -107,7 +112,25 @@ class Learner:
             share = self.recipe.strangers_share()
             known, choice = know(self.labels, embeddings, targets[held], said, numbers, probe, samples, share)
             answers = self._held(chosen[held], said, embeddings, known, trials, held)
+            answers = replace(answers, plain=None if plain is None else plain[held])
         return Learnt(chosen, trials, predictor, known, choice, answers, held)
+
+    def world(self, chosen: Ints, answers: Answers) -> World | None:
+        """What the chosen samples look like to the frozen network, from their unseeing answers."""
+        if answers.plain is None:
+            return None
+        place = {id(sample): index for index, sample in enumerate(self.samples)}
+        places = np.array([place[id(sample)] for sample in answers.samples], np.int64)
+        numbers = np.zeros(len(self.samples), np.int64)
+        numbers[chosen] = fold_numbers(self.folds(chosen), len(chosen))
+        return world_of(
+            self.labels,
+            answers.plain,
+            answers.probabilities,
+            answers.targets,
+            numbers[places],
+            self.groups[places],
+        )
 
     def tested(self, chosen: Ints, predictor: Predictor, known: Known) -> Answers:
         """Answers to samples that were not learnt from."""
@@ -136,6 +159,16 @@ class Learner:
             distance,
             None if first is None else first[held],
         )
+
+
+def _sketched(fits: Sequence[Fitted], trials: Trials) -> tuple[Sketch | None, Floats | None]:
+    """How whole examples are sketched, and the sketches of the samples that were tried."""
+    way = plain_way([fitted.way for fitted in fits])
+    if way is None:
+        return None, None
+    rows = plain_rows(way, trials.features[way.name])
+    sketch = sketch_of(rows)
+    return sketch, sketch(rows)
 
 
 def _needed(trials: Trials, kept: Sequence[str]) -> list[Fitted]:

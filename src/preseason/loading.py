@@ -1,13 +1,14 @@
 """A saved model folder back into a model; nothing in the folder is run as code."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from preseason.errors import ModelFolderError, UsageError
-from preseason.model_folder import BACKBONE, HEADS, KNOWN, MANIFEST, read_manifest
+from preseason.model_folder import BACKBONE, HEADS, KNOWN, MANIFEST, WORLD, read_manifest
 from preseason.model_values import record_from, way_from
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ def load(
         job = tasks.get(manifest["task"])
         bench = Bench(backbone, job.source(backbone), cache_folder(cache), chosen)
         predictor = _predictor(place, manifest, backbone)
-        return Model(job, bench, predictor, _known(place, manifest), record_from(manifest["record"]))
+        sketch, world = _world(place, manifest)
+        predictor = replace(predictor, sketch=sketch)
+        known, record = _known(place, manifest), record_from(manifest["record"])
+        return Model(job, bench, predictor, known, record, world)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, UsageError) as error:
         raise ModelFolderError(
             f"{place} cannot be loaded: {MANIFEST} and the files beside it do not fit together ({error!r}). "
@@ -89,6 +93,19 @@ def _known(folder: Path, manifest: dict[str, Any]) -> Any:
     arrays = _arrays(folder / KNOWN)
     labels = tuple(manifest["labels"])
     return Known.from_state(arrays, labels, tuple(values["columns"]), values["threshold"])
+
+
+def _world(folder: Path, manifest: dict[str, Any]) -> tuple[Any, Any]:
+    """The sketch and the world; neither in models of before they were kept."""
+    from preseason.evaluation.drift import Sketch, World
+
+    labels = manifest.get("world")
+    if labels is None:
+        return None, None
+    arrays = _arrays(folder / WORLD)
+    sketch = {key: value for key, value in arrays.items() if key.startswith("sketch.")}
+    own = {key: value for key, value in arrays.items() if key not in sketch}
+    return Sketch(**dict(_below(sketch, "sketch."))), World(tuple(labels), **own)
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -6,15 +6,19 @@ from functools import partial
 from pathlib import Path
 
 from preseason.answering import answers_of, probe
-from preseason.data.dataset import Dataset, Sample, Skipped
+from preseason.data.dataset import Sample, Skipped
 from preseason.data.files import Columns
 from preseason.errors import DataError, UsageError
+from preseason.evaluation.choosing import choose
+from preseason.evaluation.drift import World, drift_of
 from preseason.evaluation.known import Known, example_of
 from preseason.evaluation.metrics import measure
+from preseason.explaining import Explainer, Explanation, whereabouts
 from preseason.progress import Progress, Silent, Stopwatch
-from preseason.reading import NOT_NAMED, accept_of, fingerprinted, has_column, read_inputs
+from preseason.reading import accept_of, fingerprinted, has_column, read_inputs
 from preseason.record import (
     Answers,
+    Drift,
     Evaluation,
     FitRecord,
     Prediction,
@@ -25,6 +29,9 @@ from preseason.tasks.base import Task
 from preseason.threads import one_blas_thread
 from preseason.training.predictor import Bench, Predictor
 
+LABEL_FIRST = 12
+"""Inputs of another world that are named as the ones to label first."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -34,6 +41,7 @@ class Model:
         predictor: the fitted ways.
         known: the examples it knows, as vectors.
         record: what the fit found.
+        world: what the examples of training look like, to notice another world; None where nothing tells.
     """
 
     job: Task
@@ -41,6 +49,7 @@ class Model:
     predictor: Predictor
     known: Known
     record: FitRecord
+    world: World | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -62,7 +71,17 @@ class Model:
             raise UsageError(f"predict needs {self.job.noun}: name files, folders or patterns of files.")
         samples, skipped = self.samples_of(inputs)
         answers, failed = self.answers(samples, progress or Silent())
-        return Predictions(tuple(self._predictions(answers)), skipped + failed)
+        return Predictions(tuple(self._predictions(answers)), skipped + failed, self.drift(answers))
+
+    def drift(self, answers: Answers) -> Drift | None:
+        """Whether the batch is unlike the examples of training; None of models that cannot compare."""
+        if self.world is None or answers.plain is None:
+            return None
+        found = drift_of(self.world, self.world.residuals(answers.plain, answers.probabilities, self.labels))
+        if found.verdict != "other" or answers.vectors is None:
+            return found
+        first = choose(answers.probabilities, answers.vectors, LABEL_FIRST)
+        return replace(found, label_first=tuple(str(answers.samples[i].source) for i in first))
 
     def evaluate(
         self,
@@ -85,7 +104,7 @@ class Model:
         """
         watch = Stopwatch()
         with watch.stage("reading files"):
-            columns = self._columns((data,), Columns(text, label))
+            columns = self.columns((data,), text, label)
             found = self.job.read(Path(data), accept_of(self.job, columns))
             samples, skipped = fingerprinted(found, self.job)
         with watch.stage("answering"):
@@ -93,13 +112,15 @@ class Model:
         if len(answers.samples) == 0:
             raise DataError(f"None of the {self.job.noun} in {data} could be read.")
         metrics = measure(answers.probabilities, answers.targets)
-        return Evaluation(
-            self.task, answers, metrics, skipped + failed, self._strangers(answers), watch.seconds
-        )
+        drift = self.drift(answers)
+        warnings = self._strangers(answers)
+        if drift is not None and drift.verdict == "other":
+            warnings = (*warnings, drift.words.capitalize())
+        return Evaluation(self.task, answers, metrics, skipped + failed, warnings, watch.seconds)
 
     def samples_of(self, inputs: Sequence[str | Path]) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
         """Unlabelled samples of what `predict` takes, with fingerprints, and what could not be read."""
-        return read_inputs(tuple(inputs), self.job, self._columns(inputs))
+        return read_inputs(tuple(inputs), self.job, self.columns(inputs))
 
     def answers(self, samples: Sequence[Sample], progress: Progress) -> tuple[Answers, tuple[Skipped, ...]]:
         """Calibrated answers to samples with fingerprints, and those that could not be read."""
@@ -133,29 +154,47 @@ class Model:
         with one_blas_thread():
             known = self.known.removed(name, probe)
             count = int((self.known.targets == self.labels.index(name)).sum())
-            return replace(self, known=known), self._update(name, known, count, ())
+            world = None if self.world is None else self.world.without(name)
+            return replace(self, known=known, world=world), self._update(name, known, count, ())
 
-    def explain(self, text: str) -> tuple[tuple[str, float], ...]:
-        """What each word of a text adds to the probability of its answer, by leaving the word out.
+    def explain(
+        self, given: str | Path, *, data: str | Path | None = None, progress: Progress | None = None
+    ) -> Explanation:
+        """Which words, which places of a photo or which moments of a clip the answer rests on.
 
-        Occlusion (Zeiler and Fergus 2014, arXiv 1311.2901) of one word at a time; a word that speaks against
-        the answer has a negative weight.
+        Each is hidden in turn and the answer asked again (occlusion, Zeiler and Fergus 2014, arXiv
+        1311.2901); one that speaks against the answer has a negative weight. The nearest known examples
+        stand beside it.
+
+        Args:
+            given: a file, or a text itself.
+            data: where the labelled examples lie now, if not where the fit found them.
+            progress: told how far it is.
 
         Raises:
-            UsageError: this is no model of texts, or the text has no words.
+            UsageError: a text has no words, or several examples were named.
+            DataError: the file cannot be read.
 
         Example:
-            model.explain("What a goal!")  # (("What", 0.01), ("a", 0.0), ("goal!", 0.42))
+            dict(model.explain("What a goal!"))  # {"What": 0.01, "a": 0.0, "goal!": 0.42}
         """
-        words = text.split()
-        if self.bench.backbone.reads != "texts" or not words:
-            raise UsageError("explain needs a text with words in it, and a model of texts.")
-        without = [" ".join(words[:place] + words[place + 1 :]) or "." for place in range(len(words))]
-        samples = tuple(Sample(each) for each in (" ".join(words), *without))
-        named, _ = fingerprinted(Dataset(Path(), "loose", samples, ()), self.job)
-        chances = self.answers(named, Silent())[0].probabilities
-        gained = chances[0, chances[0].argmax()] - chances[1:, chances[0].argmax()]
-        return tuple((word, float(gain)) for word, gain in zip(words, gained, strict=True))
+        samples, skipped = self.samples_of((given,))
+        if len(samples) > 1:
+            raise UsageError(f"{given} holds {len(samples)} {self.job.noun}: explain takes one at a time.")
+        if not samples and self.bench.backbone.reads == "texts":
+            raise UsageError("explain needs a text with words in it.")
+        if not samples:
+            raise DataError(f"{given} cannot be read: {skipped[0].reason if skipped else 'nothing there'}.")
+        return next(self.explanations(samples, data, progress or Silent()))
+
+    def explanations(
+        self, samples: Sequence[Sample], data: str | Path | None, progress: Progress
+    ) -> Iterator[Explanation]:
+        """Explanations of samples with fingerprints, in order; see `explain`."""
+        run = Explainer(self.job, self.bench, self.predictor, self.known, self.columns(()), progress)
+        found = whereabouts(run, self.bench.cache, self.record.fingerprint, data)
+        for sample in samples:
+            yield run.explain(sample, found)
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; one that is there is replaced when the new one is complete."""
@@ -163,13 +202,15 @@ class Model:
 
         save(self, Path(folder))
 
-    def _columns(self, inputs: Sequence[str | Path], named: Columns = NOT_NAMED) -> Columns:
+    def columns(
+        self, inputs: Sequence[str | Path], text: str | None = None, label: str | None = None
+    ) -> Columns:
         """The columns named, else those of the fit where every table among the inputs has them."""
         before = Columns(self.record.recipe.get("text"), self.record.recipe.get("label"))
         has = partial(has_column, inputs)
         return Columns(
-            named.text or (before.text if has(before.text) else None),
-            named.label or (before.label if has(before.label) else None),
+            text or (before.text if has(before.text) else None),
+            label or (before.label if has(before.label) else None),
         )
 
     def _predictions(self, answers: Answers) -> Iterator[Prediction]:

@@ -3,6 +3,7 @@
 preseason.json       manifest, written last: format, labels, recipe, metrics, versions, ways
 heads.safetensors    tensors of the fitted heads
 known.safetensors    vectors of the known examples
+world.safetensors    what training looked like to the frozen network, to notice another world
 backbone/            the pretrained network; timm opens it
 finetuned/           the fine-tuned network, where blocks were trained; timm opens it
 adapter/ tokenizer/  of a language model; model/ where the whole of it is kept (language/folder.py)
@@ -28,12 +29,11 @@ if TYPE_CHECKING:
     from preseason.model import Model
 
 FORMAT = 1
-MANIFEST, HEADS, KNOWN, CARD, REPORT = (
-    "preseason.json", "heads.safetensors", "known.safetensors", "README.md", "report.html",
-)  # fmt: skip
+MANIFEST, CARD, REPORT = "preseason.json", "README.md", "report.html"
+HEADS, KNOWN, WORLD = "heads.safetensors", "known.safetensors", "world.safetensors"
 BACKBONE, FINETUNED = "backbone", "finetuned"
 ADAPTER, TOKENIZER, WHOLE = "adapter", "tokenizer", "model"
-OWN = {MANIFEST, HEADS, KNOWN, CARD, REPORT, BACKBONE, FINETUNED, ADAPTER, TOKENIZER, WHOLE}
+OWN = {MANIFEST, HEADS, KNOWN, WORLD, CARD, REPORT, BACKBONE, FINETUNED, ADAPTER, TOKENIZER, WHOLE}
 
 
 def save(model: "Model", folder: Path, pages: Callable[[Path], None] | None = None) -> None:
@@ -134,6 +134,9 @@ def _write(model: "Model", part: Path) -> None:
     }
     save_file(tensors, part / HEADS)
     save_file({k: np.ascontiguousarray(v) for k, v in model.known.state().items()}, part / KNOWN)
+    world = _world_arrays(model)
+    if world:
+        save_file(world, part / WORLD)
     manifest = {
         "format": FORMAT,
         "task": model.task,
@@ -149,11 +152,21 @@ def _write(model: "Model", part: Path) -> None:
             ],
         },
         "known": {"columns": list(model.known.columns), "threshold": model.known.threshold},
+        "world": list(model.world.labels) if world and model.world else None,
         "record": record_values(model.record),
         "metrics": asdict(model.record.metrics),
     }
     text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
     (part / MANIFEST).write_text(text, "utf-8")
+
+
+def _world_arrays(model: "Model") -> dict[str, Any]:
+    """The sketch and the world as arrays; none where the model has none."""
+    sketch, world = model.predictor.sketch, model.world
+    if sketch is None or world is None:
+        return {}
+    how = {f"sketch.{name}": getattr(sketch, name) for name in ("mean", "deviation", "directions")}
+    return {k: np.ascontiguousarray(v) for k, v in (how | world.state()).items()}
 
 
 def _write_finetuned(model: "Model", folder: Path) -> None:

@@ -127,11 +127,34 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """Whether a batch comes from another world than the examples of training.
+
+    Attributes:
+        verdict: `same`, `other` or `cannot tell`.
+        words: what follows, a sentence.
+        p_value: chance of a batch as far off, were nothing changed; None where nothing can be told.
+        distance: energy distance, 0 none to 1.
+        usual, expected: accuracy in cross-fitting, and the one expected of this batch.
+        label_first: inputs whose labels would help most; of another world alone.
+    """
+
+    verdict: str
+    words: str
+    p_value: float | None = None
+    distance: float | None = None
+    usual: float | None = None
+    expected: float | None = None
+    label_first: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Predictions:
-    """Answers in the order asked, and the inputs that could not be read."""
+    """Answers in the order asked, inputs that could not be read, whether the batch is unlike training."""
 
     predictions: tuple[Prediction, ...]
     skipped: tuple[Skipped, ...] = ()
+    drift: Drift | None = None
 
     def __len__(self) -> int:
         return len(self.predictions)

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import preseason
@@ -60,3 +62,65 @@ def test_next_refuses_a_full_folder_and_what_it_knows_already(
     code, told = spoken(["next", str(model_folder), str(pictures.photos)], capsys)
     assert code == 3
     assert "learnt from all" in told["error"]["message"]
+
+
+def test_explanations_are_steady_and_change_with_the_weights(model_folder: Path, pictures: Pictures) -> None:
+    """Adebayo et al. 2018: what survives random weights explains the picture, not the model."""
+    from scipy.stats import spearmanr
+
+    model = preseason.load(model_folder)
+    rng = np.random.default_rng(0)
+    (fitted,) = model.predictor.ways
+    shuffled = tuple(replace(head, weight=rng.permutation(head.weight)) for head in fitted.members)
+    predictor = replace(model.predictor, ways=(replace(fitted, members=shuffled),))
+    other = replace(model, predictor=predictor)
+    alike = []
+    for path in sorted(pictures.new_photos.glob("*/*"))[:12:4]:
+        why, again, changed = (each.explain(path).weights for each in (model, model, other))
+        assert why == pytest.approx(again, abs=1e-5)
+        assert len(set(np.round(changed, 6))) > 10, "a flat map would prove nothing"
+        alike.append(float(spearmanr(why, changed).statistic))
+    assert abs(np.mean(alike)) < 0.5
+
+
+def test_explain_shows_the_nearest_where_the_data_still_lies(
+    model_folder: Path, pictures: Pictures, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = str(sorted(pictures.new_photos.glob("*/*"))[0])
+    page, folder = tmp_path / "why.html", tmp_path / "heat"
+    code, told = spoken(["explain", str(model_folder), asked, "-o", str(page)], capsys)
+    assert code == 0
+    (why,) = told["explanations"]
+    assert (why["kind"], len(why["parts"])) == ("places", 49)
+    assert all(Path(near["path"]).is_file() for near in why["neighbours"])
+    assert [near["likeness"] for near in why["neighbours"]] == sorted(
+        (near["likeness"] for near in why["neighbours"]), reverse=True
+    )
+    text = page.read_text("utf-8")
+    assert text.count("data:image/jpeg") == 1 + len(why["neighbours"])
+    assert "<script" not in text
+    assert "http" not in text.replace("http-equiv", "")
+    assert run(["explain", str(model_folder), asked, "-o", str(folder), "--quiet"]) == 0
+    assert len(list(folder.glob("*.png"))) == 1
+
+
+def test_compare_tells_what_may_be_chance_and_what_was_learnt_from(
+    model_folder: Path, pictures: Pictures, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    games = sorted(path.name for path in pictures.new_photos.iterdir())
+    model = preseason.load(model_folder)
+    smaller, _ = model.remove(games[0])
+    smaller.save(tmp_path / "smaller")
+    new = str(pictures.new_photos)
+    code, told = spoken(["compare", str(tmp_path / "smaller"), str(model_folder), new], capsys)
+    assert code == 0
+    assert told["difference"]["difference"] == pytest.approx(
+        told["metrics"][1]["accuracy"] - told["metrics"][0]["accuracy"]
+    )
+    assert told["difference"]["only_second"] > 0
+    assert any("does not know" in warning for warning in told["warnings"])
+    gained = [each for each in told["changed"] if each["second"] == each["truth"]]
+    assert {each["truth"] for each in gained} >= {games[0]}
+    code, told = spoken(["compare", str(model_folder), str(model_folder), str(pictures.photos)], capsys)
+    assert told["learnt"][0] == told["metrics"][0]["n"]
+    assert "nothing tells them apart" in told["verdict"]

@@ -1,19 +1,8 @@
 """What to label next: unsure before sure, and different from each other."""
 
 import numpy as np
-import pytest
 
-from preseason.aftercare.choosing import choose, gradients_of
-
-
-def test_gradients_are_those_of_the_loss() -> None:
-    """Distances by factors are those of the outer products written out."""
-    rng = np.random.default_rng(0)
-    said = rng.dirichlet(np.ones(4), 12).astype(np.float32)
-    found = gradients_of(said, rng.normal(size=(12, 5)).astype(np.float32))
-    whole = np.einsum("nc,nd->ncd", found.weights, found.vectors).reshape(12, -1)
-    assert found.squares() == pytest.approx(np.square(whole).sum(1), rel=1e-4)
-    assert found.apart(3) == pytest.approx(np.square(whole - whole[3]).sum(1), rel=1e-3, abs=1e-5)
+from preseason.evaluation.choosing import choose
 
 
 def test_what_is_sure_is_not_chosen_while_there_are_unsure_ones() -> None:
@@ -30,13 +19,21 @@ def test_one_scene_does_not_take_all_places() -> None:
     places = 5 * np.eye(5, 8)[np.r_[np.zeros(50, int), 1:5]]
     vectors = (places + 0.01 * rng.normal(size=(54, 8))).astype(np.float32)
     said = np.full((54, 2), 0.5, np.float32)
-    said[:, 0] += 0.01
-    said[:, 1] -= 0.01
+    said[50:] = (0.6, 0.4)
     assert set(choose(said, vectors, 5).tolist()) >= {50, 51, 52, 53}
 
 
-def test_no_more_are_chosen_than_there_are_and_the_same_seed_chooses_the_same() -> None:
+def test_where_nothing_is_alike_doubt_alone_decides() -> None:
+    rng = np.random.default_rng(3)
+    sure = rng.uniform(0.5, 1, 40).astype(np.float32)
+    said = np.stack([sure, 1 - sure], axis=1)
+    chosen = choose(said, np.eye(40, dtype=np.float32), 7)
+    assert chosen.tolist() == np.argsort(sure)[:7].tolist()
+
+
+def test_no_more_are_chosen_than_there_are() -> None:
     said, vectors = np.full((6, 2), 0.5, np.float32), np.zeros((6, 3), np.float32)
     assert sorted(choose(said, vectors, 20).tolist()) == list(range(6))
-    assert choose(said, vectors, 3, seed=4).tolist() == choose(said, vectors, 3, seed=4).tolist()
+    copies = np.ones((6, 3), np.float32)
+    assert sorted(choose(said, copies, 6).tolist()) == list(range(6))
     assert len(choose(said[:0], vectors[:0], 3)) == 0

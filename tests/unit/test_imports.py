@@ -32,6 +32,7 @@ LAYERS = (
     ("model_folder",),
     ("language",),
     ("answering",),
+    ("explaining",),
     ("model",),
     ("loading", "learning"),
     ("trust",),

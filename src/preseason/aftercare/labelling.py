@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from preseason.aftercare.choosing import choose
 from preseason.data.dataset import Sample, Skipped
 from preseason.errors import DataError, UsageError
+from preseason.evaluation.choosing import choose
 from preseason.model import Model
 from preseason.progress import Progress, Silent
 from preseason.record import Answers, Ints
@@ -66,7 +66,7 @@ class Suggestions:
 
 
 def suggest(
-    model: Model, *inputs: str | Path, count: int = 20, seed: int = 0, progress: Progress | None = None
+    model: Model, *inputs: str | Path, count: int = 20, progress: Progress | None = None
 ) -> Suggestions:
     """Which of the unlabelled examples to label next: unsure ones that differ from each other.
 
@@ -74,7 +74,6 @@ def suggest(
         model: what has been learnt so far.
         inputs: files, folders and globs, or texts and tables of texts, as for `predict`.
         count: how many are wanted.
-        seed: of the draw.
 
     Raises:
         UsageError: nothing was named, or `count` is below 1.
@@ -93,7 +92,7 @@ def suggest(
     answers, failed = model.answers(once, progress or Silent())
     if not answers.samples:
         raise DataError(_nothing_left(model, len(samples), len(samples) - len(fresh)))
-    chosen = choice_of(answers, count, seed)
+    chosen = choice_of(answers, count)
     items = tuple(_suggestion(model, answers, int(place)) for place in chosen)
     return Suggestions(
         items,
@@ -105,10 +104,10 @@ def suggest(
     )
 
 
-def choice_of(answers: Answers, count: int, seed: int = 0) -> Ints:
+def choice_of(answers: Answers, count: int) -> Ints:
     """Positions of the answers whose examples to label next, the most telling first."""
     assert answers.vectors is not None
-    return choose(answers.probabilities, answers.vectors, count, seed)
+    return choose(answers.probabilities, answers.vectors, count)
 
 
 def sort_into(suggestions: Suggestions, folder: Path, link: bool = False) -> list[Path]:

@@ -27,7 +27,6 @@ TABLES = (".csv",)
     help="Copy them into FOLDER, sorted by guess, or list them in a table: correct either, then fit it.",
 )
 @click.option("--link", is_flag=True, help="Make links in FOLDER instead of copies.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @model_options
 def next_to_label(
     *,
@@ -36,7 +35,6 @@ def next_to_label(
     count: int,
     output: str | None,
     link: bool,
-    seed: int,
     device: str,
     cache: str | None,
     quiet: bool,
@@ -51,7 +49,7 @@ def next_to_label(
 
     report = progress(quiet)
     loaded = classifier(preseason.load(model, progress=report, device=device, cache=cache), "next")
-    found = preseason.suggest(loaded, *paths, count=count, seed=seed, progress=report)
+    found = preseason.suggest(loaded, *paths, count=count, progress=report)
     files = _written(found, output, link)
     fields = {
         "model": model,

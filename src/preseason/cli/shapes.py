@@ -69,7 +69,12 @@ def of_evaluation(model: str, labels: tuple[str, ...], evaluation: "Evaluation")
 
 def of_predictions(model: str, predictions: "Predictions") -> dict[str, Any]:
     """What `predict --json` prints; the predictions are in the order asked."""
-    return {"model": model, "predictions": predictions.predictions, "skipped": predictions.skipped}
+    return {
+        "model": model,
+        "predictions": predictions.predictions,
+        "skipped": predictions.skipped,
+        "drift": predictions.drift,
+    }
 
 
 def of_update(model: str, labels: tuple[str, ...], update: "Update") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from preseason.cli.bars import duration
 if TYPE_CHECKING:
     from preseason.data.dataset import Skipped
     from preseason.evaluation.spotting import SpottingMetrics
-    from preseason.record import Evaluation, FitRecord, Metrics, Prediction, Predictions, Update
+    from preseason.record import Drift, Evaluation, FitRecord, Metrics, Prediction, Predictions, Update
 
 BASELINES = {
     "linear": "linear head alone",
@@ -20,6 +20,7 @@ BASELINES = {
 }
 SHOWN_SKIPS = 5
 SHOWN_WARNINGS = 5
+SHOWN_FIRST = 12
 LONGEST_INPUT = 72
 
 
@@ -118,7 +119,15 @@ def of_predictions(predictions: "Predictions") -> str:
         for item in predictions.predictions
     ]
     shown = [table(["input", "answer", "sure", "or else"], rows)] if rows else []
-    return "\n".join([*shown, *of_skipped(predictions.skipped)])
+    return "\n".join([*shown, *of_skipped(predictions.skipped), *of_drift(predictions.drift)])
+
+
+def of_drift(drift: "Drift | None") -> list[str]:
+    """A warning where the batch is another world, with what to label first; else nothing."""
+    if drift is None or drift.verdict != "other":
+        return []
+    listed = ", ".join(short(each) for each in drift.label_first[:SHOWN_FIRST])
+    return [f"Warning: {drift.words}", *([f"Label these first: {listed}"] if listed else [])]
 
 
 def of_spotting(measured: "SpottingMetrics") -> str:

@@ -15,6 +15,7 @@ class Sample:
         span: start and end in seconds inside `source`, for clips and sounds.
         part: "train", "validation" or "test" when the layout says so.
         fingerprint: hex digest of the content; the key of the feature bank.
+        variant: which altered form of the content it stands for; empty for the content itself.
     """
 
     source: Path | str
@@ -23,6 +24,7 @@ class Sample:
     span: tuple[float, float] | None = None
     part: str | None = None
     fingerprint: str = ""
+    variant: str = ""
 
 
 def shown(source: Path | str, most: int = 80) -> str:

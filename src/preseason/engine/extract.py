@@ -53,10 +53,11 @@ class Order:
     def key(self) -> str:
         """Key of the row in the bank."""
         span = self.sample.span
-        if not self.looks and span is None:
+        if not self.looks and span is None and not self.sample.variant:
             return self.sample.fingerprint
         text = ";".join(",".join(f"{value:.4f}" for value in look) for look in self.looks)
         text += "" if span is None else f" {span[0]:.4f} {span[1]:.4f}"
+        text += f" {self.sample.variant}" if self.sample.variant else ""
         return f"{self.sample.fingerprint}-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
 
 

@@ -10,7 +10,9 @@ from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample, Skipped
 from preseason.engine.extract import Decoder, Extractor, Order, Source
 from preseason.engine.passes import Box, Pass
+from preseason.evaluation.drift import Sketch
 from preseason.heads.base import Features
+from preseason.heads.frames import whole_frames
 from preseason.progress import Progress
 from preseason.record import Floats, Ints
 from preseason.training.selection import averaged
@@ -77,12 +79,14 @@ class Predictor:
     Attributes:
         embedding: name of the way whose vectors stand for an example among the known ones.
         temperature: divisor of the averaged log-probabilities.
+        sketch: of whole examples as the frozen network shows them; None where no way can tell.
     """
 
     ways: tuple[Fitted, ...]
     kept: tuple[str, ...]
     embedding: str
     temperature: float
+    sketch: Sketch | None = None
 
     def focused(self) -> Pass | None:
         """The pass whose parts `Raw.focus` weighs: of the first way with attention over fixed looks."""
@@ -143,7 +147,29 @@ class Predictor:
         each = [by_name[name].probabilities(features[name]) for name in self.kept]
         embeddings = by_name[self.embedding].embed(features[self.embedding])
         shown = next((focus[f.way.name] for f in self.ways if f.way.name in focus), None)
-        return Raw(kept, self.average(each), embeddings, shown, skipped)
+        return Raw(kept, self.average(each), embeddings, shown, skipped, self._plain(features))
+
+    def _plain(self, features: dict[str, Features]) -> Floats | None:
+        way = plain_way([fitted.way for fitted in self.ways])
+        if self.sketch is None or way is None:
+            return None
+        return self.sketch(plain_rows(way, features[way.name]))
+
+
+def plain_way(ways: Sequence[Way]) -> Way | None:
+    """The first way whose rows show whole examples as the frozen network sees them."""
+    return next((way for way in ways if way.plan.kept == "pooled" and not way.joined), None) or next(
+        (way for way in ways if way.plan.kept == "map" and not way.plan.frames and way.looks_from is None),
+        None,
+    )
+
+
+def plain_rows(way: Way, features: Features) -> Floats:
+    """Features float32 [n, d] of whole examples: of a clip the mean of its frames."""
+    if way.plan.frames and way.plan.kept == "pooled":
+        chunks = [whole_frames(features, chunk, way.plan.frames) for chunk in features.chunks()]
+        return np.concatenate([np.asarray(chunk, np.float32).mean(axis=1) for chunk in chunks])
+    return features.pooled()
 
 
 def sharpened(probabilities: Floats, temperature: float) -> Floats:

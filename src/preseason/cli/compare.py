@@ -1,0 +1,94 @@
+"""`preseason compare A B DATA`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from preseason.cli import words
+from preseason.cli.bars import progress
+from preseason.cli.verbs import Outcome, model_options, verb
+
+if TYPE_CHECKING:
+    from preseason.aftercare.comparing import Comparison
+    from preseason.record import Metrics
+
+SHOWN = 8
+
+
+@verb("compare")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.argument("data")
+@click.option("--text", metavar="COLUMN", help="Column of a table that holds the texts.")
+@click.option("--label", metavar="COLUMN", help="Column of a table of texts that holds the labels.")
+@model_options
+def compare(
+    *,
+    first: str,
+    second: str,
+    data: str,
+    text: str | None,
+    label: str | None,
+    device: str,
+    cache: str | None,
+    quiet: bool,
+) -> Outcome:
+    """Tell whether model B is better than model A, or whether that may be chance.
+
+    DATA is labelled as for `fit`, and neither model should have seen it. Both answer the same examples; the
+    interval of the difference is that of pairs.
+    """
+    import preseason
+    from preseason.loading import classifier
+
+    report = progress(quiet)
+    models = [
+        classifier(preseason.load(each, progress=report, device=device, cache=cache), "compare")
+        for each in (first, second)
+    ]
+    found = preseason.compare(
+        models[0], models[1], data, text=text, label=label, names=(first, second), progress=report
+    )
+    fields = {
+        "models": [first, second],
+        "metrics": [found.first, found.second],
+        "difference": found.difference,
+        "sure": found.difference.sure,
+        "verdict": found.verdict,
+        "needed": found.needed,
+        "changed": found.changed,
+        "learnt": found.learnt,
+        "skipped": found.skipped,
+        "warnings": found.warnings,
+    }
+    return Outcome(fields, _text((first, second), found))
+
+
+def _text(names: tuple[str, str], found: "Comparison") -> str:
+    rows = [_row(name, each) for name, each in zip(names, (found.first, found.second), strict=True)]
+    changed = [
+        [words.short(each.input), each.truth, each.first, each.second] for each in found.changed[:SHOWN]
+    ]
+    difference = found.difference
+    counts = (
+        f"Both right on {difference.both}, neither on {difference.neither}; only {names[0]} on "
+        f"{difference.only_first}, only {names[1]} on {difference.only_second}."
+    )
+    listed = ["", words.table(["input", "label", names[0], names[1]], changed)] if changed else []
+    more = len(found.changed) - SHOWN
+    lines = [
+        words.table(["model", "right", "95 % interval", "of"], rows),
+        counts,
+        *listed,
+        *([f"... and {more} more; --json names all."] if more > 0 else []),
+        *words.of_skipped(found.skipped),
+        *[f"Warning: {warning}" for warning in found.warnings],
+        "",
+        found.verdict,
+    ]
+    return "\n".join(lines)
+
+
+def _row(name: str, each: "Metrics") -> list[str]:
+    interval = f"{100 * each.low:.0f} to {100 * each.high:.0f} %"
+    return [name, words.percent(each.accuracy), interval, str(each.n)]

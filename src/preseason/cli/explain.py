@@ -1,0 +1,117 @@
+"""`preseason explain MODEL INPUT...`: where it looked, when, which words, and the nearest known examples."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from preseason.cli import words
+from preseason.cli.bars import progress
+from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.errors import DataError
+
+if TYPE_CHECKING:
+    from preseason.explaining import Explanation, Near
+
+SHOWN = 6
+BAR = 20
+
+
+@verb("explain")
+@click.argument("model")
+@click.argument("paths", nargs=-1, required=True, metavar="INPUT...")
+@click.option("-o", "--output", metavar="FILE.html|FOLDER", help="Draw it: a page, or a PNG for each input.")
+@click.option("--data", metavar="DATA", help="Where the labelled examples lie now, to show the nearest.")
+@model_options
+def explain(
+    *,
+    model: str,
+    paths: tuple[str, ...],
+    output: str | None,
+    data: str | None,
+    device: str,
+    cache: str | None,
+    quiet: bool,
+) -> Outcome:
+    """Show what an answer rests on.
+
+    INPUT is what `predict` takes. Places of a photo, moments of a clip or words of a text are hidden in turn:
+    told is how much of the answer's probability each carries. The nearest labelled examples stand beside it.
+    """
+    import preseason
+    from preseason.loading import classifier
+
+    report = progress(quiet)
+    loaded = classifier(preseason.load(model, progress=report, device=device, cache=cache), "explain")
+    samples, skipped = loaded.samples_of(paths)
+    if not samples:
+        raise DataError(f"None could be read: {skipped[0].path}: {skipped[0].reason}.")
+    report.start("explaining", len(samples))
+    found = list(loaded.explanations(samples, data, report))
+    report.finish()
+    files = _drawn(found, output, loaded)
+    told = [_fields(each) for each in found]
+    text = "\n\n".join(_text(each) for each in found)
+    lines = [text, *words.of_skipped(skipped), *[f"Written: {path}" for path in files]]
+    fields = {"model": model, "explanations": told, "files": files, "skipped": skipped}
+    return Outcome(fields, "\n".join(lines))
+
+
+def _drawn(found: "list[Explanation]", output: str | None, model: Any) -> list[str]:
+    from preseason.report.explained import write_page, write_pictures
+
+    if output is None:
+        return []
+    path = Path(output)
+    if path.suffix.lower() in (".html", ".htm"):
+        write_page(found, path, model.job)
+        return [output]
+    return [str(made) for made in write_pictures(found, path, model.job)]
+
+
+def _fields(each: "Explanation") -> dict[str, Any]:
+    boxes = each.boxes.tolist() if each.boxes is not None else [None] * len(each)
+    parts = [
+        {"part": part, "weight": round(weight, 4)} | ({"box": box} if box else {})
+        for (part, weight), box in zip(each, boxes, strict=True)
+    ]
+    return {
+        "input": each.input,
+        "label": each.label,
+        "probability": each.probability,
+        "unknown": each.unknown,
+        "kind": each.kind,
+        "parts": parts,
+        "neighbours": each.neighbours,
+    }
+
+
+def _text(each: "Explanation") -> str:
+    answer = f"unknown (nearest {each.label})" if each.unknown else each.label
+    lines = [f"{words.short(each.input)}: {answer}, {words.percent(each.probability)}"]
+    pairs = _by_place(each) if each.kind == "places" else list(each)
+    largest = max((abs(weight) for _, weight in pairs), default=0.0)
+    if each.kind != "moments":
+        pairs = sorted(pairs, key=lambda pair: -abs(pair[1]))[:SHOWN]
+    rows = [[part, f"{100 * weight:+.1f}", _bar(weight, largest)] for part, weight in pairs]
+    title = {"words": "word", "places": "place", "moments": "time"}[each.kind]
+    lines.append(words.table([title, "points lost when hidden", ""], rows))
+    lines += ["nearest known examples:", *[f"  {_near(near)}" for near in each.neighbours]]
+    return "\n".join(lines)
+
+
+def _by_place(each: "Explanation") -> list[tuple[str, float]]:
+    """Mean weight of the squares that share a name, such as `upper left`."""
+    named: dict[str, list[float]] = {}
+    for part, weight in each:
+        named.setdefault(part, []).append(weight)
+    return [(part, sum(weights) / len(weights)) for part, weights in named.items()]
+
+
+def _bar(weight: float, largest: float) -> str:
+    return ("+" if weight > 0 else "-") * round(BAR * abs(weight) / largest) if largest > 0 else ""
+
+
+def _near(near: "Near") -> str:
+    shown = near.path or (f"“{words.short(near.text)}”" if near.text else near.name)
+    return f"{near.label} ({near.likeness:.2f}) {shown}".rstrip()

@@ -1,0 +1,99 @@
+"""Parts of an example hidden, one at a time: a place painted in the mean colour, a moment frozen over."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.data.dataset import Sample
+from preseason.engine.extract import Source
+from preseason.engine.passes import Box, Pass
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What is hidden.
+
+    Attributes:
+        box: a place, in 0..1 of the picture; of all frames of a clip.
+        span: start and end of a time, in 0..1 of the clip.
+        crop: show `box` alone, hiding all else, rather than the box itself.
+    """
+
+    box: Box | None = None
+    span: tuple[float, float] | None = None
+    crop: bool = False
+
+
+class Hiding:
+    """A source that hides what a sample's `variant` names among `covers`; others pass as they are."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._held: tuple[str, Pass, Array] | None = None
+        self.covers: dict[str, Cover] = {}
+
+    def inputs(self, sample: Sample, plan: Pass) -> Array:
+        """What the source gives, with the part hidden; same shape and dtype.
+
+        Raises:
+            MediaError: the sample cannot be decoded.
+        """
+        shown = self._decoded(sample, plan)
+        cover = self.covers.get(sample.variant)
+        if cover is None:
+            return shown
+        frames = max(plan.frames, 1)
+        # [frames x looks, ...] to [frames, looks, ...]
+        parts = shown.reshape(frames, len(plan.looks), *shown.shape[1:]).copy()
+        if cover.span is not None:
+            parts = _frozen(parts, cover.span)
+        if cover.box is not None:
+            _paint(parts, cover.box, plan, cover.crop)
+        return parts.reshape(shown.shape)
+
+    def _decoded(self, sample: Sample, plan: Pass) -> Array:
+        """Decoded once for many variants in a row."""
+        key = f"{sample.fingerprint} {sample.span}"
+        held = self._held
+        if held is not None and held[:2] == (key, plan):
+            return held[2]
+        shown = self._source.inputs(sample, plan)
+        self._held = (key, plan, shown)
+        return shown
+
+
+def _frozen(parts: Array, span: tuple[float, float]) -> Array:
+    """Moments [t, ...] with those inside `span` replaced by the nearest outside."""
+    times = (np.arange(len(parts)) + 0.5) / len(parts)
+    seen = np.flatnonzero((times < span[0]) | (times >= span[1]))
+    if not len(seen):
+        return np.broadcast_to(parts.mean(axis=0, keepdims=True), parts.shape).astype(parts.dtype)
+    nearest = seen[np.abs(times[:, None] - times[seen]).argmin(axis=1)]
+    return np.asarray(parts[nearest])
+
+
+def _paint(parts: Array, box: Box, plan: Pass, outside: bool) -> None:
+    """Paint the box, or all but the box, of every look [t, looks, ..., h, w, 3] in the look's mean colour."""
+    for number, look in enumerate(plan.looks):
+        view = parts[:, number]
+        fill = view.mean(axis=tuple(range(1, view.ndim - 1)), keepdims=True).astype(view.dtype)
+        rows, columns = _inside(box, look, plan.size)
+        mask = np.zeros((plan.size, plan.size, 1), bool)
+        mask[rows, columns] = True
+        parts[:, number] = np.where(mask != outside, fill, view)
+
+
+def _inside(box: Box, look: Box, size: int) -> tuple[slice, slice]:
+    """Rows and columns of a look's pixels that `box` covers; a mirrored look has x1 < x0."""
+    across = sorted((x - look.x0) / (look.x1 - look.x0) for x in (box.x0, box.x1))
+    down = sorted((y - look.y0) / (look.y1 - look.y0) for y in (box.y0, box.y1))
+    first, second = (
+        slice(*(math.floor(float(np.clip(value, 0, 1)) * size + 0.5) for value in pair))
+        for pair in (down, across)
+    )
+    return first, second

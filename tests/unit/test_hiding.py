@@ -1,0 +1,71 @@
+"""Hidden places lie where they should in every look, and hidden moments show their neighbours."""
+
+from pathlib import Path
+
+import numpy as np
+
+from preseason.data.dataset import Sample
+from preseason.engine.extract import Order
+from preseason.engine.hiding import Cover, Hiding
+from preseason.engine.passes import Box, Pass
+from preseason.report.explained import CELLS, heat_of
+
+SIDE = 8
+
+
+class Columns:
+    """Looks whose every pixel holds its own column of the whole picture, 0 to 80; frames add 100 each."""
+
+    def inputs(self, sample: Sample, plan: Pass) -> np.ndarray:
+        frames = max(plan.frames, 1)
+        out = []
+        for frame in range(frames):
+            for look in plan.looks:
+                middle = (np.arange(SIDE) + 0.5) / SIDE
+                columns = 80 * (look.x0 + middle * (look.x1 - look.x0))
+                out.append(np.broadcast_to(columns[None, :, None] + 100 * frame, (SIDE, SIDE, 3)))
+        return np.array(out).round().astype(np.uint8)
+
+
+def hidden(cover: Cover, plan: Pass) -> tuple[np.ndarray, np.ndarray]:
+    source = Hiding(Columns())
+    source.covers = {"1": cover}
+    plain = source.inputs(Sample(Path("a"), fingerprint="f"), plan)
+    return plain, source.inputs(Sample(Path("a"), fingerprint="f", variant="1"), plan)
+
+
+def test_a_place_is_hidden_in_the_whole_in_a_corner_and_in_a_mirrored_look() -> None:
+    looks = (Box(0, 0, 1, 1), Box(0.5, 0, 1, 0.5), Box(1, 0, 0, 1))
+    plain, covered = hidden(Cover(box=Box(0.5, 0.0, 0.75, 0.5)), Pass(SIDE, looks=looks))
+    changed = (plain != covered).any(axis=-1)
+    for look in range(3):
+        columns = plain[look, 0, :, 0] / 80
+        assert (changed[look, 0] == ((columns > 0.5) & (columns < 0.75))).all(), look
+    assert not changed[0, SIDE // 2 :].any()
+    assert changed[1, -1].any(), "the corner's look ends at half of the height, as the place does"
+
+
+def test_all_but_a_place_can_be_hidden() -> None:
+    plain, covered = hidden(Cover(box=Box(0, 0, 0.5, 1), crop=True), Pass(SIDE))
+    changed = (plain != covered).any(axis=-1)
+    assert not changed[0, :, : SIDE // 2].any()
+    assert changed[0, :, SIDE // 2 :].any()
+
+
+def test_a_moment_is_frozen_over_by_the_nearest_outside() -> None:
+    plain, covered = hidden(Cover(span=(0.5, 1.0)), Pass(SIDE, frames=2))
+    assert (covered[0] == plain[0]).all()
+    assert (covered[1] == plain[0]).all()
+
+
+def test_a_hidden_form_has_a_row_of_its_own() -> None:
+    sample = Sample(Path("a"), fingerprint="f")
+    assert Order(sample).key() == "f"
+    assert Order(Sample(Path("a"), fingerprint="f", variant="1")).key() != "f"
+
+
+def test_heat_is_the_mean_of_what_covers_a_cell() -> None:
+    boxes = np.array([[0, 0, 0.5, 1], [0, 0, 1, 1]], np.float32)
+    heat = heat_of(boxes, np.array([1.0, 0.5], np.float32))
+    assert heat[0, 0] == np.float32(0.75)
+    assert heat[0, CELLS - 1] == np.float32(0.5)
