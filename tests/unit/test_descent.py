@@ -210,3 +210,17 @@ def test_frozen_batch_normalisation_keeps_its_statistics() -> None:
     before = module[1].running_mean.clone()
     module(torch.randn(4, 3, 8, 8) + 5)
     torch.testing.assert_close(module[1].running_mean, before)
+
+
+def test_an_epoch_of_several_rounds_goes_through_all_examples_as_often() -> None:
+    module = network()
+    plan = Plan([{"params": list(module.parameters()), "lr": 0.02}], 2, 16, 0, rounds=3)
+    shown: list[int] = []
+
+    def noted(chosen: np.ndarray, rng: np.random.Generator) -> Tensor:
+        shown.extend(chosen.tolist())
+        return batch(chosen, rng)
+
+    outcome = Descent(module, TARGETS, noted, plan).run(None, Silent())
+    assert outcome.epochs == 2
+    assert np.bincount(shown).tolist() == [6] * len(TARGETS)

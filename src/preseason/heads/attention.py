@@ -22,6 +22,8 @@ HIDDEN, GATE = 128, 64
 KEPT_PARTS = 0.5
 """Share of an example's parts that a training step sees; the rest are left out at random."""
 EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 15, 1e-3, 1e-2
+FEWEST_STEPS, SMALLEST_BATCH = 150, 8
+"""Few examples are shown in smaller batches and more often: 15 steps, one an epoch, teach nothing."""
 MOST_IN_MEMORY = 2 * 2**30
 """Bytes up to which scaled parts are kept in memory while training; beyond, they are read at each step."""
 
@@ -136,11 +138,17 @@ class Attention:
 
 
 def _plan(network: nn.Module, lesson: Lesson) -> Plan:
+    count = len(lesson.targets)
+    batch_size = min(
+        lesson.settings.get("batch_size", 32), max(SMALLEST_BATCH, EPOCHS * count // FEWEST_STEPS)
+    )
+    steps = EPOCHS * -(-count // batch_size)
     return Plan(
         [{"params": list(network.parameters()), "lr": LEARNING_RATE}],
         min(EPOCHS, lesson.settings.get("epochs", EPOCHS)),
-        lesson.settings.get("batch_size", 32),
+        batch_size,
         lesson.seed,
+        rounds=-(-FEWEST_STEPS // steps),
         weight_decay=WEIGHT_DECAY,
         seconds=lesson.settings.get("seconds"),
         firm=lesson.settings.get("firm", False),

@@ -35,6 +35,7 @@ class Plan:
     Attributes:
         groups: parameter groups for AdamW, each with its own peak `lr`.
         epochs: the most that are run.
+        rounds: how often an epoch goes through all examples; more than once where these are few.
         patience: epochs without a lower validation loss after which to stop.
         label_smoothing: share of the target spread over all classes.
         seconds: time for the whole run; measured first steps decide how many epochs fit into it.
@@ -45,6 +46,7 @@ class Plan:
     epochs: int
     batch_size: int
     seed: int
+    rounds: int = 1
     weight_decay: float = 1e-4
     patience: int = 4
     label_smoothing: float = 0.0
@@ -128,7 +130,7 @@ class Descent:
         return Outcome(self.epoch, self.best_epoch, loss)
 
     def _steps(self) -> int:
-        return max(1, -(-len(self.training) // self.plan.batch_size))
+        return self.plan.rounds * max(1, -(-len(self.training) // self.plan.batch_size))
 
     def _affordable(self, seconds: float) -> int:
         """Epochs that fit into `seconds`, from two trial steps that leave the weights as they are."""
@@ -167,9 +169,10 @@ class Descent:
         self.epoch += 1
 
     def _batches(self, rng: np.random.Generator) -> Iterator[Ints]:
-        order = rng.permutation(self.training)
-        for start in range(0, len(order), self.plan.batch_size):
-            yield order[start : start + self.plan.batch_size]
+        for _ in range(self.plan.rounds):
+            order = rng.permutation(self.training)
+            for start in range(0, len(order), self.plan.batch_size):
+                yield order[start : start + self.plan.batch_size]
 
     def _judge(self) -> None:
         """Keep this epoch's weights when they are the best; without validation the last are."""
