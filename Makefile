@@ -43,6 +43,7 @@ test-fast: install
 
 docs: install
 	$(BIN)/python -m preseason.cli.reference > docs/cli.md
+	$(BIN)/python -m preseason.cli.error_page > docs/error-codes.md
 
 clean:
 	rm -rf .venv build src/preseason.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -89,7 +89,8 @@ def refuse_other(folder: Path) -> None:
     if folder.exists():
         raise ModelFolderError(
             f"{folder} is there and no model folder (it holds no {MANIFEST}): it will not be replaced. Name "
-            "a new folder for the model."
+            "a new folder for the model.",
+            code="PS-M04",
         )
 
 
@@ -102,7 +103,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         raise ModelFolderError(
-            f"{folder} is no model folder: there is no {MANIFEST} in it. Name the folder that fit wrote."
+            f"{folder} is no model folder: there is no {MANIFEST} in it. Name the folder that fit wrote.",
+            code="PS-M02",
         )
     try:
         manifest = json.loads(path.read_text("utf-8"))
@@ -111,7 +113,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise ModelFolderError(f"{path} is damaged: {error}. Copy the folder again, or fit anew.") from error
     if number != FORMAT:
         raise ModelFolderError(
-            f"{folder} has format {number}; this preseason reads format {FORMAT}. Update preseason."
+            f"{folder} has format {number}; this preseason reads format {FORMAT}. Update preseason.",
+            code="PS-M03",
         )
     checked: dict[str, Any] = manifest
     return checked

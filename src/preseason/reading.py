@@ -32,7 +32,8 @@ def task_for(root: Path, columns: Columns = NOT_NAMED) -> "Task":
     from preseason.tasks.base import tasks
 
     if not root.exists():
-        raise DataError(f"There is no {root}. Expected a folder with one folder of photos for each label.")
+        expected = "Expected a folder with one folder of photos for each label."
+        raise DataError(f"There is no {root}. {expected}", code="PS-D02")
     if (columns.text or columns.label) and table_of(root):
         return tasks.get("texts")
     ranked = sorted((tasks.get(name) for name in tasks), key=lambda task: task.rank)

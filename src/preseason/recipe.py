@@ -128,7 +128,7 @@ class Recipe:
         if self.test_fraction >= 0.9:
             faults.append(f"test_fraction={self.test_fraction}: expected less than 0.9")
         if faults:
-            raise UsageError("The recipe cannot be used: " + "; ".join(faults) + ".")
+            raise UsageError("The recipe cannot be used: " + "; ".join(faults) + ".", code="PS-U02")
 
     def with_settings(self, **settings: Any) -> "Recipe":
         """This recipe with the settings given (not None) in place of its own.
@@ -140,7 +140,7 @@ class Recipe:
         known = [item.name for item in fields(self)]
         unknown = [_unknown(key, known) for key in given if key not in known]
         if unknown:
-            raise UsageError("The recipe cannot be used: " + "; ".join(unknown) + ".")
+            raise UsageError("The recipe cannot be used: " + "; ".join(unknown) + ".", code="PS-U02")
         if "unfreeze" in given:
             given["unfreeze"] = str(given["unfreeze"])
         if "strangers" in given:
@@ -171,9 +171,9 @@ def read_recipe(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"There is no recipe file {path}.") from None
+        raise UsageError(f"There is no recipe file {path}.", code="PS-U02") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no TOML file: {error}.") from None
+        raise UsageError(f"{path} is no TOML file: {error}.", code="PS-U02") from None
 
 
 def _faults(item: Any, value: Any) -> list[str]:

@@ -50,7 +50,8 @@ class Registry(Generic[Entry]):
             return self._entries[name]
         near = get_close_matches(name, self._entries, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise UsageError(f"No {self.kind} is called {name!r}.{hint} Known: {', '.join(self)}.")
+        known = ", ".join(self)
+        raise UsageError(f"No {self.kind} is called {name!r}.{hint} Known: {known}.", code="PS-U03")
 
     def __contains__(self, name: object) -> bool:
         self._load()

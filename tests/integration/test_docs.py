@@ -181,7 +181,9 @@ def test_the_page_of_the_command_line_is_up_to_date() -> None:
     assert (ROOT / "docs/cli.md").read_text("utf-8") == markdown(), "run `make docs`"
 
 
-@pytest.mark.parametrize("page", [*PAGES, "docs/video-networks.md", "docs/cli.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize(
+    "page", [*PAGES, "docs/video-networks.md", "docs/deploy.md", "docs/cli.md", "CONTRIBUTING.md"]
+)
 def test_links_between_pages_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     for target in re.findall(r"\]\(([^)#]+)", text):

@@ -156,7 +156,7 @@ def test_a_failure_under_json_is_one_object_too(capsys: pytest.CaptureFixture[st
     error = json.loads(shown.out)["error"]
     assert error["kind"] == "DataError"
     assert error["exit_code"] == 3
-    assert shown.err == f"error: {error['message']}\n"
+    assert shown.err == f"error: {error['message']} [{error['code']}]\n"
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_traceback_is_shown_for_faults_of_ours_and_on_request_only(
     monkeypatch.delenv("PRESEASON_DEBUG", raising=False)
     failing(monkeypatch, DataError("no photos"))
     run(["models"])
-    assert capsys.readouterr().err == "error: no photos\n"
+    assert capsys.readouterr().err == "error: no photos [PS-D01]\n"
     monkeypatch.setenv("PRESEASON_DEBUG", "1")
     run(["models"])
     assert "Traceback" in capsys.readouterr().err

@@ -13,6 +13,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "preseason"
 
 # Lowest first; a module imports only from lines above its own, or from its own package.
 LAYERS = (
+    ("error_codes",),
     ("errors",),
     ("registry",),
     ("recipe", "progress", "places", "threads"),

@@ -104,7 +104,7 @@ def build(name: str, weights: str | None) -> Encoder:
     _require_transformers(name)
     folder = Path(weights) if weights is not None else _folder(name)
     if folder is None:
-        raise WeightsError(_absent(name))
+        raise WeightsError(_absent(name), code="PS-W02")
     return from_folder(folder, name if name == DEFAULT else Path(name).name, _licence(name, folder))
 
 

@@ -123,7 +123,7 @@ def _load_from_hub(network: Any, name: str) -> None:
             raise ConnectionError("the hub does not answer")
         load_pretrained(network, num_classes=network.num_classes)
     except Exception as error:
-        raise WeightsError(_absent(network, name)) from error
+        raise WeightsError(_absent(network, name), code="PS-W02") from error
 
 
 def in_hub_cache(config: dict[str, Any]) -> bool:

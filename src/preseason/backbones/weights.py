@@ -87,7 +87,7 @@ def _find(path: Path) -> Path:
     if len(found) == 1:
         return found[0]
     if not path.exists():
-        raise WeightsError(f"There is no weight file {path}.")
+        raise WeightsError(f"There is no weight file {path}.", code="PS-W02")
     raise WeightsError(f"{path} holds no weights. Expected one of {', '.join(FILE_NAMES)}.")
 
 

@@ -56,7 +56,9 @@ def choose_output(data: Path, output: str | None) -> Path:
         UsageError: the folder cannot be written, holds something else, or overlaps with the data.
     """
     if not data.exists():
-        raise DataError(f"There is no {data}. Name a folder with one folder of photos for each label.")
+        raise DataError(
+            f"There is no {data}. Name a folder with one folder of photos for each label.", code="PS-D02"
+        )
     folder = Path(output) if output is not None else _free_name(data)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file: name a folder for the model with -o.")

@@ -86,30 +86,33 @@ def _print_outcome(outcome: Outcome, as_json: bool) -> int:
 
 
 def _print_failure(error: BaseException, as_json: bool) -> int:
-    code, message = _diagnose(error)
+    code, name, message = _diagnose(error)
     if code == 1 or os.environ.get("PRESEASON_DEBUG") == "1":
         traceback.print_exception(error, file=sys.stderr)
     stopped = code == 130
-    click.secho(message if stopped else f"error: {message}", err=True, fg="yellow" if stopped else "red")
+    click.secho(
+        message if stopped else f"error: {message} [{name}]", err=True, fg="yellow" if stopped else "red"
+    )
     if not as_json:
         return code
     kind = "Stopped" if stopped else type(error).__name__
-    failure = {"kind": kind, "message": message, "exit_code": code}
+    failure = {"kind": kind, "message": message, "exit_code": code, "code": name}
     return _print_outcome(Outcome({"error": failure}, "", code), as_json)
 
 
-def _diagnose(error: BaseException) -> tuple[int, str]:
-    """The exit code and the line for the user."""
+def _diagnose(error: BaseException) -> tuple[int, str | None, str]:
+    """The exit code, the error code (None for a stop) and the line for the user."""
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        return 130, STOPPED
+        return 130, None, STOPPED
     if isinstance(error, PreseasonError):
-        return error.exit_code, str(error)
+        return error.exit_code, error.code, str(error)
     if isinstance(error, click.ClickException):
-        return UsageError.exit_code, _usage_line(error)
+        return UsageError.exit_code, UsageError.general, _usage_line(error)
     if isinstance(error, OSError):
-        return 3, f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+        return 3, "PS-S01", f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
     return (
         1,
+        "PS-X01",
         f"{type(error).__name__}: {error}. This is a fault of preseason: report it with the lines above.",
     )
 

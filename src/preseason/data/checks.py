@@ -24,7 +24,8 @@ def check_trainable(dataset: Dataset, noun: str = "photos", minimum_per_class: i
     if len(lonely) == len(groups):
         raise DataError(
             f"Every class of {dataset.root} has fewer than {minimum_per_class} different {noun}, so none "
-            f"can be both learnt and tested. Add {noun}: a handful for each class is a start, 20 are good."
+            f"can be both learnt and tested. Add {noun}: a handful for each class is a start, 20 are good.",
+            code="PS-D04",
         )
     counts = Counter(sample.label for sample in dataset.samples)
     scarce = [label for label in groups if label not in lonely and counts[label] < FEW]
@@ -53,13 +54,15 @@ def _refuse_unlearnable(dataset: Dataset, noun: str) -> None:
         left_out = f" {len(dataset.skipped)} files were left out." if dataset.skipped else ""
         raise DataError(
             f"{dataset.root} holds no usable {noun}.{left_out} "
-            f"Expected one folder per class with {noun} in it."
+            f"Expected one folder per class with {noun} in it.",
+            code="PS-D03",
         )
     if len(dataset.labels) < 2:
         only = repr(dataset.labels[0]) if dataset.labels else "none"
         raise DataError(
             f"{dataset.root} has one class only ({only}); telling apart needs two or more. "
-            f"Add a folder with {noun} of another class, e.g. 'other'."
+            f"Add a folder with {noun} of another class, e.g. 'other'.",
+            code="PS-D04",
         )
 
 

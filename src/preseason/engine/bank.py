@@ -284,7 +284,8 @@ def _cannot_write(folder: Path, error: OSError) -> CacheError:
     if error.errno == errno.ENOSPC:
         return CacheError(
             f"The disk is full: the feature bank in {folder.parent} cannot grow. What is there is kept. Free "
-            "some space (`preseason cache clear`) or name another place with --cache, then run it again."
+            "some space (`preseason cache clear`) or name another place with --cache, then run it again.",
+            code="PS-C02",
         )
     reason = os.strerror(error.errno) if error.errno else str(error)
     return CacheError(

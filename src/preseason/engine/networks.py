@@ -42,7 +42,9 @@ def device_for(wish: str) -> str:
         UsageError: CUDA is asked for and torch sees none.
     """
     if wish == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch sees no CUDA device here. Use --device cpu or auto.")
+        raise UsageError(
+            "--device cuda: torch sees no CUDA device here. Use --device cpu or auto.", code="PS-U04"
+        )
     return "cuda" if wish != "cpu" and torch.cuda.is_available() else "cpu"
 
 

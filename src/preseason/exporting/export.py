@@ -121,7 +121,8 @@ def _refuse_other(place: Path) -> None:
     if place.exists() and not (place / SETTINGS).is_file() and (place.is_file() or any(place.iterdir())):
         raise ModelFolderError(
             f"{place} is there and no exported model (it holds no {SETTINGS}): it will not be replaced. "
-            "Name a new folder with -o."
+            "Name a new folder with -o.",
+            code="PS-M04",
         )
 
 
@@ -219,5 +220,6 @@ def _refuse_different(check: Check, allowed: bool) -> None:
     raise ExportError(
         f"The exported model differs from the model by {check.points:.1f} points of {what} on {check.n} "
         f"photos, and at most {MOST_DIFFERENCE:g} are taken: nothing was written. Name more photos with "
-        "--data, export without int8, or keep it with --allow-difference."
+        "--data, export without int8, or keep it with --allow-difference.",
+        code="PS-E02",
     )

