@@ -38,6 +38,8 @@ TEXTBOOK: dict[str, dict[str, Any]] = {
 }
 """What each named recipe sets, unless the user says otherwise."""
 MOST_WORDS = 12
+REFIT_SHARE = 0.45
+"""Share of the time for fitting once more, on everything, after a held-out part has been tested."""
 
 
 def recipe_from(recipe: Recipe | None, config: Path | None, settings: dict[str, Any]) -> Recipe:
@@ -173,7 +175,8 @@ class Fit:
         ways = task.ways(self.recipe, bench.backbone, audit.dataset.samples)
         self._warn("way", dict.fromkeys(way.caution for way in ways if way.caution))
         sides = self._sides(audit)
-        clock = Clock(self._budget(task, audit), len(ways) > 1, self.watch)
+        trying = 1 - REFIT_SHARE if self._refits(audit) else 1.0
+        clock = Clock(self._budget(task, audit) * trying, len(ways) > 1, self.watch)
         learner = Learner(task, audit, bench, self.recipe, self.progress, checkpoints)
         trials = learner.trials(sides.learn, ways, clock)
         found = learner.predictor(sides.learn, trials)
@@ -356,7 +359,16 @@ class Fit:
         return f"Plan: {recipe.name} recipe, {bench.backbone.name}, {asked}."
 
     def _budget(self, task: "Task", audit: "Audit") -> float:
-        return self.recipe.budget_for(len(audit.dataset.samples), task.seconds_each)
+        """The time named, else the task's, with more of it where everything is fitted twice."""
+        found = self.recipe.budget_for(len(audit.dataset.samples), task.seconds_each)
+        if self.recipe.budget_s is None and self._refits(audit):
+            found /= 1 - REFIT_SHARE
+        return found
+
+    def _refits(self, audit: "Audit") -> bool:
+        """Whether a part is held out first and learnt from afterwards."""
+        declared = {sample.part for sample in audit.dataset.samples} & {"test", "validation"}
+        return self.recipe.refit and (self.recipe.test_fraction > 0 or bool(declared))
 
     def _run_id(self, audit: "Audit") -> str:
         digest = hashlib.blake2b(digest_size=12)

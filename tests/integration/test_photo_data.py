@@ -3,6 +3,7 @@
 import csv
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from photo_fits import GAMES, asked, some_photo
 from preseason.cli.main import run
 from preseason.demo import Pictures
 from preseason.errors import DataError
+from preseason.training import rounds
 
 
 @pytest.mark.slow
@@ -41,6 +43,32 @@ def test_a_test_folder_is_tested_on_and_not_learnt_from(
     shown = asked(capsys, "fit", tmp_path / "data", "-o", tmp_path / "m", *quick)
     assert (shown["split"]["train"], shown["split"]["test"], shown["metrics"]["n"]) == (30, 12, 12)
     assert shown["split"]["by"] == "held-out part"
+
+
+class StoppedError(Exception):
+    """Ends a fit where its clock would start, with the seconds that it would have."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "seconds"),
+    [
+        ({"budget_s": 100}, 100),
+        ({"budget_s": 100, "test_fraction": 0.2}, 55),
+        ({"budget_s": 100, "test_fraction": 0.2, "refit": False}, 100),
+        ({}, 60 + 0.22 * 30),
+        ({"test_fraction": 0.2}, 60 + 0.22 * 30),
+    ],
+)
+def test_a_budget_leaves_time_to_fit_once_more_after_testing(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], seconds: float
+) -> None:
+    def start(budget_s: float, strict: bool, watch: object) -> None:
+        raise StoppedError(budget_s)
+
+    monkeypatch.setattr(rounds, "Clock", start)
+    with pytest.raises(StoppedError) as caught:
+        preseason.fit(photos, **settings)
+    assert caught.value.args[0] == pytest.approx(seconds)
 
 
 @pytest.mark.slow

@@ -124,7 +124,7 @@ class Rounds:
         extractor = self.bench.extractor(way.plan)
         orders = self._orders(way)
         missing = extractor.missing(orders)
-        training = self.trials.candidates[-1].seconds * 0.5 if len(self.trials.fits) > 1 else 0.0
+        training = self.trials.fits[-1].seconds * 0.5 if len(self.trials.fits) > 1 else 0.0
         if len(missing) <= TRIAL:
             return training
         with self.clock.watch.stage("compiling the network"):
