@@ -343,3 +343,55 @@ def test_the_album_stops_when_the_page_is_full() -> None:
     shown = [album.thumbnail(Sample(Path(f"{index}.jpg"))) for index in range(MOST_PICTURES + 5)]
     assert sum(picture is not None for picture in shown) == MOST_PICTURES
     assert shown[-1] is None
+
+
+def trusted() -> FitRecord:
+    one, other = (
+        {"path": f"/home/coach/a/{n}.jpg", "label": label} for n, label in ((1, "yes"), (2, "1: 2"))
+    )
+    suspect = one | {"suggested": "1: 2", "probability": 0.9, "label_probability": 0.01}
+    twice = "1 set of copies lies under two labels."
+    trust = {
+        "copies": {"across_labels": [[one, other]], "said": "Copies.", "warning": twice, "tone": "warn"},
+        "label_errors": {"suspects": [suspect], "said": "1 label is probably wrong.", "tone": "good"},
+        "honest_split": {
+            "honest": 0.7, "chance": 0.9, "pairs": [{"tested": one, "learnt": other, "wrong": "yes"}],
+            "said": "Random splits flatter.", "tone": "good",
+        },
+        "shortcuts": {
+            "chance": 0.2, "said": "Colours.", "tone": "good",
+            "tests": [{"key": "surroundings", "shown": "only the surroundings", "accuracy": 0.5, "full": 0.8}],
+            "deciders": [{"word": "<b>", "kind": "word", "label": "yes", "count": 9, "total": 10}],
+        },
+        "strangers": {"answers": 0.83, "named": 0.02, "said": "Strangers.", "tone": "good"},
+        "curve": {
+            "now": 0.9, "half_width": 0.03, "said": "90 % now.", "tone": "good",
+            "forecasts": [{"times": 2, "accuracy": 0.92, "low": 0.9, "high": 0.95}],
+        },
+        "seconds": {"curve": 0.1},
+    }  # fmt: skip
+    return replace(record_of(), trust=trust, warnings=(twice,))
+
+
+def test_trust_is_asked_before_any_figure_and_the_worst_comes_first(tmp_path: Path) -> None:
+    page = page_of(trusted(), tmp_path)
+    text = page.text[page.text.index("Learnt from") :]
+    order = [
+        "One thing needs a look first",
+        "under two names?",
+        "Are the labels right?",
+        "How often it is right",
+    ]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+    assert "%" not in text[: places[1]]
+    assert page.text.count("1 set of copies lies under two labels.") == 1
+    assert page.open == []
+    assert "labelled yes" in page.text
+    assert "a random split would say" in page.text
+    assert "/home/coach" not in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_without_warnings_nothing_speaks_against_it(tmp_path: Path) -> None:
+    calm = replace(trusted(), warnings=())
+    assert "Nothing speaks against it" in page_of(calm, tmp_path).text

@@ -97,6 +97,52 @@ def coverage_curve(curve: RiskCoverage) -> Markup:
     return _svg(_plot_size(), "plot", "Fraction right against fraction of questions answered", parts)
 
 
+def growth(now: float, half: float, forecasts: list[dict[str, float]]) -> Markup:
+    """Accuracy now and with two and four times the labels, with the range to expect."""
+    points = [(1.0, now, now - half, now + half)]
+    points += [(f["times"], f["accuracy"], f["low"], f["high"]) for f in forecasts]
+    floor = max(0.0, min(p[2] for p in points) - 0.05)
+
+    def at(times: float, share: float) -> tuple[float, float]:
+        across = 56 + 108 * math.log2(times)
+        return across, 14 + 112 * (1 - (min(share, 1.0) - floor) / max(1 - floor, 1e-6))
+
+    upper = [at(p[0], p[3]) for p in points]
+    lower = [at(p[0], p[2]) for p in reversed(points)]
+    band = " ".join(f"{x:.1f},{y:.1f}" for x, y in (*upper, *lower))
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(p[0], p[1]) for p in points))
+    parts = [
+        Markup('<polygon class="range" points="{}"/>').format(band),
+        Markup('<polyline class="curve" points="{}"/>').format(line),
+    ]
+    names = {1: "now", 2: "twice the labels", 4: "four times"}
+    for times, share, _, _ in points:
+        x, y = at(times, share)
+        parts.append(Markup('<circle class="point" cx="{:.1f}" cy="{:.1f}" r="5"/>').format(x, y))
+        text = Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>')
+        parts.append(text.format("figure-text", x, y - 11, f"{100 * share:.0f} %"))
+        parts.append(text.format("axis", x, 146, names.get(int(times), f"{times:g} times")))
+    told = ", ".join(f"{names.get(int(p[0]), p[0])} {100 * p[1]:.0f} %" for p in points)
+    return _svg((330, 154), "plot", f"Accuracy expected: {told}", parts)
+
+
+def hiding(key: str) -> Markup | None:
+    """A small picture of what is left of the photo; None where there is nothing to draw."""
+    seen = {
+        "middle": "M8 6h16v12h-16z",
+        "surroundings": "M0 0h32v24h-32z M8 6v12h16v-12z",
+        "upper": "M0 0h32v12h-32z",
+        "lower": "M0 12h32v12h-32z",
+        "crops": "M6 4h8v8h-8z M18 11h8v8h-8z",
+        "no crops": "M0 0h32v24h-32z M6 4v8h8v-8z M18 11v8h8v-8z",
+    }.get(key)
+    if seen is None:
+        return None
+    drawing = Markup('<path class="left" d="{}" fill-rule="evenodd"/>').format(seen)
+    frame = Markup('<rect class="hole" width="32" height="24"/>')
+    return _svg((32, 24), "hiding", "what is left of the picture", [frame, drawing], fixed=True)
+
+
 def _svg(
     size: tuple[float, float], style: str, label: str, parts: Iterable[Markup], fixed: bool = False
 ) -> Markup:

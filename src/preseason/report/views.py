@@ -9,6 +9,7 @@ from preseason.data.dataset import Sample, shown
 from preseason.evaluation.metrics import confusion, per_class, reliability, risk_coverage
 from preseason.record import Candidate, FitRecord, Ints
 from preseason.report import charts, words
+from preseason.report import trust as trust_page
 from preseason.report.pictures import Album, place_of
 
 MOST_MISTAKES = 12
@@ -58,14 +59,20 @@ def headline(record: FitRecord, album: Album) -> dict[str, Any]:
 
 
 def trust(record: FitRecord, album: Album) -> View:
-    """Short verdicts, the careful ones first."""
+    """What the checks found, a question each, then short verdicts, the careful ones first."""
     metrics, noun = record.metrics, words.noun_of(record.task)
-    found = [words.Verdict("warn", "Careful", words.without_folders(line)) for line in record.warnings]
+    told = trust_page.warned(record)
+    others = (line for line in record.warnings if line not in told)
+    found = [words.Verdict("warn", "Careful", words.without_folders(line)) for line in others]
     found += [words.transfer(record), _sample_size(record, noun), _separation(record, noun)]
     if metrics.n:
         found += [_honesty(record), _weakest(record, noun)]
     order = {"warn": 0, "note": 1, "good": 2}
-    return {"verdicts": sorted(found, key=lambda verdict: order[verdict.tone])}
+    return {
+        "verdict": trust_page.verdict(record),
+        "questions": trust_page.questions(record, album),
+        "verdicts": sorted(found, key=lambda verdict: order[verdict.tone]),
+    }
 
 
 def data(record: FitRecord, album: Album) -> View:

@@ -80,7 +80,7 @@ def check(judged: Judged) -> Checked:
     for name, step in steps.items():
         with watch.stage(name):
             found = step(judged)
-        warning = found.pop("warning", "")
+        warning = found.get("warning", "")
         done.values[name] = found | {"tone": "warn" if warning else "good"}
         if warning:
             done.cautions.append(Caution(RANKS[name], warning))

@@ -24,6 +24,8 @@ PENALTY = 3.0
 """Inverse L2 penalty on rows of about length 1."""
 MOST_EXAMPLES, MOST_COMPONENTS = 1500, 384
 ENSEMBLE = 200
+MISFIT = 0.025
+"""Standard deviation, for each doubling, of what no power law through few noisy points foresees."""
 DOUBLINGS = (2, 4)
 MORE = 20
 """Further examples of one class whose worth is told."""
@@ -196,7 +198,8 @@ def _forecasts(sizes: Floats, right: Floats, scatter: float) -> tuple[Forecast, 
         chosen = rng.integers(right.shape[1], size=right.shape[1])
         mean = right[:, chosen].mean(axis=1)
         spread = 2 * scatter * np.sqrt(max(float(mean[-1] * (1 - mean[-1])), 0.01))
-        each.append(_law(sizes, mean + rng.normal(0, spread), wanted, floor=number % 2 == 0))
+        law = _law(sizes, mean + rng.normal(0, spread), wanted, floor=number % 2 == 0)
+        each.append(law + rng.normal(0, MISFIT) * np.log2(wanted / whole))
     means = right.mean(axis=1)
     middle = (_law(sizes, means, wanted, floor=True) + _law(sizes, means, wanted, floor=False)) / 2
     low, high = np.quantile(np.array(each), [0.05, 0.95], axis=0)

@@ -1,0 +1,175 @@
+"""The page "Can I trust this?": a question each, an answer in plain words, and what shows it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from preseason.data.dataset import Sample
+from preseason.record import FitRecord
+from preseason.report import charts, words
+from preseason.report.pictures import Album, Shown
+
+MOST_SUSPECTS, MOST_PAIRS = 4, 3
+LONGEST_QUOTE = 160
+ORDER = {"warn": 0, "note": 1, "good": 2}
+QUESTIONS = {
+    "copies": ("Is one picture there under two names?", "Are there copies?"),
+    "label_errors": ("Are the labels right?",) * 2,
+    "honest_split": ("Was the test a fair one?",) * 2,
+    "shortcuts": ("Does it look at the right thing?",) * 2,
+    "strangers": ("What does it do with strangers?",) * 2,
+    "curve": ("Would more examples help?",) * 2,
+    "odd": ("Are there files that show little?",) * 2,
+    "groups": ("What belongs together?",) * 2,
+}
+NEAR = ", by layers that see only what is near"
+NEAR_KEYS = ("surroundings", "middle", "upper", "lower")
+Block = dict[str, Any]
+
+
+def questions(record: FitRecord, album: Album) -> list[Block]:
+    """A block for each check that found something, the worst first: title, tone, text and what shows it."""
+    blocks = []
+    for name, (warned, usual) in QUESTIONS.items():
+        found = record.trust.get(name)
+        if not found or "said" not in found:
+            continue
+        tone = str(found.get("tone", "good"))
+        told = found["said"] if name == "label_errors" else found.get("warning") or found["said"]
+        text = words.without_folders(str(told))
+        blocks.append(
+            {"name": name, "tone": tone, "title": warned if tone == "warn" else usual, "text": text}
+        )
+    blocks.sort(key=lambda block: ORDER[block["tone"]])
+    return [block | _shown(record, block["name"], album) for block in blocks]
+
+
+def verdict(record: FitRecord) -> words.Verdict | None:
+    """One sentence over everything; None where nothing was checked."""
+    checked = [name for name in QUESTIONS if name in record.trust]
+    if not checked:
+        return None
+    worries = len(record.warnings)
+    if not worries:
+        return words.Verdict(
+            "good", "Nothing speaks against it", f"{len(checked)} checks found no reason to doubt."
+        )
+    things = "One thing needs" if worries == 1 else f"{worries} things need"
+    return words.Verdict("warn", f"{things} a look first", "The worst comes first; each says what to do.")
+
+
+def warned(record: FitRecord) -> set[str]:
+    """Warnings that a block of its own tells."""
+    return {
+        str(found["warning"])
+        for found in record.trust.values()
+        if isinstance(found, dict) and "warning" in found
+    }
+
+
+def _shown(record: FitRecord, name: str, album: Album) -> Block:
+    found = record.trust[name]
+    if name == "label_errors":
+        return {
+            "suspects": [_suspect(record, item, album) for item in found.get("suspects", [])[:MOST_SUSPECTS]]
+        }
+    if name == "copies":
+        across = found.get("across_labels", [])[:MOST_PAIRS]
+        return {"pairs": [_across(items, album) for items in across]}
+    if name == "honest_split":
+        return {
+            "bars": _two_bars(found) if "honest" in found else [],
+            "pairs": [_lucky(pair, album) for pair in found.get("pairs", [])[:MOST_PAIRS]],
+        }
+    if name == "shortcuts":
+        return {"bars": _hidden(found), "words": found.get("deciders", [])}
+    if name == "strangers":
+        return {"bars": _price(found)}
+    if name == "curve" and "forecasts" in found:
+        return {"chart": charts.growth(found["now"], found["half_width"], found["forecasts"])}
+    return {}
+
+
+def _suspect(record: FitRecord, item: Block, album: Album) -> Block:
+    """The doubtful example beside the surest one of the class it looks like."""
+    answers = record.answers
+    place = answers.labels.index(item["suggested"]) if item["suggested"] in answers.labels else -1
+    sure = np.flatnonzero((answers.targets == place) & (answers.probabilities.argmax(axis=1) == place))
+    beside = None
+    if len(sure):
+        best = int(sure[answers.probabilities[sure, place].argmax()])
+        beside = _picture(album, answers.samples[best])
+    first = f"labelled {item['label']}"
+    second = f"looks like {item['suggested']}, {words.percent(item['probability'])}"
+    return {
+        "items": [
+            {**_item(item, album), "caption": first, "bad": True},
+            {"picture": beside, "name": "", "caption": f"a sure {item['suggested']}", "bad": False},
+        ],
+        "text": second,
+    }
+
+
+def _across(items: list[Block], album: Album) -> Block:
+    other = next((item for item in items if item["label"] != items[0]["label"]), items[-1])
+    shown = [{**_item(item, album), "caption": item["label"], "bad": True} for item in (items[0], other)]
+    return {"items": shown, "text": "one of the two labels is wrong"}
+
+
+def _lucky(pair: Block, album: Album) -> Block:
+    tested = {**_item(pair["tested"], album), "caption": "asked in the test", "bad": False}
+    learnt = {**_item(pair["learnt"], album), "caption": "seen in training", "bad": False}
+    return {
+        "items": [tested, learnt],
+        "text": f"right only by having seen the other; honestly: {pair['wrong']}",
+    }
+
+
+def _item(item: Block, album: Album) -> Block:
+    """An example's picture, or its text."""
+    path = str(item["path"])
+    if path.startswith("“"):
+        return {
+            "picture": None,
+            "name": path if len(path) <= LONGEST_QUOTE else path[: LONGEST_QUOTE - 1] + "…",
+        }
+    span = tuple(item["span"]) if "span" in item else None
+    picture = _picture(album, Sample(Path(path), str(item["label"]), span=span))
+    return {"picture": picture, "name": words.short_path(path)}
+
+
+def _picture(album: Album, sample: Sample) -> Shown | None:
+    return album.thumbnail(sample) if isinstance(sample.source, Path) else None
+
+
+def _two_bars(found: Block) -> list[Block]:
+    return [
+        _bar("a random split would say", found["chance"]),
+        _bar("the honest split says", found["honest"], own=True),
+    ]
+
+
+def _hidden(found: Block) -> list[Block]:
+    """Each part shown alone, under what it is compared with."""
+    bars: list[Block] = []
+    full = None
+    for test in found.get("tests", []):
+        if test["full"] != full:
+            full = test["full"]
+            bars.append(_bar("with everything" + NEAR * (test["key"] in NEAR_KEYS), full, own=True))
+        bars.append(_bar(test["shown"], test["accuracy"]) | {"icon": charts.hiding(test["key"])})
+    return [*bars, _bar("by luck", found["chance"])] if bars else []
+
+
+def _price(found: Block) -> list[Block]:
+    bars = []
+    if found.get("answers") is not None:
+        bars.append(_bar("known ones that get an answer", found["answers"], own=True))
+    if found.get("named") is not None:
+        bars.append(_bar("strangers that get a name", found["named"]))
+    return bars
+
+
+def _bar(name: str, share: float, own: bool = False) -> Block:
+    return {"name": name, "width": 100 * share, "figure": words.percent(share), "own": own, "icon": None}

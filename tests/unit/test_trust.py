@@ -1,0 +1,197 @@
+"""The checks of trust: they find what was planted, and are silent where nothing was."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from preseason.cli.words import of_warnings
+from preseason.data.dataset import Sample
+from preseason.errors import UsageError
+from preseason.evaluation.calibration import softmax
+from preseason.evaluation.metrics import measure
+from preseason.evaluation.unknown import choose
+from preseason.heads.attention import AttentionHead, AttentionNetwork
+from preseason.heads.base import Features
+from preseason.heads.parts import Scales
+from preseason.model_values import _without_paths
+from preseason.recipe import Recipe, parse_share
+from preseason.record import Answers
+from preseason.trust import told
+from preseason.trust.curve import Curve, Forecast, Gain
+from preseason.trust.deciding_words import deciders, names_alone, without_names
+from preseason.trust.label_errors import suspects
+from preseason.trust.receipt import honest_split
+from preseason.trust.strangers import bounds, price
+
+
+def answers_to(targets: np.ndarray, classes: int, margin: float, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(len(targets), classes))
+    logits[np.arange(len(targets)), targets] += margin
+    return softmax(logits.astype(np.float32))
+
+
+def test_flipped_labels_are_suspects_and_the_right_name_is_suggested() -> None:
+    truth = np.arange(200) % 4
+    said = answers_to(truth, 4, 7.0)
+    given = truth.copy()
+    flipped = np.arange(0, 200, 20)
+    given[flipped] = (given[flipped] + 1) % 4
+    found = suspects(said, given)
+    places = {each.place for each in found}
+    assert places <= set(flipped.tolist())
+    assert len(places) >= 8
+    assert all(each.suggested == truth[each.place] for each in found)
+    assert found[0].trust <= found[-1].trust <= 0.05
+
+
+def test_right_labels_are_no_suspects() -> None:
+    truth = np.arange(200) % 4
+    assert suspects(answers_to(truth, 4, 7.0), truth) == ()
+
+
+def test_a_class_of_one_answer_is_left_out_and_the_others_are_judged() -> None:
+    truth = np.append(np.arange(90) % 3, 3)
+    said = answers_to(truth, 4, 7.0)
+    given = truth.copy()
+    given[0] = 1
+    assert [each.place for each in suspects(said, given)] == [0]
+    assert suspects(said[-1:], given[-1:]) == ()
+
+
+def bursts(groups: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bursts of nearly equal rows whose class says nothing of where they lie."""
+    rng = np.random.default_rng(0)
+    middle = rng.normal(size=(groups, 30))
+    group = np.repeat(np.arange(groups), size)
+    rows = middle[group] + 0.05 * rng.normal(size=(groups * size, 30))
+    return (rows / np.sqrt(30)).astype(np.float32), (rng.integers(2, size=groups))[group], group
+
+
+def test_the_receipt_shows_what_a_random_split_would_have_claimed() -> None:
+    rows, targets, group = bursts(30, 4)
+    found = honest_split(rows, targets, group, 2)
+    assert found is not None
+    assert found.chance - found.honest > 0.15
+    assert found.low > 0
+    assert found.pairs
+    for pair in found.pairs:
+        assert group[pair.tested] == group[pair.learnt]
+        assert targets[pair.tested] == targets[pair.learnt] != pair.wrong
+
+
+def test_without_groups_there_is_no_receipt() -> None:
+    rows, targets, _ = bursts(30, 1)
+    assert honest_split(rows, targets, np.arange(30), 2) is None
+
+
+def test_attention_over_all_parts_is_the_answer_and_hidden_parts_do_not_count() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(6, 4, 8)).astype(np.float16)
+    scales = Scales(np.zeros(4, np.int64), np.zeros((1, 8), np.float32), np.ones((1, 8), np.float32))
+    head = AttentionHead(scales, AttentionNetwork(8, 3).eval())
+    changed = rows.copy()
+    changed[:, 3] = 5.0
+    masks = np.array([[True] * 4, [True, True, True, False]])[:, None]
+    full, part = head.within(Features.of([rows]), masks)
+    np.testing.assert_allclose(full, head.logits(Features.of([rows])), atol=1e-5)
+    np.testing.assert_allclose(part, head.within(Features.of([changed]), masks)[1], atol=1e-5)
+    assert np.abs(full - head.within(Features.of([changed]), masks)[0]).max() > 1e-3
+
+
+def test_words_that_decide_alone_are_named_with_their_kind() -> None:
+    texts = [f"a match of number {i} #boring" for i in range(30)]
+    texts += [f"a match of number {i} what joy" for i in range(30)]
+    found = deciders(texts, ["sad"] * 30 + ["glad"] * 30)
+    assert {(each.word, each.kind, each.label) for each in found} == {
+        ("#boring", "hashtag", "sad"), ("joy", "word", "glad"), ("what", "word", "glad"),
+    }  # fmt: skip
+
+
+def test_names_are_taken_out_of_a_text_or_left_alone() -> None:
+    text = "What a goal by Lionel Messi in minute 90 @fifa #WorldCup"
+    assert "Messi" not in without_names(text)
+    assert without_names(text).split() == ["What", "a", "goal", "by", "in", "minute"]
+    assert names_alone(text).split() == ["#WorldCup", "Lionel", "Messi", "90"]
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("1/50", 0.02), ("0.02", 0.02), (".5", 0.5), ("2%", 0.02), (" 2 % ", 0.02), (0.1, 0.1)],
+)
+def test_shares(text: str | float, share: float) -> None:
+    assert parse_share(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["", "few", "0", "1", "1/0", "50/1", "-1/50", "150%", "1e-3", "nan"])
+def test_what_is_no_share_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no share of strangers"):
+        Recipe(strangers=text)
+
+
+def blobs(seed: int, apart: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    targets = np.arange(400) % 5
+    means = np.random.default_rng(9).normal(size=(5, 16)) * apart
+    return (means[targets] + rng.normal(size=(400, 16))).astype(np.float32), targets
+
+
+@pytest.mark.parametrize("budget", [0.02, 0.2])
+def test_the_budget_of_strangers_is_kept_and_a_tighter_one_costs_more(budget: float) -> None:
+    rows, targets = blobs(0, apart=0.8)
+    choice = choose(rows, targets, budget=budget)
+    assert choice.strangers_accepted is not None
+    assert choice.strangers_accepted <= budget
+    assert {label for label, _, _ in choice.left_out} == set(range(5))
+    assert choice.known_rejected >= choose(rows, targets, budget=2 * budget).known_rejected
+
+
+def test_the_price_is_told_in_words() -> None:
+    rows, targets = blobs(0)
+    choice = choose(rows, targets, budget=0.02)
+    samples = tuple(Sample(Path(f"{i}.jpg"), str(t)) for i, t in enumerate(targets))
+    distance = np.where(np.arange(400) < 340, choice.threshold - 1, choice.threshold + 1).astype(np.float32)
+    labels = tuple("abcde")
+    answers = Answers(samples, labels, targets, answers_to(targets, 5, 9.0), distance)
+    found = price(choice, answers, 0.02, "photos")
+    assert "At most 2 % of strangers get a name" in found["said"]
+    assert "answers 85 % of the photos of known classes and leaves the rest to you (15 %)" in found["said"]
+    assert "warning" not in found
+    assert found["named_low"] <= found["named"] <= found["named_high"]
+    few = Answers(samples, labels, targets, answers.probabilities, np.full(400, choice.threshold + 1))
+    assert "is dear here" in price(choice, few.__class__(*vars(few).values()), 0.02, "photos")["warning"]
+
+
+def test_none_of_few_strangers_is_no_promise_of_never() -> None:
+    rows, targets = blobs(0, apart=9.0)
+    low, high = bounds(choose(rows, targets, budget=0.01))
+    assert low < 0.01 < high < 0.2
+
+
+def test_the_outlook_names_what_helps_and_what_does_not() -> None:
+    now = Forecast(1, 0.8, 0.76, 0.84)
+    later = (Forecast(2, 0.9, 0.85, 0.93), Forecast(4, 0.95, 0.9, 0.98))
+    gains = (Gain("salah", 0.04, 0.004), Gain("messi", 0.001, 0.01))
+    metrics = measure(answers_to(np.arange(100) % 2, 2, 1.2), np.arange(100) % 2)
+    found = told.curve(Curve((8.0,), (0.8,), (now, *later), gains), metrics)
+    assert f"{100 * metrics.accuracy:.0f} % ±" in found["said"]
+    assert "20 more of salah give about +" in found["said"]
+    assert "more of messi nothing that could be measured" in found["said"]
+    assert metrics.accuracy <= found["forecasts"][0]["accuracy"] <= found["forecasts"][1]["accuracy"] <= 1
+
+
+def test_at_most_five_lines_of_warnings_are_printed() -> None:
+    many = [f"worry {number}" for number in range(9)]
+    lines = of_warnings(many)
+    assert len(lines) == 5
+    assert lines[0] == "Warning: worry 0"
+    assert "5 more" in lines[-1]
+    assert of_warnings(many[:5]) == [f"Warning: {text}" for text in many[:5]]
+
+
+def test_no_path_and_no_text_of_the_user_goes_into_the_model_folder() -> None:
+    kept = _without_paths(
+        {"suspects": [{"path": "/home/coach/messi/1.jpg", "label": "messi"}, {"path": "“Hi”"}]}
+    )
+    assert kept == {"suspects": [{"path": "1.jpg", "label": "messi"}, {"path": "a text"}]}
