@@ -360,7 +360,7 @@ def trusted() -> FitRecord:
         },
         "shortcuts": {
             "chance": 0.2, "said": "Colours.", "tone": "good",
-            "tests": [{"key": "surroundings", "shown": "only the surroundings", "accuracy": 0.5, "full": 0.8}],
+            "tests": [{"key": "surroundings", "shown": "only the rim", "accuracy": 0.5, "full": 0.8}],
             "deciders": [{"word": "<b>", "kind": "word", "label": "yes", "count": 9, "total": 10}],
         },
         "strangers": {"answers": 0.83, "named": 0.02, "said": "Strangers.", "tone": "good"},
