@@ -37,7 +37,7 @@ def tokenizer(words: int = 400) -> PreTrainedTokenizerFast:
 def gpt2(vocabulary: int) -> GPT2LMHeadModel:
     set_seed(0)
     config = GPT2Config(
-        vocab_size=vocabulary, n_positions=512, n_embd=32, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=1
+        vocab_size=vocabulary, n_positions=512, n_embd=32, n_layer=3, n_head=2, bos_token_id=0, eos_token_id=1
     )
     return GPT2LMHeadModel(config).eval()
 
@@ -48,12 +48,12 @@ def gemma3(vocabulary: int) -> Gemma3ForCausalLM:
         vocab_size=vocabulary,
         hidden_size=32,
         intermediate_size=64,
-        num_hidden_layers=2,
+        num_hidden_layers=3,
         num_attention_heads=2,
         num_key_value_heads=1,
         head_dim=16,
         sliding_window=8,
-        layer_types=["sliding_attention", "full_attention"],
+        layer_types=["sliding_attention", "sliding_attention", "full_attention"],
         max_position_embeddings=512,
         bos_token_id=0,
         eos_token_id=1,

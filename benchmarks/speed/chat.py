@@ -29,7 +29,9 @@ from preseason.language.gemma import NAME
 from preseason.language.openvino_decoder import OpenVinoDecoder
 from preseason.language.packing import pack, pieces_of
 from preseason.language.samples import Example
-from preseason.language.training import seconds_of_product, timed_step
+from preseason.language.speed import seconds_of_product
+from preseason.language.training import timed_step
+from preseason.language.trunk import Trunk
 from preseason.language.tuning import tune
 from preseason.language.vocabulary import Head
 from preseason.places import cache_folder
@@ -156,7 +158,8 @@ def training(base: Base, rounds: int) -> dict[str, Any]:
     pieces = pieces_of(base.tokenizer, examples, 256)
     padding = int(base.tokenizer.pad_token_id)
     packed = pack(pieces, 256, padding)
-    tuning = tune(base.network, "auto", 0)
+    tune(base.network, "auto", 0, cut=0)
+    trunk = Trunk(base.network, 0, None, torch.float32, 256, Silent())
     whole, cut = Head(base.network, packed, whole=True), Head(base.network, packed)
     longest = max(len(piece.ids) for piece in pieces[:4])
     # As a collator pads them: each piece in a row of its own.
@@ -167,7 +170,7 @@ def training(base: Base, rounds: int) -> dict[str, Any]:
     some = packed.some(slice(0, 2))
 
     def speed(head: Head, blocks: Any) -> float:
-        return float(blocks.learnt / timed_step(tuning, head, blocks, None))
+        return float(blocks.learnt / timed_step(trunk, head, blocks, None))
 
     ways = {
         "padded, whole head, f32": lambda: speed(whole, padded),

@@ -11,8 +11,10 @@ import tiny_language as tiny
 from preseason.errors import UsageError
 from preseason.language.packing import pack, pieces_of
 from preseason.language.samples import Example, Message
+from preseason.language.speed import fastest_type
 from preseason.language.template import prepare
-from preseason.language.training import Plan, Run, fastest_type, timed_step
+from preseason.language.training import Plan, Run, timed_step
+from preseason.language.trunk import Trunk
 from preseason.language.tuning import tune
 from preseason.language.vocabulary import Head
 from preseason.progress import Silent
@@ -42,7 +44,8 @@ def prepared(family: str = "gpt2", unfreeze: str = "auto", plan: Plan = PLAN, fl
     held = pack(pieces_of(tokenizer, examples(24, 30), 64), 64, 1)
     if flipped:  # what is held out contradicts what is learnt
         held.targets[held.targets >= 0] = 7
-    return Run(tuning, Head(network, learn), learn, held, plan)
+    trunk = Trunk(network, tuning.cut, None, torch.float32, 64, Silent())
+    return Run(tuning, Head(network, learn), learn, held, plan, trunk)
 
 
 class Interrupting(Silent):
@@ -130,7 +133,7 @@ def test_the_time_is_kept() -> None:
 def test_half_precision_only_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     def measured(whole: float, half: float, product: float) -> Any:
         products = {torch.bfloat16: product, torch.float32: 1.0}
-        monkeypatch.setattr("preseason.language.training.seconds_of_product", products.__getitem__)
+        monkeypatch.setattr("preseason.language.speed.seconds_of_product", products.__getitem__)
         return fastest_type(lambda kind: whole if kind is None else half, "cpu")
 
     assert measured(1.0, 0.5, 0.5) == torch.bfloat16
@@ -138,7 +141,7 @@ def test_half_precision_only_where_it_is_faster(monkeypatch: pytest.MonkeyPatch)
     assert measured(1.0, 0.5, 2.0) is None
     run = prepared()
     before = run.tuning.state()
-    assert timed_step(run.tuning, run.head, run.learn.some(slice(0, 2)), torch.bfloat16) > 0
+    assert timed_step(run.trunk, run.head, run.learn.some(slice(0, 2)), torch.bfloat16) > 0
     assert all(torch.equal(weight, before[name]) for name, weight in run.tuning.state().items())
     assert all(weight.grad is None for weight in run.tuning.trained().values())
 
@@ -146,3 +149,15 @@ def test_half_precision_only_where_it_is_faster(monkeypatch: pytest.MonkeyPatch)
 def test_more_blocks_than_there_are() -> None:
     with pytest.raises(UsageError, match="the model has 2 blocks"):
         tune(tiny.gpt2(500), "3", seed=0)
+
+
+def test_a_state_that_cannot_be_kept_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    told: list[str] = []
+
+    class Told(Silent):
+        def say(self, line: str) -> None:
+            told.append(line)
+
+    assert prepared().run(tmp_path / "file" / "run.pt", Told()).steps > 0
+    assert [line.startswith("The state of the training cannot be kept in") for line in told] == [True]

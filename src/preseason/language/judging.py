@@ -7,15 +7,18 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import torch
 
 from preseason.language import quiz
 from preseason.language.packing import Blocks, pack, pieces_of
 from preseason.language.record import Judgement, Reading
 from preseason.language.samples import Example, Quiz
 from preseason.language.scoring import log_likelihoods, perplexity, perplexity_range
+from preseason.language.speed import computing, device_of
+from preseason.language.trunk import matrices_in
 from preseason.progress import Progress
 
-SHARES = {"held_out": 0.05, "general": 0.02, "quiz": 0.05}
+SHARES = {"held_out": 0.04, "general": 0.015, "quiz": 0.045}
 """Parts of the budget for judging once; a fit judges twice."""
 
 MOST_QUESTIONS = 400
@@ -42,10 +45,26 @@ def general_blocks(tokenizer: Any) -> Blocks:
 
 
 def affordable(
-    network: Any, tokenizer: Any, held: Blocks, questions: Sequence[Quiz], budget_s: float, progress: Progress
+    network: Any,
+    tokenizer: Any,
+    held: Blocks,
+    questions: Sequence[Quiz],
+    budget_s: float,
+    kind: torch.dtype | None,
 ) -> Bar:
-    """As much of the held-out part, of general prose and of the questions as the time allows."""
+    """As much of the held-out part, of general prose and of the questions as the time allows.
+
+    Args:
+        kind: the type in which it will be judged.
+    """
     general = general_blocks(tokenizer)
+    with matrices_in(network, kind, trained=True), computing(kind, device_of(network)):
+        return _affordable(network, tokenizer, held, general, questions, budget_s)
+
+
+def _affordable(
+    network: Any, tokenizer: Any, held: Blocks, general: Blocks, questions: Sequence[Quiz], budget_s: float
+) -> Bar:
     each = _seconds_a_block(network, held)
     scale = general.ids.shape[1] / held.ids.shape[1]
     kept = _spread(len(held), SHARES["held_out"] * budget_s / each)
@@ -60,11 +79,18 @@ def affordable(
     return Bar(held.some(kept), general.some(some), chosen)
 
 
-def judge(network: Any, tokenizer: Any, bar: Bar, progress: Progress) -> Judgement:
-    """Perplexities and quiz accuracy of the network, over its whole vocabulary."""
-    held = reading(network, bar.held, progress, "judging held-out texts")
-    general = reading(network, bar.general, progress, "judging general prose")
-    answered = quiz.score(network, tokenizer, bar.questions, progress) if bar.questions else None
+def judge(
+    network: Any, tokenizer: Any, bar: Bar, progress: Progress, kind: torch.dtype | None = None
+) -> Judgement:
+    """Perplexities and quiz accuracy of the network, over its whole vocabulary.
+
+    Args:
+        kind: matrices are taken in this type for the time; None leaves them as they are.
+    """
+    with matrices_in(network, kind, trained=True), computing(kind, device_of(network)):
+        held = reading(network, bar.held, progress, "judging held-out texts")
+        general = reading(network, bar.general, progress, "judging general prose")
+        answered = quiz.score(network, tokenizer, bar.questions, progress) if bar.questions else None
     return Judgement(held, general, answered)
 
 

@@ -54,6 +54,7 @@ class Training:
         words: words in the softmax of a step, of `vocabulary`.
         precision: float32 or bfloat16, whichever a measured step was faster with.
         curve: (step, held-out loss) at each interval.
+        cut: index of the first block that was trained.
     """
 
     kind: str
@@ -69,6 +70,7 @@ class Training:
     tokens_per_s: float
     stopped: str
     curve: tuple[tuple[int, float], ...]
+    cut: int = 0
 
 
 @dataclass(frozen=True)

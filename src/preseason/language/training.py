@@ -2,8 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,9 @@ import torch
 from torch import Tensor
 
 from preseason.heads.descent import keep
-from preseason.language.packing import Blocks
-from preseason.language.scoring import hidden_states
+from preseason.language.packing import IGNORED, Blocks
+from preseason.language.speed import computing, device_of
+from preseason.language.trunk import Trunk
 from preseason.language.tuning import Tuning
 from preseason.language.vocabulary import Head
 from preseason.progress import Progress
@@ -73,16 +72,20 @@ class Run:
     Args:
         tuning: trained in place; ends with the weights of the best interval.
         learn, held: blocks to learn from and to judge on.
+        trunk: what lies below the trained blocks.
     """
 
-    def __init__(self, tuning: Tuning, head: Head, learn: Blocks, held: Blocks, plan: Plan) -> None:
+    def __init__(
+        self, tuning: Tuning, head: Head, learn: Blocks, held: Blocks, plan: Plan, trunk: Trunk
+    ) -> None:
         self.tuning, self.head, self.learn, self.held, self.plan = tuning, head, learn, held, plan
+        self.trunk = trunk
         weights = list(tuning.trained().values())
         self.optimizer = torch.optim.AdamW(weights, lr=plan.learning_rate, weight_decay=0.01)
         self.total = plan.epochs * self._steps_in_epoch()
         self.step, self.tokens, self.spent, self.judged, self.best_step = 0, 0, 0.0, 0, 0
         self.best_loss, self.stepping_s = float("inf"), 0.0
-        self._begin, self._judging_s = 0.0, 0.0
+        self._begin, self._judging_s, self._warned = 0.0, 0.0, False
         self.best: dict[str, Tensor] = {}
         self.curve: list[tuple[int, float]] = []
 
@@ -105,18 +108,18 @@ class Run:
                 if share * INTERVALS >= self.judged + 1 or share >= 1:
                     self.judged = int(share * INTERVALS)
                     self._judge()
-                    saved = self._save(checkpoint)
+                    saved = self._save(checkpoint, progress)
                 elif time.monotonic() - saved > CHECKPOINT_S:
-                    saved = self._save(checkpoint)
+                    saved = self._save(checkpoint, progress)
                 progress.advance(int(1000 * min(share, 1)) - shown)
                 shown = int(1000 * min(share, 1))
                 stopped = self._over(share)
         except KeyboardInterrupt:
-            self._save(checkpoint)
+            self._save(checkpoint, progress)
             raise
         progress.finish()
         self.tuning.load(self.best)
-        self._save(checkpoint)
+        self._save(checkpoint, progress)
         speed = self.tokens / max(self.stepping_s, 1e-9)
         return Trained(self.step, self.best_step, self.tokens, speed, tuple(self.curve), stopped)
 
@@ -144,11 +147,12 @@ class Run:
         begin = time.monotonic()
         self._set_rate()
         self.tuning.network.train()
+        self.trunk.eval()
         # Dropout follows from the step too, so that a resumed run goes on alike.
         torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
         blocks = self.learn.some(self._chosen())
-        with _computing(self.plan.autocast, self._device):
-            states, targets = hidden_states(self.tuning.network, blocks)
+        with computing(self.plan.autocast, device_of(self.tuning.network)):
+            states, targets = self.trunk.hidden_states(blocks)
             loss = self.head.loss(states, targets, self._generator())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -178,18 +182,14 @@ class Run:
     def _judge(self) -> None:
         """The held-out loss over the cut vocabulary; the weights are kept where it is the lowest."""
         begin = time.monotonic()
-        loss = held_out_loss(self.tuning.network, self.head, self.held, self.plan)
+        loss = held_out_loss(self.trunk, self.head, self.held, self.plan)
         self._judging_s = time.monotonic() - begin
         self.curve.append((self.step, loss))
         if not self.best or loss < self.best_loss:
             self.best_loss, self.best_step, self.best = loss, self.step, self.tuning.state()
 
-    @property
-    def _device(self) -> str:
-        return str(self.tuning.network.get_input_embeddings().weight.device.type)
-
-    def _save(self, checkpoint: Path | None) -> float:
-        """Keep the run, by rename; a full disk costs nothing but the checkpoint. Gives the time."""
+    def _save(self, checkpoint: Path | None, progress: Progress) -> float:
+        """Keep the run, by rename; a disk that is full is told once. Gives the time."""
         if checkpoint is None:
             return time.monotonic()
         content = {
@@ -202,7 +202,12 @@ class Run:
             "spent": time.monotonic() - self._begin,
             "times": [self._judging_s, self.stepping_s],
         }
-        keep(content, checkpoint)
+        if not keep(content, checkpoint) and not self._warned:
+            self._warned = True
+            progress.say(
+                f"The state of the training cannot be kept in {checkpoint.parent} (full or read-only): it "
+                "goes on, but could not be taken up after a stop. Name another place with --cache."
+            )
         return time.monotonic()
 
     def _resume(self, checkpoint: Path) -> None:
@@ -225,14 +230,12 @@ class Run:
         self.spent, (self._judging_s, self.stepping_s) = spent, times
 
 
-def held_out_loss(network: Any, head: Head, held: Blocks, plan: Plan) -> float:
+def held_out_loss(trunk: Trunk, head: Head, held: Blocks, plan: Plan) -> float:
     """Mean loss of the held-out tokens whose words are in the cut vocabulary."""
-    from preseason.language.packing import IGNORED
-
+    network = trunk.network
     network.eval()
     total, count = 0.0, 0
     known = head.place.cpu().numpy() >= 0
-    device = network.get_input_embeddings().weight.device.type
     for at in range(0, len(held), plan.batch):
         some = held.some(slice(at, at + plan.batch))
         if head.cut:
@@ -240,57 +243,24 @@ def held_out_loss(network: Any, head: Head, held: Blocks, plan: Plan) -> float:
             some = Blocks(some.ids, some.positions, np.where(inside, some.targets, IGNORED))
         if some.learnt == 0:
             continue
-        with torch.inference_mode(), _computing(plan.autocast, device):
-            states, targets = hidden_states(network, some)
+        with torch.no_grad(), computing(plan.autocast, device_of(network)):
+            states, targets = trunk.hidden_states(some)
             loss = head.loss(states, targets, torch.Generator().manual_seed(at))
         total, count = total + float(loss) * len(targets), count + len(targets)
     return total / max(count, 1)
 
 
-def fastest_type(step: Callable[[torch.dtype | None], float], device: str) -> torch.dtype | None:
-    """bfloat16 where a measured step is faster by a tenth with it, else None (float32).
-
-    Processors without bfloat16 work it out in float32 many times more slowly, so one product of matrices
-    is tried before a whole step.
-
-    Args:
-        step: seconds of one step with that type.
-    """
-    if device == "cuda":
-        return torch.bfloat16
-    if seconds_of_product(torch.bfloat16) > seconds_of_product(torch.float32):
-        return None
-    return torch.bfloat16 if step(torch.bfloat16) < 0.9 * step(None) else None
-
-
-def seconds_of_product(kind: torch.dtype) -> float:
-    """Seconds of a matrix product of 256 x 640 by 640 x 2048, the fastest of three."""
-    left, right = torch.ones(256, 640, dtype=kind), torch.ones(640, 2048, dtype=kind)
-    return min(_seconds(lambda: left @ right) for _ in range(3))
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
-
-
-def timed_step(tuning: Tuning, head: Head, blocks: Blocks, autocast: torch.dtype | None) -> float:
+def timed_step(trunk: Trunk, head: Head, blocks: Blocks, autocast: torch.dtype | None) -> float:
     """Seconds of one forward and backward pass, the faster of two; the weights stay as they are."""
-    device = tuning.network.get_input_embeddings().weight.device.type
-    return min(_one_step(tuning, head, blocks, autocast, device) for _ in range(2))
+    return min(_one_step(trunk, head, blocks, autocast) for _ in range(2))
 
 
-def _one_step(tuning: Tuning, head: Head, blocks: Blocks, autocast: torch.dtype | None, device: str) -> float:
+def _one_step(trunk: Trunk, head: Head, blocks: Blocks, autocast: torch.dtype | None) -> float:
     begin = time.monotonic()
-    tuning.network.train()
-    with _computing(autocast, device):
-        states, targets = hidden_states(tuning.network, blocks)
+    trunk.network.train()
+    with computing(autocast, device_of(trunk.network)):
+        states, targets = trunk.hidden_states(blocks)
         loss = head.loss(states, targets, torch.Generator().manual_seed(0))
     loss.backward()  # type: ignore[no-untyped-call]
-    tuning.network.zero_grad(set_to_none=True)
+    trunk.network.zero_grad(set_to_none=True)
     return time.monotonic() - begin
-
-
-def _computing(autocast: torch.dtype | None, device: str) -> Any:
-    return nullcontext() if autocast is None else torch.autocast(device, autocast)

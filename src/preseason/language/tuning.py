@@ -11,6 +11,9 @@ from preseason.language.quiet import quiet_transformers
 
 RANK = 16
 SCALE = 32
+LEFT_ALONE = 3
+"""One in so many blocks, the lowest, gets no adapter: what it gives is computed once."""
+
 RATES = {"lora": 1e-3, "full": 2e-5}
 
 
@@ -23,12 +26,14 @@ class Tuning:
         adapted: the peft model around it, None without adapters.
         kind: `lora`, `last N blocks` or `all`, as said in reports.
         learning_rate: a peak rate that suits it.
+        cut: index of the first block with trained weights; 0 where something below the blocks is trained too.
     """
 
     network: Any
     adapted: Any
     kind: str
     learning_rate: float
+    cut: int = 0
 
     def trained(self) -> dict[str, nn.Parameter]:
         """The weights that are trained, by name."""
@@ -53,17 +58,22 @@ class Tuning:
         return self.network if self.adapted is None else self.adapted.merge_and_unload()
 
 
-def tune(network: Any, unfreeze: str, seed: int) -> Tuning:
-    """Make `network` trainable: `auto` adds adapters to all linear layers, N frees the last N blocks.
+def tune(network: Any, unfreeze: str, seed: int, cut: int | None = None) -> Tuning:
+    """Make `network` trainable: `auto` adds adapters to linear layers, N frees the last N blocks.
 
-    Low-rank adaptation: Hu et al. 2021, arXiv 2106.09685; on all linear layers as in Dettmers et al. 2023.
+    Low-rank adaptation: Hu et al. 2021, arXiv 2106.09685; on all linear layers of a block as in Dettmers et
+    al. 2023.
+
+    Args:
+        cut: adapters stand in the blocks from this one on; None leaves out the lowest third.
 
     Raises:
         UsageError: the network has fewer blocks.
     """
     torch.manual_seed(seed)
     if unfreeze == "auto":
-        return Tuning(network, _adapted(network), "lora", RATES["lora"])
+        cut = len(blocks_of(network)) // LEFT_ALONE if cut is None else cut
+        return Tuning(network, _adapted(network, cut), "lora", RATES["lora"], cut)
     network.requires_grad_(unfreeze == "all")
     if unfreeze == "all":
         return Tuning(network, None, "all weights", RATES["full"])
@@ -77,7 +87,7 @@ def tune(network: Any, unfreeze: str, seed: int) -> Tuning:
         )
     for block in blocks[-count:]:
         block.requires_grad_(True)
-    return Tuning(network, None, f"last {count} blocks", RATES["full"])
+    return Tuning(network, None, f"last {count} blocks", RATES["full"], len(blocks) - count)
 
 
 def blocks_of(network: Any) -> nn.ModuleList:
@@ -86,12 +96,28 @@ def blocks_of(network: Any) -> nn.ModuleList:
     return max(lists, key=len)
 
 
-def _adapted(network: Any) -> Any:
+def _adapted(network: Any, cut: int) -> Any:
     from peft import LoraConfig, get_peft_model
 
     network.requires_grad_(False)
     settings = LoraConfig(
-        r=RANK, lora_alpha=SCALE, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
+        r=RANK,
+        lora_alpha=SCALE,
+        lora_dropout=0.0,
+        target_modules=linear_layers(network, cut),
+        task_type="CAUSAL_LM",
     )
     with quiet_transformers():
         return get_peft_model(network, settings)
+
+
+def linear_layers(network: Any, cut: int) -> list[str]:
+    """Names of the linear layers in the blocks from `cut` on."""
+    from transformers.pytorch_utils import Conv1D
+
+    inside = {id(part) for block in blocks_of(network)[cut:] for part in block.modules()}
+    return [
+        name
+        for name, part in network.named_modules()
+        if isinstance(part, nn.Linear | Conv1D) and id(part) in inside
+    ]

@@ -1,0 +1,120 @@
+"""The record of a fit, put together from what its stages found."""
+
+import hashlib
+import platform
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from preseason.language.record import ChatRecord, Judgement, Saying, Training
+from preseason.recipe import Recipe
+
+if TYPE_CHECKING:
+    from preseason.language.base import Base
+    from preseason.language.packing import Blocks
+    from preseason.language.samples import Corpus
+    from preseason.language.sides import Sides
+    from preseason.language.training import Plan, Trained
+    from preseason.language.tuning import Tuning
+    from preseason.language.vocabulary import Head
+
+FORGOTTEN = 1.5
+"""General English counts as forgotten where its perplexity rose by this factor."""
+
+
+def training_of(
+    tuning: "Tuning", head: "Head", learn: "Blocks", plan: "Plan", trained: "Trained"
+) -> Training:
+    """How training went."""
+    return Training(
+        kind=tuning.kind,
+        weights=sum(weight.numel() for weight in tuning.trained().values()),
+        words=head.size,
+        vocabulary=len(head.layer.weight),
+        precision="float32" if plan.autocast is None else "bfloat16",
+        length=learn.ids.shape[1],
+        batch=plan.batch,
+        steps=trained.steps,
+        best_step=trained.best_step,
+        tokens=trained.tokens,
+        tokens_per_s=trained.tokens_per_s,
+        stopped=trained.stopped,
+        curve=trained.curve,
+        cut=tuning.cut,
+    )
+
+
+def record_of(
+    recipe: Recipe,
+    base: "Base",
+    corpus: "Corpus",
+    sides: "Sides",
+    learnt_tokens: int,
+    judged: tuple[Judgement, Judgement],
+    sayings: list[Saying],
+    training: Training,
+    warnings: list[str],
+    seconds: dict[str, float],
+    fingerprint: str,
+) -> ChatRecord:
+    """Everything that the fit found."""
+    groups = len(corpus.groups)
+    return ChatRecord(
+        backbone=base.name,
+        style=corpus.style,
+        recipe=recipe.as_dict() | {"cache": None, "weights": None, "backbone": base.name},
+        counts={"examples": len(corpus.examples), "groups": groups, "tokens": learnt_tokens},
+        before=judged[0],
+        after=judged[1],
+        sayings=tuple(sayings),
+        training=training,
+        skipped=corpus.skipped,
+        split={
+            "by": sides.by,
+            "train": len(sides.learn),
+            "test": len(sides.held),
+            "groups": groups,
+            "seed": recipe.seed,
+        },
+        warnings=(*warnings, *warnings_of(*judged)),
+        seconds=dict(seconds),
+        versions=_versions(),
+        licence=base.licence,
+        terms=base.terms,
+        fingerprint=fingerprint,
+    )
+
+
+def warnings_of(before: Judgement, after: Judgement) -> list[str]:
+    """What the judgements should make the user careful about."""
+    found = []
+    if after.general.perplexity > FORGOTTEN * before.general.perplexity:
+        found.append(
+            f"General English got harder for it (perplexity {before.general.perplexity:.1f} to "
+            f"{after.general.perplexity:.1f}): it has forgotten some of what it knew."
+        )
+    if before.quiz is not None and after.quiz is not None and after.quiz.low <= after.quiz.chance:
+        found.append(
+            "Its answers to held-out questions are no better than guessing: fine-tuning gives a voice, not "
+            "facts. Let it look facts up with preseason chat MODEL --knowledge FOLDER."
+        )
+    return found
+
+
+def run_id_of(recipe: Recipe, network: Any, corpus: "Corpus") -> str:
+    """The name of a fit: the same data, settings and base weights go on where they were stopped."""
+    from preseason.language.folder import fingerprint
+
+    digest = hashlib.blake2b(digest_size=12)
+    for example in corpus.examples:
+        content = (example.group, example.text, example.messages, example.held)
+        digest.update(repr(content).encode("utf-8", "surrogatepass"))
+    settings = {k: v for k, v in recipe.as_dict().items() if k not in ("cache", "cache_limit_gb")}
+    digest.update(repr(sorted(settings.items())).encode())
+    digest.update(fingerprint(network).encode())
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    names = ("preseason", "torch", "transformers", "peft", "tokenizers", "numpy")
+    return {"python": platform.python_version(), "platform": sys.platform} | {n: version(n) for n in names}
