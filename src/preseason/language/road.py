@@ -244,7 +244,7 @@ class ChatFit:
 
     def _evict(self, cache: Path, trunk: "Trunk") -> None:
         """Keep the bank below its size."""
-        from preseason.engine.bank import evict
+        from preseason.engine.upkeep import evict
 
         if trunk.shelf_name is not None:
             evict(cache, self.recipe.cache_limit_gb * 2**30, [trunk.shelf_name])
