@@ -1,6 +1,7 @@
 """Texts into classes: sentiment, topics, or anything else that a text says."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -111,11 +112,13 @@ class Texts:
         size, count, caution = _windows(encoder, samples)
         pooled = Pass(size, frames=count if count > 1 else 0, blocks=_blocks(encoder))
         linear = Way("linear", "linear", pooled, caution=caution, trusted=True)
-        named = _named(encoder, samples, pooled)
+        named = replace(_named(encoder, samples, pooled), caution=caution)
         words = Way("tfidf", "tfidf", Pass(1, kept="raw"), always=True)
         if recipe.unfreeze not in ("auto", "0") or recipe.head in ("lora", "contrastive"):
             return (linear, words, _asked_tuning(recipe, encoder, samples))
-        attention = Way("attention", "attention", pooled, settings={"kinds": [0] + [1] * count})
+        attention = Way(
+            "attention", "attention", pooled, settings={"kinds": [0] + [1] * count}, caution=caution
+        )
         if recipe.head == "tfidf":
             return (words,)
         if recipe.head == "attention" and count > 1:
