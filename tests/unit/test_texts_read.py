@@ -9,6 +9,7 @@ import pytest
 from preseason import reading
 from preseason.data import layouts, loose
 from preseason.data.audit import Audit, audit
+from preseason.data.checks import check_trainable
 from preseason.data.dataset import Dataset, shown
 from preseason.data.files import Accept, Columns
 from preseason.data.split import folds, group_numbers
@@ -88,6 +89,41 @@ class TestTables:
         text = "Tweet,Sentiment\nMüller schießt ein Tor – 1:0,positive\n"
         (tmp_path / "a.csv").write_bytes(text.encode(encoding))
         assert read(tmp_path / "a.csv").samples[0].source == "Müller schießt ein Tor – 1:0"
+
+    @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+    def test_separators_and_quoted_lines(self, tmp_path: Path, separator: str) -> None:
+        rows = [(f'{text}\r\n"second", line{separator}', label) for text, label in ROWS]
+        with (tmp_path / "a.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, delimiter=separator).writerows([("Tweet", "Sentiment"), *rows])
+        assert [(s.source, s.label) for s in read(tmp_path / "a.csv").samples] == [
+            (text.strip(), label) for text, label in rows
+        ]
+
+    def test_a_separator_without_quotes_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_text("text,label\nWhat, a goal,good\nAwful,bad\nFine,good,,\n", "utf-8")
+        found = read(tmp_path / "a.csv")
+        assert [sample.source for sample in found.samples] == ["Awful", "Fine"]
+        assert "row 2 of a.csv: more than 2 cells: put cells that hold the" in found.skipped[0].reason
+
+    def test_a_table_without_a_header_is_told_by_its_long_names(self, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_text(f"{'What a goal ' * 20},positive\nAwful,negative\n", "utf-8")
+        with pytest.raises(DataError, match=r"What a goal.*…, positive \(the first line must name"):
+            reading.read(tmp_path / "a.csv")
+
+    def test_a_huge_cell_is_one_text(self, tmp_path: Path) -> None:
+        found = read(write(tmp_path / "a.csv", [*ROWS, ("word " * 400_000, "neutral")]))
+        assert len(found.samples[-1].source) == 5 * 400_000 - 1  # type: ignore[arg-type]
+
+    def test_numbers_as_labels(self, tmp_path: Path) -> None:
+        table = write(
+            tmp_path / "a.csv", [(f"{text} {n}", str(n % 3 - 1)) for n, (text, _) in enumerate(ROWS * 5)]
+        )
+        found = read(table)
+        assert found.labels == ("-1", "0", "1")
+        assert check_trainable(found, "texts") == ()
+        measured = read(write(tmp_path / "b.csv", [(f"a {n}", f"{n / 7:.3f}") for n in range(20)]))
+        with pytest.raises(DataError, match=r"are 20 different numbers \(0\.000, .* low, middle and high"):
+            check_trainable(measured, "texts")
 
 
 class TestRetweets:

@@ -22,6 +22,7 @@ def check_trainable(dataset: Dataset, noun: str = "photos", minimum_per_class: i
     groups = _groups_per_class(dataset)
     lonely = [label for label, count in groups.items() if count < minimum_per_class]
     if len(lonely) == len(groups):
+        _refuse_measurements(dataset)
         raise DataError(
             f"Every class of {dataset.root} has fewer than {minimum_per_class} different {noun}, so none "
             f"can be both learnt and tested. Add {noun}: a handful for each class is a start, 20 are good.",
@@ -42,11 +43,23 @@ def look_alike_labels(labels: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     Example:
         >>> look_alike_labels(["Messi", "messi", "mo-salah", "Mo Salah", "son"])
         (('Messi', 'messi'), ('Mo Salah', 'mo-salah'))
+        >>> look_alike_labels(["-1", "0", "1"])
+        ()
     """
     alike: defaultdict[str, list[str]] = defaultdict(list)
     for label in sorted(set(labels)):
-        alike["".join(label.casefold().replace("-", " ").replace("_", " ").split())].append(label)
+        words = label if _is_number(label) else label.casefold().replace("-", " ").replace("_", " ")
+        alike["".join(words.split())].append(label)
     return tuple(tuple(names) for names in alike.values() if len(names) > 1)
+
+
+def _is_number(label: str) -> bool:
+    """Whether a dash in front is a sign."""
+    try:
+        float(label)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_unlearnable(dataset: Dataset, noun: str) -> None:
@@ -63,6 +76,16 @@ def _refuse_unlearnable(dataset: Dataset, noun: str) -> None:
             f"{dataset.root} has one class only ({only}); telling apart needs two or more. "
             f"Add a folder with {noun} of another class, e.g. 'other'.",
             code="PS-D04",
+        )
+
+
+def _refuse_measurements(dataset: Dataset) -> None:
+    """Labels that are all different numbers are measured, not told apart."""
+    if len(dataset.labels) > FEW and all(_is_number(label) for label in dataset.labels):
+        shown = ", ".join(dataset.labels[:3])
+        raise DataError(
+            f"The labels of {dataset.root} are {len(dataset.labels)} different numbers ({shown}, ...), and "
+            "classes are told apart here. Put the numbers into a few ranges, e.g. low, middle and high."
         )
 
 

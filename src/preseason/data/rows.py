@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,6 +13,7 @@ from preseason.media.text import decoded
 
 JSON_LINES = frozenset({".jsonl", ".ndjson"})
 SUFFIXES = frozenset({".csv", ".tsv", ".parquet"}) | JSON_LINES
+MOST_NAME = 40
 _DELIMITERS = ",;\t|"
 _FIELD_LIMIT = 10_000_000  # characters; csv's own 131,072 is less than a long text
 
@@ -45,6 +47,20 @@ def read_rows(path: Path, limit: int | None = None) -> tuple[tuple[str, ...], tu
     if path.suffix.lower() in JSON_LINES:
         return _json_rows(text, limit)
     return _csv_rows(path, text, limit)
+
+
+def listed(header: Sequence[str]) -> str:
+    """Column names for a message; what is far too long for a name is a row without a header above it.
+
+    Example:
+        >>> listed(["Tweet", "Sentiment", ""]), listed([])
+        ('Tweet, Sentiment', '(none)')
+    """
+    names = [" ".join(name.split()) for name in header if name.strip()]
+    shown = ", ".join(name if len(name) <= MOST_NAME else f"{name[: MOST_NAME - 1]}…" for name in names)
+    if any(len(name) > MOST_NAME for name in names):
+        shown += " (the first line must name the columns)"
+    return shown or "(none)"
 
 
 def _decoded(path: Path) -> str:
@@ -81,12 +97,20 @@ def _csv_rows(path: Path, text: str, limit: int | None) -> tuple[tuple[str, ...]
     try:
         header = tuple(name.strip() for name in next(reader))
         rows = tuple(
-            Row(number, dict(zip(header, cells, strict=False)))
+            Row(number, dict(zip(header, cells, strict=False)), _surplus(header, cells))
             for number, cells in enumerate(islice(reader, limit), start=2)
         )
     except csv.Error as error:
         raise DataError(f"{path} cannot be read as a table: {error}, near line {reader.line_num}.") from None
     return header, rows
+
+
+def _surplus(header: tuple[str, ...], cells: list[str]) -> str:
+    """Why a row with more cells than columns cannot be trusted; empty cells at its end say nothing."""
+    more = [cell for cell in cells[len(header) :] if cell.strip()]
+    if not more:
+        return ""
+    return f"more than {len(header)} cells: put cells that hold the separator into double quotes"
 
 
 def _delimiter(path: Path, text: str) -> str:

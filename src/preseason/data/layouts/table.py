@@ -8,7 +8,7 @@ from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import Accept, files_in, label_from, readable
 from preseason.data.layouts import Layout, layouts
 from preseason.data.layouts.parts import part_from
-from preseason.data.rows import SUFFIXES, Row, read_rows
+from preseason.data.rows import SUFFIXES, Row, listed, read_rows
 from preseason.errors import DataError
 
 # spellings of each column, the likeliest first; matched without case, dashes, underscores or spaces
@@ -114,7 +114,7 @@ def _columns(table: Path, header: tuple[str, ...]) -> dict[str, str]:
     if absent:
         raise DataError(
             f"{table} has no column for the {' and the '.join(absent)}. "
-            f"Found the columns {', '.join(header) or '(none)'}; expected {_EXPECTS}. "
+            f"Found the columns {listed(header)}; expected {_EXPECTS}. "
             "If its cells are texts, say which: --text COLUMN --label COLUMN."
         )
     return columns

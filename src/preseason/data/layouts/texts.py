@@ -11,7 +11,7 @@ from preseason.data.layouts import Layout, layouts
 from preseason.data.layouts.parts import part_from
 from preseason.data.layouts.table import COLUMNS as PATH_COLUMNS
 from preseason.data.layouts.table import EMPTY, fits, guess_columns
-from preseason.data.rows import JSON_LINES, SUFFIXES, Row, read_rows
+from preseason.data.rows import JSON_LINES, SUFFIXES, Row, listed, read_rows
 from preseason.errors import DataError, UsageError
 
 _TEXT = ("text", "tweet", "sentence", "review", "comment", "message", "content", "body", "post", "document")
@@ -103,7 +103,7 @@ def _columns(table: Path, header: tuple[str, ...], named: Columns, labelled: boo
         flags = " ".join(f"--{role} COLUMN" for role in absent)
         raise DataError(
             f"Which column of {table} holds the {' and which the '.join(absent)}? Found the columns "
-            f"{_listed(header)}. Say so with {flags}."
+            f"{listed(header)}. Say so with {flags}."
         )
     if labelled and found["text"] == found["label"]:
         raise UsageError(f"--text and --label both name the column {found['text']!r} of {table}.")
@@ -121,12 +121,8 @@ def _checked(table: Path, header: tuple[str, ...], name: str, role: str, labelle
     near = get_close_matches(name, header, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise UsageError(
-        f"--{role} {name}: {table} has no such column.{hint} Found the columns {_listed(header)}."
+        f"--{role} {name}: {table} has no such column.{hint} Found the columns {listed(header)}."
     )
-
-
-def _listed(header: tuple[str, ...]) -> str:
-    return ", ".join(name for name in header if name) or "(none)"
 
 
 def _cell(row: Row, columns: dict[str, str], role: str) -> str:
