@@ -8,6 +8,7 @@ import preseason.threads  # noqa: F401  must come before torch is imported anywh
 if TYPE_CHECKING:
     from preseason.aftercare.comparing import compare
     from preseason.aftercare.labelling import suggest
+    from preseason.aftercare.post_mortem import post_mortem
     from preseason.errors import PreseasonError
     from preseason.exporting.export import export
     from preseason.fitting import fit
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "Model", "PreseasonError", "Recipe", "compare", "export", "fit", "load", "read", "scout", "spot",
-    "suggest",
+    "Model", "PreseasonError", "Recipe", "compare", "export", "fit", "load", "post_mortem", "read",
+    "scout", "spot", "suggest",
 ]  # fmt: skip
 
 _HOMES = {
@@ -32,6 +33,7 @@ _HOMES = {
     "compare": "preseason.aftercare.comparing",
     "fit": "preseason.fitting",
     "load": "preseason.loading",
+    "post_mortem": "preseason.aftercare.post_mortem",
     "read": "preseason.reading",
     "scout": "preseason.scouting.scout",
     "spot": "preseason.matches.spotting",

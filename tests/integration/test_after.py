@@ -124,3 +124,40 @@ def test_compare_tells_what_may_be_chance_and_what_was_learnt_from(
     code, told = spoken(["compare", str(model_folder), str(model_folder), str(pictures.photos)], capsys)
     assert told["learnt"][0] == told["metrics"][0]["n"]
     assert "nothing tells them apart" in told["verdict"]
+
+
+def test_a_post_mortem_names_strangers_and_draws_a_page(
+    model_folder: Path, pictures: Pictures, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corrected, page = tmp_path / "corrected", tmp_path / "page.html"
+    shutil.copytree(pictures.new_photos, corrected)
+    for number, path in enumerate(sorted(pictures.strangers.glob("*/*"))[:4]):
+        (corrected / "newcomer").mkdir(exist_ok=True)
+        shutil.copy(path, corrected / "newcomer" / f"{number}{path.suffix}")
+    code, told = spoken(["post-mortem", str(model_folder), str(corrected), "-o", str(page)], capsys)
+    assert code == 0
+    wrong = round((1 - told["metrics"]["accuracy"]) * told["metrics"]["n"])
+    assert len(told["mistakes"]) == wrong == sum(told["causes"].values())
+    strangers = [each for each in told["mistakes"] if each["truth"] == "newcomer"]
+    assert len(strangers) == 4
+    assert {each["cause"] for each in strangers} == {"unknown"}
+    assert any("newcomer" in repair["command"] for repair in told["repairs"])
+    assert page.read_text("utf-8").count('<li class="card">') == wrong
+
+
+def test_predict_tells_another_world_and_few_cannot_tell(
+    model_folder: Path, pictures: Pictures, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from PIL import Image, ImageFilter
+
+    for path in sorted(pictures.photos.glob("*/*")):
+        blurred = Image.open(path).convert("RGB").filter(ImageFilter.GaussianBlur(6))
+        Image.eval(blurred, lambda value: value // 3).save(tmp_path / f"{path.parent.name}-{path.name}")
+    code, told = spoken(["predict", str(model_folder), str(tmp_path)], capsys)
+    assert (code, told["drift"]["verdict"]) == (0, "other")
+    assert len(told["drift"]["label_first"]) == 12
+    code, told = spoken(["predict", str(model_folder), str(pictures.photos)], capsys)
+    assert told["drift"]["verdict"] == "same"
+    one = str(sorted(pictures.photos.glob("*/*"))[0])
+    code, told = spoken(["predict", str(model_folder), one], capsys)
+    assert told["drift"]["verdict"] == "cannot tell"

@@ -45,11 +45,12 @@ def test_a_place_is_hidden_in_the_whole_in_a_corner_and_in_a_mirrored_look() -> 
     assert changed[1, -1].any(), "the corner's look ends at half of the height, as the place does"
 
 
-def test_all_but_a_place_can_be_hidden() -> None:
-    plain, covered = hidden(Cover(box=Box(0, 0, 0.5, 1), crop=True), Pass(SIDE))
-    changed = (plain != covered).any(axis=-1)
-    assert not changed[0, :, : SIDE // 2].any()
-    assert changed[0, :, SIDE // 2 :].any()
+def test_a_crop_is_enlarged_in_every_look() -> None:
+    looks = (Box(0, 0, 1, 1), Box(1, 0, 0, 1))
+    _, closer = hidden(Cover(box=Box(0.5, 0, 1, 1), crop=True), Pass(SIDE, looks=looks))
+    columns = 40 + 40 * (np.arange(SIDE) + 0.5) / SIDE
+    assert (closer[0, 0, :, 0] == columns.round()).all()
+    assert (closer[1, 0, :, 0] == columns[::-1].round()).all()
 
 
 def test_a_moment_is_frozen_over_by_the_nearest_outside() -> None:

@@ -1,7 +1,7 @@
 """Parts of an example hidden, one at a time: a place painted in the mean colour, a moment frozen over."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ class Cover:
     Attributes:
         box: a place, in 0..1 of the picture; of all frames of a clip.
         span: start and end of a time, in 0..1 of the clip.
-        crop: show `box` alone, hiding all else, rather than the box itself.
+        crop: show `box` alone, enlarged, rather than hide it.
     """
 
     box: Box | None = None
@@ -43,8 +43,11 @@ class Hiding:
         Raises:
             MediaError: the sample cannot be decoded.
         """
-        shown = self._decoded(sample, plan)
         cover = self.covers.get(sample.variant)
+        if cover is not None and cover.crop and cover.box is not None:
+            looks = tuple(_within(look, cover.box) for look in plan.looks)
+            return self._source.inputs(sample, replace(plan, looks=looks))
+        shown = self._decoded(sample, plan)
         if cover is None:
             return shown
         frames = max(plan.frames, 1)
@@ -53,7 +56,7 @@ class Hiding:
         if cover.span is not None:
             parts = _frozen(parts, cover.span)
         if cover.box is not None:
-            _paint(parts, cover.box, plan, cover.crop)
+            _paint(parts, cover.box, plan)
         return parts.reshape(shown.shape)
 
     def _decoded(self, sample: Sample, plan: Pass) -> Array:
@@ -77,15 +80,23 @@ def _frozen(parts: Array, span: tuple[float, float]) -> Array:
     return np.asarray(parts[nearest])
 
 
-def _paint(parts: Array, box: Box, plan: Pass, outside: bool) -> None:
-    """Paint the box, or all but the box, of every look [t, looks, ..., h, w, 3] in the look's mean colour."""
+def _within(look: Box, box: Box) -> Box:
+    """The same look of `box` as `look` is of the whole."""
+    wide, high = box.x1 - box.x0, box.y1 - box.y0
+    return Box(
+        box.x0 + look.x0 * wide, box.y0 + look.y0 * high, box.x0 + look.x1 * wide, box.y0 + look.y1 * high
+    )
+
+
+def _paint(parts: Array, box: Box, plan: Pass) -> None:
+    """Paint the box of every look [t, looks, ..., h, w, 3] in the look's mean colour."""
     for number, look in enumerate(plan.looks):
         view = parts[:, number]
         fill = view.mean(axis=tuple(range(1, view.ndim - 1)), keepdims=True).astype(view.dtype)
         rows, columns = _inside(box, look, plan.size)
         mask = np.zeros((plan.size, plan.size, 1), bool)
         mask[rows, columns] = True
-        parts[:, number] = np.where(mask != outside, fill, view)
+        parts[:, number] = np.where(mask, fill, view)
 
 
 def _inside(box: Box, look: Box, size: int) -> tuple[slice, slice]:

@@ -23,6 +23,8 @@ RARE = 0.05
 """Share of a batch below which a class does not limit with how many known examples it is compared."""
 MOST = 400
 """Examples of either side that are compared."""
+FAR = 0.9
+"""Quantile of the distances of training beyond which an example lies far off."""
 DRAWS = 999
 LEVEL = 0.04
 """p-value below which it is another world: one false alarm in 25, a little room to one in 20."""
@@ -190,6 +192,15 @@ def drift_of(world: World, batch: Batch) -> Drift:
     usual = float(world.right.mean())
     verdict = "other" if p_value < LEVEL else "same"
     return Drift(verdict, _words(verdict, usual, expected), p_value, distance, usual, expected)
+
+
+def far_off(world: World, plain: Floats, probabilities: Floats, labels: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Which of m examples lie farther off than nine in ten of training; bool [m]."""
+    limit = float(np.quantile(np.linalg.norm(world.rows, axis=1), FAR))
+    place = np.array([world.labels.index(name) if name in world.labels else -1 for name in labels])
+    answered = place[probabilities.argmax(axis=1)]
+    off = np.linalg.norm(plain - world.means[answered], axis=1)
+    return np.asarray((answered >= 0) & (off > limit), np.bool_)
 
 
 def energy_test(here: Floats, there: Floats, draws: int = DRAWS) -> tuple[float, float]:

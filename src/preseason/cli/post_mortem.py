@@ -1,0 +1,107 @@
+"""`preseason post-mortem MODEL CORRECTED`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from preseason.cli import words
+from preseason.cli.bars import progress
+from preseason.cli.verbs import Outcome, model_options, verb
+
+if TYPE_CHECKING:
+    from preseason.aftercare.post_mortem import PostMortem
+
+SHOWN = 12
+
+
+@verb("post-mortem")
+@click.argument("model")
+@click.argument("corrected")
+@click.option("-o", "--output", metavar="FILE.html", help="Also write a page with the pictures.")
+@click.option("--text", metavar="COLUMN", help="Column of a table that holds the texts.")
+@click.option("--label", metavar="COLUMN", help="Column of a table of texts that holds the labels.")
+@model_options
+def post_mortem(
+    *,
+    model: str,
+    corrected: str,
+    output: str | None,
+    text: str | None,
+    label: str | None,
+    device: str,
+    cache: str | None,
+    quiet: bool,
+) -> Outcome:
+    """Tell why a model was wrong, and the three cheapest repairs.
+
+    CORRECTED is labelled as for `fit`: answers as a person has corrected them. Each error gets the cause with
+    the strongest evidence: unknown to the model, a label that looks wrong, another world, an odd crop, too
+    few labels, a look-alike.
+    """
+    import preseason
+    from preseason.loading import classifier
+
+    report = progress(quiet)
+    loaded = classifier(preseason.load(model, progress=report, device=device, cache=cache), "post-mortem")
+    found = preseason.post_mortem(loaded, corrected, text=text, label=label, name=model, progress=report)
+    if output is not None:
+        from preseason.report.post_mortem import write_page
+
+        write_page(found, Path(output), loaded.job)
+    mistakes = [
+        {
+            "input": each.input,
+            "truth": each.truth,
+            "answer": each.answer,
+            "probability": each.probability,
+            "cause": each.cause,
+            "why": each.why,
+        }
+        for each in found.mistakes
+    ]
+    fields = {
+        "model": model,
+        "metrics": found.metrics,
+        "mistakes": mistakes,
+        "causes": found.causes,
+        "repairs": found.repairs,
+        "drift": found.drift,
+        "skipped": found.skipped,
+        "files": [output] if output else [],
+    }
+    return Outcome(fields, _text(found, corrected, output))
+
+
+def _inside(given: str, corrected: str) -> str:
+    """A file's path within the folder that was named; anything else as it is, on one line."""
+    return words.short(given.removeprefix(f"{corrected.rstrip('/')}/"))
+
+
+def _minutes(minutes: float) -> str:
+    return "a minute" if minutes < 1.5 else f"{minutes:.0f} minutes"
+
+
+def _text(found: "PostMortem", corrected: str, output: str | None) -> str:
+    from preseason.aftercare.causes import CAUSES
+
+    lines = [words.accuracy_line(found.metrics)]
+    if found.mistakes:
+        rows = [
+            [_inside(each.input, corrected), each.truth, each.answer, CAUSES[each.cause], each.why]
+            for each in found.mistakes[:SHOWN]
+        ]
+        lines += ["", words.table(["input", "label", "said", "cause", "why"], rows)]
+        more = len(found.mistakes) - SHOWN
+        lines += [f"... and {more} more; --json and -o name all."] if more > 0 else []
+        counted = ", ".join(f"{CAUSES[cause]} {count}" for cause, count in found.causes.items())
+        lines += ["", f"Causes: {counted}."]
+    if found.drift is not None and found.drift.verdict == "other":
+        lines.append(f"All of it: {found.drift.words}")
+    lines += [
+        f"{rank}. {each.words} Mends about {max(each.mends, 0.1):.1f} of {len(found.mistakes)} errors in "
+        f"{_minutes(each.minutes)}." + (f"\n   {each.command}" if each.command else "")
+        for rank, each in enumerate(found.repairs, 1)
+    ]
+    lines += words.of_skipped(found.skipped)
+    return "\n".join([*lines, *([f"Written: {output}"] if output else [])])

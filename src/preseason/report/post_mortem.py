@@ -1,0 +1,47 @@
+"""The page of a post-mortem: repairs first, then how many errors each cause has, then the errors."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from preseason.aftercare.causes import CAUSES
+from preseason.aftercare.post_mortem import Mistake, PostMortem
+from preseason.report.html import environment
+from preseason.report.pictures import Album, Shown
+from preseason.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Card:
+    """One error as the page shows it."""
+
+    name: str
+    truth: str
+    answer: str
+    probability: float
+    why: str
+    picture: Shown | None
+
+
+def write_page(found: PostMortem, path: Path, job: Task) -> None:
+    """One self-contained page, written by rename."""
+    album = Album(job.picture)
+    groups = [
+        (CAUSES[cause], count, [_card(each, album) for each in found.mistakes if each.cause == cause])
+        for cause, count in found.causes.items()
+    ]
+    page = (
+        environment()
+        .get_template("post_mortem.html")
+        .render(found=found, groups=groups, most=max(found.causes.values(), default=1), noun=job.noun)
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(page, encoding="utf-8", errors="replace")
+    temporary.replace(path)
+
+
+def _card(each: Mistake, album: Album) -> Card:
+    text = isinstance(each.sample.source, str)
+    name = each.input if text else Path(each.input).name
+    picture = None if text else album.thumbnail(each.sample)
+    return Card(name, each.truth, each.answer, each.probability, each.why, picture)
