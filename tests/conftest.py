@@ -1,6 +1,7 @@
 """Fixtures of the whole suite: a feature bank of its own, pictures, and one fitted model to look at."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from preseason.demo import Pictures, render
 # The same examples in every run: a check that fails by luck tells nobody anything.
 settings.register_profile("steady", derandomize=True)
 settings.load_profile("steady")
+
+# A shell that starts the suite in the background has it ignore Ctrl-C, and so each command that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
