@@ -21,7 +21,8 @@ from preseason.cli.reference import markdown
 from preseason.demo import Pictures
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("scout", "photos", "trust", "after", "export", "watch", "clips", "spotting", "texts", "chat", "errors")
+NAMES = ("scout", "photos", "trust", "after", "export", "watch", "clips", "spotting", "texts", "chat")
+NAMES += ("errors",)
 PAGES = ("README.md", *(f"docs/{name}.md" for name in NAMES))
 FENCE = re.compile(
     r"(<!-- not run: [^>]+ -->\n)?^```(console|bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL
