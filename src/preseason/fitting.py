@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preseason.places import remember_place
+from preseason.errors import UsageError
+from preseason.places import cache_folder, remember_place
 from preseason.progress import Progress, Silent, Stopwatch
 from preseason.recipe import Recipe, read_recipe
+from preseason.together import assist, open_board
+from preseason.workers import world
 
 if TYPE_CHECKING:
     from preseason.data.audit import Audit
     from preseason.data.dataset import Sample
+    from preseason.engine.sharing import Board
     from preseason.language.model import ChatModel
     from preseason.learning import Learner, Learnt
     from preseason.model import Model
@@ -83,15 +87,41 @@ def fit(
         model = preseason.fit("photos/", "players")
         model.predict("new.jpg")[0].label
     """
-    from preseason.language.reading import recognises
-
     chosen = recipe_from(recipe, Path(config) if config else None, settings)
     root, folder = Path(data), None if output is None else Path(output)
+    here = world()
+    if here.size == 1:
+        return _fitted(root, folder, chosen, progress or Silent())
+    board = open_board(here, cache_folder(chosen.cache))
+    if here.rank == 0:
+        with board.led():
+            return _fitted(root, folder, chosen, progress or Silent(), board)
+    return _helped(root, folder, chosen, board)
+
+
+def _fitted(
+    root: Path, folder: Path | None, recipe: Recipe, progress: Progress, board: "Board | None" = None
+) -> "Model | ChatModel":
+    from preseason.language.reading import recognises
+
     if recognises(root):
         from preseason.talking import fit_chat
 
-        return fit_chat(root, folder, chosen, progress or Silent())
-    return Fit(chosen, progress or Silent()).run(root, folder)
+        return fit_chat(root, folder, recipe, progress)
+    return Fit(recipe, progress, board).run(root, folder)
+
+
+def _helped(root: Path, folder: Path | None, recipe: Recipe, board: "Board") -> "Model | ChatModel":
+    """Help the worker that leads, and load what it wrote."""
+    from preseason.data.files import Columns
+    from preseason.loading import load
+    from preseason.reading import task_for
+
+    if folder is None:
+        raise UsageError("A fit by several workers needs a folder to write: name it (output, or -o).")
+    task = task_for(root, Columns(recipe.text, recipe.label, recipe.group))
+    assist(board, lambda: Fit(recipe, Silent())._bench(task))
+    return load(folder, device=recipe.device, cache=recipe.cache)
 
 
 @dataclass(frozen=True)
@@ -105,8 +135,8 @@ class _Sides:
 class Fit:
     """One fit; `run` does the whole of it."""
 
-    def __init__(self, recipe: Recipe, progress: Progress) -> None:
-        self.recipe, self.progress = recipe, progress
+    def __init__(self, recipe: Recipe, progress: Progress, board: "Board | None" = None) -> None:
+        self.recipe, self.progress, self.board = recipe, progress, board
         self.watch = Stopwatch()
         self.cautions: list[Caution] = []
 
@@ -146,8 +176,6 @@ class Fit:
         return tuple(dict.fromkeys(text for _, text in sorted(self.cautions, key=lambda each: each.rank)))
 
     def _check_head(self, task: "Task") -> None:
-        from preseason.errors import UsageError
-
         if self.recipe.head not in ("auto", *task.heads):
             raise UsageError(
                 f"--head {self.recipe.head} is not for {task.noun}: expected auto, {', '.join(task.heads)}."
@@ -156,7 +184,6 @@ class Fit:
     def _bench(self, task: "Task") -> "Bench":
         from preseason import backbones
         from preseason.engine.networks import device_for
-        from preseason.places import cache_folder
         from preseason.training.predictor import Bench
 
         name = task.backbone if self.recipe.backbone == "auto" else self.recipe.backbone
@@ -164,7 +191,8 @@ class Fit:
         if self.recipe.frames is not None and backbone.preprocessing.frames:
             backbone = backbone.with_frames(self.recipe.frames)
         cache = cache_folder(self.recipe.cache)
-        return Bench(backbone, task.source(backbone), cache, device_for(self.recipe.device))
+        device = device_for(self.recipe.device)
+        return Bench(backbone, task.source(backbone), cache, device, self.board)
 
     def _learn(
         self, task: "Task", audit: "Audit", bench: "Bench", checkpoints: Path

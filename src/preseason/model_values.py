@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from preseason.data.dataset import Skipped
-from preseason.engine.passes import Box, Pass
+from preseason.engine.passes import pass_from
 from preseason.record import Answers, Candidate, FitRecord, Metrics
 from preseason.training.ways import Way
 
@@ -23,11 +23,7 @@ def way_from(values: dict[str, Any]) -> Way:
     Raises:
         KeyError, TypeError, ValueError: values that no way has.
     """
-    plan = dict(values["plan"])
-    for name in ("looks", "regions"):
-        plan[name] = tuple(Box(*(float(x) for x in box)) for box in plan[name])
-    plan["blocks"] = tuple(int(b) for b in plan["blocks"])
-    return Way(**{**values, "plan": Pass(**plan)})
+    return Way(**{**values, "plan": pass_from(values["plan"])})
 
 
 def record_values(record: FitRecord) -> dict[str, Any]:

@@ -5,16 +5,18 @@ from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 
+from preseason.workers import local_size
+
 # A waiting OpenMP thread spins by default and takes the processor from others; read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @cache
 def available() -> int:
-    """Processors this process may use: affinity and cgroup quota together, at least 1."""
+    """Processors this process may use: affinity and quota together, shared with the workers beside it."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, min(cores, _cgroup_quota() or cores))
+    return max(1, min(cores, _cgroup_quota() or cores) // local_size())
 
 
 def limit_torch() -> None:

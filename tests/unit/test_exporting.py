@@ -9,8 +9,11 @@ from PIL import Image
 from preseason.data.audit import digest
 from preseason.engine.gaze import LOOKS, windows
 from preseason.engine.passes import Box
+from preseason.errors import ExportError
 from preseason.evaluation.unknown import SCORES, fit_scorer
 from preseason.exporting import run
+from preseason.exporting.checking import Check
+from preseason.exporting.export import refuse_different
 from preseason.media.image import decode
 from preseason.tasks.looks import cut_out
 from preseason.tasks.photos import REGIONS
@@ -92,3 +95,19 @@ def test_the_runner_tells_strangers_as_preseason_does(kind: str) -> None:
 
 def test_the_runner_names_photos_as_preseason_does() -> None:
     assert run.digest(FILES["png"]) == digest(FILES["png"])
+
+
+def check(points: float, accuracy: tuple[float, float] | None) -> Check:
+    return Check(200, False, 0.99, 1.0, 0.2, accuracy, points)
+
+
+def test_an_export_that_differs_is_refused_unless_it_is_allowed() -> None:
+    with pytest.raises(
+        ExportError, match=r"differs from the model by 1\.0 points of accuracy on 200 photos"
+    ) as e:
+        refuse_different(check(1.0, (0.9, 0.89)), allowed=False)
+    assert e.value.code == "PS-E02"
+    with pytest.raises(ExportError, match="points of labels"):
+        refuse_different(check(0.6, None), allowed=False)
+    refuse_different(check(1.0, None), allowed=True)
+    refuse_different(check(0.5, None), allowed=False)

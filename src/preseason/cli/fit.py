@@ -11,6 +11,7 @@ from preseason.cli.bars import progress
 from preseason.cli.recipe_options import recipe_options, settings_from
 from preseason.cli.verbs import Outcome, verb
 from preseason.errors import DataError, UsageError
+from preseason.workers import world
 
 if TYPE_CHECKING:
     from preseason.record import FitRecord
@@ -32,13 +33,15 @@ def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags:
     """
     settings = settings_from(config, flags)
     folder = choose_output(Path(data), output)
-    report = progress(quiet)
+    report = progress(quiet or world().rank > 0)
     report.say(_announcement(folder, output))
 
     import preseason
     from preseason.record import FitRecord
 
     model = preseason.fit(data, folder, progress=report, **settings)
+    if world().rank > 0:
+        raise SystemExit(0)  # The worker that leads prints.
     record = model.record
     if not isinstance(record, FitRecord):
         return chat_words.of_fit(str(folder), record, _quoted(str(folder)))

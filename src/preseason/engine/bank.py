@@ -95,6 +95,7 @@ class Shelf:
         self._row_bytes = int(np.prod(row_shape)) * self.dtype.itemsize
         self._places: dict[str, _Place] = {}
         self._checked: set[str] = set()
+        self._read: dict[Path, tuple[int, int]] = {}
         self.damaged = 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +103,7 @@ class Shelf:
             touch(self.folder)
         except OSError as error:
             raise _cannot_write(folder, error) from error
-        self._scan()
+        self.refresh()
 
     def missing(self, keys: Sequence[str]) -> list[str]:
         """Those of `keys` that have no intact row yet, each once, in order; damaged rows are dropped."""
@@ -133,12 +134,18 @@ class Shelf:
         temporary.write_text(json.dumps(facts), "utf-8")
         temporary.replace(path)
 
-    def _scan(self) -> None:
+    def refresh(self) -> None:
+        """Find rows that other processes have written since."""
         for journal in sorted(self.folder.glob("*.keys")):
+            begin, count = self._read.get(journal, (0, 0))
+            if _size(journal) == begin:
+                continue
+            lines = _content(journal)[begin:].split(b"\n")[:-1]
             segment = journal.with_suffix(".rows")
             complete = _size(segment) // self._row_bytes
-            for index, line in enumerate(_content(journal).split(b"\n")[:-1]):
+            for index, line in enumerate(lines, start=count):
                 self._register(line, segment, index, complete)
+            self._read[journal] = (begin + sum(len(line) + 1 for line in lines), count + len(lines))
 
     def _register(self, line: bytes, segment: Path, index: int, complete: int) -> None:
         key, _, checksum = line.decode("ascii", "replace").rpartition(" ")
@@ -230,6 +237,12 @@ class Writer:
         shelf._places[key] = _Place(self._segment, self._count, checksum)
         shelf._checked.add(key)
         self._count += 1
+
+    def sync(self) -> None:
+        """Wait until what was appended is on the disk, so that other machines see it."""
+        for file in self._open or ():
+            file.flush()
+            os.fsync(file.fileno())
 
     def _files(self) -> tuple[Any, Any]:
         if self._open is None or self._count * self._shelf._row_bytes >= SEGMENT_BYTES:

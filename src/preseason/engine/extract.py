@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,8 +20,9 @@ from preseason.engine.bank import Loose, Rows, Shelf
 from preseason.engine.feeds import feed_for
 from preseason.engine.networks import Engine, compile_network, precision_on
 from preseason.engine.passes import Box, Pass
+from preseason.engine.sharing import Board
 from preseason.errors import MediaError
-from preseason.progress import Progress
+from preseason.progress import Progress, Silent
 from preseason.speeds import note_speed
 from preseason.threads import available
 
@@ -86,9 +88,17 @@ class Extractor:
     The converted network stays compiled between calls, so that a server or a second call starts at once.
     """
 
-    def __init__(self, backbone: Backbone, plan: Pass, source: Source, cache: Path, device: str) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        plan: Pass,
+        source: Source,
+        cache: Path,
+        device: str,
+        board: Board | None = None,
+    ) -> None:
         self.backbone, self.plan, self.cache = backbone, plan, cache
-        self._source, self._device = source, device
+        self._source, self._device, self._board = source, device, board
         # Token numbers, which are what lies before the first block, are exact in f32 alone.
         exact = plan.kept == "map" and plan.cut == 0
         self.precision = precision_on(device, "numbers" if exact else backbone.reads)
@@ -133,7 +143,11 @@ class Extractor:
         missing = _absent(shelf, orders)
         failed: dict[str, str] = {}
         compiling_s = self._compiling_s
-        if missing and isinstance(shelf, Shelf):
+        if missing and isinstance(shelf, Shelf) and self._board is not None:
+            job = self._board.post(self.shelf_name, self.plan, missing)
+            failed = self._board.share(self, job, progress, stage)
+            self._mend([order for order in missing if order.key() not in failed])
+        elif missing and isinstance(shelf, Shelf):
             with shelf.writer() as writer:
                 failed = self._fill(missing, writer.append, progress, stage)
         elif missing and isinstance(shelf, Loose):
@@ -145,6 +159,31 @@ class Extractor:
         rows = shelf.rows([orders[i].key() for i in kept])
         skipped = [Skipped(str(o.sample.source), failed[o.key()]) for o in orders if o.key() in failed]
         return Extraction(rows, kept, tuple(skipped), len(missing), seconds)
+
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[Sequence[Order]], dict[str, str]]]:
+        """A function that computes what the bank still lacks of orders, and tells why each failed one did."""
+        with self.shelf.writer() as writer:
+
+            def fill(orders: Sequence[Order]) -> dict[str, str]:
+                self.shelf.refresh()
+                missing = self.missing(orders)
+                failed = self._fill(missing, writer.append, Silent(), "") if missing else {}
+                writer.sync()
+                return failed
+
+            yield fill
+
+    def _mend(self, orders: Sequence[Order]) -> None:
+        """Compute rows that other workers wrote and that cannot be read here."""
+        missing = self.missing(orders)
+        if missing:
+            with self.shelf.writer() as writer:
+                self._fill(missing, writer.append, Silent(), "")
+
+    def refresh(self) -> None:
+        """Find the rows that other workers wrote."""
+        self.shelf.refresh()
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """Convert and compile the network now rather than with the first example."""

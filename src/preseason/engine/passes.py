@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -98,6 +98,19 @@ class Pass:
         """
         once = tuple(_inside(look, region) for look in self.looks or looks for region in self.regions)
         return once * max(self.frames, 1)
+
+
+def pass_from(values: Mapping[str, Any]) -> Pass:
+    """The pass whose `asdict` these JSON values are.
+
+    Raises:
+        KeyError, TypeError, ValueError: values that no pass has.
+    """
+    plan = dict(values)
+    for name in ("looks", "regions"):
+        plan[name] = tuple(Box(*(float(x) for x in box)) for box in plan[name])
+    plan["blocks"] = tuple(int(b) for b in plan["blocks"])
+    return Pass(**plan)
 
 
 class FrozenPass(nn.Module):

@@ -77,8 +77,8 @@ def export(
     try:
         part.mkdir(parents=True)
         check = _fill(part, loaded, to, data, say)
-        _refuse_different(check, allow_difference)
-        _write_settings(part, {"check": asdict(check)})
+        refuse_different(check, allow_difference)
+        write_settings(part, {"check": asdict(check)})
         shutil.rmtree(place, ignore_errors=True)
         part.rename(place)
     except OSError as error:
@@ -138,7 +138,7 @@ def _fill(part: Path, model: "Model", to: str, data: Sequence[str | Path], progr
             raise ExportError("None of the photos named with --data could be read.")
         calibration, asked = (samples[::2], samples[1::2]) if to.endswith("int8") else ([], samples)
         _write_graphs(part, model, to, calibration, progress)
-        _write_known(part, model)
+        write_known(part, model)
         _write_pages(part, model, to)
         return checking.compare(model, Exported(part), asked or samples, not data, progress)
 
@@ -159,16 +159,17 @@ def _write_graphs(
         names.append(path.name)
         progress.advance()
     progress.finish()
-    _write_settings(part, _settings(model, to, stages, names))
+    write_settings(part, settings_of(model, to, stages, names))
     if to == "openvino":
         for name in names:
             write_openvino(part / name, (part / name).with_suffix(".xml"))
             (part / name).unlink()
         names = [Path(name).with_suffix(".xml").name for name in names]
-        _write_settings(part, _settings(model, to, stages, names))
+        write_settings(part, settings_of(model, to, stages, names))
 
 
-def _settings(model: "Model", to: str, stages: "Sequence[Stage]", files: Sequence[str]) -> dict[str, Any]:
+def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Sequence[str]) -> dict[str, Any]:
+    """What exported.json holds."""
     from preseason import __version__
 
     predictor, known = model.predictor, model.known
@@ -189,13 +190,14 @@ def _settings(model: "Model", to: str, stages: "Sequence[Stage]", files: Sequenc
     }
 
 
-def _write_settings(part: Path, values: dict[str, Any]) -> None:
+def write_settings(part: Path, values: dict[str, Any]) -> None:
+    """Add to exported.json, or replace there."""
     path = part / SETTINGS
     before = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     path.write_text(json.dumps(before | values, indent=1, ensure_ascii=False), "utf-8")
 
 
-def _write_known(part: Path, model: "Model") -> None:
+def write_known(part: Path, model: "Model") -> None:
     """What tells strangers, and the probe for added classes; the known examples' own vectors stay behind."""
     known = model.known
     arrays = {name: getattr(known, name) for name in ("centre", "directions", "weight", "bias")}
@@ -213,7 +215,8 @@ def _write_pages(part: Path, model: "Model", to: str) -> None:
     (part / "requirements.txt").write_text(f"numpy\npillow\n{engine}\n", "utf-8")
 
 
-def _refuse_different(check: Check, allowed: bool) -> None:
+def refuse_different(check: Check, allowed: bool) -> None:
+    """Raise ExportError where the export differs by more than half a point and that is not allowed."""
     if check.points <= MOST_DIFFERENCE or allowed:
         return
     what = "labels" if check.accuracy is None else "accuracy"

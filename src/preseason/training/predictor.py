@@ -10,6 +10,7 @@ from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample, Skipped
 from preseason.engine.extract import Decoder, Extractor, Order, Source
 from preseason.engine.passes import Box, Pass
+from preseason.engine.sharing import Board
 from preseason.evaluation.drift import Sketch
 from preseason.heads.base import Features
 from preseason.heads.frames import whole_frames
@@ -22,8 +23,11 @@ from preseason.training.ways import Fitted, Way, looks_for
 class Bench:
     """Where frozen passes run: one extractor for each pass, kept as long as this object."""
 
-    def __init__(self, backbone: Backbone, source: Source, cache: Path, device: str) -> None:
+    def __init__(
+        self, backbone: Backbone, source: Source, cache: Path, device: str, board: Board | None = None
+    ) -> None:
         self.backbone, self.source, self.cache, self.device = backbone, source, cache, device
+        self._board = board
         self._extractors: dict[Pass, Extractor | Decoder] = {}
 
     def extractor(self, plan: Pass) -> Extractor | Decoder:
@@ -31,7 +35,9 @@ class Bench:
         if plan not in self._extractors and plan.kept == "raw":
             self._extractors[plan] = Decoder(plan, self.source)
         elif plan not in self._extractors:
-            self._extractors[plan] = Extractor(self.backbone, plan, self.source, self.cache, self.device)
+            self._extractors[plan] = Extractor(
+                self.backbone, plan, self.source, self.cache, self.device, self._board
+            )
         return self._extractors[plan]
 
     def shelf_names(self) -> list[str]:

@@ -1,0 +1,95 @@
+"""Two workers over one: seconds of a fit's extraction, and the same rows after one of them was killed.
+
+    python benchmarks/speed/workers.py DATA [--kills 20] [--json FILE]
+
+Every worker gets one thread, so that two workers are compared with one on the same machine fairly. With `--kills` the
+helper is killed at a random moment of the extraction that many times, each time on an empty bank.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+SETTINGS = ("--head", "linear", "--unfreeze", "0", "--budget", "30m", "-q", "--json")
+
+
+def start(data: Path, place: Path, rank: int, size: int, port: int) -> "subprocess.Popen[bytes]":
+    variables = os.environ | {
+        "RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(os.cpu_count() or 1),
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "preseason", "fit", str(data), "-o", str(place / "model")]
+    command += ["--cache", str(place / "cache"), *SETTINGS]
+    return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+def fit(data: Path, place: Path, size: int, kill_after_s: float | None = None) -> dict[str, object]:
+    """One fit from an empty bank: wall seconds, seconds of reading, and a checksum of all rows."""
+    shutil.rmtree(place, ignore_errors=True)
+    port, begin = random.randrange(20000, 40000), time.monotonic()
+    workers = [start(data, place, rank, size, port) for rank in range(size)]
+    if kill_after_s is not None:
+        while not list(place.glob("cache/work/*/*.job")) and workers[0].poll() is None:
+            time.sleep(0.05)
+        time.sleep(kill_after_s)
+        workers[-1].send_signal(signal.SIGKILL)
+    out, _ = workers[0].communicate()
+    seconds = time.monotonic() - begin
+    for worker in workers[1:]:
+        worker.communicate()
+    if workers[0].returncode:
+        sys.exit(f"the fit failed with exit code {workers[0].returncode}: {out.decode()[:500]}")
+    stages = json.loads(out)["seconds"]
+    return {"wall_s": seconds, "stages_s": stages, "rows": rows(place / "cache/bank")}
+
+
+def rows(bank: Path) -> dict[str, int]:
+    """Key and CRC-32 of every row that can be read, by shelf."""
+    found = {}
+    for journal in sorted(bank.glob("*/*.keys")):
+        data = journal.with_suffix(".rows").read_bytes()
+        lines = journal.read_bytes().split(b"\n")[:-1]
+        size = len(data) // max(len(lines), 1)
+        for place, line in enumerate(lines):
+            key, _, checksum = line.decode().rpartition(" ")
+            if zlib.crc32(data[place * size : (place + 1) * size]) != int(checksum):
+                continue
+            found[f"{journal.parent.name} {key}"] = int(checksum)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    draw = random.Random(0)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "run"
+        one, two = fit(given.data, place, 1), fit(given.data, place, 2)
+        same = one["rows"] == two["rows"]
+        result = {"one_s": one["wall_s"], "two_s": two["wall_s"], "stages_one": one["stages_s"],
+                  "stages_two": two["stages_s"], "same_rows": same, "rows": len(one["rows"])}  # fmt: skip
+        kept = 0
+        for turn in range(given.kills):
+            again = fit(given.data, place, 2, draw.uniform(0, 0.7 * float(str(two["wall_s"]))))
+            kept += again["rows"] == one["rows"]
+            print(f"kill {turn + 1}: {again['wall_s']:.0f} s, same rows: {again['rows'] == one['rows']}")
+        result |= {"kills": given.kills, "kills_with_the_same_rows": kept}
+    print(json.dumps(result, indent=1))
+    if given.json:
+        given.json.write_text(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
