@@ -2,7 +2,7 @@
 
     python benchmarks/speed/workers.py DATA [--kills 20] [--json FILE]
 
-Every worker gets one thread, so that two workers are compared with one on the same machine fairly. With `--kills` the
+Every worker gets one thread, so that two are compared with one on the same machine fairly. With `--kills` the
 helper is killed at a random moment of the extraction that many times, each time on an empty bank.
 """
 
