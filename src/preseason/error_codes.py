@@ -81,6 +81,11 @@ CODES: dict[str, Explained] = {
         "The network's weights are neither installed nor in the hub's cache, and no hub answers.",
         "The message says which file to put where, or which package to install.",
     ),
+    "PS-N01": Explained(
+        "The service does not do what was asked",
+        "A service of the OpenAI protocol refuses, fails, or does not answer; the message has its words.",
+        "Check `--base-url` (the address up to `/v1`) and the key in `OPENAI_API_KEY`, then run it again.",
+    ),
     "PS-M01": Explained(
         "The model folder cannot be used",
         "Files of the model are absent, damaged, or do not fit together.",

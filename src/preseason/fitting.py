@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from preseason.data.audit import Audit
     from preseason.data.dataset import Sample
     from preseason.engine.sharing import Board
+    from preseason.language.hosted_model import HostedModel
     from preseason.language.model import ChatModel
     from preseason.learning import Learner, Learnt
     from preseason.model import Model
@@ -66,7 +67,7 @@ def fit(
     config: str | Path | None = None,
     progress: Progress | None = None,
     **settings: Any,
-) -> "Model | ChatModel":
+) -> "Model | ChatModel | HostedModel":
     """Adapt a pretrained network to labelled examples.
 
     Args:

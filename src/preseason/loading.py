@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from preseason.errors import ModelFolderError, UsageError
-from preseason.model_folder import BACKBONE, HEADS, KNOWN, MANIFEST, WORLD, read_manifest
+from preseason.model_folder import BACKBONE, HEADS, HOSTED, KNOWN, MANIFEST, WORLD, read_manifest
 from preseason.model_values import record_from, way_from
 
 if TYPE_CHECKING:
+    from preseason.language.hosted_model import HostedModel
     from preseason.language.model import ChatModel
     from preseason.model import Model
     from preseason.progress import Progress
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def load(
     folder: str | Path, *, progress: "Progress | None" = None, device: str = "auto", cache: str | None = None
-) -> "Model | ChatModel":
+) -> "Model | ChatModel | HostedModel":
     """The model saved in `folder`; nothing in it is run as code.
 
     Raises:
@@ -35,6 +36,10 @@ def load(
     place = Path(folder)
     manifest = read_manifest(place)
     chosen = device_for(device)
+    if HOSTED in manifest:
+        from preseason.language.hosted_model import load_hosted
+
+        return load_hosted(place, manifest[HOSTED])
     if manifest.get("task") == "chat":
         from preseason.language.folder import load as load_chat
 
@@ -55,7 +60,7 @@ def load(
         ) from error
 
 
-def classifier(model: "Model | ChatModel", verb: str) -> "Model":
+def classifier(model: "Model | ChatModel | HostedModel", verb: str) -> "Model":
     """The model where it is one that sorts into labels.
 
     Raises:

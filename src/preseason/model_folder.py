@@ -33,6 +33,9 @@ MANIFEST, CARD, REPORT = "preseason.json", "README.md", "report.html"
 HEADS, KNOWN, WORLD = "heads.safetensors", "known.safetensors", "world.safetensors"
 BACKBONE, FINETUNED = "backbone", "finetuned"
 ADAPTER, TOKENIZER, WHOLE = "adapter", "tokenizer", "model"
+HOSTED = "hosted"
+"""Key of the manifest of a model that lies with a service."""
+
 OWN = {MANIFEST, HEADS, KNOWN, WORLD, CARD, REPORT, BACKBONE, FINETUNED, ADAPTER, TOKENIZER, WHOLE}
 
 

@@ -106,6 +106,9 @@ class Recipe:
     )
     folds: int = _option(4, "Folds of the cross-validation that makes choices.", minimum=2)
     refit: bool = _option(True, "Fit the delivered model on all labelled examples.")
+    base_url: str | None = _option(
+        None, "Address of a service that tunes (with --backbone openai:MODEL); the key is in OPENAI_API_KEY."
+    )
     merge: bool = _option(False, "Save a chat model whole, not only its adapter.")
 
     text: str | None = _option(None, "Column of a table that holds the texts.")

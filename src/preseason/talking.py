@@ -3,7 +3,9 @@
 import shutil
 from pathlib import Path
 
+from preseason.errors import UsageError
 from preseason.language.folder import save
+from preseason.language.hosted_model import PREFIX, HostedModel
 from preseason.language.model import ChatModel
 from preseason.language.road import ChatFit
 from preseason.model_folder import CARD, REPORT
@@ -13,7 +15,9 @@ from preseason.report.chat import write_chat_report
 from preseason.report.chat_card import write_chat_card
 
 
-def fit_chat(root: Path, output: Path | None, recipe: Recipe, progress: Progress) -> ChatModel:
+def fit_chat(
+    root: Path, output: Path | None, recipe: Recipe, progress: Progress
+) -> "ChatModel | HostedModel":
     """Fine-tune a language model on dialogues or texts.
 
     Args:
@@ -24,6 +28,10 @@ def fit_chat(root: Path, output: Path | None, recipe: Recipe, progress: Progress
         DataError: nothing can be learnt from the data.
         WeightsError: the base model is not on this machine.
     """
+    if recipe.backbone.startswith(PREFIX):
+        return _fit_hosted(root, output, recipe, progress)
+    if recipe.base_url is not None:
+        raise UsageError(f"--base-url is for --backbone {PREFIX}MODEL, received {recipe.backbone}.")
     fit = ChatFit(recipe, progress)
     fitted = fit.run(root)
     record = fitted.model.record
@@ -40,3 +48,12 @@ def fit_chat(root: Path, output: Path | None, recipe: Recipe, progress: Progress
         record.seconds.update(fit.watch.seconds)
     shutil.rmtree(fitted.checkpoints, ignore_errors=True)
     return fitted.model
+
+
+def _fit_hosted(root: Path, output: Path | None, recipe: Recipe, progress: Progress) -> HostedModel:
+    from preseason.language.hosted_fit import fit_hosted
+
+    model = fit_hosted(root, recipe, progress)
+    if output is not None:
+        model.save(output)
+    return model

@@ -12,7 +12,11 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+import preseason
 import tiny_language as tiny
+from preseason.cli.main import run
+from preseason.errors import UsageError
+from preseason.language.protocol_client import ServiceError
 from preseason.serving.chat_completions import chat_router
 from preseason.serving.fine_tuning import Service, fine_tuning_router
 from preseason.serving.talkers import Talkers
@@ -152,8 +156,9 @@ def test_its_model_talks_whole_and_in_pieces(served: Served, tuned: Any) -> None
     ended = next(piece.choices[0].finish_reason for piece in pieces[::-1] if piece.choices)
     assert ended == whole.choices[0].finish_reason
     assert (ended == "length") == (whole.usage.completion_tokens == 7)
-    stopped = served.client.chat.completions.create(**ask, stop=[text[2:4]])
-    assert stopped.choices[0].message.content == text[:2].rstrip()
+    stop = text[2:4]
+    stopped = served.client.chat.completions.create(**ask, stop=[stop])
+    assert stopped.choices[0].message.content == text[: text.find(stop)].rstrip()
 
 
 @pytest.mark.slow
@@ -216,3 +221,72 @@ def test_jobs_pause_go_on_after_a_restart_and_are_cancelled(service: Service, tm
     with pytest.raises(openai.BadRequestError, match="is cancelled"):
         again.client.fine_tuning.jobs.cancel(job.id)
     again.close()
+
+
+@pytest.mark.slow
+def test_fit_tunes_at_a_service_and_chat_talks_with_it(
+    served: Served,
+    tuned: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    data, model = tmp_path / "talks.jsonl", tmp_path / "fan"
+    data.write_bytes(talks())
+    flags = ["--backbone", "openai:tiny", "--base-url", served.url, "--epochs", "2", "--cache", str(tmp_path)]
+    assert run(["fit", str(data), "-o", str(model), *flags, "--json"]) == 0
+    fields = json.loads(capsys.readouterr().out)
+    assert fields["name"].startswith("ft:tiny:")
+    assert fields["trained_tokens"] > 0
+    assert fields["curve"]
+    assert fields["sayings"][0]["after"]
+    assert "does not let one talk" in fields["sayings"][0]["before"], (
+        "the server talks with tuned models only"
+    )
+    written = "".join(path.read_text() for path in model.rglob("*") if path.is_file())
+    assert "sk-very-secret" not in written
+    assert fields["name"] in written
+    assert (
+        run(["chat", str(model), "--once", "Who scored?", "--seed", "1", "--most-tokens", "6", "--json"]) == 0
+    )
+    answer = json.loads(capsys.readouterr().out)
+    assert 1 <= answer["tokens"] <= 6
+    facts = tmp_path / "goals.csv"
+    facts.write_text("player,goals\nKane,30\n")
+    talk = preseason.load(model).conversation(knowledge=facts, seed=0, most_tokens=4)
+    assert talk.ask("How many goals did Kane score?").sources[0].source == "goals.csv, row 2"
+    assert not talk.ask("How many goals did Ronaldo score?").known
+
+
+@pytest.mark.slow
+def test_a_job_that_was_begun_is_followed_and_failures_are_said(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from preseason.language import hosted_fit
+
+    data = tmp_path / "talks.jsonl"
+    data.write_bytes(talks(24))
+    settings = {"backbone": "openai:tiny", "base_url": served.url, "cache": str(tmp_path)}
+
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    followed_on = hosted_fit._followed
+    monkeypatch.setattr(hosted_fit, "_followed", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        preseason.fit(data, **settings)
+    jobs = [job.id for job in served.client.fine_tuning.jobs.list()]
+    served.client.fine_tuning.jobs.cancel(jobs[0])
+    monkeypatch.setattr(hosted_fit, "_followed", followed_on)
+    with pytest.raises(ServiceError, match=f"The job {jobs[0]} is cancelled"):
+        preseason.fit(data, **settings)
+    assert [job.id for job in served.client.fine_tuning.jobs.list()] == jobs, "no second job was begun"
+    with pytest.raises(ServiceError, match="There is no base model 'gpt-9' here"):
+        preseason.fit(data, **settings | {"backbone": "openai:gpt-9"})
+    with pytest.raises(ServiceError, match="does not answer"):
+        preseason.fit(data, **settings | {"base_url": "http://127.0.0.1:9/v1"})
+    with pytest.raises(UsageError, match="--base-url is for --backbone openai:MODEL"):
+        preseason.fit(data, base_url=served.url)
+    with pytest.raises(UsageError, match="expected an address such as"):
+        preseason.fit(data, **settings | {"base_url": "localhost"})

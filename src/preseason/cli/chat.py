@@ -80,10 +80,10 @@ def conversation(
     """
     import preseason
     from preseason.language.conversation import Conversation
-    from preseason.language.model import ChatModel
+    from preseason.model import Model
 
     loaded = preseason.load(folder, progress=progress(quiet), device=device, cache=cache)
-    if not isinstance(loaded, ChatModel):
+    if isinstance(loaded, Model):
         raise UsageError(
             f"{folder} is a model for {loaded.task} and does not talk: use preseason predict {folder}."
         )

@@ -8,12 +8,27 @@ from preseason.cli.verbs import Outcome
 from preseason.cli.words import of_skipped, percent
 
 if TYPE_CHECKING:
+    from preseason.language.hosted_model import HostedRecord
     from preseason.language.record import ChatRecord
 
 
 def of_fit(model: str, record: "ChatRecord", quoted: str) -> Outcome:
     """The JSON object and the closing lines of a fit."""
     return Outcome(fields_of_fit(model, record), text_of_fit(model, record, quoted))
+
+
+def of_hosted_fit(model: str, record: "HostedRecord", quoted: str) -> Outcome:
+    """The JSON object and the closing lines of a fit at a service."""
+    held = [f"{loss:.3f}" for _, loss in (record.curve[:1] + record.curve[-1:])]
+    lines = [
+        f"Tuned model: {record.name}, at {record.address} (job {record.job}).",
+        *([f"Loss on the held-out part, as the service tells it: {', then '.join(held)}."] if held else []),
+        *of_skipped(record.skipped),
+        f"Model:  {model}  (fitted in {duration(sum(record.seconds.values()))})",
+        f"Next:   preseason chat {quoted}",
+    ]
+    fields = {name: getattr(record, name) for name in record.__dataclass_fields__}
+    return Outcome({"model": model, "labels": [], "metrics": {}, **fields}, "\n".join(lines))
 
 
 def fields_of_fit(model: str, record: "ChatRecord") -> dict[str, Any]:

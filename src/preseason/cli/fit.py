@@ -37,12 +37,15 @@ def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags:
     report.say(_announcement(folder, output))
 
     import preseason
+    from preseason.language.hosted_model import HostedRecord
     from preseason.record import FitRecord
 
     model = preseason.fit(data, folder, progress=report, **settings)
     if world().rank > 0:
         raise SystemExit(0)  # The worker that leads prints.
     record = model.record
+    if isinstance(record, HostedRecord):
+        return chat_words.of_hosted_fit(str(folder), record, _quoted(str(folder)))
     if not isinstance(record, FitRecord):
         return chat_words.of_fit(str(folder), record, _quoted(str(folder)))
     return Outcome(

@@ -105,13 +105,18 @@ def run_id_of(recipe: Recipe, network: Any, corpus: "Corpus") -> str:
     """The name of a fit: the same data, settings and base weights go on where they were stopped."""
     from preseason.language.folder import fingerprint
 
+    named = run_id_of_data(recipe, corpus) + fingerprint(network)
+    return hashlib.blake2b(named.encode(), digest_size=12).hexdigest()
+
+
+def run_id_of_data(recipe: Recipe, corpus: "Corpus") -> str:
+    """A digest of data and settings."""
     digest = hashlib.blake2b(digest_size=12)
     for example in corpus.examples:
         content = (example.group, example.text, example.messages, example.held)
         digest.update(repr(content).encode("utf-8", "surrogatepass"))
     settings = {k: v for k, v in recipe.as_dict().items() if k not in ("cache", "cache_limit_gb")}
     digest.update(repr(sorted(settings.items())).encode())
-    digest.update(fingerprint(network).encode())
     return digest.hexdigest()
 
 

@@ -26,11 +26,14 @@ def said_after(sayings: Sequence[Saying], answer: Answer) -> list[Saying]:
 
 def beginnings_of(tokenizer: Any, held: Sequence[Example], blocks: Blocks) -> list[tuple[str, str]]:
     """A few beginnings spread over the held-out part, and how each really goes on."""
+    return beginnings_of_dialogues(held) or [_parted(tokenizer, row) for row in _some(blocks.ids)]
+
+
+def beginnings_of_dialogues(held: Sequence[Example]) -> list[tuple[str, str]]:
+    """Questions of a few dialogues, and their answers."""
     dialogues = [example.messages for example in held if example.messages]
-    if dialogues:
-        turns = [[turn for turn in messages if turn.role != "system"] for messages in dialogues]
-        return [(each[0].content, each[1].content) for each in _some(turns)]
-    return [_parted(tokenizer, row) for row in _some(blocks.ids)]
+    turns = [[turn for turn in messages if turn.role != "system"] for messages in dialogues]
+    return [(each[0].content, each[1].content) for each in _some(turns)] if turns else []
 
 
 def _parted(tokenizer: Any, row: Any) -> tuple[str, str]:

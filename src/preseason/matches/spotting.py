@@ -21,6 +21,7 @@ from preseason.tasks.actions import labelled
 from preseason.tasks.clips import LARGEST_SIDE
 
 if TYPE_CHECKING:
+    from preseason.language.hosted_model import HostedModel
     from preseason.language.model import ChatModel
 
 LEAST = 0.02
@@ -60,7 +61,7 @@ class Spotted:
 
 
 def spot(
-    model: "Model | ChatModel | str | Path",
+    model: "Model | ChatModel | HostedModel | str | Path",
     match: str | Path,
     *,
     rate: float | None = None,
@@ -108,7 +109,7 @@ def chosen(model: Model, seen: Scores, threshold: float, apart_s: float | None =
 
 
 def evaluate_spotting(
-    model: "Model | ChatModel",
+    model: "Model | ChatModel | HostedModel",
     data: str | Path,
     progress: Progress | None = None,
     seen: Callable[[LabelledVideo, tuple[Action, ...]], None] | None = None,
@@ -164,7 +165,7 @@ def _most_frames(model: Model) -> int:
     return max(1, max(fitted.way.plan.frames for fitted in model.predictor.ways) * run - 1)
 
 
-def _classifier(model: "Model | ChatModel | str | Path") -> Model:
+def _classifier(model: "Model | ChatModel | HostedModel | str | Path") -> Model:
     from preseason.loading import load
 
     loaded = load(model) if isinstance(model, str | Path) else model

@@ -11,6 +11,7 @@ from preseason.progress import Progress, Silent
 from preseason.serving.protocol import ApiError
 
 if TYPE_CHECKING:
+    from preseason.language.hosted_model import HostedModel
     from preseason.language.knowledge import Finder
     from preseason.language.model import ChatModel
 
@@ -22,7 +23,7 @@ MOST_OPEN = 2
 class Talker:
     """An open model; whoever generates holds the lock, since a decoder holds the state of one text."""
 
-    model: "ChatModel"
+    model: "ChatModel | HostedModel"
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 

@@ -1,0 +1,187 @@
+"""A model that lies with a service: tuned there, talked with over the OpenAI protocol."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Never
+
+from preseason.data.dataset import Skipped
+from preseason.errors import ModelFolderError, UsageError
+from preseason.language.conversation import Conversation
+from preseason.language.decoding import Style
+from preseason.language.protocol_client import Client
+from preseason.language.record import TASK, Saying
+from preseason.language.speech import Speech, Turns
+from preseason.model_folder import CARD, FORMAT, HOSTED, MANIFEST, replace_folder
+
+PREFIX = "openai:"
+
+
+@dataclass(frozen=True)
+class HostedRecord:
+    """What tuning at a service found.
+
+    Attributes:
+        backbone: name of the base model there.
+        address: of the service.
+        job: name of the fine-tuning job.
+        name: of the tuned model there.
+        trained_tokens: as the service counts them, None where it does not say.
+        curve: (step, loss on the held-out part) where the service tells it.
+    """
+
+    backbone: str
+    address: str
+    job: str
+    name: str
+    trained_tokens: int | None
+    curve: tuple[tuple[int, float], ...]
+    counts: dict[str, int]
+    sayings: tuple[Saying, ...]
+    split: dict[str, Any]
+    skipped: tuple[Skipped, ...]
+    seconds: dict[str, float]
+    recipe: dict[str, Any]
+    task: str = TASK
+    style: str = "dialogue"
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HostedModel:
+    """A tuned model at a service; it talks like one on this machine.
+
+    Attributes:
+        record: what tuning found.
+        client: of the service.
+    """
+
+    record: HostedRecord
+    client: Client
+
+    @property
+    def task(self) -> str:
+        """Name of the job."""
+        return TASK
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A language model has no labels."""
+        return ()
+
+    @property
+    def style(self) -> str:
+        """`dialogue`: it answers."""
+        return self.record.style
+
+    def speak(self, turns: Turns, style: Style, context: int) -> Speech:
+        """Begin an answer; how much of the history is read is for the service to bound."""
+        return streamed(self.client, self.record.name, turns, style)
+
+    def conversation(
+        self, *, knowledge: str | Path | None = None, seed: int | None = None, most_tokens: int = 160
+    ) -> Conversation:
+        """A conversation that remembers; `say` gives an answer piece by piece, `ask` as a whole."""
+        return Conversation(self, knowledge, Style(seed=seed, most_tokens=most_tokens))
+
+    def chat(self, text: str, *, knowledge: str | Path | None = None, seed: int | None = None) -> str:
+        """One answer, without history.
+
+        Raises:
+            ServiceError: the service refuses or does not answer.
+        """
+        return self.conversation(knowledge=knowledge, seed=seed).ask(text).text
+
+    def predict(self, *inputs: Any, **_: Any) -> Never:
+        """A language model names nothing.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError("This model talks and has no classes: use preseason chat MODEL.")
+
+    add = remove = evaluate = judge = predict
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model folder: the name of the model and of the service, never a key."""
+
+        def write(part: Path) -> None:
+            (part / CARD).write_text(card_of(self.record), "utf-8")
+            backbone = {"name": f"{PREFIX}{self.record.backbone}"}
+            manifest = {"format": FORMAT, "task": TASK, "labels": [], "backbone": backbone}
+            content = json.dumps({**manifest, HOSTED: asdict(self.record)}, indent=1, ensure_ascii=False)
+            (part / MANIFEST).write_text(content, "utf-8")
+
+        replace_folder(Path(folder), write)
+
+
+def load_hosted(place: Path, values: dict[str, Any]) -> HostedModel:
+    """The model that the manifest of a folder describes.
+
+    Raises:
+        ModelFolderError: the manifest is damaged.
+    """
+    try:
+        record = HostedRecord(
+            **{
+                **values,
+                "curve": tuple((int(step), float(loss)) for step, loss in values["curve"]),
+                "sayings": tuple(Saying(**item) for item in values["sayings"]),
+                "skipped": tuple(Skipped(**item) for item in values["skipped"]),
+                "warnings": tuple(values["warnings"]),
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFolderError(f"{place / MANIFEST} is damaged ({error!r}): copy it again.") from error
+    return HostedModel(record, Client.at(record.address))
+
+
+def streamed(client: Client, name: str, turns: Turns, style: Style) -> Speech:
+    """The answer of the model `name` at a service, in pieces."""
+    speech = Speech(iter(()))
+    content: dict[str, Any] = {
+        "model": name,
+        "messages": [{"role": turn.role, "content": turn.content} for turn in turns.messages()],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "temperature": style.temperature,
+        "top_p": style.top_p,
+        "max_completion_tokens": style.most_tokens,
+    }
+    if style.seed is not None:
+        content["seed"] = style.seed
+    if style.stops:
+        content["stop"] = list(style.stops)
+    speech.pieces = _pieces(client.stream("/chat/completions", content), speech)
+    return speech
+
+
+def _pieces(events: Iterator[dict[str, Any]], speech: Speech) -> Iterator[str]:
+    for event in events:
+        usage = event.get("usage") or {}
+        speech.read = int(usage.get("prompt_tokens", speech.read))
+        speech.made = int(usage.get("completion_tokens", speech.made))
+        for choice in event.get("choices", []):
+            speech.cut = speech.cut or choice.get("finish_reason") == "length"
+            text = (choice.get("delta") or {}).get("content")
+            if text:
+                yield text
+
+
+def card_of(record: HostedRecord) -> str:
+    """The model card: where the model lies, and what it said before and after."""
+    rows = [
+        f"### {saying.prompt}\n\nBefore: {saying.before}\n\nAfter: {saying.after}\n\nReally: {saying.truth}\n"
+        for saying in record.sayings
+    ]
+    return "\n".join(
+        [
+            f"# {record.name}\n",
+            f"Tuned from {record.backbone} at {record.address} (job {record.job}) on "
+            f"{record.split['train']} dialogues, {record.split['test']} held out. The weights lie with the "
+            "service, whose terms hold for them; this folder holds their name and no key.\n",
+            "## Held-out questions, before and after\n",
+            *rows,
+        ]
+    )
