@@ -102,7 +102,7 @@ def fit(
 
 def _fitted(
     root: Path, folder: Path | None, recipe: Recipe, progress: Progress, board: "Board | None" = None
-) -> "Model | ChatModel":
+) -> "Model | ChatModel | HostedModel":
     from preseason.language.reading import recognises
 
     if recognises(root):
@@ -112,7 +112,9 @@ def _fitted(
     return Fit(recipe, progress, board).run(root, folder)
 
 
-def _helped(root: Path, folder: Path | None, recipe: Recipe, board: "Board") -> "Model | ChatModel":
+def _helped(
+    root: Path, folder: Path | None, recipe: Recipe, board: "Board"
+) -> "Model | ChatModel | HostedModel":
     """Help the worker that leads, and load what it wrote."""
     from preseason.data.files import Columns
     from preseason.loading import load
