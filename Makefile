@@ -3,7 +3,7 @@
 # make test      every check and every test that needs neither a GPU nor the network
 # make test-all  the same, and networks at full size
 # make test-fast the tests of single parts, which take seconds each
-# make docs      the generated pages
+# make docs      the generated pages, and the site that holds all pages in site/
 # make clean     delete what the above made, .venv too
 
 PYTHON ?= python3
@@ -44,6 +44,8 @@ test-fast: install
 docs: install
 	$(BIN)/python -m preseason.cli.reference > docs/cli.md
 	$(BIN)/python -m preseason.cli.error_page > docs/error-codes.md
+	$(BIN)/python -m preseason.cli.python_reference > docs/python.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 clean:
-	rm -rf .venv build src/preseason.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build site src/preseason.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

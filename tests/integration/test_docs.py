@@ -17,12 +17,13 @@ import pytest
 
 import tiny_language
 import tiny_matches
+from preseason.cli import python_reference
 from preseason.cli.reference import markdown
 from preseason.demo import Pictures
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("scout", "photos", "trust", "after", "export", "watch", "clips", "spotting", "texts", "chat")
-NAMES += ("errors",)
+NAMES += ("errors", "index", "other-data")
 PAGES = ("README.md", *(f"docs/{name}.md" for name in NAMES))
 FENCE = re.compile(
     r"(<!-- not run: [^>]+ -->\n)?^```(console|bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL
@@ -207,3 +208,23 @@ def blocks_after(text: str, heading: str) -> str:
     match = re.search(r"^\$ (.+)$", text.split(heading, 1)[1], re.MULTILINE)
     assert match
     return match[1]
+
+
+def test_the_page_of_python_names_is_up_to_date() -> None:
+    assert (ROOT / "docs/python.md").read_text("utf-8") == python_reference.markdown(), "run `make docs`"
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    pytest.importorskip("material", reason="needs preseason[docs]")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    variables = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    pages = list(tmp_path.rglob("*.html"))
+    assert {page.name for page in pages} >= {f"{path.stem}.html" for path in (ROOT / "docs").glob("*.md")}
+    for page in pages:
+        loaded = re.findall(
+            r'<(?:script|img|iframe|link rel="(?:stylesheet|preload|icon)")[^>]+>', page.read_text("utf-8")
+        )
+        assert not [tag for tag in loaded if re.search(r'(?:src|href)="(?:https?:)?//', tag)], page
