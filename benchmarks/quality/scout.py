@@ -1,0 +1,230 @@
+"""Scout's order of networks against the true one: `python benchmarks/quality/scout.py SETS --out FILE.jsonl`.
+
+SETS is a folder of data sets, as picture_sets.py makes it. Few weights are at hand, so networks are made of
+the embedded one: whole; cut after fewer blocks; with its last blocks made random; all random; tuned on a part
+of another set. Each is scouted (linear head, neighbours, LogME, H-score, on the bank) and fitted: attention
+over regions by default, `--fit tuned` its last two blocks with them. Every pair of set and network is a line
+of the file, and what stands there is not done again, so the work can be stopped and gone on with. In the end
+Kendall's tau is told for each measure, and for one fixed order as control: mean ranks over the other sets.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from preseason import backbones
+from preseason.answering import targets_of
+from preseason.backbones.base import Backbone
+from preseason.backbones.folder import random_copy
+from preseason.backbones.library import libraries
+from preseason.data.split import folds, group_numbers
+from preseason.evaluation.unknown import thin
+from preseason.heads.base import Features, Lesson
+from preseason.places import cache_folder
+from preseason.progress import Silent
+from preseason.reading import read, task_for
+from preseason.recipe import Recipe
+from preseason.scouting.measures import h_score, logme, neighbour_accuracy
+from preseason.training.predictor import Bench, orders_for
+from preseason.training.selection import accuracy
+from preseason.training.ways import Way, crossfit
+
+CUTS = (4, 6, 8)
+RANDOM = (1, 3, 5, 7)
+MEASURES = ("linear", "neighbours", "logme", "h_score")
+TUNING_EPOCHS = 4
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network, and how many of its first blocks are looked at; 0 for all."""
+
+    name: str
+    backbone: Backbone
+    first: int = 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("sets", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", help="names of sets, with commas between them")
+    parser.add_argument("--most", type=int, default=400, help="examples of a set that are used")
+    parser.add_argument("--fit", choices=("attention", "tuned"), default="attention")
+    parser.add_argument("--seconds", type=float, default=1e9, help="time after which to stop; start again")
+    parser.add_argument("--cache")
+    asked = parser.parse_args()
+    print("python " + " ".join(sys.argv), flush=True)
+    begin, done = time.monotonic(), lines_of(asked.out)
+    paths = [path for path in sorted(asked.sets.iterdir()) if path.is_dir()]
+    names = asked.only.split(",") if asked.only else [path.name for path in paths]
+    for path in (each for each in paths if each.name in names):
+        for candidate in candidates(path, paths, asked):
+            if (path.name, candidate.name) in {(line["set"], line["network"]) for line in done}:
+                continue
+            if time.monotonic() - begin > asked.seconds:
+                return
+            line = {"set": path.name, "network": candidate.name} | measured(path, candidate, asked)
+            print(json.dumps(line), flush=True)
+            done.append(line)
+            with asked.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+    tell(done)
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+
+
+def candidates(path: Path, paths: list[Path], asked: argparse.Namespace) -> list[Candidate]:
+    """The networks, the same for every set but for the one tuned on another set."""
+    whole = backbones.load("efficientnet_lite0")
+    found = [Candidate("whole", whole)]
+    found += [Candidate(f"first {count} blocks", whole, count) for count in CUTS]
+    found += [Candidate(f"last {count} random", partly_random(whole, count)) for count in RANDOM]
+    found.append(Candidate("random", random_copy(whole, 0)))
+    other = paths[(paths.index(path) + 1) % len(paths)]
+    return [*found, Candidate("tuned elsewhere", tuned(whole, other, asked))]
+
+
+def partly_random(whole: Backbone, count: int) -> Backbone:
+    """The same network with its last `count` blocks made random."""
+    copy = random_copy(whole, count)
+    with torch.no_grad():
+        for mine, theirs in list(zip(copy.split.blocks, whole.split.blocks, strict=True))[:-count]:
+            mine.load_state_dict(theirs.state_dict())
+    name = f"{whole.name} last {count} random"
+    return Backbone(name, copy.network, copy.split, whole.preprocessing, "none", whole.library)
+
+
+def tuned(whole: Backbone, other: Path, asked: argparse.Namespace) -> Backbone:
+    """All of its blocks tuned for a short time on 64 pictures of another set, at 128 pixels."""
+    kept = asked.out.with_name(f"tuned-{other.name}.pt")
+    library = libraries.get(whole.library)
+    network = random_copy(whole, 0).network
+    network.load_state_dict(whole.network.state_dict())
+    if kept.exists():
+        network.load_state_dict(torch.load(kept, weights_only=True))
+    else:
+        train(network, whole, other, asked)
+        torch.save(network.state_dict(), kept)
+    split = library.split(network.eval())
+    return Backbone(f"tuned on {other.name}", network, split, whole.preprocessing, "none", whole.library)
+
+
+def train(network: torch.nn.Module, whole: Backbone, other: Path, asked: argparse.Namespace) -> None:
+    """Plain gradient descent; batch normalisation keeps its statistics."""
+    from preseason.engine.passes import FrozenPass, Pass
+
+    samples, targets, _, labels = examples(other, 64)
+    plan = Pass(128)
+    source = task_for(other).source(whole)
+    pictures = torch.from_numpy(np.concatenate([source.inputs(sample, plan) for sample in samples]))
+    head = torch.nn.Linear(whole.width, len(labels))
+    normalise = FrozenPass(whole, plan).normalise
+    for parameter in network.parameters():
+        parameter.requires_grad_(True)
+    optimiser = torch.optim.AdamW([*network.parameters(), *head.parameters()], lr=3e-4)
+    rng, split = np.random.default_rng(0), libraries.get(whole.library).split(network.eval())
+    for _ in range(TUNING_EPOCHS):
+        for chunk in np.array_split(rng.permutation(len(samples)), 4):
+            x = normalise(pictures[chunk])
+            for block in split.blocks:
+                x = block(x)
+            loss = torch.nn.functional.cross_entropy(head(x.mean((2, 3))), torch.from_numpy(targets[chunk]))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+
+
+def examples(path: Path, most: int) -> tuple[list[Any], np.ndarray, np.ndarray, tuple[str, ...]]:
+    audit = read(path, Silent())
+    targets = targets_of(audit.dataset.samples, audit.dataset.labels)
+    order = np.random.default_rng(0).permutation(len(targets))
+    chosen = np.sort(order[thin(targets[order], most)])
+    samples = [audit.dataset.samples[i] for i in chosen]
+    return samples, targets[chosen], group_numbers(samples), audit.dataset.labels
+
+
+def measured(path: Path, candidate: Candidate, asked: argparse.Namespace) -> dict[str, Any]:
+    """What scouting says, what the fit reaches, and the seconds of both beyond reading."""
+    task, recipe = task_for(path), Recipe()
+    samples, targets, groups, labels = examples(path, asked.most)
+    backbone = candidate.backbone
+    bench = Bench(backbone, task.source(backbone), cache_folder(asked.cache), "cpu")
+    blocks = tuple(range(candidate.first))
+    ways = [looking(way, blocks) for way in task.ways(recipe, backbone, samples)]
+    first, second = ways[0], next(way for way in ways if way.head == "attention")
+    clock = time.monotonic()
+    extracted = bench.extractor(first.plan).extract(orders_for(first, samples, None, ()), Silent(), "reading")
+    reading = time.monotonic() - clock
+    features, pairs = Features.of([extracted.rows]), folds(targets, groups, recipe.folds, 0)
+    lesson = Lesson(features, targets, len(labels), pairs, 0, backbone=backbone)
+    clock = time.monotonic()
+    linear = crossfit(first, lesson, None, None)
+    rows = features.whole()
+    found = {
+        "linear": accuracy(linear.probabilities, targets[linear.held]),
+        "neighbours": neighbour_accuracy(rows, targets, pairs),
+        "logme": logme(rows, targets),
+        "h_score": h_score(rows, targets),
+    }
+    scouting = time.monotonic() - clock
+    clock = time.monotonic()
+    fit = crossfit(second, lesson, None, None)
+    reached = accuracy(fit.probabilities, targets[fit.held])
+    if asked.fit == "tuned" and not candidate.first:
+        reached = max(reached, last_blocks(task, bench, samples, lesson))
+    seconds = {"reading": reading, "scouting": scouting, "fitting": time.monotonic() - clock}
+    return found | {"reached": reached, "examples": len(samples), "seconds": seconds}
+
+
+def looking(way: Way, blocks: tuple[int, ...]) -> Way:
+    return replace(way, plan=replace(way.plan, blocks=blocks)) if blocks else way
+
+
+def last_blocks(task: Any, bench: Bench, samples: list[Any], lesson: Lesson) -> float:
+    """The last two blocks tuned on views of the whole picture."""
+    recipe = Recipe(unfreeze="2")
+    way = task.ways(recipe, bench.backbone, samples)[-1]
+    rows = bench.extractor(way.plan).extract(orders_for(way, samples, None, ()), Silent(), "maps", False).rows
+    fit = crossfit(replace(way, members=None), replace(lesson, features=Features.of([rows])), None, None)
+    return accuracy(fit.probabilities, lesson.targets[fit.held])
+
+
+def tell(lines: list[dict[str, Any]]) -> None:
+    """Kendall's tau of every measure on every set, and of the fixed order."""
+    from scipy.stats import kendalltau, rankdata
+
+    sets = sorted({line["set"] for line in lines})
+    table = {name: {line["network"]: line for line in lines if line["set"] == name} for name in sets}
+    networks = sorted(set.intersection(*(set(table[name]) for name in sets)))
+    truth = {name: np.array([table[name][network]["reached"] for network in networks]) for name in sets}
+    print(f"\n{len(networks)} networks: {', '.join(networks)}")
+    print(f"{'set':>12} " + " ".join(f"{measure:>10}" for measure in (*MEASURES, "fixed")) + "   reached")
+    taus = []
+    for name in sets:
+        columns = [[table[name][network][measure] for network in networks] for measure in MEASURES]
+        others = [rankdata(truth[other]) for other in sets if other != name]
+        columns.append(list(np.mean(others, axis=0)) if others else [0.0] * len(networks))
+        tau = [float(kendalltau(column, truth[name]).statistic) for column in columns]
+        taus.append(tau)
+        reached = " ".join(f"{100 * value:.0f}" for value in truth[name])
+        print(f"{name:>12} " + " ".join(f"{value:10.2f}" for value in tau) + f"   {reached}")
+    print(f"{'mean':>12} " + " ".join(f"{value:10.2f}" for value in np.mean(taus, axis=0)))
+    cost = [line["seconds"] for line in lines]
+    share = np.sum([each["scouting"] for each in cost]) / np.sum(
+        [each["fitting"] + each["scouting"] for each in cost]
+    )
+    print(f"scouting takes {100 * share:.0f} % of linear head and attention together, reading shared")
+
+
+if __name__ == "__main__":
+    main()
