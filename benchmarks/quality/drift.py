@@ -61,6 +61,9 @@ def main() -> None:
     parser.add_argument("data", nargs="+", type=Path)
     parser.add_argument("--splits", type=int, default=20)
     parser.add_argument("--batches", default="12,25,50,100")
+    parser.add_argument(
+        "--altered", default=",".join(ALTERED), help="which alterations; `as it is` for texts"
+    )
     parser.add_argument("--cache")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
@@ -73,7 +76,7 @@ def main() -> None:
 
 def measured(path: Path, asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Share of alarms and losses for each alteration and batch size."""
-    rows, targets, groups = features(path, asked.cache, folder)
+    rows, targets, groups = features(path, asked, folder)
     sizes = [int(size) for size in asked.batches.split(",")]
     tally: dict[tuple[str, int], list[tuple[bool, float, float]]] = defaultdict(list)
     for split in range(asked.splits):
@@ -81,7 +84,7 @@ def measured(path: Path, asked: argparse.Namespace, folder: Path) -> dict[str, A
             tally[name, size].append(tuple(told))
     print(f"{path.name}: {len(targets)} pictures, {asked.splits} splits; alarms with batches of {sizes}")
     out = {}
-    for name in ALTERED:
+    for name in rows:
         shares = [float(np.mean([each[0] for each in tally[name, size]])) for size in sizes]
         expected, true = np.mean([each[1:] for size in sizes for each in tally[name, size]], axis=0)
         shown = " ".join(f"{100 * share:5.0f} %" for share in shares)
@@ -93,16 +96,23 @@ def measured(path: Path, asked: argparse.Namespace, folder: Path) -> dict[str, A
     return out
 
 
-def features(path: Path, cache: str | None, folder: Path) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+def features(
+    path: Path, asked: argparse.Namespace, folder: Path
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     """Rows [n, d] of every alteration, targets and groups."""
     task = task_for(path)
     audit = read(path, Silent())
     samples = audit.dataset.samples
     backbone = backbones.load(task.backbone)
-    bench = Bench(backbone, task.source(backbone), cache_folder(cache), "cpu")
+    bench = Bench(backbone, task.source(backbone), cache_folder(asked.cache), "cpu")
     way = task.ways(Recipe(), backbone, samples)[0]
     rows = {}
-    for name, alter in ALTERED.items():
+    for name in dict.fromkeys(["as it is", *asked.altered.split(",")]):
+        alter = ALTERED[name]
+        if asked.altered == "as it is":
+            found = bench.extractor(way.plan).extract(orders_for(way, samples, None, ()), Silent(), "reading")
+            rows[name] = plain_rows(way, Features.of([found.rows]))
+            continue
         changed = [altered(sample, alter, folder / path.name / name) for sample in samples]
         named = [Sample(each, fingerprint=task.fingerprint(Sample(each))) for each in changed]
         found = bench.extractor(way.plan).extract(orders_for(way, named, None, ()), Silent(), "reading")
