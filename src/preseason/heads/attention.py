@@ -23,7 +23,7 @@ KEPT_PARTS = 0.5
 """Share of an example's parts that a training step sees; the rest are left out at random."""
 EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 15, 1e-3, 1e-2
 FEWEST_STEPS, SMALLEST_BATCH = 150, 8
-"""Few examples are shown in smaller batches and more often: 15 steps, one an epoch, teach nothing."""
+"""Few examples are shown in smaller batches and more often: 15 steps, one an epoch, teach little."""
 MOST_IN_MEMORY = 2 * 2**30
 """Bytes up to which scaled parts are kept in memory while training; beyond, they are read at each step."""
 
@@ -148,7 +148,7 @@ def _plan(network: nn.Module, lesson: Lesson) -> Plan:
         min(EPOCHS, lesson.settings.get("epochs", EPOCHS)),
         batch_size,
         lesson.seed,
-        rounds=-(-FEWEST_STEPS // steps),
+        rounds=max(1, round(FEWEST_STEPS / steps)),
         weight_decay=WEIGHT_DECAY,
         seconds=lesson.settings.get("seconds"),
         firm=lesson.settings.get("firm", False),
