@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from preseason.answering import answers_of, probe
 from preseason.data.dataset import Sample, Skipped
 from preseason.data.files import Columns
@@ -17,6 +19,7 @@ from preseason.explaining import Explainer, Explanation, whereabouts
 from preseason.progress import Progress, Silent, Stopwatch
 from preseason.reading import accept_of, fingerprinted, has_column, read_inputs
 from preseason.record import (
+    Adaptation,
     Answers,
     Drift,
     Evaluation,
@@ -27,6 +30,7 @@ from preseason.record import (
 )
 from preseason.tasks.base import Task
 from preseason.threads import one_blas_thread
+from preseason.training.adapting import adapted
 from preseason.training.predictor import Bench, Predictor
 
 LABEL_FIRST = 12
@@ -61,8 +65,13 @@ class Model:
         """Name of the job."""
         return self.job.name
 
-    def predict(self, *inputs: str | Path, progress: Progress | None = None) -> Predictions:
+    def predict(
+        self, *inputs: str | Path, progress: Progress | None = None, adapt: bool = False
+    ) -> Predictions:
         """Answers to files, folders and globs, or to texts themselves, in the order asked.
+
+        Args:
+            adapt: re-centre the features on these examples first.
 
         Raises:
             UsageError: nothing was named.
@@ -70,8 +79,22 @@ class Model:
         if not inputs:
             raise UsageError(f"predict needs {self.job.noun}: name files, folders or patterns of files.")
         samples, skipped = self.samples_of(inputs)
-        answers, failed = self.answers(samples, progress or Silent())
-        return Predictions(tuple(self._predictions(answers)), skipped + failed, self.drift(answers))
+        model, change = self.adapted(samples, progress or Silent()) if adapt else (self, None)
+        answers, failed = model.answers(samples, progress or Silent())
+        predictions = tuple(self._predictions(answers))
+        return Predictions(predictions, skipped + failed, self.drift(answers), change)
+
+    def adapted(self, samples: Sequence[Sample], progress: Progress) -> "tuple[Model, Adaptation]":
+        """The model with its features re-centred on samples with fingerprints, and what that changed.
+
+        Raises:
+            UsageError: there are too few samples, or nothing can be re-centred.
+        """
+        counts = np.full(len(self.record.labels), 1e-6, np.float32)
+        known = self.known.targets[self.known.targets < self.known.trained]
+        np.add.at(counts, np.array(self.known.columns)[known], 1)
+        predictor, change = adapted(self.predictor, samples, self.bench, counts / counts.sum(), progress)
+        return replace(self, predictor=predictor), change
 
     def drift(self, answers: Answers) -> Drift | None:
         """Whether the batch is unlike the examples of training; None of models that cannot compare."""
@@ -90,6 +113,7 @@ class Model:
         *,
         text: str | None = None,
         label: str | None = None,
+        adapt: bool = False,
     ) -> Evaluation:
         """Accuracy and its kin on a labelled folder or table.
 
@@ -98,6 +122,7 @@ class Model:
             progress: told what happens.
             text: column of the texts, where `data` is a table of them; by default as in the fit, or guessed.
             label: column of the labels.
+            adapt: re-centre the features on these examples first, without their labels.
 
         Raises:
             DataError: nothing usable is there.
@@ -108,7 +133,8 @@ class Model:
             found = self.job.read(Path(data), accept_of(self.job, columns))
             samples, skipped = fingerprinted(found, self.job)
         with watch.stage("answering"):
-            answers, failed = self.answers(samples, progress or Silent())
+            model, change = self.adapted(samples, progress or Silent()) if adapt else (self, None)
+            answers, failed = model.answers(samples, progress or Silent())
         if len(answers.samples) == 0:
             raise DataError(f"None of the {self.job.noun} in {data} could be read.")
         metrics = measure(answers.probabilities, answers.targets)
@@ -116,7 +142,7 @@ class Model:
         warnings = self._strangers(answers)
         if drift is not None and drift.verdict == "other":
             warnings = (*warnings, drift.words.capitalize())
-        return Evaluation(self.task, answers, metrics, skipped + failed, warnings, watch.seconds)
+        return Evaluation(self.task, answers, metrics, skipped + failed, warnings, watch.seconds, change)
 
     def samples_of(self, inputs: Sequence[str | Path]) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
         """Unlabelled samples of what `predict` takes, with fingerprints, and what could not be read."""

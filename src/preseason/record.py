@@ -149,12 +149,30 @@ class Drift:
 
 
 @dataclass(frozen=True)
+class Adaptation:
+    """What re-centring features on a batch changed.
+
+    Attributes:
+        examples: that it was taken from.
+        moved: mean way that features were moved, in deviations of training.
+        ways: names of the ways that were re-centred.
+        left: names of those that were not, such as fine-tuned blocks.
+    """
+
+    examples: int
+    moved: float
+    ways: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Predictions:
     """Answers in the order asked, inputs that could not be read, whether the batch is unlike training."""
 
     predictions: tuple[Prediction, ...]
     skipped: tuple[Skipped, ...] = ()
     drift: Drift | None = None
+    adaptation: Adaptation | None = None
 
     def __len__(self) -> int:
         return len(self.predictions)
@@ -173,6 +191,7 @@ class Evaluation:
     skipped: tuple[Skipped, ...]
     warnings: tuple[str, ...]
     seconds: dict[str, float]
+    adaptation: Adaptation | None = None
 
 
 @dataclass(frozen=True)

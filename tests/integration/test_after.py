@@ -161,3 +161,24 @@ def test_predict_tells_another_world_and_few_cannot_tell(
     one = str(sorted(pictures.photos.glob("*/*"))[0])
     code, told = spoken(["predict", str(model_folder), one], capsys)
     assert told["drift"]["verdict"] == "cannot tell"
+
+
+def test_adapting_brings_darkened_pictures_back_and_says_what_it_moved(
+    model_folder: Path, pictures: Pictures, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from PIL import Image
+
+    for path in sorted(pictures.new_photos.glob("*/*")):
+        (tmp_path / path.parent.name).mkdir(exist_ok=True)
+        dark = Image.eval(Image.open(path).convert("RGB"), lambda value: value // 4)
+        dark.save(tmp_path / path.parent.name / f"{path.stem}.png")
+    code, told = spoken(["evaluate", str(model_folder), str(tmp_path), "--adapt"], capsys)
+    assert code == 0
+    assert told["adapted"]["change"]["moved"] > 0.05
+    gain = told["adapted"]["metrics"]["accuracy"] - told["metrics"]["accuracy"]
+    assert told["adapted"]["difference"]["difference"] == pytest.approx(gain)
+    assert gain >= 0
+    one = str(sorted(pictures.photos.glob("*/*"))[0])
+    code, told = spoken(["predict", str(model_folder), one, "--adapt"], capsys)
+    assert code == 2
+    assert "20 examples or more" in told["error"]["message"]

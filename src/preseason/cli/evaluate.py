@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from preseason.data.actions import Action, LabelledVideo
     from preseason.evaluation.spotting import SpottingMetrics
     from preseason.progress import Progress
+    from preseason.record import Evaluation
 
 
 @verb("evaluate")
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--timeline", metavar="FILE.html", help="Of actions in matches: what was found beside what is there."
 )
+@click.option("--adapt", is_flag=True, help="Also re-centre the features on DATA, and tell whether it helps.")
 @model_options
 def evaluate(
     *,
@@ -32,6 +34,7 @@ def evaluate(
     text: str | None,
     label: str | None,
     timeline: str | None,
+    adapt: bool,
     device: str,
     cache: str | None,
     quiet: bool,
@@ -42,6 +45,7 @@ def evaluate(
     videos are searched as well and SoccerNet's average-mAP is told.
     """
     import preseason
+    from preseason.loading import classifier
 
     report = progress(quiet)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
@@ -50,12 +54,38 @@ def evaluate(
     evaluation = loaded.evaluate(data, report, text=text, label=label)
     fields = shapes.of_evaluation(model, loaded.labels, evaluation)
     told = words.of_evaluation(evaluation, fields["classes"])
+    if adapt:
+        model_again = classifier(loaded, "evaluate --adapt")
+        again = model_again.evaluate(data, report, text=text, label=label, adapt=True)
+        fields["adapted"], lines = _adapted(evaluation, again)
+        told = "\n".join([told, *lines])
     if loaded.task == "actions":
         measured = _spotting(loaded, data, report, timeline)
         fields |= {"spotting": measured}
         told = f"{told}\n{words.of_spotting(measured)}"
         told += f"\nTimeline: {timeline}" if timeline else ""
     return Outcome(fields, told)
+
+
+def _adapted(plain: "Evaluation", again: "Evaluation") -> tuple[dict[str, Any], list[str]]:
+    """Whether re-centring helped, as a paired difference."""
+    from preseason.data.split import group_numbers
+    from preseason.evaluation.paired import paired
+
+    right = [each.answers.probabilities.argmax(axis=1) == each.answers.targets for each in (plain, again)]
+    difference = paired(right[0], right[1], group_numbers(plain.answers.samples))
+    points, low, high = (100 * v for v in (difference.difference, difference.low, difference.high))
+    verdict = (
+        "it helps" if difference.low > 0 else "it hurts" if difference.high < 0 else "this may be chance"
+    )
+    line = f"With --adapt {points:+.1f} points ({low:+.1f} to {high:+.1f}): {verdict}."
+    fields = {
+        "metrics": again.metrics,
+        "difference": difference,
+        "change": again.adaptation,
+        "verdict": verdict,
+    }
+    return fields, [*words.of_adaptation(again), line]
 
 
 def _spotting(model: Any, data: str, report: "Progress", timeline: str | None) -> "SpottingMetrics":

@@ -24,9 +24,17 @@ if TYPE_CHECKING:
     show_default=True,
     help="How to print the answers; json is the same as --json.",
 )
+@click.option("--adapt", is_flag=True, help="Re-centre the features on these examples first.")
 @model_options
 def predict(
-    *, model: str, paths: tuple[str, ...], form: str, device: str, cache: str | None, quiet: bool
+    *,
+    model: str,
+    paths: tuple[str, ...],
+    form: str,
+    adapt: bool,
+    device: str,
+    cache: str | None,
+    quiet: bool,
 ) -> Outcome:
     """Name what is on photos or clips.
 
@@ -37,7 +45,8 @@ def predict(
 
     report = progress(quiet)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
-    predictions = loaded.predict(*paths, progress=report)
+    more = {"adapt": True} if adapt else {}
+    predictions = loaded.predict(*paths, progress=report, **more)
     none_read = bool(predictions.skipped) and not len(predictions)
     fields = shapes.of_predictions(model, predictions)
     if form == "csv":

@@ -119,7 +119,21 @@ def of_predictions(predictions: "Predictions") -> str:
         for item in predictions.predictions
     ]
     shown = [table(["input", "answer", "sure", "or else"], rows)] if rows else []
-    return "\n".join([*shown, *of_skipped(predictions.skipped), *of_drift(predictions.drift)])
+    return "\n".join(
+        [*shown, *of_skipped(predictions.skipped), *of_drift(predictions.drift), *of_adaptation(predictions)]
+    )
+
+
+def of_adaptation(told: "Predictions | Evaluation") -> list[str]:
+    """What re-centring changed, where it was asked for."""
+    change = told.adaptation
+    if change is None:
+        return []
+    left = f"; not {', '.join(change.left)}" if change.left else ""
+    return [
+        f"Re-centred on {change.examples} examples: features of {', '.join(change.ways)} moved by "
+        f"{change.moved:.2f} of their deviation{left}."
+    ]
 
 
 def of_drift(drift: "Drift | None") -> list[str]:

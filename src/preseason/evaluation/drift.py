@@ -246,7 +246,7 @@ def expected_right(world: World, rows: Floats, sure: Floats) -> Floats:
 def _words(verdict: str, usual: float, expected: float) -> str:
     points = 100 * (usual - expected)
     cost = (
-        f"expect at least {points:.0f} points less than in the report"
+        f"expect roughly {points:.0f} points less than in the report"
         if points >= 1
         else "what it costs cannot be told without labels"
     )
