@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import f1_score
 
 import preseason
 from preseason.data.dataset import Sample
@@ -21,7 +22,9 @@ from preseason.data.files import Columns
 from preseason.progress import Silent
 from preseason.reading import read
 
-HEADER = f"{'a class':>7} {'draw':>4} {'n':>6} {'right':>6} {'linear':>6} {'tfidf':>6} {'s':>6}  kept"
+HEADER = (
+    f"{'a class':>7} {'draw':>4} {'n':>6} {'right':>6} {'f1':>6} {'linear':>6} {'tfidf':>6} {'s':>6}  kept"
+)
 
 
 def main() -> None:
@@ -47,8 +50,12 @@ def main() -> None:
             draws = 1 if count == "all" else asked.draws
             mine = [row_of(count, draw, learn, test, asked, Path(folder)) for draw in range(draws)]
             rows += mine
-            right = [100 * row["accuracy"] for row in mine]
-            print(f"{count:>7} mean {np.mean(right):13.1f}   deviation {np.std(right):.1f}", flush=True)
+            right, f1 = ([100 * row[name] for row in mine] for name in ("accuracy", "macro_f1"))
+            print(
+                f"{count:>7} mean {np.mean(right):13.1f} {np.mean(f1):6.1f}   "
+                f"deviation {np.std(right):.1f}, of {len(mine)} draws",
+                flush=True,
+            )
     if asked.json:
         asked.json.write_text(json.dumps({"command": sys.argv, "fits": rows}, indent=1), "utf-8")
 
@@ -76,17 +83,20 @@ def row_of(
         table, cache=asked.cache, seed=draw, budget_s=asked.budget, unfreeze=asked.unfreeze, head=asked.head
     )
     said = model.predictor.answer(test, model.bench, Silent(), keep=True).probabilities.argmax(1)
-    right = float(np.mean([model.labels[s] == each.label for s, each in zip(said, test, strict=True)]))
+    true = [str(each.label) for each in test]
+    answers = [model.labels[place] for place in said]
+    right = float(np.mean([one == other for one, other in zip(answers, true, strict=True)]))
+    f1 = float(f1_score(true, answers, average="macro"))
     seconds, beside = time.perf_counter() - begin, model.record.baselines
     linear, words = (100 * beside.get(name, float("nan")) for name in ("linear", "tfidf"))
     print(
-        f"{count:>7} {draw:4} {len(drawn):6} {100 * right:6.1f} {linear:6.1f} {words:6.1f} {seconds:6.0f}  "
-        f"{model.record.head}",
+        f"{count:>7} {draw:4} {len(drawn):6} {100 * right:6.1f} {100 * f1:6.1f} {linear:6.1f} {words:6.1f} "
+        f"{seconds:6.0f}  {model.record.head}",
         flush=True,
     )
     tried = {item.name: item.accuracy for item in model.record.candidates}
     kept, facts = model.record.head, {"count": count, "draw": draw, "n": len(drawn)}
-    return facts | {"accuracy": right, "crossfitted": tried, "kept": kept, "seconds": seconds}
+    return facts | {"accuracy": right, "macro_f1": f1, "crossfitted": tried, "kept": kept, "seconds": seconds}
 
 
 def drawn_from(learn: list[Sample], count: str, draw: int) -> list[Sample]:
