@@ -137,8 +137,8 @@ def _fill(part: Path, model: "Model", to: str, data: Sequence[str | Path], progr
         if not samples:
             raise ExportError("None of the photos named with --data could be read.")
         calibration, asked = (samples[::2], samples[1::2]) if to.endswith("int8") else ([], samples)
-        _write_graphs(part, model, to, calibration, progress)
         write_known(part, model)
+        _write_graphs(part, model, to, calibration, progress)
         _write_pages(part, model, to)
         return checking.compare(model, Exported(part), asked or samples, not data, progress)
 
@@ -160,12 +160,27 @@ def _write_graphs(
         progress.advance()
     progress.finish()
     write_settings(part, settings_of(model, to, stages, names))
-    if to == "openvino":
+    if to.endswith("int8"):
+        _quantise(part, names, calibration, progress)
+    if to.startswith("openvino"):
         for name in names:
             write_openvino(part / name, (part / name).with_suffix(".xml"))
             (part / name).unlink()
         names = [Path(name).with_suffix(".xml").name for name in names]
         write_settings(part, settings_of(model, to, stages, names))
+
+
+def _quantise(part: Path, names: Sequence[str], photos: "Sequence[Sample]", progress: Progress) -> None:
+    """Replace the graphs by ones in 8 bits, with ranges from photos that can be read."""
+    from preseason.exporting.int8 import MOST, inputs_of, quantise
+    from preseason.exporting.run import Exported
+
+    progress.start("8 bits", len(names))
+    chosen = [Path(sample.source).read_bytes() for sample in photos[:: -(-len(photos) // MOST)]]
+    for name, calibration in zip(names, inputs_of(Exported(part), chosen), strict=True):
+        quantise(part / name, calibration)
+        progress.advance()
+    progress.finish()
 
 
 def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Sequence[str]) -> dict[str, Any]:

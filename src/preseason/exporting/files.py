@@ -12,6 +12,8 @@ from preseason.errors import ExportError
 from preseason.exporting.graphs import Stage, StageGraph
 
 OPSET = 18
+SCOPES = "pkg.torch.onnx.name_scopes"
+"""Under which name the exporter notes the module that a node came from."""
 INSTALL = "pip install 'preseason[export]'"
 
 
@@ -34,6 +36,7 @@ def write_onnx(backbone: Backbone, stage: Stage, rows: dict[str, Tensor], path: 
     with torch.inference_mode(False), torch.no_grad():
         found = graph(*given)
         _export(graph, tuple(given), stage, path)
+        _tidy(path)
     return dict(zip(stage.outputs, found, strict=True))
 
 
@@ -64,6 +67,18 @@ def _export(graph: StageGraph, given: tuple[Tensor, ...], stage: Stage, path: Pa
             f"{graph.frozen.backbone.name} cannot be written as ONNX: {line}. Fit with another --backbone, "
             "or use preseason serve."
         ) from error
+
+
+def _tidy(path: Path) -> None:
+    """Drop what the exporter noted of this machine's source files; which module a node is of stays."""
+    import onnx
+
+    model = onnx.load(path)
+    for each in (model, model.graph, *model.graph.node, *model.graph.value_info):
+        kept = [entry for entry in each.metadata_props if entry.key == SCOPES]
+        del each.metadata_props[:]
+        each.metadata_props.extend(kept)
+    onnx.save(model, path)
 
 
 def write_openvino(onnx: Path, path: Path) -> None:

@@ -78,13 +78,8 @@ class Exported:
     def judge(self, data: bytes) -> tuple[Array, float]:
         """Probabilities float32 [classes] of a photo's file, and how unlike every known example it is."""
         found: dict[str, Array] = {}
-        seed = int(hashlib.blake2b(digest(data).encode(), digest_size=4).hexdigest(), 16)
         for stage, run in zip(self.settings["stages"], self.engines, strict=True):
-            boxes = stage["looks"] or windows(found[stage["looks_from"]][0], stage["parts"], seed)
-            given = {"pictures": looks(data, boxes, stage["size"])[None]}
-            if stage["before"]:
-                given["before"] = found[stage["before"]]
-            found |= run(given)
+            found |= run(inputs(data, stage, found))
         return self._together(found)
 
     def _together(self, found: dict[str, Array]) -> tuple[Array, float]:
@@ -97,6 +92,14 @@ class Exported:
         new = softmax(logits)[:, own.shape[1] :]
         chances = np.concatenate([own * (1 - new.sum(axis=1, keepdims=True)), new], axis=1)
         return chances[0], float(strangeness(self.settings["score"], known, vectors, logits)[0])
+
+
+def inputs(data: bytes, stage: dict[str, Any], found: dict[str, Array]) -> dict[str, Array]:
+    """What a stage's graph takes for a photo's file, with the outputs `found` by earlier stages."""
+    seed = int(hashlib.blake2b(digest(data).encode(), digest_size=4).hexdigest(), 16)
+    boxes = stage["looks"] or windows(found[stage["looks_from"]][0], stage["parts"], seed)
+    given = {"pictures": looks(data, boxes, stage["size"])[None]}
+    return given | ({"before": found[stage["before"]]} if stage["before"] else {})
 
 
 def engine(path: Path, outputs: Sequence[str]) -> Engine:
