@@ -12,6 +12,8 @@ from preseason.errors import UsageError
 
 if TYPE_CHECKING:
     from preseason.language.conversation import Answer, Conversation
+    from preseason.language.knowledge import Finder
+    from preseason.progress import Progress
 
 HELP = "/quit ends, /forget begins anew, Ctrl-C stops an answer."
 
@@ -87,7 +89,22 @@ def conversation(
         raise UsageError(
             f"{folder} is a model for {loaded.task} and does not talk: use preseason predict {folder}."
         )
-    return Conversation(loaded, knowledge, style, context)
+    return Conversation(loaded, _finder(knowledge, cache, progress(quiet)), style, context)
+
+
+def _finder(knowledge: str | None, cache: str | None, report: "Progress") -> "Finder | None":
+    from pathlib import Path
+
+    from preseason.language.knowledge import read_passages
+    from preseason.language.meaning import best_finder
+    from preseason.places import cache_folder
+
+    if knowledge is None:
+        return None
+    passages, skipped = read_passages(Path(knowledge))
+    for item in skipped[:5]:
+        report.say(f"Left out {item.path}: {item.reason}.")
+    return best_finder(passages, cache_folder(cache), progress=report)
 
 
 def fields_of(model: str, question: str, answer: "Answer") -> dict[str, Any]:

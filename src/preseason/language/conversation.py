@@ -119,10 +119,12 @@ def finder_in(knowledge: "str | Path | Finder | None") -> Finder | None:
     Raises:
         DataError: nothing there is text.
     """
-    from preseason.language.knowledge import Bm25, read_passages
+    from preseason.language.knowledge import read_passages
+    from preseason.language.meaning import best_finder
+    from preseason.places import cache_folder
 
     if isinstance(knowledge, str | Path):
-        return Bm25(read_passages(Path(knowledge))[0])
+        return best_finder(read_passages(Path(knowledge))[0], cache_folder())
     return knowledge
 
 
