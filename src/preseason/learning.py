@@ -111,7 +111,7 @@ class Learner:
             samples = [self.samples[chosen[i]] for i in held]
             share = self.recipe.strangers_share()
             known, choice = know(self.labels, embeddings, targets[held], said, numbers, probe, samples, share)
-            answers = self._held(chosen[held], said, embeddings, known, trials, held)
+            answers = self._held(chosen[held], said, embeddings, known, choice, trials, held)
             answers = replace(answers, plain=None if plain is None else plain[held])
         return Learnt(chosen, trials, predictor, known, choice, answers, held)
 
@@ -143,12 +143,13 @@ class Learner:
         said: Floats,
         embeddings: Floats,
         known: Known,
+        choice: Choice,
         trials: Trials,
         held: Ints,
     ) -> Answers:
         first = next((f.focus for f in trials.fits if f.focus is not None), None)
-        if len(known.targets) == len(held):
-            distance = known.unseen_distance(probe)
+        if choice.unseen is not None and len(choice.unseen) == len(held):
+            distance = choice.unseen
         else:
             distance = known.distance(known.place(embeddings))
         return Answers(

@@ -15,11 +15,22 @@ from numpy.typing import NDArray
 from preseason.data.dataset import Sample
 from preseason.errors import UsageError
 from preseason.evaluation.calibration import softmax
-from preseason.evaluation.unknown import Choice, UnknownScorer, choose, deal, fit_scorer, thin
+from preseason.evaluation.unknown import (
+    Choice,
+    FitPredict,
+    UnknownScorer,
+    choose,
+    deal,
+    fit_scorer,
+    thin,
+)
+from preseason.heads.scaling import rotation_of
 from preseason.record import Floats, Ints
 
 WIDTH = 256
 MOST_EXAMPLES = 4000
+MOST_RESHAPED = 1500
+"""Examples up to which principal directions are found anew for every class left out."""
 STRENGTH = 1e-2
 
 Probe = Callable[[Floats, Ints, int], tuple[Floats, Floats]]
@@ -257,21 +268,61 @@ def know(
     vectors = ((embeddings - centre) @ directions).astype(np.float32)
     weight, bias = probe(vectors, targets, len(labels))
 
-    def fit_predict(train: Ints, asked: Ints) -> Floats:
-        present, inverse = np.unique(targets[train], return_inverse=True)
-        w, b = probe(vectors[train], inverse, len(present))
-        return np.asarray(vectors[asked] @ w + b, np.float32)
+    seen_from = _Sight(embeddings, vectors)
 
-    choice = choose(vectors, targets, fit_predict, folds, budget=strangers)
+    def fit_predict(train: Ints, asked: Ints) -> Floats:
+        rows = seen_from(train)
+        present, inverse = np.unique(targets[train], return_inverse=True)
+        w, b = probe(rows[train], inverse, len(present))
+        return np.asarray(rows[asked] @ w + b, np.float32)
+
+    choice = choose(vectors, targets, fit_predict, folds, budget=strangers, seen_from=seen_from)
     known = Known(
         labels, tuple(range(len(labels))), centre, directions, vectors, targets, said, folds,
         weight, bias, choice.scorer, choice.threshold, examples,
     )  # fmt: skip
-    unseen = known.unseen_distance(probe)
-    threshold = float(
-        np.quantile(unseen, 1 - choice.known_rejected, method="lower" if strangers else "higher")
-    )
-    return replace(known, threshold=threshold), replace(choice, threshold=threshold)
+    unseen = _unseen(choice.scorer.kind, seen_from, targets, folds, fit_predict)
+    share = 1 - choice.known_rejected
+    threshold = float(np.quantile(unseen, share, method="higher" if strangers is None else "lower"))
+    return replace(known, threshold=threshold), replace(choice, threshold=threshold, unseen=unseen)
+
+
+class _Sight:
+    """Where a part of the examples alone would have placed all: principal directions of that part.
+
+    With few examples for each direction those of the whole set fit every example of it, strangers too, and
+    leaving a class out would show nothing. With many it makes no difference and is not done.
+    """
+
+    def __init__(self, embeddings: Floats, vectors: Floats) -> None:
+        self._vectors, self._rows = vectors, None
+        self._last: tuple[bytes, Floats] = (b"", vectors)
+        if len(embeddings) <= MOST_RESHAPED:
+            centred = embeddings - embeddings.mean(axis=0)
+            self._rows = centred @ rotation_of(centred, 0)
+
+    def __call__(self, train: Ints) -> Floats:
+        """Float32 [n, w]."""
+        if self._rows is None:
+            return self._vectors
+        key = train.tobytes()
+        if self._last[0] != key:
+            middle = self._rows[train].mean(axis=0)
+            directions = rotation_of(self._rows[train] - middle, 0)[:, ::-1][:, :WIDTH]
+            rows = (self._rows - middle) @ directions
+            self._last = key, np.asarray(rows / max(float(rows[train].std()), 1e-9), np.float32)
+        return self._last[1]
+
+
+def _unseen(kind: str, seen_from: _Sight, targets: Ints, folds: Ints, fit_predict: FitPredict) -> Floats:
+    """Distance of each known example by the others' folds, float32 [n]."""
+    out = np.zeros(len(targets), np.float32)
+    for fold in np.unique(folds):
+        asked, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        rows = seen_from(rest)
+        scorer = fit_scorer(kind, rows[rest], targets[rest])
+        out[asked] = scorer.distance(rows[asked], fit_predict(rest, asked))
+    return out
 
 
 def _joined(network: Floats, vectors: Floats, weight: Floats, bias: Floats) -> Floats:

@@ -25,6 +25,8 @@ CHUNK = 1024
 MOST_KNOWN_REJECTED = 0.1
 
 FitPredict = Callable[[Ints, Ints], Floats]
+SeenFrom = Callable[[Ints], Floats]
+"""All embeddings as the rows of its argument alone would have placed them, float32 [n, w]."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Choice:
         known_rejected: fraction of known examples above the threshold, out of fold.
         strangers_accepted: fraction of strangers below it; None where `auroc` is.
         scores: auroc of every score tried.
+        unseen: float32 [n], distance of each known example to the others' folds; None where not asked for.
         left_out: for each class left out its number, its examples, and how many of them got a name.
     """
 
@@ -94,6 +97,7 @@ class Choice:
     strangers_accepted: float | None
     scores: dict[str, float] = field(default_factory=dict)
     left_out: tuple[tuple[int, int, int], ...] = ()
+    unseen: Floats | None = None
 
 
 def fit_scorer(kind: str, embeddings: Floats, labels: Ints) -> UnknownScorer:
@@ -124,6 +128,7 @@ def choose(
     folds: Ints | None = None,
     most_rounds: int = MOST_ROUNDS,
     budget: float | None = None,
+    seen_from: SeenFrom | None = None,
 ) -> Choice:
     """The best score of strangers and its threshold, by leaving whole classes out.
 
@@ -142,6 +147,8 @@ def choose(
         most_rounds: how many (class, fold) pairs are tried at most.
         budget: share of strangers that may get a name, 0..1; the threshold is then the loosest that keeps
             to it among the classes left out, however many known examples it refuses.
+        seen_from: where the embeddings were shaped by all rows, how the references of a round alone would
+            have placed them: strangers must have no say in the space that they are judged in.
     """
     rows = thin(labels, 2 * MOST_REFERENCES)
     dealt = deal(labels) if folds is None else folds
@@ -149,7 +156,10 @@ def choose(
     if len(np.unique(labels)) < 3:
         return _choose_by_quantile(embeddings, labels, rows, dealt)
     rounds = list(_rounds(labels, rows, dealt, most_rounds))
-    asked = [_ask(kinds, embeddings, labels, parts, fit_predict) for parts in rounds]
+    asked = [
+        _ask(kinds, embeddings if seen_from is None else seen_from(parts[0]), labels, parts, fit_predict)
+        for parts in rounds
+    ]
     if not asked:
         return _choose_by_quantile(embeddings, labels, rows, dealt)
     scores = {kind: float(np.mean([auroc(*answer[kind]) for answer in asked])) for kind in kinds}
