@@ -97,3 +97,25 @@ def model_folder(pictures: Pictures, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("models") / "games"
     preseason.fit(pictures.photos, folder, head="linear", unfreeze=0)
     return folder
+
+
+@pytest.fixture(scope="session")
+def mood_folder(encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved model of a few texts, with counted words alone."""
+    place = tmp_path_factory.mktemp("texts")
+    rows = [f"{text} {number},{label}" for text, label in (("great goal", "good"), ("awful referee", "bad"))
+            for number in range(8)]  # fmt: skip
+    (place / "mood.csv").write_text("\n".join(["text,label", *rows]), "utf-8")
+    preseason.fit(place / "mood.csv", place / "mood", head="tfidf", backbone=str(encoder_folder))
+    return place / "mood"
+
+
+@pytest.fixture(scope="session")
+def plays_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved model of drawn actions in drawn matches, which also spots them."""
+    import tiny_matches
+
+    place = tmp_path_factory.mktemp("plays")
+    tiny_matches.write_matches(place / "matches", 4, 12.0)
+    preseason.fit(place / "matches" / "labels.csv", place / "plays", head="statistics", unfreeze=0)
+    return place / "plays"

@@ -81,7 +81,7 @@ class Model:
         samples, skipped = self.samples_of(inputs)
         model, change = self.adapted(samples, progress or Silent()) if adapt else (self, None)
         answers, failed = model.answers(samples, progress or Silent())
-        predictions = tuple(self._predictions(answers))
+        predictions = tuple(self.predictions(answers))
         return Predictions(predictions, skipped + failed, self.drift(answers), change)
 
     def adapted(self, samples: Sequence[Sample], progress: Progress) -> "tuple[Model, Adaptation]":
@@ -239,7 +239,8 @@ class Model:
             label or (before.label if has(before.label) else None),
         )
 
-    def _predictions(self, answers: Answers) -> Iterator[Prediction]:
+    def predictions(self, answers: Answers) -> Iterator[Prediction]:
+        """Answers as they are shown, an input for each."""
         for sample, row, distance in zip(
             answers.samples, answers.probabilities, answers.distance, strict=True
         ):

@@ -132,7 +132,7 @@ class OpenVinoEngine:
     ) -> None:
         self.precision = precision
         ov = import_openvino()
-        core = ov.Core()
+        core = core_of_process()
         path = cache / "networks" / f"{key}-ov{version('openvino')}.xml"
         known = read_kept(core, path)
         model = _convert(ov, module, example, others) if known is None else known
@@ -174,6 +174,16 @@ def import_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+@cache
+def core_of_process() -> Any:
+    """OpenVINO's core, one for as long as the process lives.
+
+    Its CPU plug-in gives the thread that makes it a stack for signals, and takes that away with itself: after
+    the last core of a long-lived process was freed by another thread, the next SIGTERM was a crash.
+    """
+    return import_openvino().Core()
 
 
 def _settings(precision: str) -> dict[str, Any]:

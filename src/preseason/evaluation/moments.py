@@ -60,15 +60,16 @@ def nearest(
         UsageError: there is no example, one lies outside the features, or an argument is out of range.
     """
     _check(features, rate, n, apart_s)
-    steps = [_step_of(time_s, rate, start_s, len(features)) for time_s in examples]
+    steps = [step_of(time_s, rate, start_s, len(features)) for time_s in examples]
     if not steps:
         raise UsageError("There is no example to search by: give one or more times, e.g. --like 12:31.")
-    alike = _cosines(features, steps)
+    rows = placed(features)
+    alike = rows @ rows[steps].T
     mean = alike.mean(axis=1)
     times = start_s + np.arange(len(features)) / rate
     free = np.all([np.abs(times - time_s) >= apart_s for time_s in examples], axis=0)
     free[steps] = False
-    chosen = _apart(mean, times, free, n, apart_s)
+    chosen = apart(mean, times, free, n, apart_s)
     return tuple(
         Moment(float(times[step]), float(mean[step]), float(examples[int(alike[step].argmax())]))
         for step in chosen
@@ -96,7 +97,12 @@ def _check(features: Floats, rate: float, n: int, apart_s: float) -> None:
         )
 
 
-def _step_of(time_s: float, rate: float, start_s: float, count: int) -> int:
+def step_of(time_s: float, rate: float, start_s: float, count: int) -> int:
+    """The step at a time.
+
+    Raises:
+        UsageError: it lies outside of the `count` steps.
+    """
     step = round((time_s - start_s) * rate)
     if not 0 <= step <= count:
         last = start_s + (count - 1) / rate
@@ -107,8 +113,8 @@ def _step_of(time_s: float, rate: float, start_s: float, count: int) -> int:
     return min(step, count - 1)
 
 
-def _cosines(features: Floats, steps: list[int]) -> Doubles:
-    """float64 [s, examples]: cosines of all rows to those of `steps`, standardised and turned.
+def placed(features: Floats) -> Doubles:
+    """float64 [s, k]: all rows, standardised, turned to the directions along which they vary, of length 1.
 
     Rows are read in chunks, so that features may be a memory map larger than the memory.
     """
@@ -120,12 +126,11 @@ def _cosines(features: Floats, steps: list[int]) -> Doubles:
     scale = np.where(spread > 1e-6 * np.abs(mean), spread, np.inf)
     turn = _directions((features[_sampled(len(features))].astype(np.float64) - mean) / scale)
 
-    def placed(rows: Doubles) -> Doubles:
+    def turned(rows: Doubles) -> Doubles:
         centred = (rows - mean) / scale
         return _unit(centred if turn is None else centred @ turn)
 
-    wanted = placed(features[steps].astype(np.float64))
-    return np.concatenate([placed(chunk) @ wanted.T for chunk in _chunks(features)])
+    return np.concatenate([turned(chunk) for chunk in _chunks(features)])
 
 
 def _sampled(count: int) -> NDArray[np.int64]:
@@ -157,7 +162,7 @@ def _unit(rows: Doubles) -> Doubles:
     return np.asarray(rows / np.where(length > 0, length, 1.0))
 
 
-def _apart(alike: Doubles, times: Doubles, free: NDArray[np.bool_], n: int, apart_s: float) -> list[int]:
+def apart(alike: Doubles, times: Doubles, free: NDArray[np.bool_], n: int, apart_s: float) -> list[int]:
     """The `n` best free steps, best first (the earlier of equal ones), no two nearer than `apart_s`."""
     chosen: list[int] = []
     for step in np.argsort(-alike, kind="stable").tolist():

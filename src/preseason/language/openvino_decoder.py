@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Cache, DynamicCache
 
-from preseason.engine.networks import import_openvino, keep, read_kept
+from preseason.engine.networks import core_of_process, import_openvino, keep, read_kept
 from preseason.language.decoding import Logits
 from preseason.language.quiet import quiet_transformers
 from preseason.threads import available
@@ -41,7 +41,7 @@ class OpenVinoDecoder:
         ov = import_openvino()
         self.name = f"OpenVINO, {bits} bits"
         self.window = getattr(network.config, "sliding_window", None)
-        core = ov.Core()
+        core = core_of_process()
         known = None if kept is None else read_kept(core, kept)
         model = _converted(network, bits) if known is None else known
         if known is None and kept is not None:

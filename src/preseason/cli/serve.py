@@ -1,0 +1,106 @@
+"""`preseason serve MODELS...`."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.errors import UsageError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@verb("serve")
+@click.argument("models", nargs=-1, required=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: a free one.")
+@click.option(
+    "--key-file", metavar="FILE", help="File with the key that requests must carry (also PRESEASON_API_KEY)."
+)
+@click.option(
+    "--allow-host", multiple=True, metavar="NAME", help="A further name of this machine. Repeatable."
+)
+@click.option("--corrections", metavar="FOLDER", help="Keep corrected answers here, for fit and add.")
+@click.option("--matches", metavar="FOLDER", help="Offer the videos in this folder to be watched.")
+@click.option("--read-only", is_flag=True, help="Requests may not add classes or reload models.")
+@click.option("--knowledge", metavar="PATH", help="Folder or file in which chat models look facts up.")
+@click.option(
+    "--fine-tuning", metavar="FOLDER", help="Offer OpenAI's fine-tuning protocol; files and jobs lie there."
+)
+@click.option("--no-watch", is_flag=True, help="Do not reload models whose folders are replaced.")
+@click.option("--most-mb", type=float, default=64, show_default=True, help="Size of a request.")
+@click.option("--most-pixels", type=float, default=50, show_default=True, help="Of a picture, in millions.")
+@click.option("--most-seconds", type=float, default=120, show_default=True, help="Of a clip.")
+@click.option("--most-waiting", type=int, default=256, show_default=True, help="Examples that wait.")
+@click.option("--timeout", type=float, default=60, show_default=True, help="Seconds until an answer.")
+@model_options
+def serve(
+    models: tuple[str, ...], host: str, port: int, device: str, cache: str | None, quiet: bool, **options: Any
+) -> Outcome:
+    """Answer over HTTP, and show a page at the same address.
+
+    MODELS are folders that `fit` wrote; each is called by its folder's name, or as in NAME=FOLDER. A model
+    whose folder is replaced is loaded again without a request being lost. SIGTERM and Ctrl-C finish what
+    runs; SIGHUP reloads everything.
+    """
+    from preseason.serving.app import Settings, create_app
+    from preseason.serving.guard import LOCAL, Rules
+    from preseason.serving.hosting import Where, named_folders
+    from preseason.serving.server import Listening
+
+    key = _key(options["key_file"])
+    hosts = None if host in ("0.0.0.0", "::") and not options["allow_host"] else LOCAL
+    rules = Rules(key, hosts and hosts | {host, *options["allow_host"]})
+    limits = _limits(options)
+    settings = Settings(
+        limits,
+        rules,
+        Where(device, cache),
+        watch=not options["no_watch"],
+        corrections=_path(options["corrections"]),
+        read_only=options["read_only"],
+        matches=_path(options["matches"]),
+        knowledge=_path(options["knowledge"]),
+        tuning=_path(options["fine_tuning"]),
+    )
+    if key is None and host not in LOOPBACK:
+        click.echo("Anybody who reaches this address may ask: set PRESEASON_API_KEY or --key-file.", err=True)
+    folders = named_folders(models)
+    app = create_app(folders, settings)
+
+    def ready(address: str) -> None:
+        click.echo(f"Serving {', '.join(folders)} at {address} (Ctrl-C ends)", err=quiet)
+
+    Listening(app, host, port, limits, ready).run()
+    return Outcome({"models": list(folders)}, "Stopped; everything asked was answered.")
+
+
+def _path(given: str | None) -> Path | None:
+    return None if given is None else Path(given)
+
+
+def _key(file: str | None) -> str | None:
+    """The key from a file or the environment; None where there is none."""
+    if file is None:
+        return os.environ.get("PRESEASON_API_KEY") or None
+    try:
+        key = Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--key-file {file} cannot be read: {error}.") from None
+    if not key:
+        raise UsageError(f"--key-file {file} is empty: write the key into it, e.g. openssl rand -hex 24.")
+    return key
+
+
+def _limits(options: dict[str, Any]) -> Any:
+    from preseason.serving.limits import Limits
+
+    return Limits(
+        body_bytes=round(options["most_mb"] * 1e6),
+        pixels=round(options["most_pixels"] * 1e6),
+        clip_s=options["most_seconds"],
+        waiting=options["most_waiting"],
+        answer_s=options["timeout"],
+    )

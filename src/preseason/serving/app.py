@@ -1,0 +1,186 @@
+"""The application: routes, what stands in front of them, and what runs beside them."""
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from preseason import __version__
+from preseason.errors import PreseasonError
+from preseason.language.conversation import finder_in
+from preseason.serving import listing, pages, predicting, teaching, watching
+from preseason.serving.chat_completions import chat_router
+from preseason.serving.chores import Chores
+from preseason.serving.corrections import Corrections
+from preseason.serving.faults import RequestError, on_fault, on_http, on_invalid
+from preseason.serving.fine_tuning import Service, fine_tuning_router
+from preseason.serving.guard import Guard, Rules
+from preseason.serving.hosting import Models, Where
+from preseason.serving.limits import Limits
+from preseason.serving.metrics import Metrics
+from preseason.serving.state import Served
+from preseason.serving.talking import HostedTalkers
+from preseason.serving.videos import Videos
+
+LOOK_S = 2.0
+"""How often the folders of the models are looked at."""
+ABOUT = """Answers of models that preseason fitted. Everything that is refused is refused in one shape:
+`{"error": {"message", "type", "param", "code"}}`."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a server behaves.
+
+    Attributes:
+        watch: load a model again when its folder is replaced.
+        corrections: folder in which corrected answers are kept; None keeps none.
+        read_only: requests may not change models.
+        knowledge: folder or file in which chat models look facts up.
+        matches: folder whose videos are offered to be watched.
+        tuning: folder of the files, jobs and models of OpenAI's fine-tuning protocol; None: not offered.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    rules: Rules = field(default_factory=Rules)
+    where: Where = field(default_factory=Where)
+    watch: bool = True
+    corrections: Path | None = None
+    read_only: bool = False
+    knowledge: Path | None = None
+    tuning: Path | None = None
+    matches: Path | None = None
+
+
+def create_app(folders: Mapping[str, Path], settings: Settings | None = None) -> FastAPI:
+    """A server of the models in `folders`, which are loaded here: the first request is answered at once.
+
+    Args:
+        folders: model folders by the names that requests use.
+
+    Raises:
+        ModelFolderError: one cannot be loaded.
+    """
+    chosen = settings or Settings()
+    metrics = Metrics()
+    models = Models(folders, chosen.where, chosen.limits.waiting, metrics)
+    metrics.watch(models)
+    corrections = None if chosen.corrections is None else Corrections(chosen.corrections)
+
+    @asynccontextmanager
+    async def running(app: FastAPI) -> AsyncIterator[None]:
+        with TemporaryDirectory(prefix="preseason-", ignore_cleanup_errors=True) as folder:
+            chores = Chores()
+            videos = Videos(Path(folder, "matches"), chosen.limits, chosen.matches, watching.forget(chores))
+            Path(folder, "requests").mkdir()
+            app.state.served = Served(
+                models,
+                videos,
+                chores,
+                chosen.limits,
+                metrics,
+                Path(folder, "requests"),
+                corrections,
+                chosen.read_only,
+                chosen.where,
+            )
+            async with _watched(models, metrics, chosen.watch):
+                yield
+            app.state.stopping = True
+            await run_in_threadpool(chores.close)
+            await run_in_threadpool(models.close)
+
+    app = FastAPI(
+        title="preseason",
+        version=__version__,
+        description=ABOUT,
+        lifespan=running,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.stopping, app.state.rules = False, chosen.rules
+    _add_handlers(app)
+    _add_routes(app, models, chosen)
+    app.add_middleware(Guard, rules=chosen.rules, limits=chosen.limits, metrics=metrics)
+    return app
+
+
+def _add_handlers(app: FastAPI) -> None:
+    for kind, handler in (
+        (RequestError, on_fault),
+        (PreseasonError, on_fault),
+        (HTTPException, on_http),
+        (RequestValidationError, on_invalid),
+    ):
+        app.add_exception_handler(kind, handler)
+
+
+def _add_routes(app: FastAPI, models: Models, settings: Settings) -> None:
+    service = None
+    if settings.tuning is not None:
+        where = {"device": settings.where.device}
+        where |= {} if settings.where.cache is None else {"cache": settings.where.cache}
+        service = Service.of(settings.tuning, settings=where)
+    finder = None if settings.knowledge is None else finder_in(settings.knowledge)
+    more = dict if service is None else service.models
+    app.state.talkers = HostedTalkers(models, more=more, knowledge=finder)
+    app.state.bases = () if service is None else tuple(service.bases)
+    for router in (predicting.router, watching.router, teaching.router, listing.router, pages.router):
+        app.include_router(router)
+    talking = chat_router(app.state.talkers, app.state.bases)
+    # The server lists its models itself, with more to each.
+    talking.routes[:] = [route for route in talking.routes if "/models" not in getattr(route, "path", "")]
+    app.include_router(talking)
+    if service is not None:
+        app.include_router(fine_tuning_router(service))
+
+
+@asynccontextmanager
+async def _watched(models: Models, metrics: Metrics, watch: bool) -> AsyncIterator[None]:
+    """While it lasts, replaced folders are loaded, and everything at SIGHUP."""
+    hangup = asyncio.Event()
+    with _on_hangup(hangup):
+        task = asyncio.create_task(_watch(models, metrics, watch, hangup))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def _watch(models: Models, metrics: Metrics, watch: bool, hangup: asyncio.Event) -> None:
+    while True:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(hangup.wait(), LOOK_S)
+        if hangup.is_set():
+            hangup.clear()
+            names = await run_in_threadpool(models.reload_all)
+        else:
+            names = await run_in_threadpool(models.reload_changed) if watch else []
+        for name in names:
+            metrics.reloads.labels(name).inc()
+
+
+@contextlib.contextmanager
+def _on_hangup(event: asyncio.Event) -> Iterator[None]:
+    """Sets the event at SIGHUP, where there is such a signal and this is the main thread."""
+    possible = hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread()
+    loop = asyncio.get_running_loop()
+    if possible:
+        loop.add_signal_handler(signal.SIGHUP, event.set)
+    try:
+        yield
+    finally:
+        if possible:
+            loop.remove_signal_handler(signal.SIGHUP)

@@ -1,0 +1,96 @@
+"""Answers that a person put right, kept as `fit` and `add` read them.
+
+FOLDER/MODEL/LABEL/<digest>.jpg of photos and clips, FOLDER/MODEL/texts.csv of texts.
+"""
+
+import csv
+import io
+import re
+import shutil
+import threading
+from pathlib import Path
+
+from preseason.data.audit import digest
+from preseason.media import content
+from preseason.serving.faults import RequestError
+
+TABLE = "texts.csv"
+COLUMNS = ("text", "label")
+SUFFIXES = {
+    "JPEG": ".jpg", "PNG": ".png", "WebP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif",
+    "AVIF": ".avif",
+    "MP4 or QuickTime video": ".mp4", "Matroska or WebM video": ".mkv", "AVI video": ".avi",
+    "Flash video": ".flv", "Windows Media video": ".wmv", "MPEG video": ".mpg",
+    "MPEG transport stream video": ".ts",
+}  # fmt: skip
+_SAFE = re.compile(r"[\w][\w .,'&()+-]{0,78}[\w.)]|\w")
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+
+
+class Corrections:
+    """One folder of corrected answers; a later correction of the same example replaces the earlier one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+
+    def keep_file(self, model: str, label: str, path: Path) -> Path:
+        """Copy a photo or clip into the folder of its label; gives where it lies."""
+        suffix = SUFFIXES.get(content.kind(content.read_head(path)) or "", "")
+        name = digest(path.read_bytes())[:20] + suffix
+        with self._lock:
+            for other in (self._folder / model).glob(f"*/{name}"):
+                other.unlink()
+            target = self._folder / model / folder_name(label) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f".{name}.part")
+            shutil.copyfile(path, part)
+            part.replace(target)
+        return target
+
+    def keep_text(self, model: str, label: str, text: str) -> Path:
+        """Write a text and its label into the model's table; gives the table."""
+        table = self._folder / model / TABLE
+        with self._lock:
+            rows = [row for row in _rows(table) if row[0] != text]
+            out = io.StringIO()
+            csv.writer(out, lineterminator="\n").writerows([COLUMNS, *rows, (text, label)])
+            table.parent.mkdir(parents=True, exist_ok=True)
+            part = table.with_name(f".{TABLE}.part")
+            part.write_text(out.getvalue(), "utf-8")
+            part.replace(table)
+        return table
+
+    def counts(self, model: str) -> dict[str, int]:
+        """How many corrected examples there are of each label."""
+        found: dict[str, int] = {}
+        with self._lock:
+            for _, label in _rows(self._folder / model / TABLE):
+                found[label] = found.get(label, 0) + 1
+            for path in sorted((self._folder / model).glob("*/*")):
+                if not path.name.startswith("."):
+                    found[path.parent.name] = found.get(path.parent.name, 0) + 1
+        return found
+
+
+def folder_name(label: str) -> str:
+    """The label as the name of a folder, which it is itself.
+
+    Raises:
+        RequestError: it cannot be one on every system.
+    """
+    name = label.strip()
+    if not _SAFE.fullmatch(name) or _RESERVED.fullmatch(name) or name.endswith("."):
+        raise RequestError(
+            422,
+            f"{label!r} cannot be the name of a label here: expected letters, digits, spaces and "
+            "- . , ' & ( ) +, at most 80 of them.",
+        )
+    return name
+
+
+def _rows(table: Path) -> list[tuple[str, str]]:
+    if not table.is_file():
+        return []
+    with table.open(encoding="utf-8", newline="") as file:
+        return [(row[0], row[1]) for row in csv.reader(file) if len(row) == len(COLUMNS)][1:]

@@ -1,0 +1,52 @@
+"""The chat models of a server, talked with as its routes load them: never twice in memory."""
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preseason.serving.hosting import Models
+from preseason.serving.talkers import Talker, Talkers
+
+if TYPE_CHECKING:
+    from preseason.language.knowledge import Finder
+
+
+class HostedTalkers(Talkers):
+    """Talks with the models of a server, and with those that its fine-tuning jobs made.
+
+    Args:
+        models: of the server.
+        more, knowledge: as `Talkers` takes them.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        *,
+        more: Callable[[], Mapping[str, Path]] = dict,
+        knowledge: "Finder | None" = None,
+    ) -> None:
+        talking = {name: hosted.folder for name, hosted in models.items() if hosted.model.task == "chat"}
+        super().__init__(talking, more=more, knowledge=knowledge)
+        self._models = models
+        self._talkers: dict[str, Talker] = {}
+        self._choosing = threading.Lock()
+
+    def get(self, name: str) -> Talker:
+        """The model called `name`, as the server has it now.
+
+        Raises:
+            ApiError: there is none of that name that talks.
+        """
+        from preseason.language.model import ChatModel
+
+        model = self._models[name].model if name in self._models else None
+        if not isinstance(model, ChatModel):
+            return super().get(name)
+        with self._choosing:
+            held = self._talkers.get(name)
+            if held is None or held.model is not model:
+                # Who talks with the model that was replaced keeps its lock to the end.
+                held = self._talkers[name] = Talker(model)
+            return held

@@ -1,0 +1,143 @@
+"""Changing what a model knows: classes added from a few examples, taken away, and answers put right."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+
+from preseason.record import Update
+from preseason.serving import intake
+from preseason.serving.corrections import Corrections, folder_name
+from preseason.serving.examples import LABELLED, refusals
+from preseason.serving.faults import RequestError
+from preseason.serving.hosting import Hosted
+from preseason.serving.intake import Example, Form
+from preseason.serving.state import Served, served
+from preseason.serving.waiting import answered
+
+router = APIRouter(tags=["teaching"])
+
+
+@router.post(
+    "/v1/models/{name}/classes", openapi_extra=LABELLED, responses=refusals(400, 401, 403, 404, 413, 415, 422)
+)
+async def add(request: Request, name: str) -> dict[str, Any]:
+    """Teach a model one more class from a few examples, and save it; nothing is fitted again."""
+    own = _writable(request)
+    hosted = own.models[name]
+    async with _given(request, hosted) as (form, examples, folder):
+        label = folder_name(_label(form))
+        paths = [_as_file(example, folder) for example in examples if example.sample is not None]
+
+        def work() -> Update:
+            larger, update = hosted.classifier.add(label, *paths)
+            hosted.replace(larger)
+            return update
+
+        update = await answered(request, hosted.batcher.run(work), own.limits.answer_s)
+    return _told(hosted, update, examples)
+
+
+@router.delete("/v1/models/{name}/classes/{label}", responses=refusals(401, 403, 404, 422))
+async def remove(request: Request, name: str, label: str) -> dict[str, Any]:
+    """Let a model forget a class and the vectors of its examples, and save it."""
+    own = _writable(request)
+    hosted = own.models[name]
+
+    def work() -> Update:
+        smaller, update = hosted.classifier.remove(label)
+        hosted.replace(smaller)
+        return update
+
+    return _told(hosted, await answered(request, hosted.batcher.run(work), own.limits.answer_s), [])
+
+
+@router.post("/v1/corrections", openapi_extra=LABELLED, responses=refusals(400, 401, 403, 404, 413, 415, 422))
+async def correct(request: Request) -> dict[str, Any]:
+    """Keep examples with the label that a person gave them, in the folder of `--corrections`."""
+    own = served(request)
+    kept = _kept(own)
+    async with _given(request, None) as (form, examples, _):
+        hosted = own.models.chosen(form.fields.get("model"))
+        label = _label(form)
+
+        def work() -> None:
+            for example in examples:
+                if example.sample is None:
+                    continue
+                source = example.sample.source
+                if isinstance(source, str):
+                    kept.keep_text(hosted.name, label, source)
+                else:
+                    kept.keep_file(hosted.name, label, source)
+
+        folder_name(label)
+        await run_in_threadpool(work)
+    counts = await run_in_threadpool(kept.counts, hosted.name)
+    saved = sum(example.sample is not None for example in examples)
+    return {"model": hosted.name, "label": label, "saved": saved, "counts": counts}
+
+
+@router.get("/v1/corrections", responses=refusals(401, 403))
+async def corrections(request: Request) -> dict[str, Any]:
+    """How many corrected examples are kept, by model and label."""
+    own = served(request)
+    kept = _kept(own)
+    return {"models": {name: await run_in_threadpool(kept.counts, name) for name in own.models}}
+
+
+@asynccontextmanager
+async def _given(request: Request, hosted: Hosted | None) -> AsyncIterator[tuple[Form, list[Example], Path]]:
+    """Form, examples and the folder they lie in; at least one of them can be used."""
+    own = served(request)
+    async with intake.form_of(request, own.limits) as form:
+        chosen = hosted or own.models.chosen(form.fields.get("model"))
+        job = chosen.classifier.job
+        if not form.parts:
+            raise intake.nothing(job.noun)
+        with intake.own_folder(own.folder) as folder:
+            examples = await intake.prepared(form, job, folder, own.limits)
+            if all(example.sample is None for example in examples):
+                raise intake.refusal(examples)
+            yield form, examples, folder
+
+
+def _label(form: Form) -> str:
+    label = form.fields.get("label", "").strip()
+    if not label:
+        raise RequestError(422, "Which label? Add label=NAME.")
+    return label
+
+
+def _as_file(example: Example, folder: Path) -> Path:
+    """Where the example lies; a text is written there first, so that nothing it says is taken for a path."""
+    assert example.sample is not None
+    source = example.sample.source
+    if isinstance(source, Path):
+        return source
+    path = folder / f"{example.sample.fingerprint[:20]}.txt"
+    path.write_text(source, "utf-8")
+    return path
+
+
+def _writable(request: Request) -> Served:
+    own = served(request)
+    if own.read_only:
+        raise RequestError(403, "This server was started with --read-only: its models cannot be changed.")
+    return own
+
+
+def _kept(own: Served) -> Corrections:
+    if own.corrections is None:
+        raise RequestError(403, "This server keeps no corrections: start it with --corrections FOLDER.")
+    return own.corrections
+
+
+def _told(hosted: Hosted, update: Update, examples: list[Example]) -> dict[str, Any]:
+    skipped = [{"path": each.name, "reason": each.reason} for each in examples if each.sample is None]
+    told = asdict(update) | {"model": hosted.name, "labels": list(hosted.model.labels)}
+    return told | {"skipped": skipped}
