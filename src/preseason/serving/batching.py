@@ -30,11 +30,13 @@ class Answer:
 
     Attributes:
         focus: float32 [p], weight of each part, where the model has attention.
+        vector: float32 [d], where the example lies among the known ones.
     """
 
     prediction: Prediction | None
     reason: str = ""
     focus: Floats | None = None
+    vector: Floats | None = None
 
 
 @dataclass(eq=False)
@@ -180,7 +182,8 @@ def answers_of(model: "Model", samples: Sequence[Sample]) -> list[Answer]:
             answers.append(Answer(None, failed.get(str(sample.source), "it cannot be read")))
         else:
             focus = None if found.focus is None else found.focus[place]
-            answers.append(Answer(next(predictions), focus=focus))
+            vector = None if found.vectors is None else found.vectors[place]
+            answers.append(Answer(next(predictions), focus=focus, vector=vector))
     return answers
 
 

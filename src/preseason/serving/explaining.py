@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preseason.data.dataset import Sample
+from preseason.progress import Silent
 from preseason.serving.batching import Answer
 
 if TYPE_CHECKING:
@@ -15,20 +16,40 @@ Explained = dict[str, Any]
 MOST_WORDS = 200
 """Words of a text that are left out one by one; a longer text is not explained."""
 SIDE = 640
+NEAREST = 4
 
 
 def explained(model: "Model", sample: Sample, answer: Answer) -> Explained:
     """Further fields of an answer: `looked` for pictures, `words` for texts."""
-    if isinstance(sample.source, str):
-        return _words(model, sample.source)
-    return _looked(model, sample, answer)
+    shown = _words(model, sample) if isinstance(sample.source, str) else _looked(model, sample, answer)
+    return shown | _nearest(model, answer)
 
 
-def _words(model: "Model", text: str) -> Explained:
-    words = text.split()
-    if not 1 < len(words) <= MOST_WORDS:
+def _words(model: "Model", sample: Sample) -> Explained:
+    if not 1 < len(str(sample.source).split()) <= MOST_WORDS:
         return {}
-    return {"words": [{"word": word, "weight": weight} for word, weight in model.explain(text)]}
+    # Given as a sample, since a text given by itself might be taken for a path.
+    told = next(model.explanations([sample], None, Silent()))
+    return {"words": [{"word": word, "weight": weight} for word, weight in told]}
+
+
+def _nearest(model: "Model", answer: Answer) -> Explained:
+    """The known examples that lie nearest: label, likeness, and the file's name, which a text has not."""
+    known = model.known
+    if answer.vector is None:
+        return {}
+    length = np.linalg.norm(known.vectors, axis=1) * np.linalg.norm(answer.vector)
+    likeness = known.vectors @ answer.vector / np.maximum(length, 1e-9)
+    return {
+        "nearest": [
+            {
+                "label": known.labels[int(known.targets[place])],
+                "likeness": round(float(likeness[place]), 4),
+                "name": known.examples[place].name if known.examples else "",
+            }
+            for place in np.argsort(-likeness, kind="stable")[:NEAREST]
+        ]
+    }
 
 
 def _looked(model: "Model", sample: Sample, answer: Answer) -> Explained:

@@ -18,6 +18,7 @@ from preseason.serving.batching import Batcher, Meter
 from preseason.serving.faults import RequestError
 
 if TYPE_CHECKING:
+    from preseason.language.hosted_model import HostedModel
     from preseason.language.model import ChatModel
     from preseason.model import Model
 
@@ -50,9 +51,9 @@ class Hosted:
         self.batcher = Batcher(name, self._load(Silent()), waiting, meter)
 
     @property
-    def model(self) -> "Model | ChatModel":
+    def model(self) -> "Model | ChatModel | HostedModel":
         """What answers now."""
-        model: Model | ChatModel = self.batcher.model
+        model: Model | ChatModel | HostedModel = self.batcher.model
         return model
 
     @property
@@ -96,7 +97,7 @@ class Hosted:
             self._stamp, self.loaded = stamp_of(self.folder), int(time())
             self.batcher.model = model
 
-    def _load(self, progress: Progress) -> "Model | ChatModel":
+    def _load(self, progress: Progress) -> "Model | ChatModel | HostedModel":
         # Read before loading: what is replaced meanwhile is then loaded again.
         stamp = stamp_of(self.folder)
         model = load(self.folder, progress=progress, device=self._where.device, cache=self._where.cache)
