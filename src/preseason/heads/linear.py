@@ -25,7 +25,8 @@ LARGE = 20_000_000
 INNER_FOLDS = 2
 """Folds that choose the penalty; more hardly change the choice."""
 MANY = 2000
-"""Examples from which on one fold chooses it."""
+"""Examples from which on one fold chooses it, on the leading directions alone."""
+LEADING = 1024
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,10 @@ def _both_sides(fitted: Any) -> tuple[Floats, Floats]:
 
 def _best_strength(x: Floats, lesson: Lesson) -> float:
     losses: list[float] = []
+    searched = x if len(x) < MANY else x[:, -LEADING:]
     for strength in STRENGTHS:
         doubt = float(np.log10(strength * x.shape[1] / USUAL)) ** 2
-        losses.append(_loss(x, lesson, strength) + doubt)
+        losses.append(_loss(searched, lesson, strength * x.shape[1] / searched.shape[1]) + doubt)
         lesson.progress.advance()
         if len(losses) - 1 - int(np.argmin(losses)) >= PATIENCE:
             break

@@ -31,7 +31,7 @@ def scale_of(x: Floats) -> Scale:
 
 
 def rotation_of(x: Floats, seed: int) -> Floats:
-    """Orthonormal directions float32 [d, r] that span rows [n, d].
+    """Orthonormal directions float32 [d, r] that span rows [n, d], the leading ones last.
 
     With n at most `MOST_COMPONENTS` nothing is lost: a linear model with an L2 penalty is the same
     in these r <= n coordinates, and much quicker to fit. With more rows the leading directions of a sample
