@@ -61,6 +61,7 @@ def test_the_model_folder_holds_no_pickle_and_no_place_on_this_machine(players: 
         "known.safetensors",
         "preseason.json",
         "report.html",
+        "world.safetensors",
     ]
     assert str(photos.parent) not in (players / "preseason.json").read_text("utf-8")
 

@@ -9,6 +9,7 @@ from preseason.evaluation.unknown import (
     UnknownScorer,
     auroc,
     choose,
+    deal,
     fit_scorer,
     thin,
 )
@@ -142,3 +143,9 @@ def test_500_examples_are_quick_and_20000_stay_small() -> None:
     many, names = clusters(20_000, 64, 40)
     stored = choose(many, names, most_rounds=4).scorer.state()
     assert sum(array.nbytes for array in stored.values()) < 2_000 * 64 * 4 * 1.1
+
+
+def test_classes_of_one_example_each_are_dealt_into_several_folds() -> None:
+    assert len(np.unique(deal(np.arange(4)))) == 4
+    dealt = deal(np.repeat(np.arange(3), 10))
+    assert all(np.bincount(dealt[start : start + 10]).tolist() == [2] * 5 for start in (0, 10, 20))
