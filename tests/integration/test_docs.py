@@ -5,11 +5,14 @@ A fence marked `console` holds commands after `$ ` and what they print, where `.
 `<!-- not run: reason -->` above a fence excuses it.
 """
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +25,19 @@ from preseason.cli.reference import markdown
 from preseason.demo import Pictures
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("scout", "photos", "trust", "after", "export", "watch", "clips", "spotting", "texts", "chat")
+NAMES = (
+    "scout",
+    "photos",
+    "trust",
+    "after",
+    "export",
+    "watch",
+    "serving",
+    "clips",
+    "spotting",
+    "texts",
+    "chat",
+)
 NAMES += ("errors", "index", "other-data")
 PAGES = ("README.md", *(f"docs/{name}.md" for name in NAMES))
 FENCE = re.compile(
@@ -59,7 +74,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(pictures: Pictures, cache: Path, tmp_path: Path) -> Path:
+def desk(pictures: Pictures, cache: Path, tmp_path: Path) -> Iterator[Path]:
     """A folder with what the pages name: photos/, new-photos/, match/ and kane/ hold frames of games.
 
     plays/, matches/ and match.mp4 are drawn; the tables of tweets are written.
@@ -78,7 +93,15 @@ def desk(pictures: Pictures, cache: Path, tmp_path: Path) -> Path:
     for name in ("tweets.csv", "new-tweets.csv"):
         (tmp_path / name).write_text("\n".join(["Tweet,Sentiment", *tweets(name)]), "utf-8")
     fill_language(tmp_path, cache)
-    return tmp_path
+    yield tmp_path
+    end_server(tmp_path / "server.pid")
+
+
+def end_server(noted: Path) -> None:
+    """End the server that a page has started and, where it failed in between, not stopped."""
+    if noted.exists():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(noted.read_text()), signal.SIGTERM)
 
 
 def tweets(salt: str) -> list[str]:
