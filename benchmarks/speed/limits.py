@@ -1,4 +1,4 @@
-"""What no fit can beat: decoding the photos alone, and running the network alone, for the same passes."""
+"""What no fit can beat: decoding photos or clips alone, running the network alone, for the same passes."""
 
 import time
 from collections import deque
@@ -26,13 +26,15 @@ from preseason.training.ways import Way
 EMBEDDED = "efficientnet_lite0"
 
 
-def frozen_orders(samples: Sequence[Sample], head: str) -> list[tuple[Pass, list[Order]]]:
+def frozen_orders(
+    samples: Sequence[Sample], head: str, job: str = "photos"
+) -> list[tuple[Pass, list[Order]]]:
     """The passes of a fit without tail fine-tuning, each with its orders; windows lie at random."""
-    task, backbone = tasks.get("photos"), backbones.load(EMBEDDED)
+    task, backbone = tasks.get(job), backbones.load(EMBEDDED)
     draws = np.random.default_rng(0)
     found: dict[Pass, list[Order]] = {}
     known: dict[str, Way] = {}
-    for way in task.ways(Recipe(unfreeze="0", head=head), backbone):
+    for way in task.ways(Recipe(unfreeze="0", head=head), backbone, samples):
         known[way.name] = way
         parts = known[way.looks_from].plan.parts() if way.looks_from else ()
         focus = draws.dirichlet(np.ones(len(parts)), len(samples)).astype(np.float32) if parts else None
@@ -40,11 +42,11 @@ def frozen_orders(samples: Sequence[Sample], head: str) -> list[tuple[Pass, list
     return list(found.items())
 
 
-def decode_only_s(plan: Pass, orders: Sequence[Order]) -> float:
+def decode_only_s(plan: Pass, orders: Sequence[Order], job: str = "photos") -> float:
     """Seconds to turn every order into network inputs, on all processors."""
     from dataclasses import replace
 
-    source = tasks.get("photos").source(backbones.load(EMBEDDED))
+    source = tasks.get(job).source(backbones.load(EMBEDDED))
 
     def inputs(order: Order) -> None:
         source.inputs(order.sample, replace(plan, looks=order.looks) if order.looks else plan)
@@ -57,7 +59,8 @@ def decode_only_s(plan: Pass, orders: Sequence[Order]) -> float:
 
 def engine_only_s(backbone: Backbone, plan: Pass, count: int, cache: Path) -> float:
     """Seconds to run `count` examples' looks, already decoded, through the compiled pass."""
-    batch = random_pictures(max(1, BATCH_PIXELS // plan.size**2), plan.size)
+    height, width = plan.shape
+    batch = random_pictures(max(1, BATCH_PIXELS // (height * width)), width, height)
     engine = compile_network(
         FrozenPass(backbone, plan), batch, plan.key(backbone, "graph"), cache, "cpu", print
     )
@@ -100,6 +103,6 @@ def against_torch(cache: Path, rounds: int = 20) -> dict[str, float]:
     }
 
 
-def random_pictures(count: int, side: int) -> Any:
-    """uint8 [count, side, side, 3]."""
-    return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+def random_pictures(count: int, width: int, height: int = 0) -> Any:
+    """uint8 [count, height, width, 3], squares where no height is given."""
+    return np.random.default_rng(0).integers(0, 256, (count, height or width, width, 3), dtype=np.uint8)

@@ -16,7 +16,7 @@ from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.errors import UsageError
 from preseason.heads.base import Features, Head, Lesson, kinds, restore
 from preseason.heads.contrastive import pairs_loss
-from preseason.heads.tail import Tail, TailHead
+from preseason.heads.tail import Tail, TailHead, random_view
 
 N, CLASSES, PARTS, WIDTH, CUT = 48, 3, 5, 24, 6
 IN_ORDER = ("lstm", "gru", "tcn")
@@ -336,6 +336,16 @@ class TestTailOfClips:
         back = rows.reshape(N, CLIP_FRAMES, 2, *rows.shape[2:])[:, ::-1].reshape(rows.shape)
         forward, backward = (head.logits(Features.of([r])) for r in (rows, np.ascontiguousarray(back)))
         np.testing.assert_allclose(forward, backward, rtol=1e-3, atol=1e-4)
+
+    def test_a_step_sees_one_frame_of_each_stretch_of_time(self) -> None:
+        rows = np.broadcast_to(np.arange(8.0, dtype=np.float16)[None, :, None], (2, 8, 1)).copy()
+        batch = random_view(Features.of([rows]), frames=8, shown=2)
+        rng = np.random.default_rng(0)
+        drawn = np.concatenate([batch(np.array([0, 1]), rng).numpy()[..., 0] for _ in range(100)])
+        assert set(drawn[:, 0]) == {0, 1, 2, 3}
+        assert set(drawn[:, 1]) == {4, 5, 6, 7}
+        lags = drawn[:, 1] - drawn[:, 0]
+        assert lags.mean() == pytest.approx(4, abs=0.4), "as far apart as the frames whose change is read"
 
     @pytest.mark.parametrize("reader", [None, "gru"])
     def test_it_comes_back_from_plain_values(self, backbone: Backbone, reader: str | None) -> None:

@@ -4,6 +4,7 @@ import shutil
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 
 from movies import level, picture, write
-from preseason.backbones.base import Backbone
+from preseason.backbones.base import Backbone, Preprocessing
 from preseason.backbones.encoders import Encoder
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.data.dataset import Sample
@@ -23,6 +24,7 @@ from preseason.heads.base import kinds
 from preseason.reading import task_for
 from preseason.recipe import Recipe
 from preseason.tasks.base import Task, tasks
+from preseason.tasks.clips import shape_for
 
 
 def photo(folder: Path) -> Path:
@@ -232,3 +234,22 @@ def test_looks_of_a_photo_show_the_region_they_name(backbone: Backbone, tmp_path
     assert centres == [red, green, blue, white, green]
     assert found[5, 4, 4].tolist() == green
     assert found[5, 4, 28].tolist() == red
+
+
+@pytest.mark.parametrize(
+    ("aspect", "resizable", "frames", "expected"),
+    [
+        (9 / 16, True, 0, (160, 288)),
+        (16 / 9, True, 0, (288, 160)),
+        (1.1, True, 0, (224, 0)),
+        (0.1, True, 0, (160, 320)),
+        (9 / 16, False, 0, (224, 0)),
+        (9 / 16, True, 16, (224, 0)),
+    ],
+)
+def test_an_input_has_the_aspect_of_the_clips_and_the_area_of_the_square(
+    aspect: float, resizable: bool, frames: int, expected: tuple[int, int]
+) -> None:
+    own = Preprocessing(224, (0.5,) * 3, (0.5,) * 3, resizable, frames)
+    network: Any = SimpleNamespace(preprocessing=own)
+    assert shape_for(aspect, network)(224) == expected

@@ -19,9 +19,9 @@ def backbone() -> Backbone:
     return Backbone("tiny", network, split_of(network), preprocessing_of(network), "none")
 
 
-def pictures(side: int, count: int = 2) -> torch.Tensor:
+def pictures(width: int, count: int = 2, height: int = 0) -> torch.Tensor:
     rng = np.random.default_rng(0)
-    return torch.from_numpy(rng.integers(0, 256, (count, side, side, 3), dtype=np.uint8))
+    return torch.from_numpy(rng.integers(0, 256, (count, height or width, width, 3), dtype=np.uint8))
 
 
 @pytest.mark.parametrize(("count", "side"), [(1, 1.0), (2, 0.5), (2, 4 / 7), (3, 0.5), (4, 4 / 14)])
@@ -82,6 +82,27 @@ def test_pooled_rows_are_means_and_maxima_of_each_region_of_each_block(
             peaks.append(m[:, :, y0:y1, x0:x1].amax((2, 3)))
         expected = torch.cat(means + peaks, dim=1)
         torch.testing.assert_close(rows[:, index], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_tall_input_is_pooled_over_its_own_cells(backbone: Backbone) -> None:
+    plan = Pass(128, regions=(WHOLE, Box(0, 0, 1, 0.5)), height=256)
+    assert plan.shape == (256, 128)
+    batch = pictures(128, height=256)
+    with torch.inference_mode():
+        module = FrozenPass(backbone, plan)
+        rows = module(batch)
+        maps = backbone.maps(module.normalise(batch), range(len(backbone)))
+    assert tuple(maps[-1].shape[-2:]) == (8, 4)
+    for index, part in enumerate((1, 2)):
+        upper = [m[:, :, : m.shape[2] // part] for m in maps]
+        expected = torch.cat([m.mean((2, 3)) for m in upper] + [m.amax((2, 3)) for m in upper], dim=1)
+        torch.testing.assert_close(rows[:, index], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_squares_keep_the_rows_that_were_computed_before_inputs_could_be_tall(backbone: Backbone) -> None:
+    square, tall = Pass(128), Pass(128, height=256)
+    assert square.key(backbone, "f32") != tall.key(backbone, "f32")
+    assert "height" not in repr(sorted(square.facts())), "keys of squares do not name a height"
 
 
 def test_chosen_blocks_alone_are_pooled(backbone: Backbone) -> None:

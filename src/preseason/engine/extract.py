@@ -36,7 +36,7 @@ class Source(Protocol):
     """How a task turns a sample into network inputs."""
 
     def inputs(self, sample: Sample, plan: Pass) -> Array:
-        """Decode `sample` and give its looks, uint8 [looks, size, size, 3] or [looks, t, size, size, 3].
+        """Decode `sample` and give its looks, uint8 [looks, h, w, 3] or [looks, t, h, w, 3].
 
         A text is given as an array [1] that holds it.
 
@@ -117,7 +117,8 @@ class Extractor:
         """This pass's shelf in the bank, opened on first use."""
         if self._shelf is None:
             unit = "tokens" if self.backbone.reads == "texts" else "px"
-            what = f"{self.backbone.name} {self.plan.kept} {self.plan.size} {unit}"
+            size = f"{self.plan.size} x {self.plan.height}" if self.plan.height else str(self.plan.size)
+            what = f"{self.backbone.name} {self.plan.kept} {size} {unit}"
             self._shelf = Shelf(self.cache / "bank" / self.shelf_name, self.row_shape, what)
         return self._shelf
 
@@ -195,7 +196,7 @@ class Extractor:
         pictures = not preprocessing.frames and not preprocessing.tokens
         whole = pictures and self.plan.kept == "pooled" and not self.plan.blocks
         if whole and backbones.exists(self.backbone.name):
-            pixels = examples * self.plan.count() * self.plan.size**2
+            pixels = examples * self.plan.count() * self.plan.shape[0] * self.plan.shape[1]
             note_speed(self.backbone.name, pixels / 224**2 / max(seconds, 1e-6), self.cache)
 
     def _inputs(self, order: Order) -> Array:

@@ -53,14 +53,14 @@ def feed_for(backbone: Backbone, plan: Pass) -> Feed:
 
 
 class PictureFeed:
-    """Looks uint8 [looks, (t,) size, size, 3] of pictures and clips."""
+    """Looks uint8 [looks, (t,) h, w, 3] of pictures and clips."""
 
     def __init__(self, backbone: Backbone, plan: Pass) -> None:
         self.module: FrozenPass | TokenPass = FrozenPass(backbone, plan)
         self.graph = plan
         self._plan, frames = plan, backbone.preprocessing.frames
-        self._look_shape = (*([frames] if frames else []), plan.size, plan.size, 3)
-        self._pixels = max(frames, 1) * plan.size**2
+        self._look_shape = (*([frames] if frames else []), *plan.shape, 3)
+        self._pixels = max(frames, 1) * plan.shape[0] * plan.shape[1]
         self.chunk = int(np.clip(6 * BATCH_PIXELS // (plan.count() * self._pixels), 1, 32))
         self.row_shape = self._shape()
 

@@ -93,18 +93,18 @@ def _paint(parts: Array, box: Box, plan: Pass) -> None:
     for number, look in enumerate(plan.looks):
         view = parts[:, number]
         fill = view.mean(axis=tuple(range(1, view.ndim - 1)), keepdims=True).astype(view.dtype)
-        rows, columns = _inside(box, look, plan.size)
-        mask = np.zeros((plan.size, plan.size, 1), bool)
+        rows, columns = _inside(box, look, plan.shape)
+        mask = np.zeros((*plan.shape, 1), bool)
         mask[rows, columns] = True
         parts[:, number] = np.where(mask, fill, view)
 
 
-def _inside(box: Box, look: Box, size: int) -> tuple[slice, slice]:
+def _inside(box: Box, look: Box, shape: tuple[int, int]) -> tuple[slice, slice]:
     """Rows and columns of a look's pixels that `box` covers; a mirrored look has x1 < x0."""
     across = sorted((x - look.x0) / (look.x1 - look.x0) for x in (box.x0, box.x1))
     down = sorted((y - look.y0) / (look.y1 - look.y0) for y in (box.y0, box.y1))
     first, second = (
-        slice(*(math.floor(float(np.clip(value, 0, 1)) * size + 0.5) for value in pair))
-        for pair in (down, across)
+        slice(*(math.floor(float(np.clip(value, 0, 1)) * side + 0.5) for value in pair))
+        for pair, side in zip((down, across), shape, strict=True)
     )
     return first, second

@@ -46,6 +46,7 @@ class Pass:
 
     Attributes:
         size: side in pixels of the square fed to the network; of texts, the most tokens of a window.
+        height: in pixels, where the input is no square; `size` is its width then. 0 for squares.
         frames: moments of a clip that are looked at: pictures for a network of pictures, runs of frames for
             a video network; 0 for photos. Of texts, how many windows they are cut into.
         rate: moments a second from the sample's start on; 0 spreads them evenly over the sample.
@@ -67,11 +68,17 @@ class Pass:
     cut: int = 0
     frames: int = 0
     rate: float = 0.0
+    height: int = 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels of what is fed to the network."""
+        return self.height or self.size, self.size
 
     def key(self, backbone: Backbone, precision: str) -> str:
         """Name of this pass's shelf in the feature bank: 32 hex digits over all that shapes its rows."""
         facts = {
-            "pass": asdict(self),
+            "pass": self.facts(),
             "weights": backbone.weights_id,
             "preprocessing": asdict(backbone.preprocessing),
             "precision": precision,
@@ -79,6 +86,10 @@ class Pass:
         }
         text = json.dumps(facts, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def facts(self) -> dict[str, Any]:
+        """What shapes the rows; a height only where there is one, so that squares keep their keys."""
+        return {name: value for name, value in asdict(self).items() if name != "height" or value}
 
     def count(self) -> int:
         """How many pictures, or runs of frames, of an example are fed to the network."""
@@ -114,7 +125,7 @@ def pass_from(values: Mapping[str, Any]) -> Pass:
 
 
 class FrozenPass(nn.Module):
-    """The graph of a pass: pictures uint8 [n, (t,) size, size, 3] to rows of one look.
+    """The graph of a pass: pictures uint8 [n, (t,) h, w, 3] to rows of one look.
 
     Gives float32 [n, regions, d] for "pooled", with d the averages then the maxima of every chosen block;
     float32 [n, ...] of the input of block `cut` for "map", as [n, c, (t,) h, w] after the last block.
@@ -138,31 +149,32 @@ class FrozenPass(nn.Module):
 
 
 def _to_cells(maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Averages and maxima of all maps in the cells of the last one: two of [n, d, g, g].
+    """Averages and maxima of all maps in the cells of the last one: two of [n, d, gh, gw].
 
     Every map is read once; regions are then put together from cells, however many they are. Maps of clips
     are taken together over time.
     """
-    side = int(maps[-1].shape[-1])
+    cells = (int(maps[-1].shape[-2]), int(maps[-1].shape[-1]))
     averages, maxima = [], []
     for m in maps:
         mean, largest = (m.mean(2), m.amax(2)) if m.ndim == 5 else (m, m)
-        step, rest = divmod(int(m.shape[-1]), side)
-        if rest:
-            averages.append(functional.adaptive_avg_pool2d(mean, side))
-            maxima.append(functional.adaptive_max_pool2d(largest, side))
+        shape = tuple(map(int, m.shape[-2:]))
+        step = (shape[0] // cells[0], shape[1] // cells[1])
+        if shape != (step[0] * cells[0], step[1] * cells[1]):
+            averages.append(functional.adaptive_avg_pool2d(mean, cells))
+            maxima.append(functional.adaptive_max_pool2d(largest, cells))
         else:
-            averages.append(functional.avg_pool2d(mean, step) if step > 1 else mean)
-            maxima.append(functional.max_pool2d(largest, step) if step > 1 else largest)
+            averages.append(functional.avg_pool2d(mean, step) if step != (1, 1) else mean)
+            maxima.append(functional.max_pool2d(largest, step) if step != (1, 1) else largest)
     return torch.cat(averages, dim=1), torch.cat(maxima, dim=1)
 
 
 def _averaged(cells: Tensor, regions: Sequence[Box]) -> Tensor:
     """Mean over each region's cells: [n, regions, d]."""
-    side = int(cells.shape[-1])
-    weights = torch.zeros(len(regions), side, side)
+    high, wide = map(int, cells.shape[-2:])
+    weights = torch.zeros(len(regions), high, wide)
     for index, box in enumerate(regions):
-        (y0, y1), (x0, x1) = _span(box.y0, box.y1, side), _span(box.x0, box.x1, side)
+        (y0, y1), (x0, x1) = _span(box.y0, box.y1, high), _span(box.x0, box.x1, wide)
         weights[index, y0:y1, x0:x1] = 1 / ((y1 - y0) * (x1 - x0))
     weights = weights.to(cells.device).flatten(1)
     return (weights @ cells.flatten(2).transpose(1, 2).to(weights.dtype)).to(cells.dtype)
@@ -170,10 +182,10 @@ def _averaged(cells: Tensor, regions: Sequence[Box]) -> Tensor:
 
 def _largest(cells: Tensor, regions: Sequence[Box]) -> Tensor:
     """Maximum over each region's cells: [n, regions, d]."""
-    side = int(cells.shape[-1])
+    high, wide = map(int, cells.shape[-2:])
     largest = []
     for box in regions:
-        (y0, y1), (x0, x1) = _span(box.y0, box.y1, side), _span(box.x0, box.x1, side)
+        (y0, y1), (x0, x1) = _span(box.y0, box.y1, high), _span(box.x0, box.x1, wide)
         largest.append(cells[:, :, y0:y1, x0:x1].amax((2, 3)))
     return torch.stack(largest, dim=1)
 

@@ -78,7 +78,7 @@ def features_of(path: Path, search: Search, progress: Progress) -> Floats:
     walk = Walk(path, search.rate, SIDE_STEPS, SIDE_STEPS, LARGEST_SIDE, folder)
 
     def rows(frames: Sequence[Pixels]) -> Rows:
-        looks = [cut_out(frame, WHOLE, plan.size)[None] for frame in frames]
+        looks = [cut_out(frame, WHOLE, plan.shape)[None] for frame in frames]
         return {"whole": np.stack(extractor.rows(looks, progress.say))[:, 0]}
 
     return walk.run(rows, _around, progress, f"watching {path.name}")

@@ -163,7 +163,7 @@ class _Windows:
 
 def looks_of(frames: Sequence[Pixels], plan: Pass) -> Pixels:
     """What a pass looks at in each frame, uint8 [frames, looks, size, size, 3]."""
-    return np.stack([np.stack([cut_out(frame, box, plan.size) for box in plan.looks]) for frame in frames])
+    return np.stack([np.stack([cut_out(frame, box, plan.shape) for box in plan.looks]) for frame in frames])
 
 
 def _network(model: Model, plan: Pass, width: int) -> Network:

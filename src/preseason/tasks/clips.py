@@ -5,7 +5,8 @@ video network sees runs of frames.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from io import BytesIO
 from itertools import islice
@@ -38,8 +39,15 @@ WINDOWS = 2
 """Runs of frames that a video network sees of a clip."""
 QUARTERS = (WHOLE, *grid(2, 4 / 7))
 LARGEST_SIDE = 640
-TAIL_BLOCKS, TUNED_FRAMES, TUNED_VIEWS = 4, 4, 6
-TUNED_EPOCHS = 12
+ASPECTS = (0.5, 2.0)
+"""Frames that are narrower or wider than this are squeezed to it."""
+STEP = 32
+"""Sides of an input that is no square are multiples of this many pixels, by which most networks shrink it."""
+TAIL_BLOCKS, TUNED_VIEWS, TUNED_EPOCHS = 4, 4, 14
+TUNED_SCALE = 0.75
+"""Of the network's own side, for fine-tuning: a little over half of the pixels, and of the time."""
+FRAMES_A_STEP = 2
+"""Frames of a clip in one step of fine-tuning, drawn anew each time from all that are kept."""
 SHEET = (4, 2)
 """Columns and rows of frames in the picture that stands for a clip."""
 MEASURED = 50
@@ -48,18 +56,22 @@ LOOKED_AT = 200
 """Files that are looked at before a folder is taken for clips."""
 
 
+Shape = Callable[[int], tuple[int, int]]
+"""A side in pixels to the `size` and `height` of a pass."""
+
+
 class ClipSource:
-    """Frames of clips as squares of uint8 RGB."""
+    """Frames of clips as pictures of uint8 RGB, of the pass's height and width."""
 
     def __init__(self, run: int) -> None:
         self.run = run
 
     def inputs(self, sample: Sample, plan: Pass) -> NDArray[np.uint8]:
-        """uint8 [moments x looks, size, size, 3], for video networks [moments x looks, t, size, size, 3]."""
+        """uint8 [moments x looks, h, w, 3], for video networks [moments x looks, t, h, w, 3]."""
         count = plan.frames * max(self.run, 1)
-        side = min(LARGEST_SIDE, round(1.5 * plan.size / min(abs(b.x1 - b.x0) for b in plan.looks)))
+        side = min(LARGEST_SIDE, round(1.5 * max(plan.shape) / min(abs(b.x1 - b.x0) for b in plan.looks)))
         frames = self._frames(sample, plan, count, side)
-        cut = np.stack([[cut_out(frame, box, plan.size) for box in plan.looks] for frame in frames])
+        cut = np.stack([[cut_out(frame, box, plan.shape) for box in plan.looks] for frame in frames])
         if not self.run:
             return cut.reshape(-1, *cut.shape[2:])
         runs = cut.reshape(plan.frames, self.run, len(plan.looks), *cut.shape[2:])
@@ -120,16 +132,17 @@ class Clips:
         return found["clip"] > found["photo"]
 
     def source(self, backbone: Backbone) -> Source:
-        """Frames as squares."""
+        """Frames as the network's input."""
         return ClipSource(backbone.preprocessing.frames)
 
     def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
         """Statistics, attention, readers in order and a tuned tail, or the one way the recipe names."""
         require(backbone, "pictures", "clips")
         refuse_photo_recipe(recipe, self.noun)
+        shown = shape_for(_aspect(samples), backbone)
         if recipe.unfreeze not in ("auto", "0"):
-            return (self.baseline(backbone), _tuned(recipe, backbone))
-        first = _first(recipe, backbone)
+            return (self.baseline(backbone), _tuned(recipe, backbone, shown))
+        first = _first(recipe, backbone, shown)
         names = self.heads if recipe.head == "auto" else (recipe.head,)
         frozen = tuple(_frozen(name, first, recipe) for name in names)
         if (
@@ -139,7 +152,7 @@ class Clips:
             or len(backbone) <= TAIL_BLOCKS
         ):
             return frozen
-        return (*frozen, _tuned_by_default(recipe, backbone))
+        return (*frozen, _tuned_by_default(recipe, backbone, shown))
 
     def plan(self, recipe: Recipe, backbone: Backbone) -> str:
         """What is tried when nothing is asked for."""
@@ -238,9 +251,9 @@ def _moments(recipe: Recipe, backbone: Backbone) -> int:
     return FRAMES if recipe.frames is None else recipe.frames
 
 
-def _first(recipe: Recipe, backbone: Backbone) -> Pass:
-    size = recipe.image_size or backbone.preprocessing.size
-    return Pass(size, regions=QUARTERS, frames=_moments(recipe, backbone))
+def _first(recipe: Recipe, backbone: Backbone, shown: Shape) -> Pass:
+    size, height = shown(recipe.image_size or backbone.preprocessing.size)
+    return Pass(size, regions=QUARTERS, frames=_moments(recipe, backbone), height=height)
 
 
 def _frozen(head: str, plan: Pass, recipe: Recipe) -> Way:
@@ -248,31 +261,68 @@ def _frozen(head: str, plan: Pass, recipe: Recipe) -> Way:
     return Way(head, head, plan, settings=settings)
 
 
-def _tuned_by_default(recipe: Recipe, backbone: Backbone) -> Way:
-    """The last blocks on fewer frames, a fixed number of epochs."""
+def _tuned_by_default(recipe: Recipe, backbone: Backbone, shown: Shape) -> Way:
+    """The last blocks, a fixed number of epochs."""
     cut = backbone.cut_for(TAIL_BLOCKS)
-    frames = 1 if backbone.preprocessing.frames else TUNED_FRAMES
-    plan = Pass(backbone.preprocessing.size, looks=views(TUNED_VIEWS), frames=frames, kept="map", cut=cut)
-    settings = {"cut": cut, "frames": frames, "epochs": TUNED_EPOCHS, "fixed_epochs": True, "batch_size": 16}
-    return Way("tuned", "tail", plan, settings=settings | {"fresh": True})
+    own = backbone.preprocessing
+    side = recipe.image_size or (round(TUNED_SCALE * own.size) if own.resizable else own.size)
+    plan = _mapped(recipe, backbone, shown(side), TUNED_VIEWS, cut)
+    settings = {"cut": cut, "epochs": TUNED_EPOCHS, "fixed_epochs": True, "batch_size": 16, "fresh": True}
+    return Way("tuned", "tail", plan, settings=settings | _read(plan))
 
 
-def _tuned(recipe: Recipe, backbone: Backbone) -> Way:
+def _tuned(recipe: Recipe, backbone: Backbone, shown: Shape) -> Way:
     """`--unfreeze N` or `all`, with the head over time that is named, several views of each clip."""
     cut = 0 if recipe.unfreeze == "all" else backbone.cut_for(int(recipe.unfreeze))
-    frames = 1 if backbone.preprocessing.frames else TUNED_FRAMES
-    plan = Pass(
-        recipe.image_size or backbone.preprocessing.size,
-        looks=views(recipe.views),
-        frames=frames,
-        kept="map",
-        cut=cut,
+    plan = _mapped(
+        recipe, backbone, shown(recipe.image_size or backbone.preprocessing.size), recipe.views, cut
     )
     reader = recipe.head if recipe.head in ("lstm", "gru", "tcn") else None
-    settings = gradient_settings(recipe) | {"cut": cut, "frames": frames, "reader": reader, "fresh": True}
+    settings = gradient_settings(recipe) | {"cut": cut, "reader": reader, "fresh": True} | _read(plan, reader)
     name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
     named = f"{name} + {reader}" if reader else name
     return Way(named, "tail", plan, settings=settings, members=1, always=True)
+
+
+def _mapped(recipe: Recipe, backbone: Backbone, shape: tuple[int, int], count: int, cut: int) -> Pass:
+    """Maps at the cut of every moment, `count` views of each."""
+    frames = 1 if backbone.preprocessing.frames else _moments(recipe, backbone)
+    return Pass(shape[0], looks=views(count), frames=frames, kept="map", cut=cut, height=shape[1])
+
+
+def _read(plan: Pass, reader: str | None = None) -> dict[str, int]:
+    """How many frames a row holds, and how many of them a step of training sees: all where order counts."""
+    return {"frames": plan.frames, "shown": plan.frames if reader else min(FRAMES_A_STEP, plan.frames)}
+
+
+def shape_for(aspect: float, backbone: Backbone) -> Shape:
+    """For a side in pixels, the size and height of an input that has the square's area and the clips' aspect.
+
+    Networks of fixed input, and those of runs of frames, get squares.
+
+    Args:
+        aspect: width over height.
+    """
+    own = backbone.preprocessing
+    fixed = not own.resizable or own.frames > 0
+    stretch = 1.0 if fixed else float(np.sqrt(np.clip(aspect, *ASPECTS)))
+
+    def shape(side: int) -> tuple[int, int]:
+        width, height = (max(STEP, round(each / STEP) * STEP) for each in (side * stretch, side / stretch))
+        return (side, 0) if width == height else (width, height)
+
+    return shape
+
+
+def _aspect(samples: Sequence[Sample]) -> float:
+    """Width over height of the median of a few clips; 1 where there are none."""
+    chosen = {str(sample.source) for sample in samples[:: max(1, len(samples) // MEASURED)]}
+    found = []
+    for source in sorted(chosen):
+        with suppress(MediaError):
+            facts = video.facts(Path(source))
+            found.append(facts.width / facts.height)
+    return float(np.median(found)) if found else 1.0
 
 
 tasks.add("clips", Clips())

@@ -13,16 +13,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def cut_out(picture: "Image | NDArray[np.uint8]", box: Box, size: int) -> NDArray[np.uint8]:
-    """A region of a picture resized to uint8 [size, size, 3], mirrored where the box is."""
+def cut_out(picture: "Image | NDArray[np.uint8]", box: Box, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """A region of a picture resized to uint8 [h, w, 3] of a shape (h, w), mirrored where the box is."""
     from PIL import Image
 
     shown = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
     left, right = sorted((box.x0, box.x1))
     width, height = shown.size
     corners = (left * width, box.y0 * height, right * width, box.y1 * height)
-    square = np.asarray(shown.resize((size, size), Image.Resampling.BILINEAR, box=corners, reducing_gap=2.0))
-    return square[:, ::-1] if box.x1 < box.x0 else square
+    resized = shown.resize(shape[::-1], Image.Resampling.BILINEAR, box=corners, reducing_gap=2.0)
+    look = np.asarray(resized)
+    return look[:, ::-1] if box.x1 < box.x0 else look
 
 
 def views(count: int) -> tuple[Box, ...]:

@@ -43,7 +43,7 @@ class PhotoSource:
         narrowest = min(min(abs(box.x1 - box.x0), box.y1 - box.y0) for box in plan.looks)
         side = min(LARGEST_SIDE, round(1.5 * plan.size / narrowest))
         picture = Image.fromarray(decode(Path(sample.source), side))
-        return np.stack([cut_out(picture, box, plan.size) for box in plan.looks])
+        return np.stack([cut_out(picture, box, plan.shape) for box in plan.looks])
 
 
 class Photos:
