@@ -40,10 +40,10 @@ def layers_of(backbone: Backbone, plan: Pass, surroundings: Ints) -> Layers:
     Args:
         surroundings: parts that lie outside the middle half.
     """
-    one, other = _scenes(plan.size)
+    one, other = _scenes(plan.shape)
     mixed = one.clone()
-    mid = slice(*(int(edge * plan.size) for edge in MIDDLE))
-    mixed[mid, mid] = other[mid, mid]
+    rows, columns = (slice(*(int(edge * side) for edge in MIDDLE)) for side in plan.shape)
+    mixed[rows, columns] = other[rows, columns]
     with torch.inference_mode():
         rows = FrozenPass(backbone, plan)(torch.stack([one, other, mixed]))[:, torch.from_numpy(surroundings)]
         first = Normalise(backbone.preprocessing)(one[None])
@@ -58,13 +58,13 @@ def layers_of(backbone: Backbone, plan: Pass, surroundings: Ints) -> Layers:
     )
 
 
-def _scenes(size: int) -> tuple[Tensor, Tensor]:
-    """Two soft random pictures uint8 [size, size, 3]."""
+def _scenes(shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Two soft random pictures uint8 [h, w, 3] of a shape (h, w)."""
     from PIL import Image
 
     rng = np.random.default_rng(SEED)
     scenes = []
     for _ in range(2):
         cells = Image.fromarray(rng.integers(0, 255, (CELLS, CELLS, 3), np.uint8))
-        scenes.append(torch.from_numpy(np.array(cells.resize((size, size), Image.Resampling.BICUBIC))))
+        scenes.append(torch.from_numpy(np.array(cells.resize(shape[::-1], Image.Resampling.BICUBIC))))
     return scenes[0], scenes[1]
