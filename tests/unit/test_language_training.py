@@ -147,8 +147,8 @@ def test_half_precision_only_where_it_is_faster(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_more_blocks_than_there_are() -> None:
-    with pytest.raises(UsageError, match="the model has 2 blocks"):
-        tune(tiny.gpt2(500), "3", seed=0)
+    with pytest.raises(UsageError, match="the model has 3 blocks"):
+        tune(tiny.gpt2(500), "4", seed=0)
 
 
 def test_a_state_that_cannot_be_kept_is_told_once(tmp_path: Path) -> None:

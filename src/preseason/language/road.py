@@ -34,6 +34,8 @@ EPOCHS = 4
 LENGTHS = (64, 128, 256, 512)
 TEXT_LENGTH = 256
 TOKENS_A_STEP = 1024
+FEWEST_STEPS = 60
+"""Steps that should fit into the time."""
 SAVING_S = 8.0
 SAYINGS_SHARE = 0.02
 """Of the budget, for all answers shown, before and after alike."""
@@ -201,9 +203,9 @@ class ChatFit:
         with self.watch.stage("training"):
             tuning, trunk = self._tuning(base, learn, cache)
             head = Head(base.network, learn)
-            plan = self._plan(tuning, learn, before)
-            self.progress.say(_plan_line(tuning, head, learn, plan))
             with matrices_in(base.network, self.kind):
+                plan = self._plan(tuning, trunk, head, learn, before)
+                self.progress.say(_plan_line(tuning, head, learn, plan))
                 run = Run(tuning, head, learn, before.bar.held, plan, trunk)
                 trained = run.run(checkpoints / "run.pt", self.progress)
         self._evict(cache, trunk)
@@ -227,12 +229,16 @@ class ChatFit:
             trunk = Trunk(base.network, 0, None, kind, learn.ids.shape[1], self.progress)
         return tuning, trunk
 
-    def _plan(self, tuning: "Tuning", learn: "Blocks", before: Before) -> Any:
-        from preseason.language.training import Plan
+    def _plan(self, tuning: "Tuning", trunk: "Trunk", head: "Head", learn: "Blocks", before: Before) -> Any:
+        """What fits into the time: a step has fewer blocks where few steps of the usual size would fit."""
+        from preseason.language.training import Plan, timed_step
 
         left = self.budget_s - self.watch.elapsed() - 1.15 * before.seconds - SAVING_S
         rate = self.recipe.learning_rate
         several = max(1, TOKENS_A_STEP // learn.ids.shape[1])
+        tried = learn.some(slice(0, min(several, len(learn))))
+        seconds = timed_step(trunk, head, tried, self.kind) / len(tried) * several
+        several = max(1, int(several * min(1.0, left / seconds / FEWEST_STEPS)))
         return Plan(
             epochs=EPOCHS if self.recipe.epochs == Recipe.epochs else self.recipe.epochs,
             batch=min(self.recipe.batch_size, max(1, min(several, len(learn) // 8))),

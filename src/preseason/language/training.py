@@ -23,6 +23,8 @@ FINAL_RATE = 0.05
 INTERVALS = 8
 """How often the held-out part is judged and the state kept, spread over the run."""
 
+CLEARLY = 0.01
+"""Nats by which the held-out loss must lie above the lowest to count as risen: less is noise."""
 CHECKPOINT_S = 30.0
 """The state is kept at least this often as well."""
 
@@ -35,7 +37,7 @@ class Plan:
         epochs: the most passes over all blocks.
         batch: blocks in a step.
         seconds: time for the whole run, judgements included.
-        patience: intervals without a lower held-out loss after which to stop.
+        patience: intervals in a row with a held-out loss above the lowest by `CLEARLY` after which to stop.
         autocast: compute in this type where it was measured to be faster, None for float32.
     """
 
@@ -134,14 +136,12 @@ class Run:
         return max(self.step / self.total, (elapsed + reserve) / self.plan.seconds)
 
     def _over(self, share: float) -> str:
-        if len(self.curve) - 1 - self._best_interval() >= self.plan.patience:
+        last = [loss for _, loss in self.curve[-self.plan.patience :]]
+        if len(last) == self.plan.patience and min(last) > self.best_loss + CLEARLY:
             return "the held-out loss rose"
         if self.step >= self.total:
             return "all epochs were done"
         return "the time was used" if share >= 1 else ""
-
-    def _best_interval(self) -> int:
-        return next((at for at, (step, _) in enumerate(self.curve) if step == self.best_step), 0)
 
     def _take_step(self) -> None:
         begin = time.monotonic()
