@@ -27,6 +27,7 @@ from preseason.model_values import record_values, way_values
 if TYPE_CHECKING:
     from preseason.heads.base import State
     from preseason.model import Model
+    from preseason.training.ways import Fitted
 
 FORMAT = 1
 MANIFEST, CARD, REPORT = "preseason.json", "README.md", "report.html"
@@ -175,17 +176,25 @@ def _world_arrays(model: "Model") -> dict[str, Any]:
     return {k: np.ascontiguousarray(v) for k, v in (how | world.state()).items()}
 
 
-def _write_finetuned(model: "Model", folder: Path) -> None:
-    """The first fine-tuned member as a network of its own, with its classifier."""
-    from preseason.backbones.folder import save_network
+def finetuned(model: "Model") -> "Fitted | None":
+    """The first way with trained blocks that is kept; None where there is none."""
     from preseason.heads.tail import TailHead
 
     for fitted in model.predictor.ways:
-        member = fitted.members[0]
-        if isinstance(member, TailHead) and fitted.way.name in model.predictor.kept:
-            labels = () if member.tail.frames else model.record.labels
-            save_network(model.bench.backbone, folder, member.timm_tensors(), labels)
-            return
+        if isinstance(fitted.members[0], TailHead) and fitted.way.name in model.predictor.kept:
+            return fitted
+    return None
+
+
+def _write_finetuned(model: "Model", folder: Path) -> None:
+    """The first fine-tuned member as a network of its own, with its classifier."""
+    from preseason.backbones.folder import save_network
+
+    fitted = finetuned(model)
+    if fitted is not None:
+        member: Any = fitted.members[0]
+        labels = () if member.tail.frames else model.record.labels
+        save_network(model.bench.backbone, folder, member.timm_tensors(), labels)
 
 
 def _fitted_values(fitted: Any, members: "list[State]") -> dict[str, Any]:

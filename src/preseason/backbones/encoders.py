@@ -169,7 +169,7 @@ def save_encoder(encoder: Encoder, folder: Path, tensors: Mapping[str, torch.Ten
     """
     from safetensors.torch import save_file
 
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     network: Any = encoder.network
     chosen = network.state_dict() if tensors is None else tensors
     contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in chosen.items()}

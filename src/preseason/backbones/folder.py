@@ -33,7 +33,7 @@ def save_network(
     if isinstance(backbone, Encoder):
         save_encoder(backbone, folder, tensors)
         return
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     own = backbone.network.state_dict()
     chosen = own if tensors is None else {key: _shaped(value, own.get(key)) for key, value in tensors.items()}
     plain = {key: value.detach().cpu().contiguous() for key, value in chosen.items()}

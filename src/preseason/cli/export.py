@@ -9,9 +9,10 @@ from preseason.cli.bars import progress
 from preseason.cli.verbs import Outcome, verb
 
 if TYPE_CHECKING:
+    from preseason.exporting.checking import Check
     from preseason.exporting.export import Export
 
-FORMATS = ("onnx", "openvino", "onnx-int8", "openvino-int8")
+FORMATS = ("onnx", "openvino", "onnx-int8", "openvino-int8", "timm", "transformers")
 
 
 @verb("export")
@@ -21,7 +22,7 @@ FORMATS = ("onnx", "openvino", "onnx-int8", "openvino-int8")
     type=click.Choice(FORMATS),
     default="onnx",
     show_default=True,
-    help="Format, and engine to run it.",
+    help="Format, and engine to run it; or the library that is to open the network.",
 )
 @click.option(
     "-o", "--output", metavar="FOLDER", help="Folder to write.  [default: MODEL-FORMAT, beside MODEL]"
@@ -35,7 +36,7 @@ FORMATS = ("onnx", "openvino", "onnx-int8", "openvino-int8")
 @click.option(
     "--allow-difference",
     is_flag=True,
-    help="Keep an export that differs from the model by more than half a point.",
+    help="Keep an export that differs from the model by more than half a point, or leaves part of it behind.",
 )
 @click.option("--cache", metavar="FOLDER", help="Folder of the feature bank (also PRESEASON_CACHE).")
 def export(
@@ -52,6 +53,8 @@ def export(
 
     Preprocessing, all heads, calibration and the rule for strangers travel along. The export is compared
     with the model on the same photos and refused where they differ by more than half a point.
+
+    To timm and transformers the adapted network travels alone, with its classifier where blocks were trained.
     """
     import preseason
 
@@ -66,18 +69,29 @@ def export(
         cache=cache,
     )
     fields = {"model": model, "folder": folder, "to": to, "files": done.files, "bytes": done.bytes}
-    return Outcome(fields | {"check": asdict(done.check)}, _text(folder, done))
+    check = None if done.check is None else asdict(done.check)
+    return Outcome(fields | {"check": check, "left": done.left}, _text(folder, done))
 
 
 def _text(folder: str, done: "Export") -> str:
-    check = done.check
+    use = f"Run it with: python {folder}/run.py PHOTO..."
+    if done.to in ("timm", "transformers"):
+        use = f"{folder}/README.md says how it is loaded."
+    lines = [f"{folder}: {done.to}, {done.bytes / 1e6:.1f} MB. {use}", *_checked(done.check)]
+    if done.left:
+        lines.append(f"It does not carry: {'; '.join(done.left)}.")
+    return "\n".join(lines)
+
+
+def _checked(check: "Check | None") -> list[str]:
+    if check is None:
+        return ["It has no classifier: it gives vectors."]
     what = "drawn pictures (name your own with --data)" if check.drawn else "photos"
     lines = [
-        f"{folder}: {done.to}, {done.bytes / 1e6:.1f} MB. Run it with: python {folder}/run.py PHOTO...",
         f"Compared with the model on {check.n} {what}: same label {100 * check.same_label:.1f} %, largest "
-        f"difference of a probability {check.largest:.4f}.",
+        f"difference of a probability {check.largest:.4f}."
     ]
     if check.accuracy is not None:
         before, after = (100 * value for value in check.accuracy)
         lines.append(f"Accuracy on these: model {before:.1f} %, exported {after:.1f} %.")
-    return "\n".join(lines)
+    return lines

@@ -3,15 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from preseason.data.dataset import Sample
 from preseason.data.files import Columns
-from preseason.exporting.run import Exported
 from preseason.model import Model
 from preseason.progress import Progress
 from preseason.reading import accept_of, fingerprinted, read_inputs
+
+
+class Judging(Protocol):
+    """What answers outside of preseason."""
+
+    def judge(self, data: bytes) -> tuple[NDArray[Any], float]:
+        """Probabilities [classes] of a photo's file, and how unlike every known example it is."""
+        ...
+
 
 MOST_DIFFERENCE = 0.5
 """Points that an exported model may differ by before it is refused."""
@@ -65,7 +75,7 @@ def drawn(folder: Path) -> list[str | Path]:
 
 
 def compare(
-    model: Model, exported: Exported, samples: Sequence[Sample], drawn: bool, progress: Progress
+    model: Model, exported: Judging, samples: Sequence[Sample], drawn: bool, progress: Progress
 ) -> Check:
     """Let both answer `samples`."""
     before, _ = model.answers(samples, progress)

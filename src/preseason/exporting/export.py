@@ -1,4 +1,4 @@
-"""`preseason.export`: a model folder becomes a folder that other programs run without torch."""
+"""`preseason.export`: a model folder becomes a folder that other programs run, or other libraries open."""
 
 import json
 import shutil
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 SETTINGS, KNOWN, RUNNER = "exported.json", "known.npz", "run.py"
-TARGETS = ("onnx", "openvino", "onnx-int8", "openvino-int8")
+LIBRARIES = ("timm", "transformers")
+TARGETS = ("onnx", "openvino", "onnx-int8", "openvino-int8", *LIBRARIES)
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,16 @@ class Export:
         to: one of `TARGETS`.
         files: names in the folder.
         bytes: their size together.
-        check: how it compares with the model.
+        check: how it compares with the model; None for a network without a classifier.
+        left: what of the model's answer stayed behind, in words.
     """
 
     folder: Path
     to: str
     files: tuple[str, ...]
     bytes: int
-    check: Check
+    check: Check | None
+    left: tuple[str, ...] = ()
 
 
 def export(
@@ -56,29 +59,38 @@ def export(
 ) -> Export:
     """Write a model for another engine, with a program that runs it, and check that it answers the same.
 
+    To "timm" and "transformers" the adapted network alone is written, as that library opens it.
+
     Args:
         model: a model folder, or a model.
         folder: to write; an exported model that is there is replaced.
-        to: "onnx", "openvino", or the same with "-int8".
+        to: "onnx", "openvino", or the same with "-int8"; "timm" or "transformers".
         data: photos to check with, best labelled ones the model has not seen; half of them set the ranges of
             int8. Without any, pictures drawn for the purpose are compared.
-        allow_difference: keep an export that differs from the model by more than half a point.
+        allow_difference: keep an export that differs from the model by more than half a point, or leaves a
+            part of its answer behind.
 
     Raises:
         ExportError: this model or its network cannot be exported, or the export differs too much.
         ModelFolderError: the model cannot be read, or the folder cannot be written.
     """
     say = progress or Silent()
-    loaded = _loaded(model, say, cache)
     _check_target(to, data)
+    loaded = _loaded(model, to, say, cache)
     place = Path(folder).absolute()
     _refuse_other(place)
     part = place.parent / f".{place.name}.{uuid.uuid4().hex[:8]}"
     try:
         part.mkdir(parents=True)
-        check = _fill(part, loaded, to, data, say)
-        refuse_different(check, allow_difference)
-        write_settings(part, {"check": asdict(check)})
+        left: tuple[str, ...] = ()
+        check: Check | None
+        if to in LIBRARIES:
+            check, left = _fill_network(part, loaded, to, data, allow_difference, say)
+        else:
+            check = _fill(part, loaded, to, data, say)
+        if check is not None:
+            refuse_different(check, allow_difference)
+        write_settings(part, {"check": asdict(check) if check else None})
         shutil.rmtree(place, ignore_errors=True)
         part.rename(place)
     except OSError as error:
@@ -89,19 +101,19 @@ def export(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     files = sorted(path.name for path in place.iterdir())
-    return Export(place, to, tuple(files), sum((place / name).stat().st_size for name in files), check)
+    return Export(place, to, tuple(files), sum((place / name).stat().st_size for name in files), check, left)
 
 
-def _loaded(model: "str | Path | Model", progress: Progress, cache: str | None) -> "Model":
+def _loaded(model: "str | Path | Model", to: str, progress: Progress, cache: str | None) -> "Model":
     from preseason.loading import load
     from preseason.model import Model
 
     loaded: Any = model
     if isinstance(model, str | Path):
         loaded = load(model, progress=progress, device="cpu", cache=cache)
-    if not isinstance(loaded, Model) or loaded.task != "photos":
+    if not isinstance(loaded, Model) or (loaded.task != "photos" and to not in LIBRARIES):
         raise ExportError(
-            f"This is a model for {loaded.task}: only models of photos are exported. `preseason serve` "
+            f"This is a model for {loaded.task}: only models of photos are exported to {to}. `preseason serve` "
             f"answers {loaded.task} over HTTP."
         )
     return loaded
@@ -141,6 +153,28 @@ def _fill(part: Path, model: "Model", to: str, data: Sequence[str | Path], progr
         _write_graphs(part, model, to, calibration, progress)
         _write_pages(part, model, to)
         return checking.compare(model, Exported(part), asked or samples, not data, progress)
+
+
+def _fill_network(
+    part: Path, model: "Model", to: str, data: Sequence[str | Path], allowed: bool, progress: Progress
+) -> tuple[Check | None, tuple[str, ...]]:
+    """Write the network alone; where it has a classifier, compare the answers, else the vectors."""
+    from preseason.exporting import checking, libraries
+
+    written = libraries.write(part, model, to)
+    libraries.refuse_uncarried(written.left, to, allowed, model.task == "photos")
+    libraries.check_vectors(part, model, to)
+    facts = {"format": FORMAT, "to": to, "task": model.task, "labels": list(written.labels)}
+    write_settings(part, facts | {"left": list(written.left)})
+    if not written.labels:
+        return None, written.left
+    with tempfile.TemporaryDirectory() as beside:
+        samples = checking.samples_of(model, data or checking.drawn(Path(beside)))
+        if not samples:
+            raise ExportError("None of the photos named with --data could be read.")
+        columns = tuple(model.known.columns)
+        opened = libraries.Judge(libraries.opened(part, to), columns, len(model.labels))
+        return checking.compare(model, opened, samples, not data, progress), written.left
 
 
 def _write_graphs(
