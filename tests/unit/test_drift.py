@@ -54,6 +54,17 @@ def test_false_alarms_are_one_in_twenty_and_shifts_are_noticed() -> None:
     assert shifted >= 57
 
 
+def test_examples_that_one_member_judged_make_a_world_too() -> None:
+    rng = np.random.default_rng(2)
+    targets = np.arange(60) % 3
+    rows, said = drawn(rng, targets)
+    one = np.zeros(60, np.int64)
+    for groups in (np.arange(60), one):
+        world = world_of(LABELS, rows, said, targets, one, groups)
+        assert np.isfinite(world.rows).all()
+        assert world.rows.std() > 0.5
+
+
 def test_one_class_alone_is_no_other_world() -> None:
     rng = np.random.default_rng(1)
     alarms = 0

@@ -29,10 +29,16 @@ def saved(picture: Image.Image, form: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def turned() -> bytes:
+def turned(orientation: int, form: str = "JPEG") -> bytes:
     exif = Image.Exif()
-    exif[0x0112] = 6
-    return saved(Image.fromarray(SMOOTH), "JPEG", exif=exif)
+    exif[0x0112] = orientation
+    return saved(Image.fromarray(SMOOTH), form, exif=exif)
+
+
+def palette() -> bytes:
+    """A PNG of 64 colours, the first eight of them clear to some degree."""
+    few = Image.fromarray(SMOOTH).quantize(64)
+    return saved(few, "PNG", transparency=bytes(range(0, 256, 32)))
 
 
 def clear() -> Image.Image:
@@ -43,12 +49,18 @@ def clear() -> Image.Image:
 
 FILES = {
     "jpeg": saved(Image.fromarray(SMOOTH).resize((2800, 2000)), "JPEG"),
-    "turned jpeg": turned(),
+    **{f"jpeg turned {way}": turned(way) for way in range(1, 10)},
+    "turned png": turned(6, "PNG"),
+    "turned tiff": turned(8, "TIFF"),
     "cmyk jpeg": saved(Image.fromarray(SMOOTH).convert("CMYK"), "JPEG"),
     "png": saved(Image.fromarray(SMOOTH), "PNG"),
     "clear png": saved(clear(), "PNG"),
     "palette gif": saved(Image.fromarray(SMOOTH).convert("P"), "GIF"),
-    "deep png": saved(Image.fromarray(SMOOTH[:, :, 0].astype(np.uint16) * 11), "PNG"),
+    "palette png, clear in part": palette(),
+    "palette png, one colour clear": saved(Image.fromarray(SMOOTH).quantize(64), "PNG", transparency=3),
+    "grey and clear png": saved(clear().convert("LA"), "PNG"),
+    "12-bit png": saved(Image.fromarray(SMOOTH[:, :, 0].astype(np.uint16) * 11), "PNG"),
+    "16-bit png": saved(Image.fromarray(SMOOTH[:, :, 0].astype(np.uint16) * 257), "PNG"),
     "float tiff": saved(Image.fromarray(SMOOTH[:, :, 0].astype(np.float32) - 90), "TIFF"),
     "webp": saved(Image.fromarray(SMOOTH), "WEBP"),
 }

@@ -163,15 +163,17 @@ def world_of(
         plain: float32 [n, w], their sketches.
         said: float32 [n, c], probabilities by members that had not seen them.
         targets: int64 [n].
-        folds: int64 [n], by which they were held out.
+        folds: int64 [n], by which they were held out; one alone is split by groups.
         groups: int64 [n].
     """
     answered = said.argmax(axis=1)
-    rows = np.empty_like(plain)
-    for fold in np.unique(folds):
-        own = folds == fold
-        rows[own] = plain[own] - _means(plain[~own], answered[~own], len(labels))[answered[own]]
     _, numbers = np.unique(groups, return_inverse=True)
+    split = folds if len(np.unique(folds)) > 1 else numbers % 4
+    rows = np.empty_like(plain)
+    for part in np.unique(split):
+        own = split == part
+        others = ~own if (~own).any() else own
+        rows[own] = plain[own] - _means(plain[others], answered[others], len(labels))[answered[own]]
     means = _means(plain, answered, len(labels))
     right = answered == targets
     return World(labels, means, rows, said.max(axis=1), right, targets, answered, numbers)

@@ -113,8 +113,8 @@ def _loaded(model: "str | Path | Model", to: str, progress: Progress, cache: str
         loaded = load(model, progress=progress, device="cpu", cache=cache)
     if not isinstance(loaded, Model) or (loaded.task != "photos" and to not in LIBRARIES):
         raise ExportError(
-            f"This is a model for {loaded.task}: only models of photos are exported to {to}. `preseason serve` "
-            f"answers {loaded.task} over HTTP."
+            f"This is a model for {loaded.task}: only models of photos are exported to {to}. "
+            f"`preseason serve` answers {loaded.task} over HTTP."
         )
     return loaded
 

@@ -6,7 +6,8 @@ ONNX Runtime's static quantiser moves them by up to 0.4 and changes two.
 
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,14 @@ def quantise(path: Path, calibration: Inputs) -> None:
     logging.getLogger("nncf").setLevel(logging.ERROR)
     model = onnx.load(path)
     heads = [node.name for node in model.graph.node if not _frozen(node)]
-    quantised = nncf.quantize(
-        model,
-        nncf.Dataset(calibration),
-        subset_size=len(calibration),
-        preset=nncf.QuantizationPreset.MIXED,
-        ignored_scope=nncf.IgnoredScope(names=heads, validate=False),
-    )
+    with redirect_stdout(StringIO()):  # its progress bars would stand among --json
+        quantised = nncf.quantize(
+            model,
+            nncf.Dataset(calibration),
+            subset_size=len(calibration),
+            preset=nncf.QuantizationPreset.MIXED,
+            ignored_scope=nncf.IgnoredScope(names=heads, validate=False),
+        )
     onnx.save(quantised, path)
 
 

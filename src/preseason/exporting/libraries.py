@@ -18,6 +18,7 @@ from torch import Tensor
 
 from preseason.backbones.encoders import Encoder
 from preseason.backbones.folder import CONFIG, save_network
+from preseason.backbones.libraries.transformers_clips import quiet
 from preseason.errors import ExportError
 from preseason.exporting import pages
 from preseason.heads.tail import TailHead
@@ -212,13 +213,16 @@ def _transformers(folder: Path) -> tuple[Any, Callable[[Any], Tensor]]:
     import transformers
 
     library: Any = transformers
-    network = library.AutoModelForImageClassification.from_pretrained(folder).eval()
-    processor = library.AutoImageProcessor.from_pretrained(folder)
+    with quiet(library):
+        network = library.AutoModelForImageClassification.from_pretrained(folder).eval()
+        processor = library.AutoImageProcessor.from_pretrained(folder)
     return lambda pixels: network(pixels).logits, lambda photo: processor(photo)["pixel_values"]
 
 
 def _transformers_vectors(folder: Path) -> Callable[[Tensor], Tensor]:
-    from transformers import AutoModel
+    import transformers
 
-    network: Any = AutoModel.from_pretrained(folder).eval()
+    library: Any = transformers
+    with quiet(library):
+        network = library.AutoModel.from_pretrained(folder).eval()
     return lambda pixels: network(pixels).pooler_output
