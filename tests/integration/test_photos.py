@@ -78,7 +78,8 @@ def test_a_second_fit_extracts_nothing_and_a_new_photo_one_row_a_pass(
     before, passes = rows_in_bank(), len(usage(cache_folder()))
     assert run(["fit", str(more), "-o", str(tmp_path / "m"), *quick, "--quiet", "--seed", "3"]) == 0
     assert (rows_in_bank(), len(usage(cache_folder()))) == (before, passes)
-    shutil.copy(sorted((pictures.new_photos / "pong").iterdir())[0], more / "pong")
+    newest = Image.open(sorted((pictures.new_photos / "pong").iterdir())[0])
+    newest.rotate(180).save(more / "pong" / "nobody else has read it.png")
     assert run(["fit", str(more), "-o", str(tmp_path / "m"), *quick, "--quiet"]) == 0
     pretrained_and_random = 2
     assert rows_in_bank() == before + pretrained_and_random

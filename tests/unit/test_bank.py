@@ -334,7 +334,8 @@ def test_opening_a_shelf_counts_as_using_it(tmp_path: Path) -> None:
 def test_the_journal_holds_key_and_checksum_of_each_row(tmp_path: Path) -> None:
     fill(tmp_path / "a", range(2))
     lines = only(tmp_path / "a", "keys").read_text("ascii").splitlines()
-    assert lines == [f"key{n} {zlib.crc32(row(n).astype(np.float16).tobytes())}" for n in range(2)]
+    sums = [zlib.crc32(f"key{n}".encode() + row(n).astype(np.float16).tobytes()) for n in range(2)]
+    assert lines == [f"key{n} {checksum}" for n, checksum in enumerate(sums)]
 
 
 def usage_names(cache: Path) -> list[str]:

@@ -158,18 +158,19 @@ class Shelf:
         place = self._places.get(key)
         if place is None or key in self._checked:
             return place is not None
-        if self._checksum(place) == place.checksum:
+        if self._checksum(key, place) == place.checksum:
             self._checked.add(key)
             return True
         self.damaged += 1
         del self._places[key]
         return False
 
-    def _checksum(self, place: _Place) -> int | None:
+    def _checksum(self, key: str, place: _Place) -> int | None:
+        """Of the key and the row: damage to either is found."""
         try:
             with place.segment.open("rb") as file:
                 file.seek(place.index * self._row_bytes)
-                return zlib.crc32(file.read(self._row_bytes))
+                return zlib.crc32(file.read(self._row_bytes), zlib.crc32(key.encode("ascii", "replace")))
         except OSError:
             return None
 
@@ -225,7 +226,7 @@ class Writer:
         if row.shape != shelf.row_shape:
             raise ValueError(f"row of shape {row.shape} on a shelf of {shelf.row_shape}")
         data = _fit_range(row, shelf.dtype).tobytes()
-        checksum = zlib.crc32(data)
+        checksum = zlib.crc32(data, zlib.crc32(key.encode("ascii")))
         try:
             rows, keys = self._files()
             rows.write(data)

@@ -65,8 +65,8 @@ def without_names(text: str) -> str:
     """A text without links, mentions, hashtags, numbers and capitalised words inside sentences.
 
     Example:
-        >>> without_names("What a goal by Messi #WorldCup https://t.co/x")
-        'What a goal by  '
+        >>> without_names("What a goal by Messi #WorldCup, https://t.co/x").split()
+        ['What', 'a', 'goal', 'by', ',']
     """
     plain = _MARKED.sub("", text)
     return re.sub(r"\d+", "", _CAPITAL.sub(r"\1", plain))
