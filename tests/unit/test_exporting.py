@@ -81,7 +81,7 @@ def test_the_runner_refuses_what_is_no_photo() -> None:
 @pytest.mark.parametrize("box", [Box(0.1, 0.2, 0.6, 0.7), Box(0.6, 0.2, 0.1, 0.7), Box(0.0, 0.0, 1.0, 1.0)])
 def test_the_runner_cuts_looks_out_as_preseason_does(box: Box) -> None:
     picture = Image.fromarray(SMOOTH)
-    assert np.array_equal(run.cut_out(picture, box, 96), cut_out(picture, box, 96))
+    assert np.array_equal(run.cut_out(picture, box, 96), cut_out(picture, box, (96, 96)))
 
 
 def test_the_runner_looks_closer_where_preseason_does() -> None:
