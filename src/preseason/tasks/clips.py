@@ -92,7 +92,7 @@ class Clips:
     noun = "clips"
     rank = 30
     heads: tuple[str, ...] = ("statistics", "attention", "lstm", "gru", "tcn")
-    seconds_each = 1.0
+    seconds_each = 1.5
     tuned_by_default = True
     backbone = "efficientnet_lite0"
 
