@@ -116,6 +116,6 @@ def plays_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import tiny_matches
 
     place = tmp_path_factory.mktemp("plays")
-    tiny_matches.write_matches(place / "matches", 4, 12.0)
+    tiny_matches.write_matches(place / "matches", 3, 6.0)
     preseason.fit(place / "matches" / "labels.csv", place / "plays", head="statistics", unfreeze=0)
     return place / "plays"

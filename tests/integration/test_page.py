@@ -1,0 +1,173 @@
+"""The page in a real browser: what people see, from the keyboard, on a phone, in light and dark."""
+
+import base64
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from preseason.demo import Pictures
+from preseason.serving.app import Settings
+from serving_tools import serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+FOCUSABLE = "a[href], button:not([disabled]), input, select, textarea, summary, [tabindex='0']"
+UNREACHED = """(focusable) => {
+  const stops = [...document.querySelectorAll(focusable)]
+    .filter((each) => each.checkVisibility({ visibilityProperty: true }));
+  const group = (each) => each.type === "radio" ? document.querySelector(`[name=${each.name}]:checked`) : each;
+  return stops.filter((each) => !window.reached.has(group(each))).map((each) => each.outerHTML);
+}"""
+DROP = """([name, data]) => {
+  const carried = new DataTransfer();
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  carried.items.add(new File([bytes], name));
+  document.getElementById("ask-files").dispatchEvent(new DragEvent("drop", { dataTransfer: carried, bubbles: true }));
+}"""
+COLOURS = """(element) => {
+  let behind = element;
+  while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
+  return [getComputedStyle(element).color, getComputedStyle(behind).backgroundColor]
+    .map((colour) => colour.match(/[\\d.]+/g).slice(0, 3).map(Number));
+}"""
+SETTINGS = {"phone": {"viewport": {"width": 390, "height": 844}}, "dark": {"color_scheme": "dark"}}
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def corrections(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("corrections")
+
+
+@pytest.fixture(scope="module")
+def server(model_folder: Path, mood_folder: Path, corrections: Path) -> Iterator[httpx.Client]:
+    with serving({"games": model_folder, "mood": mood_folder}, Settings(corrections=corrections)) as client:
+        yield client
+
+
+@pytest.fixture
+def page(browser: "Browser", server: httpx.Client, request: pytest.FixtureRequest) -> "Iterator[Page]":
+    """The page, opened; what it asks for stays on this machine, and it complains of nothing."""
+    chosen = SETTINGS.get(getattr(request, "param", ""), {})
+    context = browser.new_context(**chosen)  # type: ignore[arg-type]
+    page = context.new_page()
+    asked: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda each: asked.append(each.url))
+    page.on(
+        "console", lambda each: complaints.append(each.text) if each.type in ("warning", "error") else None
+    )
+    page.on("pageerror", lambda each: complaints.append(str(each)))
+    page.goto(str(server.base_url))
+    page.wait_for_selector("body[data-ready]")
+    yield page
+    context.close()
+    assert {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))} == {
+        "127.0.0.1"
+    }
+    assert complaints == []
+
+
+def picture_of(pictures: Pictures, game: str) -> Path:
+    return min((pictures.new_photos / game).iterdir())
+
+
+def test_photos_that_are_dropped_are_answered_and_put_right(
+    page: "Page", pictures: Pictures, corrections: Path
+) -> None:
+    photo = picture_of(pictures, "boxing")
+    page.evaluate(DROP, [photo.name, base64.b64encode(photo.read_bytes()).decode()])
+    answer = page.locator("#answers .answer")
+    answer.locator(".head strong").wait_for()
+    assert answer.locator(".name").inner_text() == photo.name
+    assert answer.locator(".bars tr").count() == 5
+    assert "learnt from" in answer.locator(".near").inner_text()
+    answer.get_by_label("Right label of").select_option("somebody else …")
+    answer.get_by_label("New label").fill("Sonny Liston")
+    answer.get_by_role("button", name="Keep").click()
+    answer.get_by_text("Kept as Sonny Liston").wait_for()
+    assert [each.read_bytes() for each in corrections.glob("games/Sonny Liston/*")] == [photo.read_bytes()]
+
+
+def test_a_file_that_is_no_picture_is_told_beside_the_others(
+    page: "Page", pictures: Pictures, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("no picture")
+    page.set_input_files("#ask-input", [notes, picture_of(pictures, "tennis")])
+    page.get_by_text("2 answers.").wait_for()
+    assert "not an image" in page.locator(".answer.failed").inner_text()
+    assert page.locator(".answer .head").count() == 1
+
+
+def test_texts_are_answered_with_the_words_that_counted(page: "Page") -> None:
+    page.locator(".chip", has_text="mood").click()
+    page.locator("#ask-text").fill("great goal\nawful referee")
+    page.get_by_role("button", name="Ask").click()
+    page.get_by_text("2 answers.").wait_for()
+    assert page.locator(".answer blockquote").all_inner_texts() == ["great goal", "awful referee"]
+    assert page.locator(".answer .head").count() == 2
+
+
+@pytest.mark.parametrize("page", ["phone"], indirect=True)
+def test_a_phone_never_scrolls_sideways(page: "Page", pictures: Pictures) -> None:
+    page.set_input_files("#ask-input", picture_of(pictures, "ice_hockey"))
+    page.locator("#answers .head").wait_for()
+    page.locator("#teach summary").click()
+    for tab in ("Ask", "Watch"):
+        page.locator("#tabs").get_by_text(tab).click()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_the_keyboard_reaches_everything(page: "Page", pictures: Pictures) -> None:
+    page.set_input_files("#ask-input", picture_of(pictures, "boxing"))
+    page.locator("#answers .head").wait_for()
+    page.locator("#teach summary").press("Enter")
+    page.evaluate("window.reached = new Set(); document.activeElement.blur()")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        page.evaluate("window.reached.add(document.activeElement)")
+    assert page.evaluate(UNREACHED, FOCUSABLE) == []
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "none"
+
+
+@pytest.mark.parametrize("page", ["", "dark"], indirect=True, ids=["light", "dark"])
+def test_light_and_dark_can_be_read(page: "Page", pictures: Pictures) -> None:
+    page.set_input_files("#ask-input", picture_of(pictures, "boxing"))
+    page.locator("#answers .head").wait_for()
+    paper = luminance(page.locator("body").evaluate(COLOURS)[1])
+    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    assert paper < 0.1 if dark else paper > 0.8
+    for place in ("h1", "#ask-about", ".button.main", "#answers strong", "#answers .name", ".bars .num"):
+        ink, behind = (luminance(each) for each in page.locator(f"#ask {place}").first.evaluate(COLOURS))
+        contrast = (max(ink, behind) + 0.05) / (min(ink, behind) + 0.05)
+        assert contrast >= 4.5, place
+
+
+def luminance(colour: list[float]) -> float:
+    """Relative luminance of sRGB in 0 to 255, as WCAG 2 defines it."""
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in (c / 255 for c in colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
