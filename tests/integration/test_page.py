@@ -23,14 +23,16 @@ FOCUSABLE = "a[href], button:not([disabled]), input, select, textarea, summary, 
 UNREACHED = """(focusable) => {
   const stops = [...document.querySelectorAll(focusable)]
     .filter((each) => each.checkVisibility({ visibilityProperty: true }));
-  const group = (each) => each.type === "radio" ? document.querySelector(`[name=${each.name}]:checked`) : each;
-  return stops.filter((each) => !window.reached.has(group(each))).map((each) => each.outerHTML);
+  const chosen = (each) => document.querySelector(`[name=${each.name}]:checked`);
+  const stop = (each) => each.type === "radio" ? chosen(each) : each;
+  return stops.filter((each) => !window.reached.has(stop(each))).map((each) => each.outerHTML);
 }"""
 DROP = """([name, data]) => {
   const carried = new DataTransfer();
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
   carried.items.add(new File([bytes], name));
-  document.getElementById("ask-files").dispatchEvent(new DragEvent("drop", { dataTransfer: carried, bubbles: true }));
+  const dropped = new DragEvent("drop", { dataTransfer: carried, bubbles: true });
+  document.getElementById("ask-files").dispatchEvent(dropped);
 }"""
 COLOURS = """(element) => {
   let behind = element;
