@@ -213,8 +213,8 @@ def test_jobs_pause_go_on_after_a_restart_and_are_cancelled(service: Service, tm
     first.close()
     assert {kept.status for kept in other.jobs.all()} == {"queued"}
     again = Served(Service.of(tmp_path, service.bases, other.settings), tmp_path / "cache")
-    followed(again.client, job.id, ("running",))
     assert again.client.fine_tuning.jobs.cancel(waits.id).status == "cancelled"
+    followed(again.client, job.id, ("running",))
     assert again.client.fine_tuning.jobs.pause(job.id).status == "pausing"
     followed(again.client, job.id, ("paused",))
     assert again.client.fine_tuning.jobs.cancel(job.id).status == "cancelled"
