@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.engine.upkeep import touch
+from preseason.engine.upkeep import content_of, size_of, touch
 from preseason.errors import CacheError
 
 SEGMENT_BYTES = 256 * 2**20
@@ -138,11 +138,11 @@ class Shelf:
         """Find rows that other processes have written since."""
         for journal in sorted(self.folder.glob("*.keys")):
             begin, count = self._read.get(journal, (0, 0))
-            if _size(journal) == begin:
+            if size_of(journal) == begin:
                 continue
-            lines = _content(journal)[begin:].split(b"\n")[:-1]
+            lines = content_of(journal)[begin:].split(b"\n")[:-1]
             segment = journal.with_suffix(".rows")
-            complete = _size(segment) // self._row_bytes
+            complete = size_of(segment) // self._row_bytes
             for index, line in enumerate(lines, start=count):
                 self._register(line, segment, index, complete)
             self._read[journal] = (begin + sum(len(line) + 1 for line in lines), count + len(lines))
@@ -261,22 +261,6 @@ class Writer:
             with suppress(OSError):
                 file.close()
         self._open = None
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file, 0 where another process has just deleted it."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _content(path: Path) -> bytes:
-    """Bytes in a file, none where another process has just deleted it."""
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
 
 
 def _fit_range(row: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

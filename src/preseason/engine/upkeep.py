@@ -75,7 +75,7 @@ def evict_walks(cache: Path, limit_bytes: float, in_use: str) -> int:
 
 
 def _shelf(folder: Path) -> Usage:
-    rows = sum(_content(path).count(b"\n") for path in folder.glob("*.keys"))
+    rows = sum(content_of(path).count(b"\n") for path in folder.glob("*.keys"))
     what = str(_read_json(folder / "shelf.json").get("what", "unreadable"))
     return Usage(folder.name, what, rows, _bytes(folder), _last_used(folder))
 
@@ -93,7 +93,7 @@ def _length(array: Path) -> int:
 
 
 def _bytes(folder: Path) -> int:
-    return sum(_size(path) for path in folder.glob("*"))
+    return sum(size_of(path) for path in folder.glob("*"))
 
 
 def _last_used(folder: Path) -> float:
@@ -103,7 +103,7 @@ def _last_used(folder: Path) -> float:
         return 0.0
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
     """Bytes of a file, 0 where another process has just deleted it."""
     try:
         return path.stat().st_size
@@ -111,7 +111,7 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
     """Bytes in a file, none where another process has just deleted it."""
     try:
         return path.read_bytes()
