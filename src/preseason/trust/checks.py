@@ -81,7 +81,7 @@ def check(judged: Judged) -> Checked:
         with watch.stage(name):
             found = step(judged)
         warning = found.get("warning", "")
-        done.values[name] = found | {"tone": "warn" if warning else "good"}
+        done.values[name] = {"tone": "good"} | found | ({"tone": "warn"} if warning else {})
         if warning:
             done.cautions.append(Caution(RANKS[name], warning))
     done.values["seconds"] = {name: round(seconds, 3) for name, seconds in watch.seconds.items()}

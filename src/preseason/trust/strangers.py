@@ -9,6 +9,8 @@ from preseason.evaluation.unknown import Choice
 from preseason.record import Answers
 
 DRAWS, SEED = 500, 0
+MANY_NAMED = 0.2
+"""Share of strangers with a name from which on it is no good sign."""
 
 
 def price(choice: Choice, answers: Answers, budget: float | None, noun: str) -> dict[str, Any]:
@@ -51,6 +53,8 @@ def price(choice: Choice, answers: Answers, budget: float | None, noun: str) -> 
             f"Of strangers, tried by leaving whole classes out, {_percent(choice.strangers_accepted)} get a "
             f"name (a new class: {between}); {paid}. --strangers 1/50 sets another price."
         )
+        if choice.strangers_accepted > MANY_NAMED:
+            values["tone"] = "note"
         return values
     values["said"] = (
         f"At most {_percent(budget)} of strangers get a name: of the classes left out "

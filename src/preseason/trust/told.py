@@ -112,7 +112,8 @@ def _outlook(level: float, half: float, gains: list[Found], forecasts: list[Foun
     rest = [gain["label"] for gain in gains if gain not in sure]
     parts += [f"{MORE} more of {gain['label']} give about +{_points(gain['gain'])}" for gain in sure[:3]]
     if rest:
-        more = f" and {len(rest) - 3} others" if len(rest) > 3 else ""
+        left = len(rest) - 3
+        more = f" and {left} other{'s' * (left > 1)}" if left > 0 else ""
         parts.append(f"more of {', '.join(rest[:3])}{more} nothing that could be measured")
     twice = forecasts[0]
     parts.append(
