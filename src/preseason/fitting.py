@@ -1,13 +1,10 @@
 """The whole road: files, audit, ways tried within the budget, calibration, report, model folder."""
 
 import hashlib
-import platform
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,47 +13,26 @@ import numpy as np
 from preseason.errors import UsageError
 from preseason.places import cache_folder, remember_place
 from preseason.progress import Progress, Silent, Stopwatch
-from preseason.recipe import Recipe, read_recipe
+from preseason.recipe import Recipe, recipe_from
 from preseason.together import assist, open_board
 from preseason.workers import world
 
 if TYPE_CHECKING:
     from preseason.data.audit import Audit
-    from preseason.data.dataset import Sample
     from preseason.engine.sharing import Board
     from preseason.language.hosted_model import HostedModel
     from preseason.language.model import ChatModel
     from preseason.learning import Learner, Learnt
     from preseason.model import Model
-    from preseason.record import Answers, FitRecord, Floats, Ints
+    from preseason.record import Answers, FitRecord, Ints
     from preseason.tasks.base import Task
     from preseason.training.predictor import Bench, Predictor
     from preseason.training.rounds import Clock, Trials
     from preseason.training.ways import Way
     from preseason.trust.checks import Caution
 
-TEXTBOOK: dict[str, dict[str, Any]] = {
-    "default": {},
-    "frozen-dense": {"backbone": "resnet50", "head": "mlp", "unfreeze": "0"},
-    # The last ten layers of Keras's ResNet50 are its last residual block.
-    "last-10-layers": {"backbone": "resnet50", "unfreeze": "1", "learning_rate": 1e-4},
-}
-"""What each named recipe sets, unless the user says otherwise."""
-MOST_WORDS = 12
 REFIT_SHARE = 0.45
 """Share of the time for fitting once more, on everything, after a held-out part has been tested."""
-
-
-def recipe_from(recipe: Recipe | None, config: Path | None, settings: dict[str, Any]) -> Recipe:
-    """The recipe of a fit: named recipe, then TOML file, then single settings.
-
-    Raises:
-        UsageError: a setting does not exist or is out of range.
-    """
-    given = (read_recipe(config) if config else {}) | {k: v for k, v in settings.items() if v is not None}
-    base = recipe or Recipe()
-    name = given.get("name", base.name)
-    return base.with_settings(**(TEXTBOOK.get(name, {}) | given))
 
 
 def fit(
@@ -145,6 +121,7 @@ class Fit:
 
     def run(self, root: Path, output: Path | None) -> "Model":
         """Read, learn, judge, save."""
+        from preseason import findings
         from preseason.data.checks import check_trainable
         from preseason.data.files import Columns
         from preseason.reading import read, task_for
@@ -155,7 +132,7 @@ class Fit:
         with self.watch.stage("reading and auditing files"):
             audit = read(root, self.progress, columns)
         self._warn("classes", check_trainable(audit.dataset, task.noun))
-        self._warn("scenes", _scene_warnings(audit, task.noun))
+        self._warn("scenes", findings.scene_warnings(audit, task.noun))
         with self.watch.stage("loading the network"):
             bench = self._bench(task)
         self._announce(task, audit, bench)
@@ -200,6 +177,7 @@ class Fit:
     def _learn(
         self, task: "Task", audit: "Audit", bench: "Bench", checkpoints: Path
     ) -> "tuple[Model, Trials]":
+        from preseason import findings
         from preseason.learning import Learner
         from preseason.training.rounds import Clock
 
@@ -218,7 +196,7 @@ class Fit:
         else:
             answers = learner.tested(sides.test, found.predictor, found.known)
             by = "held-out part"
-            self._warn("leak", _leak_warnings(audit, sides, task.noun))
+            self._warn("leak", findings.leak_warnings(audit, sides.learn, sides.test, task.noun))
             if self.recipe.refit:
                 found = self._refit(learner, ways, found.predictor, clock)
         record = self._record(task, audit, bench, trials, answers, sides, by)
@@ -227,7 +205,7 @@ class Fit:
             temperature=found.predictor.temperature,
             unknown_threshold=found.choice.threshold,
             unknown_auroc=found.choice.auroc,
-            boxes=_boxes(task, found.predictor),
+            boxes=findings.boxes(task, found.predictor),
             trust=self._checked(task, audit, learner, found, record),
         )
         from preseason.model import Model
@@ -294,6 +272,7 @@ class Fit:
         sides: _Sides,
         by: str,
     ) -> "FitRecord":
+        from preseason import findings
         from preseason.data.dataset import shown
         from preseason.evaluation.metrics import measure
         from preseason.record import FitRecord
@@ -311,7 +290,7 @@ class Fit:
             counts={label: counts[label] for label in audit.dataset.labels},
             answers=answers,
             metrics=measure(answers.probabilities, answers.targets),
-            baselines=_baselines(answers, trials, bench, len(sides.test) == 0),
+            baselines=findings.baselines(answers, trials),
             candidates=tuple(trials.candidates),
             boxes=None,
             skipped=audit.dataset.skipped,
@@ -328,11 +307,11 @@ class Fit:
             unknown_threshold=0.0,
             unknown_auroc=None,
             seconds=dict(self.watch.seconds),
-            versions=_versions(),
+            versions=findings.versions(),
             licence=bench.backbone.licence,
             fingerprint=self._run_id(audit),
             span_s=task.span_s(samples),
-            words=_words(trials, audit.dataset.labels),
+            words=findings.deciding_words(trials, audit.dataset.labels),
         )
 
     def _finish(
@@ -417,60 +396,5 @@ class Fit:
             self.progress.say(f"{freed / 2**20:.0f} MiB of old features were evicted (--cache-limit-gb).")
 
 
-def _baselines(answers: "Answers", trials: "Trials", bench: "Bench", crossfitted: bool) -> dict[str, float]:
-    """The commonest class, and the cheap heads alone as cross-validation found them."""
-    known = answers.targets[answers.targets >= 0]
-    found = {"majority": float(np.bincount(known).max() / len(answers.targets))} if len(known) else {}
-    tried = {c.name: c.accuracy for c in trials.candidates if c.accuracy is not None}
-    return found | {name: tried[name] for name in ("linear", "tfidf") if name in tried}
-
-
-def _words(trials: "Trials", labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """For each label the words that speak for it, where words were counted."""
-    from preseason.heads.tfidf import TfidfHead
-
-    for fit in trials.fits:
-        member = fit.fitted.members[0]
-        if isinstance(member, TfidfHead):
-            return {label: tuple(member.words(place, MOST_WORDS)) for place, label in enumerate(labels)}
-    return {}
-
-
-def _boxes(task: "Task", predictor: "Predictor") -> "Floats | None":
-    plan = predictor.focused()
-    return None if plan is None else np.array(task.boxes(plan), np.float32)
-
-
 def _sets(count: int) -> str:
     return "1 set" if count == 1 else f"{count} sets"
-
-
-def _scene_warnings(audit: "Audit", noun: str) -> list[str]:
-    if not audit.scenes:
-        return []
-    return [
-        f"Most {noun} of a class are nearly the same, as frames of one camera are: the accuracy told is "
-        "too good for new recordings. Name what belongs together: a CSV column called group, or --group."
-    ]
-
-
-def _leak_warnings(audit: "Audit", sides: _Sides, noun: str) -> list[str]:
-    from preseason.data.split import leaks
-
-    pairs = leaks(audit.dataset, sides.learn, sides.test)
-    if not pairs:
-        return []
-    samples = audit.dataset.samples
-    one, other = (_named(samples[i]) for i in pairs[0])
-    return [f"{len(pairs)} test {noun} have a copy in training, e.g. {other} of {one}: the score flatters."]
-
-
-def _named(sample: "Sample") -> str:
-    from preseason.data.dataset import shown
-
-    return shown(sample.source) if isinstance(sample.source, str) else sample.source.name
-
-
-def _versions() -> dict[str, str]:
-    names = ("preseason", "torch", "timm", "openvino", "scikit-learn", "numpy", "pillow")
-    return {"python": platform.python_version(), "platform": sys.platform} | {n: version(n) for n in names}

@@ -205,3 +205,24 @@ def _share_faults(strangers: str | None) -> list[str]:
 def _unknown(key: str, known: list[str]) -> str:
     near = get_close_matches(key, known, n=1)
     return f"no setting is called {key!r}" + (f", did you mean {near[0]!r}?" if near else "")
+
+
+TEXTBOOK: dict[str, dict[str, Any]] = {
+    "default": {},
+    "frozen-dense": {"backbone": "resnet50", "head": "mlp", "unfreeze": "0"},
+    # The last ten layers of Keras's ResNet50 are its last residual block.
+    "last-10-layers": {"backbone": "resnet50", "unfreeze": "1", "learning_rate": 1e-4},
+}
+"""What each named recipe sets, unless the user says otherwise."""
+
+
+def recipe_from(recipe: Recipe | None, config: Path | None, settings: dict[str, Any]) -> Recipe:
+    """The recipe of a fit: named recipe, then TOML file, then single settings.
+
+    Raises:
+        UsageError: a setting does not exist or is out of range.
+    """
+    given = (read_recipe(config) if config else {}) | {k: v for k, v in settings.items() if v is not None}
+    base = recipe or Recipe()
+    name = given.get("name", base.name)
+    return base.with_settings(**(TEXTBOOK.get(name, {}) | given))

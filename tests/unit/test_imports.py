@@ -42,7 +42,7 @@ LAYERS = (
     ("aftercare",),
     ("matches",),
     ("report",),
-    ("talking", "together"),
+    ("talking", "together", "findings"),
     ("fitting",),
     ("serving", "exporting", "watching", "demo"),
     ("cli",),

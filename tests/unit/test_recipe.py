@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from preseason.errors import UsageError
-from preseason.fitting import TEXTBOOK, recipe_from
-from preseason.recipe import Recipe, parse_seconds, read_recipe
+from preseason.recipe import TEXTBOOK, Recipe, parse_seconds, read_recipe, recipe_from
 
 
 @pytest.mark.parametrize(
