@@ -6,7 +6,7 @@ import click
 
 from preseason.cli import words
 from preseason.cli.bars import progress
-from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.cli.verbs import Outcome, column_options, model_options, verb
 
 if TYPE_CHECKING:
     from preseason.aftercare.comparing import Comparison
@@ -19,8 +19,7 @@ SHOWN = 8
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @click.argument("data")
-@click.option("--text", metavar="COLUMN", help="Column of a table that holds the texts.")
-@click.option("--label", metavar="COLUMN", help="Column of a table of texts that holds the labels.")
+@column_options
 @model_options
 def compare(
     *,

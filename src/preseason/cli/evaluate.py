@@ -7,7 +7,7 @@ import click
 
 from preseason.cli import shapes, words
 from preseason.cli.bars import progress
-from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.cli.verbs import Outcome, column_options, model_options, verb
 from preseason.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 @verb("evaluate")
 @click.argument("model")
 @click.argument("data")
-@click.option("--text", metavar="COLUMN", help="Column of a table that holds the texts.")
-@click.option("--label", metavar="COLUMN", help="Column of a table of texts that holds the labels.")
+@column_options
 @click.option(
     "--timeline", metavar="FILE.html", help="Of actions in matches: what was found beside what is there."
 )

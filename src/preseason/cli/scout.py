@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preseason.cli.bars import progress
-from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.cli.verbs import Outcome, column_options, model_options, verb
 from preseason.cli.words import table
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ HEADER = ["network", "linear head", "95 % interval", "neighbours", "LogME", "H-s
 @click.argument("data")
 @click.option("--backbone", multiple=True, metavar="NAME", help="A network to compare. Repeatable.")
 @click.option("--budget", metavar="TIME", help="Seconds, or such as 2m.")
-@click.option("--text", metavar="COLUMN", help="Column of a table that holds the texts.")
-@click.option("--label", metavar="COLUMN", help="Column of a table of texts that holds the labels.")
+@column_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @model_options
 def scout(

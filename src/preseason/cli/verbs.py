@@ -63,3 +63,12 @@ def model_options(function: Function) -> Function:
         "--cache", metavar="FOLDER", help="Folder of the feature bank (also PRESEASON_CACHE)."
     )
     return cache(device(function))
+
+
+def column_options(function: Function) -> Function:
+    """Add the options of verbs that read labelled tables: `--text` and `--label`."""
+    text = click.option("--text", metavar="COLUMN", help="Column of a table that holds the texts.")
+    label = click.option(
+        "--label", metavar="COLUMN", help="Column of a table of texts that holds the labels."
+    )
+    return text(label(function))
