@@ -42,13 +42,19 @@ def boxes(task: Task, predictor: Predictor) -> Floats | None:
 
 
 def scene_warnings(audit: Audit, noun: str) -> list[str]:
-    """What to say where most of a class are frames of one camera."""
-    if not audit.scenes:
-        return []
-    return [
-        f"Most {noun} of a class are nearly the same, as frames of one camera are: the accuracy told is "
-        "too good for new recordings. Name what belongs together: a CSV column called group, or --group."
-    ]
+    """What to say where frames of one camera, or copies in several groups, make a split flatter."""
+    found = []
+    if audit.bridges:
+        found.append(
+            f"{sum(map(len, audit.bridges))} {noun} have near-copies in another group (match, video). Groups "
+            "are kept as they are, else too few were left to test on: the accuracy told may flatter."
+        )
+    if audit.scenes:
+        found.append(
+            f"Most {noun} of a class are nearly the same, as frames of one camera are: the accuracy told is "
+            "too good for new recordings. Name what belongs together: a CSV column called group, or --group."
+        )
+    return found
 
 
 def leak_warnings(audit: Audit, learn: Ints, test: Ints, noun: str) -> list[str]:

@@ -167,6 +167,26 @@ def test_a_fixed_camera_leaves_its_class_testable(tmp_path: Path) -> None:
     assert {found.dataset.samples[index].label for index in test} == {"a", "b"}
 
 
+@pytest.mark.parametrize(("shared", "bridges"), [(1, 0), (4, 1)])
+def test_matches_stand_where_copies_would_join_them_all(tmp_path: Path, shared: int, bridges: int) -> None:
+    """Six matches of two classes; a broadcaster's picture is shown in some of them, under one class."""
+    samples = []
+    for match in range(6):
+        for place, label in enumerate("ab"):
+            path = tmp_path / f"{match}-{label}.png"
+            picture(10 * match + place).save(path)
+            samples.append(Sample(path, label, f"match {match}"))
+        if match <= shared:
+            path = tmp_path / f"{match}-wipe.png"
+            wipe = picture(99)
+            wipe.putpixel((match, 0), (255, 255, 255))
+            wipe.save(path)
+            samples.append(Sample(path, "a", f"match {match}"))
+    found = audit(Dataset(tmp_path, "folders", tuple(samples), ("a", "b")))
+    assert len(found.bridges) == bridges
+    assert len({sample.group for sample in found.dataset.samples}) == 6 - (not bridges) * shared
+
+
 def test_any_kind_of_sample_can_be_audited() -> None:
     samples = tuple(Sample(text, "ab"[i % 2]) for i, text in enumerate(["goal", "corner", "goal", "goal"]))
     dataset = Dataset(Path(), "table", samples, ("a", "b"))

@@ -56,6 +56,9 @@ class Audit:
         scenes: near-duplicates that make up most of a class, as frames of a fixed camera do. Kept in one
             group they could not be both learnt and tested, so only their exact copies are; a score on
             them flatters unless the user names groups (match, video).
+        bridges: near-duplicates that lie in several declared groups and would join so many of these that a
+            class could not be both learnt and tested, as one broadcaster's graphics join all matches. The
+            declared groups stand, and only exact copies join them.
         odd: samples that show little, each with the reason; the tiny ones among them.
         families: groups from names, folders and times, and whether they are used.
         tiny: samples whose shorter side is under `TINY_SIDE` pixels.
@@ -70,6 +73,7 @@ class Audit:
     scenes: Clusters
     tiny: tuple[int, ...]
     sizes: NDArray[np.int64]
+    bridges: Clusters = ()
     odd: tuple[tuple[int, str], ...] = ()
     families: tuple[groups.Family, ...] = ()
 
@@ -178,6 +182,8 @@ def _judged(dataset: Dataset, signatures: list[Signature], group: str | None = N
     alike = links.clusters() if any(each.thumbnail is not None for each in signatures) else ()
     scenes = tuple(cluster for cluster in alike if _is_scene(cluster, samples))
     links = links.without(scenes, same)
+    bridges = _bridges(links, samples)
+    links = links.without(bridges, same)
     clusters = links.clusters()
     together = links.without(clusters, exact) if group == groups.NONE else links
     families = _related(together, dataset, signatures) if group is None else ()
@@ -190,6 +196,7 @@ def _judged(dataset: Dataset, signatures: list[Signature], group: str | None = N
         conflicts=_disagreeing(exact, samples),
         mixed=_disagreeing(clusters, samples),
         scenes=scenes,
+        bridges=bridges,
         tiny=tuple(tiny.tolist()),
         sizes=sizes,
         odd=_odd(sizes, signatures),
@@ -205,13 +212,9 @@ def _related(links: "_Links", dataset: Dataset, signatures: list[Signature]) -> 
         if not members:
             continue
 
-        def joined(more: Clusters) -> list[int]:
-            tried = links.without((), more)
-            for same in _equal(_declared(index, sample) for index, sample in enumerate(dataset.samples)):
-                tried.join(same)
-            return [tried.root(index) for index in range(len(dataset.samples))]
-
-        family = groups.judged(kind, members, dataset.samples, joined)
+        family = groups.judged(
+            kind, members, dataset.samples, partial(_with_declared, links, dataset.samples)
+        )
         families.append(family)
         for cluster in members if family.used else ():
             links.join(cluster)
@@ -238,6 +241,19 @@ def _is_scene(cluster: tuple[int, ...], samples: tuple[Sample, ...]) -> bool:
         return False
     totals = Counter(sample.label for sample in samples)
     return any(2 * n > totals[label] for label, n in Counter(samples[i].label for i in cluster).items())
+
+
+def _bridges(links: "_Links", samples: tuple[Sample, ...]) -> Clusters:
+    """Near-duplicates across declared groups, where joining these would leave a class too few."""
+    crossing = tuple(
+        cluster
+        for cluster in links.clusters()
+        if len({samples[i].group for i in cluster if samples[i].group is not None}) > 1
+    )
+    apart = links.without(crossing, ())
+    if not crossing or groups.keeps_enough(crossing, samples, partial(_with_declared, apart, samples)):
+        return ()
+    return crossing
 
 
 def _equal(keys: Iterable[object]) -> Clusters:
@@ -294,11 +310,17 @@ class _Links:
         return _equal(self.root(index) for index in range(len(self._parent)))
 
 
+def _with_declared(links: _Links, samples: tuple[Sample, ...], more: Clusters = ()) -> list[int]:
+    """Root of every sample where declared groups, and `more`, hang together as well."""
+    joined = links.without((), more)
+    for members in _equal(_declared(index, sample) for index, sample in enumerate(samples)):
+        joined.join(members)
+    return [joined.root(index) for index in range(len(samples))]
+
+
 def _grouped(samples: tuple[Sample, ...], links: _Links) -> tuple[Sample, ...]:
     """Samples whose groups join what the user declared with what hangs together by content."""
-    for members in _equal(_declared(index, sample) for index, sample in enumerate(samples)):
-        links.join(members)
-    roots = [links.root(index) for index in range(len(samples))]
+    roots = _with_declared(links, samples)
     named: dict[int, str] = {}
     for root, sample in zip(roots, samples, strict=True):
         if sample.group is not None:

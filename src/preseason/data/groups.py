@@ -112,11 +112,26 @@ def judged(
     Args:
         joined: root of every sample when these members hang together as well; of nothing, what it is now.
     """
-    before, after = _per_class(joined(()), samples), _per_class(joined(members), samples)
-    short = [label for label, count in after.items() if count < min(FEWEST, before[label])]
-    if short:
-        return Family(kind, len(members), False, _refused(kind, short[0], after[short[0]]))
+    short = _short(members, samples, joined)
+    if short is not None:
+        return Family(kind, len(members), False, _refused(kind, *short))
     return Family(kind, len(members), True, f"{len(members)} {_SAID[kind]}")
+
+
+def keeps_enough(
+    members: Members, samples: tuple[Sample, ...], joined: Callable[[Members], Sequence[int]]
+) -> bool:
+    """Whether every class keeps `FEWEST` groups, or what it had, when these hang together; see `judged`."""
+    return _short(members, samples, joined) is None
+
+
+def _short(
+    members: Members, samples: tuple[Sample, ...], joined: Callable[[Members], Sequence[int]]
+) -> tuple[str, int] | None:
+    """The first class that is left with too few groups, and how many."""
+    before, after = _per_class(joined(()), samples), _per_class(joined(members), samples)
+    found = ((label, count) for label, count in after.items() if count < min(FEWEST, before[label]))
+    return next(found, None)
 
 
 _SAID = {
