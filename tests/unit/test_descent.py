@@ -224,3 +224,49 @@ def test_an_epoch_of_several_rounds_goes_through_all_examples_as_often() -> None
     outcome = Descent(module, TARGETS, noted, plan).run(None, Silent())
     assert outcome.epochs == 2
     assert np.bincount(shown).tolist() == [6] * len(TARGETS)
+
+
+class Seeing(nn.Module):
+    """Remembers what it is given in training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(N, 2)
+        self.seen: list[Tensor] = []
+
+    def forward(self, rows: Tensor) -> Tensor:
+        if self.training:
+            self.seen.append(rows.clone())
+        found: Tensor = self.layer(rows)
+        return found
+
+
+@pytest.mark.parametrize("mix", [0.0, 0.4])
+def test_inputs_are_blended_in_pairs_with_one_share_a_step(mix: float) -> None:
+    """Example i is the i-th unit vector, so an input shows which examples are in it and by how much."""
+    module = Seeing()
+    plan = Plan([{"params": list(module.parameters()), "lr": 0.02}], 2, 15, 0, mix=mix)
+    Descent(module, TARGETS, lambda chosen, rng: torch.eye(N)[torch.from_numpy(chosen)], plan).run(
+        None, Silent()
+    )
+    assert len(module.seen) == 8
+    assert all(torch.allclose(step.sum(1), torch.ones(15)) for step in module.seen)
+    blended = [step[(step > 0).sum(1) == 2] for step in module.seen]
+    assert all((step > 0).sum(1).max() <= 2 for step in module.seen)
+    assert sum(map(len, blended)) == 0 if not mix else all(map(len, blended))
+    for step in blended if mix else []:
+        shares = step.max(1).values
+        assert torch.allclose(shares, shares[0].expand_as(shares), atol=1e-5)
+
+
+def test_a_blend_is_judged_by_the_labels_of_both() -> None:
+    """A network that always answers 0 with 3:1 odds: the loss is that of the labels, in whatever shares."""
+    module = nn.Linear(1, 2)
+    with torch.no_grad():
+        module.weight.zero_()
+        module.bias.copy_(torch.tensor([0.75, 0.25]).log())
+    plan = Plan([{"params": list(module.parameters()), "lr": 0.0}], 1, N, 0, mix=0.4)
+    run = Descent(module, TARGETS, lambda chosen, rng: torch.ones(len(chosen), 1), plan)
+    found = float(run._loss(np.arange(N), np.random.default_rng(0)).detach())
+    ones = TARGETS.mean()
+    assert found == pytest.approx(-(1 - ones) * np.log(0.75) - ones * np.log(0.25), rel=1e-5)

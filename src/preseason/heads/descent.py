@@ -38,6 +38,8 @@ class Plan:
         rounds: how often an epoch goes through all examples; more than once where these are few.
         patience: epochs without a lower validation loss after which to stop.
         label_smoothing: share of the target spread over all classes.
+        mix: each step's inputs are blended with those of another example, in shares drawn from
+            Beta(mix, mix), and so is the loss (mixup, Zhang et al. 2018, arXiv 1710.09412); 0 blends nothing.
         seconds: time for the whole run; measured first steps decide how many epochs fit into it.
         firm: run the fewest useful epochs even where they do not fit into `seconds`.
     """
@@ -50,6 +52,7 @@ class Plan:
     weight_decay: float = 1e-4
     patience: int = 4
     label_smoothing: float = 0.0
+    mix: float = 0.0
     seconds: float | None = None
     firm: bool = False
 
@@ -95,7 +98,8 @@ class Descent:
         self.validation, self._given_loss = validation, loss
         everything = np.arange(len(targets))
         self.training = everything if validation is None else np.setdiff1d(everything, validation)
-        self.optimizer = torch.optim.AdamW(plan.groups, weight_decay=plan.weight_decay)
+        # One pass over each tensor: a tenth of the time where a head holds 51 million weights.
+        self.optimizer = torch.optim.AdamW(plan.groups, weight_decay=plan.weight_decay, fused=True)
         self.epochs = plan.epochs if plan.seconds is None else self._affordable(plan.seconds)
         total = self._steps() * self.epochs + 1
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -150,7 +154,19 @@ class Descent:
         return min(affordable, self.plan.epochs)
 
     def _loss(self, chosen: Ints, rng: np.random.Generator) -> Tensor:
-        logits = self.module(self.batch(chosen, rng))
+        inputs = self.batch(chosen, rng)
+        if self.plan.mix:
+            return self._mixed_loss(inputs, chosen, rng)
+        return self._loss_of(self.module(inputs), chosen)
+
+    def _mixed_loss(self, inputs: Tensor, chosen: Ints, rng: np.random.Generator) -> Tensor:
+        """Of inputs blended with those of other examples, against the labels of both."""
+        other = rng.permutation(len(chosen))
+        share = float(rng.beta(self.plan.mix, self.plan.mix))
+        logits = self.module(torch.lerp(inputs[torch.from_numpy(other)], inputs, share))
+        return torch.lerp(self._loss_of(logits, chosen[other]), self._loss_of(logits, chosen), share)
+
+    def _loss_of(self, logits: Tensor, chosen: Ints) -> Tensor:
         targets = torch.from_numpy(self.targets[chosen]).to(logits.device)
         if self._given_loss is not None:
             return self._given_loss(logits, targets)
@@ -195,9 +211,11 @@ class Descent:
 
     def _save(self, checkpoint: Path) -> bool:
         """Keep the finished epochs; False where the disk is full or the folder cannot be written."""
+        module = self.module.state_dict()
         content = {
-            "module": self.module.state_dict(),
-            "best": self.best,
+            "module": module,
+            # The same tensors are written once.
+            "best": module if self.best_epoch == self.epoch else self.best,
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "counts": [self.epoch, self.best_epoch, self.epochs],
