@@ -108,8 +108,8 @@ def measured(data: Path, asked: argparse.Namespace, work: Path) -> list[dict[str
         rows.append(row)
         print(
             f"{data.name:20} {to:14} {own * 1000:8.1f} ms {row['ratio']:6.2f} x  whole {row['whole_ms']:.1f} "
-            f"ms  right {100 * check.accuracy[0]:.1f} -> {100 * check.accuracy[1]:.1f} % of {check.n}  same "
-            f"label {100 * check.same_label:.1f} %  largest {check.largest:.4f}  {written.bytes / 1e6:.1f} MB",
+            f"ms  right {100 * check.accuracy[0]:.1f} -> {100 * check.accuracy[1]:.1f} % of {check.n}  "
+            f"same {100 * check.same_label:.1f} %  largest {check.largest:.4f} {written.bytes / 1e6:.0f} MB",
             flush=True,
         )
     return rows
