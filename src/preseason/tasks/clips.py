@@ -156,10 +156,10 @@ class Clips:
 
     def plan(self, recipe: Recipe, backbone: Backbone) -> str:
         """What is tried when nothing is asked for."""
+        tuning = ", then fine-tuning" if self.tuned_by_default else ""
         return (
             f"{_seen(recipe, backbone)} of each clip through {backbone.name}, then statistics of them, "
-            "attention, LSTM, GRU and temporal convolution, then fine-tuning; "
-            "what cross-validation favours is kept"
+            f"attention, LSTM, GRU and temporal convolution{tuning}; what cross-validation favours is kept"
         )
 
     def baseline(self, backbone: Backbone) -> Way:
