@@ -59,6 +59,13 @@ def test_a_moment_is_frozen_over_by_the_nearest_outside() -> None:
     assert (covered[1] == plain[0]).all()
 
 
+def test_a_moment_of_the_middle_is_frozen_where_it_lies_in_the_whole() -> None:
+    plain, covered = hidden(Cover(span=(0.5, 0.75)), Pass(SIDE, frames=2, middle=0.5))
+    assert (covered[1] == plain[0]).all(), "the second half of the middle is the third quarter of the clip"
+    plain, covered = hidden(Cover(span=(0.75, 1.0)), Pass(SIDE, frames=2, middle=0.5))
+    assert (covered == plain).all(), "what the pass never looks at cannot be hidden from it"
+
+
 def test_a_hidden_form_has_a_row_of_its_own() -> None:
     sample = Sample(Path("a"), fingerprint="f")
     assert Order(sample).key() == "f"

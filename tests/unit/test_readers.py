@@ -10,10 +10,12 @@ import transformers
 import preseason
 import tiny_matches
 from preseason import backbones
+from preseason.data.dataset import Sample
 from preseason.engine.extract import Extractor
 from preseason.engine.passes import Pass
-from preseason.matches.readers import RunNetwork, looks_of, stride_of
+from preseason.matches.readers import RunNetwork, looks_of, places_of, stride_of
 from preseason.matches.walk import STRETCH
+from preseason.media import video
 from preseason.tasks.clips import ClipSource
 
 RUN, SIDE = 4, 32
@@ -69,3 +71,19 @@ def test_a_video_network_watches_a_match(network: Path, tmp_path: Path) -> None:
     assert found.rate * span == pytest.approx(7 / 1, abs=1.1), "about eight windows begin within one"
     np.testing.assert_allclose(found.scores.sum(axis=1), 1, atol=1e-4)
     assert found.actions
+
+
+def test_the_middle_of_a_window_is_read_where_it_was_learnt(tmp_path: Path) -> None:
+    match = tiny_matches.write(tmp_path / "match.mp4", tiny_matches.events_of(6.0, 1), 6.0, 1)
+    source, plan = ClipSource(0), Pass(SIDE, frames=3, middle=0.5)
+    learnt = source.inputs(Sample(match, span=(1.0, 3.0)), plan)
+    rate = 8.0
+    frames = [frame for _, frame in video.stream(match, rate)]
+    places = places_of(plan, 1, round(2.0 * rate)) + round(1.0 * rate)
+    assert places.tolist() == [12, 16, 20]
+    read = looks_of(frames, plan)[places][:, 0].astype(int)
+    errors = [
+        [np.abs(one - other).mean() for other in looks_of(frames, plan)[:, 0].astype(int)] for one in learnt
+    ]
+    assert np.abs(read - learnt).mean() < 12
+    assert np.abs(np.argmin(errors, axis=1) - places).max() <= 1, "the nearest frames of all are those"

@@ -54,7 +54,7 @@ class Hiding:
         # [frames x looks, ...] to [frames, looks, ...]
         parts = shown.reshape(frames, len(plan.looks), *shown.shape[1:]).copy()
         if cover.span is not None:
-            parts = _frozen(parts, cover.span)
+            parts = _frozen(parts, _in_middle(cover.span, plan.middle))
         if cover.box is not None:
             _paint(parts, cover.box, plan)
         return parts.reshape(shown.shape)
@@ -68,6 +68,12 @@ class Hiding:
         shown = self._source.inputs(sample, plan)
         self._held = (key, plan, shown)
         return shown
+
+
+def _in_middle(span: tuple[float, float], middle: float) -> tuple[float, float]:
+    """A span in 0..1 of a clip in units of its middle part, which may reach beyond 0..1."""
+    start, end = (((edge - 0.5) / middle) + 0.5 for edge in span)
+    return start, end
 
 
 def _frozen(parts: Array, span: tuple[float, float]) -> Array:

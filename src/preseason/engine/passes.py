@@ -46,6 +46,7 @@ class Pass:
 
     Attributes:
         size: side in pixels of the square fed to the network; of texts, the most tokens of a window.
+        middle: share of a clip that the moments are spread over, in its middle.
         height: in pixels, where the input is no square; `size` is its width then. 0 for squares.
         frames: moments of a clip that are looked at: pictures for a network of pictures, runs of frames for
             a video network; 0 for photos. Of texts, how many windows they are cut into.
@@ -69,6 +70,7 @@ class Pass:
     frames: int = 0
     rate: float = 0.0
     height: int = 0
+    middle: float = 1.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -88,8 +90,9 @@ class Pass:
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def facts(self) -> dict[str, Any]:
-        """What shapes the rows; a height only where there is one, so that squares keep their keys."""
-        return {name: value for name, value in asdict(self).items() if name != "height" or value}
+        """What shapes the rows; what came later only where it is used, so that older rows keep their keys."""
+        usual = {"height": 0, "middle": 1.0}
+        return {name: value for name, value in asdict(self).items() if usual.get(name, ...) != value}
 
     def count(self) -> int:
         """How many pictures, or runs of frames, of an example are fed to the network."""

@@ -166,8 +166,19 @@ def looks_of(frames: Sequence[Pixels], plan: Pass) -> Pixels:
     return np.stack([np.stack([cut_out(frame, box, plan.shape) for box in plan.looks]) for frame in frames])
 
 
+def places_of(plan: Pass, run: int, width: int) -> Ints:
+    """Where in a window, counted from its first frame to frame `width`, a pass looks: int64 [moments x run].
+
+    Example:
+        >>> places_of(Pass(224, frames=3, middle=0.5), 1, 8).tolist()
+        [2, 4, 6]
+    """
+    left_out = (1 - plan.middle) / 2 * width
+    return np.linspace(left_out, width - left_out, plan.frames * run).round().astype(np.int64)
+
+
 def _network(model: Model, plan: Pass, width: int) -> Network:
     bench, run = model.bench, model.bench.backbone.preprocessing.frames
     one = Extractor(bench.backbone, replace(plan, frames=1), bench.source, bench.cache, bench.device)
-    places = np.linspace(0, width, plan.frames * max(run, 1)).round().astype(np.int64)
+    places = places_of(plan, max(run, 1), width)
     return RunNetwork(one, places.reshape(plan.frames, run)) if run else FrameNetwork(one, places)

@@ -160,9 +160,10 @@ def scores_of(model: Model, path: Path, rate: float | None, progress: Progress) 
 
 
 def _most_frames(model: Model) -> int:
-    """From the first to the last frame of a window, as the way that looks at most of them sees it."""
+    """From the first to the last frame of a window, as the way whose frames lie nearest sees it."""
     run = max(model.bench.backbone.preprocessing.frames, 1)
-    return max(1, max(fitted.way.plan.frames for fitted in model.predictor.ways) * run - 1)
+    plans = [fitted.way.plan for fitted in model.predictor.ways]
+    return max(1, *(round((plan.frames * run - 1) / plan.middle) for plan in plans))
 
 
 def _classifier(model: "Model | ChatModel | HostedModel | str | Path") -> Model:

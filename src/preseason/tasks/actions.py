@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from preseason.backbones.base import Backbone
 from preseason.data.actions import LabelledVideos
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept
@@ -11,11 +12,17 @@ from preseason.data.labelled_videos import holds_actions
 from preseason.data.labelled_videos import read as read_videos
 from preseason.data.windows import windows
 from preseason.media import video
+from preseason.recipe import Recipe
 from preseason.tasks.base import tasks
 from preseason.tasks.clips import Clips
+from preseason.training.ways import Way
 
 FEWEST_GROUPS = 4
 """Matches that cross-validation needs; of fewer, stretches of time take the place of matches."""
+
+MIDDLE = 1 / 3
+"""Share of a window that is looked at closely: a pass lasts a third of the time from one to the next."""
+CLOSELY = {"statistics": "statistics of the middle", "attention": "attention to the middle"}
 
 
 class Actions(Clips):
@@ -37,6 +44,22 @@ class Actions(Clips):
             samples = _by_stretch(samples)
         labels = tuple(sorted({str(sample.label) for sample in samples}))
         return Dataset(root, "actions", samples, labels, found.skipped)
+
+    def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
+        """Those of clips; where none is named, two of them on the middle of the window as well."""
+        found = super().ways(recipe, backbone, samples)
+        if recipe.head != "auto" or recipe.unfreeze not in ("auto", "0"):
+            return found
+        close = [
+            replace(way, name=CLOSELY[way.name], plan=replace(way.plan, middle=MIDDLE))
+            for way in found
+            if way.name in CLOSELY
+        ]
+        return (*found[: len(close)], *close, *found[len(close) :])
+
+    def plan(self, recipe: Recipe, backbone: Backbone) -> str:
+        """What is tried when nothing is asked for."""
+        return f"{super().plan(recipe, backbone)}; the middle of a window is looked at closely as well"
 
     def recognises(self, root: Path) -> bool:
         """Whether there are times of actions at `root`."""

@@ -80,7 +80,8 @@ class ClipSource:
     def _frames(self, sample: Sample, plan: Pass, count: int, side: int) -> NDArray[np.uint8]:
         path = Path(sample.source)
         if not plan.rate:
-            return video.evenly(path, count, sample.span, side)
+            span = sample.span if plan.middle == 1 else _middle_of(sample, plan.middle)
+            return video.evenly(path, count, span, side)
         start = sample.span[0] if sample.span else 0.0
         return video.at(path, [start + i / plan.rate for i in range(count)], side)
 
@@ -190,7 +191,8 @@ class Clips:
     def boxes(self, plan: Pass) -> tuple[Box, ...]:
         """Regions of the frames where these lie in the sheet."""
         once = plan.parts()[: len(plan.parts()) // plan.frames]
-        places = np.linspace(0, SHEET[0] * SHEET[1] - 1, plan.frames).round().astype(int)
+        last, left_out = SHEET[0] * SHEET[1] - 1, (1 - plan.middle) / 2
+        places = (np.linspace(left_out, 1 - left_out, plan.frames) * last).round().astype(int)
         return tuple(_in_sheet(int(place), box) for place in places for box in once)
 
 
@@ -198,6 +200,13 @@ class Clips:
 def _fingerprint(path: Path, size: int, changed_ns: int) -> str:
     """Of a file that many clips are cut from, read once."""
     return file_fingerprint(path)
+
+
+def _middle_of(sample: Sample, share: float) -> tuple[float, float]:
+    """Start and end in seconds of the middle of a clip."""
+    start, end = sample.span or (0.0, video.length_s(Path(sample.source)))
+    cut = (1 - share) / 2 * (end - start)
+    return start + cut, end - cut
 
 
 def _length_s(sample: Sample) -> float:
