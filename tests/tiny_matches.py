@@ -33,15 +33,18 @@ def picture(time_s: float, events: Sequence[Event], grass: NDArray[np.float64]) 
     return shown.clip(0, 255).astype(np.uint8)
 
 
-def write(path: Path, events: Sequence[Event], length_s: float, seed: int = 0) -> Path:
-    """Encode a match of `length_s` seconds with the events given."""
+def write(
+    path: Path, events: Sequence[Event], length_s: float, seed: int = 0, negative: bool = False
+) -> Path:
+    """Encode a match of `length_s` seconds with the events given; `negative` has all colours turned round."""
     grass = np.random.default_rng(seed).normal(0, 6, (HEIGHT, WIDTH))
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "crf": "28"})
         stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
         for number in range(round(length_s * FPS)):
-            frame = av.VideoFrame.from_ndarray(picture(number / FPS, events, grass), format="rgb24")
+            shown = picture(number / FPS, events, grass)
+            frame = av.VideoFrame.from_ndarray(255 - shown if negative else shown, format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path

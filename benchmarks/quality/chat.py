@@ -2,8 +2,10 @@
 
 Each DATA is a folder or file of dialogues, questions or texts as `preseason fit` reads them. Told are the
 perplexity of the held-out part (whole vocabulary), that of general English (descriptions of data sets in
-scikit-learn), and the share of held-out multiple-choice questions answered rightly, each before and after.
-With `--knowledge PATH`, held-out questions are also asked with lookup: how often right, wrong, or not known.
+scikit-learn), how often the right one of four endings of a beginning is found there, and the share of
+held-out multiple-choice questions answered rightly, each before and after. With `--knowledge PATH`, held-out
+questions are also asked with lookup, in PATH or in what was learnt (`--knowledge learnt`): how often right,
+wrong, or not known.
 """
 
 import argparse
@@ -18,11 +20,15 @@ import preseason
 from preseason.cli.chat_words import fields_of_fit
 from preseason.cli.shapes import plain
 from preseason.language.conversation import MOST_PASSAGES
-from preseason.language.knowledge import Bm25, read_passages
+from preseason.language.knowledge import Finder, Passage, read_passages
+from preseason.language.meaning import best_finder
 from preseason.language.quiz import likelihoods, score_of
 from preseason.language.reading import read_corpus
-from preseason.language.samples import Quiz
+from preseason.language.samples import Example, Quiz
 from preseason.language.sides import HELD_OUT, divide
+from preseason.places import cache_folder
+
+LEARNT = "learnt"
 
 
 def main() -> None:
@@ -31,7 +37,7 @@ def main() -> None:
     parser.add_argument("--budget", default="5m")
     parser.add_argument("--backbone")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--knowledge", type=Path, help="where facts are looked up")
+    parser.add_argument("--knowledge", help="where facts are looked up: a path, or `learnt`")
     parser.add_argument("--questions", type=int, default=200, help="held-out questions asked with lookup")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     asked = parser.parse_args()
@@ -50,6 +56,10 @@ def row_of(data: Path, seed: int, asked: Any) -> dict[str, Any]:
     print(f"{data.name}, seed {seed}: {training.tokens:,} tokens at {training.tokens_per_s:.0f}/s")
     print(f"  held-out perplexity {of(before.held_out)} -> {of(after.held_out)}, {after.held_out.n:,} tokens")
     print(f"  general perplexity  {of(before.general)} -> {of(after.general)}, {after.general.n:,} tokens")
+    print(
+        f"  endings of general prose {rate(before.general_quiz)} -> {rate(after.general_quiz)}, "
+        f"{after.general_quiz.n} of four options"
+    )
     if after.quiz is not None:
         print(
             f"  quiz {rate(before.quiz)} -> {rate(after.quiz)}, {after.quiz.n} questions, chance "
@@ -65,20 +75,29 @@ def with_lookup(model: Any, data: Path, seed: int, asked: Any) -> dict[str, Any]
     """Held-out questions with passages before them; without a good one the answer is that it is not known."""
     sides = divide(read_corpus(data), HELD_OUT, seed)
     questions = [example.quiz for example in sides.held if example.quiz is not None][: asked.questions]
-    finder = Bm25(read_passages(asked.knowledge)[0])
+    if asked.knowledge == LEARNT:
+        passages = tuple(Passage(text_of(example), example.group) for example in sides.learn)
+    else:
+        passages = read_passages(Path(asked.knowledge))[0]
+    finder = best_finder(passages, cache_folder(None))
     found = [answered(model, quiz, finder) for quiz in questions]
     right, unknown = found.count("right"), found.count("unknown")
     plainly = [answered(model, quiz, None) == "right" for quiz in questions]
     share = score_of(plainly, [1 / len(quiz.options) for quiz in questions])
     print(
-        f"  lookup in {asked.knowledge.name}: right {right}, wrong {found.count('wrong')}, not known "
+        f"  lookup in {asked.knowledge}: right {right}, wrong {found.count('wrong')}, not known "
         f"{unknown} of "
         f"{len(found)}; without lookup right {share.right}, wrong {share.n - share.right}"
     )
     return {"right": right, "wrong": found.count("wrong"), "unknown": unknown, "without": plain(share)}
 
 
-def answered(model: Any, quiz: Quiz, finder: Bm25 | None) -> str:
+def text_of(example: Example) -> str:
+    """The example as a passage."""
+    return example.text or "\n".join(message.content for message in example.messages)
+
+
+def answered(model: Any, quiz: Quiz, finder: Finder | None) -> str:
     """`right`, `wrong` or `unknown`."""
     hits = finder.find(quiz.question, MOST_PASSAGES) if finder is not None else []
     if finder is not None and not hits:

@@ -54,6 +54,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="training time of the Trainer")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     asked = parser.parse_args()
+    if "training" in asked.only and asked.data is None:
+        parser.error("training needs --data, or name --only generation")
     print("python " + " ".join(sys.argv))
     limit_torch()
     base = load_base(asked.backbone, None, cache_folder(), Silent())
@@ -61,8 +63,6 @@ def main() -> None:
     if "generation" in asked.only:
         figures["generation"] = generation(base, asked.rounds, asked.tokens)
     if "training" in asked.only:
-        if asked.data is None:
-            parser.error("training needs --data")
         figures["training"] = training(base, asked.data, asked.seconds)
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=1), "utf-8")

@@ -2,7 +2,8 @@
 
 A minute of moving shapes at 1280 x 720 and 25 frames a second is encoded once and repeated by copying
 packets, so that a video of two hours costs no encoding. Each length is watched in a process of its own,
-by the walk that `spot` and `spot --like` share; memory must not grow with the length.
+by the walk that `spot` and `spot --like` share. Peak memory is of anonymous pages (Linux): what is seen is
+mapped from the disk, and those pages go when memory is short. It must not grow with the length.
 """
 
 import argparse
@@ -18,14 +19,23 @@ import numpy as np
 
 FPS, HEIGHT, WIDTH = 25, 720, 1280
 WATCH = """
-import resource, sys, time
+import sys, threading, time
 from pathlib import Path
 from preseason.matches.alike import Search, features_of
 from preseason.progress import Silent
+
+peak, over = [0], threading.Event()
+
+def watch():
+    while not over.wait(0.1):
+        status = Path("/proc/self/status").read_text()
+        peak[0] = max(peak[0], int(status.split("RssAnon:")[1].split()[0]))
+
+threading.Thread(target=watch, daemon=True).start()
 begin = time.perf_counter()
 found = features_of(Path(sys.argv[1]), Search(cache=sys.argv[2], rate=float(sys.argv[3])), Silent())
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(len(found), time.perf_counter() - begin, peak)
+over.set()
+print(len(found), time.perf_counter() - begin, peak[0] / 1000)
 """
 
 

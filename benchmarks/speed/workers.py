@@ -61,9 +61,10 @@ def rows(bank: Path) -> dict[str, int]:
         size = len(data) // max(len(lines), 1)
         for place, line in enumerate(lines):
             key, _, checksum = line.decode().rpartition(" ")
-            if zlib.crc32(data[place * size : (place + 1) * size]) != int(checksum):
-                continue
-            found[f"{journal.parent.name} {key}"] = int(checksum)
+            if zlib.crc32(data[place * size : (place + 1) * size], zlib.crc32(key.encode())) == int(checksum):
+                found[f"{journal.parent.name} {key}"] = int(checksum)
+    if not found:
+        sys.exit(f"no row can be read in {bank}")
     return found
 
 

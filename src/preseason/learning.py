@@ -11,9 +11,10 @@ from preseason.data.audit import Audit
 from preseason.data.split import folds, group_numbers
 from preseason.evaluation.calibration import fit_temperature
 from preseason.evaluation.drift import Sketch, World, sketch_of, world_of
-from preseason.evaluation.known import Known, know
-from preseason.evaluation.unknown import Choice
+from preseason.evaluation.known import MOST_EXAMPLES, Known, know
+from preseason.evaluation.unknown import Choice, thin
 from preseason.heads.base import Features, Lesson
+from preseason.heads.scaling import ROWS
 from preseason.progress import Progress
 from preseason.recipe import Recipe
 from preseason.record import Answers, Floats, Ints
@@ -104,14 +105,21 @@ class Learner:
         predictor = Predictor(tuple(needed), kept, embedding, temperature, sketch)
         held = selection.held
         fitted = next(fit.fitted for fit in trials.fits if fit.fitted.way.name == embedding)
-        embeddings = fitted.embed(trials.features[embedding].take(held))
+        features = trials.features[embedding].take(held)
+        few = thin(targets[held], MOST_EXAMPLES)
+        embeddings = fitted.embed(features.take(few))
         said = sharpened(selection.probabilities, temperature)
         numbers = fold_numbers(self.folds(chosen), len(chosen))[held]
         with one_blas_thread():
-            samples = [self.samples[chosen[i]] for i in held]
+            samples = [self.samples[chosen[i]] for i in held[few]]
             share = self.recipe.strangers_share()
-            known, choice = know(self.labels, embeddings, targets[held], said, numbers, probe, samples, share)
-            answers = self._held(chosen[held], said, embeddings, known, choice, trials, held)
+            known, choice = know(
+                self.labels, embeddings, targets[held[few]], said[few], numbers[few], probe, samples, share
+            )
+            distance = choice.unseen
+            if distance is None or len(few) < len(held):
+                distance = _distances(known, fitted, features)
+            answers = self._held(chosen[held], said, distance, trials, held)
             answers = replace(answers, plain=None if plain is None else plain[held])
         return Learnt(chosen, trials, predictor, known, choice, answers, held)
 
@@ -137,21 +145,8 @@ class Learner:
         samples = [self.samples[i] for i in chosen]
         return answers_of(self.bench, predictor, known, samples, self.progress)[0]
 
-    def _held(
-        self,
-        places: Ints,
-        said: Floats,
-        embeddings: Floats,
-        known: Known,
-        choice: Choice,
-        trials: Trials,
-        held: Ints,
-    ) -> Answers:
+    def _held(self, places: Ints, said: Floats, distance: Floats, trials: Trials, held: Ints) -> Answers:
         first = next((f.focus for f in trials.fits if f.focus is not None), None)
-        if choice.unseen is not None and len(choice.unseen) == len(held):
-            distance = choice.unseen
-        else:
-            distance = known.distance(known.place(embeddings))
         return Answers(
             tuple(self.samples[i] for i in places),
             self.labels,
@@ -160,6 +155,12 @@ class Learner:
             distance,
             None if first is None else first[held],
         )
+
+
+def _distances(known: Known, fitted: Fitted, features: Features) -> Floats:
+    """Unlikeness of each example to every known class, float32 [n]; few embeddings in memory at a time."""
+    taken = (features.take(chunk) for chunk in features.chunks(ROWS))
+    return np.concatenate([known.distance(known.place(fitted.embed(some))) for some in taken])
 
 
 def _sketched(fits: Sequence[Fitted], trials: Trials) -> tuple[Sketch | None, Floats | None]:

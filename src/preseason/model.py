@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from preseason.answering import answers_of, probe
+from preseason.data.clock import clock
 from preseason.data.dataset import Sample, Skipped
 from preseason.data.files import Columns
 from preseason.errors import DataError, UsageError
@@ -104,7 +105,7 @@ class Model:
         if found.verdict != "other" or answers.vectors is None:
             return found
         first = choose(answers.probabilities, answers.vectors, LABEL_FIRST)
-        return replace(found, label_first=tuple(str(answers.samples[i].source) for i in first))
+        return replace(found, label_first=tuple(_named(answers.samples[i]) for i in first))
 
     def evaluate(
         self,
@@ -270,3 +271,10 @@ class Model:
             "before." for n in lost
         )  # fmt: skip
         return Update(name, examples, before, after, skipped, warnings)
+
+
+def _named(sample: Sample) -> str:
+    """The input; of a stretch of a video the file's name and the time of its middle."""
+    if sample.span is None:
+        return str(sample.source)
+    return f"{Path(sample.source).name} at {clock(sum(sample.span) / 2)}"

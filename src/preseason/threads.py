@@ -1,7 +1,7 @@
-"""How many threads this process may use: the cgroup's share, not the machine's core count."""
+"""How many threads this process may use (the cgroup's share, not the machine's cores), and how many heaps."""
 
 import os
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +9,9 @@ from preseason.workers import local_size
 
 # A waiting OpenMP thread spins by default and takes the processor from others; read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+M_ARENA_MAX = -8
+"""The parameter of glibc's mallopt that bounds how many heaps there are."""
 
 
 @cache
@@ -46,3 +49,16 @@ def _cgroup_quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> int | None:
     except (OSError, ValueError):
         return None
     return None if quota == "max" else -(-int(quota) // int(period))
+
+
+def share_heaps() -> None:
+    """Let all threads take memory from two heaps, for a process that serves for months.
+
+    glibc gives every thread a heap of its own, up to eight for each processor, and what a decoded picture
+    took there is not given back: a server with 32 clients grew by 0.25 MB a request. Elsewhere this does
+    nothing.
+    """
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)

@@ -48,8 +48,8 @@ def run_name(here: World) -> str:
     SLURM numbers its steps; torch's launchers give an address at which the leader tells the others.
     """
     if "MASTER_ADDR" not in os.environ and "SLURM_JOB_ID" in os.environ:
-        step = f"{os.environ['SLURM_JOB_ID']}-{os.environ.get('SLURM_STEP_ID', '0')}"
-        return re.sub(r"\W", "-", f"slurm-{step}")
+        parts = [os.environ.get(f"SLURM_{part}", "0") for part in ("JOB_ID", "STEP_ID", "RESTART_COUNT")]
+        return re.sub(r"\W", "-", f"slurm-{'-'.join(parts)}")
     return _told(here)
 
 

@@ -1,5 +1,6 @@
 """Photos, a small network and a model of them, shared by the tests of whole roads."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+import tiny_language
+import tiny_matches
 from photo_fits import GAMES, LINEAR, network_settings
 from preseason.backbones.timm_networks import create
 from preseason.cli.main import run
@@ -45,3 +48,37 @@ def players(photos: Path, quick: list[str], tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("models") / "players"
     assert run(["fit", str(photos), "-o", str(folder), *quick, "--quiet"]) == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def network(weights: Path) -> list[str]:
+    """Options of a fit on videos with the small network."""
+    return ["--backbone", "test_resnet", "--weights", str(weights), "--image-size", "64"]
+
+
+@pytest.fixture(scope="session")
+def actions(tmp_path_factory: pytest.TempPathFactory, network: list[str]) -> Path:
+    """A model of a few drawn matches."""
+    root = tmp_path_factory.mktemp("matches")
+    table = tiny_matches.write_matches(root, 4, 30.0)
+    assert run(["fit", str(table), "-o", str(root / "model"), "--head", "tcn", "-q", *network]) == 0
+    return root / "model"
+
+
+@pytest.fixture(scope="session")
+def match(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tiny_matches.Event]]:
+    """A drawn match that no model has seen, and its events."""
+    events = tiny_matches.events_of(40.0, 77)
+    return tiny_matches.write(tmp_path_factory.mktemp("new") / "match.mp4", events, 40.0, 77), events
+
+
+@pytest.fixture(scope="session")
+def talker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A chat model of a tiny language model, fitted in seconds on a few questions."""
+    home = tmp_path_factory.mktemp("talker")
+    base = tiny_language.save(home / "base", "gpt2")
+    rows = [{"prompt": f"Who scored in match {n}?", "response": f"Salah, in minute {n}."} for n in range(48)]
+    (home / "talks.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    settings = ["--weights", str(base), "--backbone", "tiny", "--learning-rate", "0.01", "--budget", "20"]
+    assert run(["fit", str(home / "talks.jsonl"), "-o", str(home / "fan"), *settings, "-q"]) == 0
+    return home / "fan"

@@ -149,6 +149,11 @@ def test_questions_are_scored_before_and_after(
     assert after["chance"] == 0.5
     assert fields["metrics"]["accuracy"] == after["accuracy"]
     assert after["low"] <= after["accuracy"] <= after["high"]
+    general = fields["after"]["general_quiz"]
+    assert general["n"] == fields["before"]["general_quiz"]["n"] >= 2
+    assert general["chance"] == 0.25
+    assert fields["metrics"]["general_accuracy"] == general["accuracy"]
+    assert "Endings of general English" in (tmp_path / "m" / "report.html").read_text("utf-8")
 
 
 def test_facts_are_looked_up_and_sources_shown(

@@ -8,13 +8,10 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_file
 
 import preseason
 import tiny_matches
 from movies import write
-from preseason.backbones.timm_networks import create
 from preseason.cli.main import run
 from preseason.data.soccernet import read_results
 from preseason.evaluation.spotting import Recording, average_precision
@@ -48,14 +45,6 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "left" / "broken.mp4").write_bytes(whole[: len(whole) // 2])
     (root / "up" / "page.mp4").write_text("<!DOCTYPE html><html></html>")
     return root
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    torch.manual_seed(0)
-    file = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    save_file(create("test_resnet").state_dict(), file)
-    return ["--backbone", "test_resnet", "--weights", str(file), "--image-size", "64"]
 
 
 def asked(capsys: pytest.CaptureFixture[str], *words: Any) -> dict[str, Any]:
@@ -118,22 +107,6 @@ def test_photos_heads_are_refused_for_clips(
     assert "--head prototype is not for clips: expected auto, statistics" in capsys.readouterr().err
 
 
-@pytest.fixture(scope="module")
-def actions(tmp_path_factory: pytest.TempPathFactory, network: list[str]) -> Path:
-    """A model of a few drawn matches."""
-    root = tmp_path_factory.mktemp("matches")
-    table = tiny_matches.write_matches(root, 4, 30.0)
-    assert run(["fit", str(table), "-o", str(root / "model"), "--head", "tcn", "-q", *network]) == 0
-    return root / "model"
-
-
-@pytest.fixture(scope="module")
-def match(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[float, str]]]:
-    """A drawn match that no model has seen, and its events."""
-    events = tiny_matches.events_of(40.0, 77)
-    return tiny_matches.write(tmp_path_factory.mktemp("new") / "match.mp4", events, 40.0, 77), events
-
-
 def test_actions_of_a_new_match_are_found_at_their_times(
     actions: Path, match: tuple[Path, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,6 +116,7 @@ def test_actions_of_a_new_match_are_found_at_their_times(
         capsys, "spot", actions, path, "-o", out, "-o", tmp_path / "found.csv", "--threshold", "0.1"
     )
     told = tuple(preseason.data.actions.Action(at, label) for at, label in events)
+    assert found["drift"]["verdict"] == "same"
     listed = read_results(out)
     assert [a["label"] for a in found["actions"]] == [a.label for a in listed]
     precision = average_precision([Recording(told, listed)], tiny_matches.LABELS, 1.0)
@@ -151,6 +125,18 @@ def test_actions_of_a_new_match_are_found_at_their_times(
     assert abs(np.median(late)) < 0.15, "the middle of a window is what it shows"
     chance = average_precision([Recording(told, tuple(_elsewhere(listed)))], tiny_matches.LABELS, 1.0)
     assert chance.value < precision.value
+
+
+def test_a_match_of_another_world_is_told(
+    actions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny_matches.write(
+        tmp_path / "night.mp4", tiny_matches.events_of(40.0, 78), 40.0, 78, negative=True
+    )
+    assert run(["spot", str(actions), str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "Warning: this is another world than the model has learnt from" in told
+    assert re.search(r"Label these first: .*night\.mp4 at 0:\d\d", told)
 
 
 def _elsewhere(listed: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import base64
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,8 +63,18 @@ def corrections(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(model_folder: Path, mood_folder: Path, corrections: Path) -> Iterator[httpx.Client]:
-    with serving({"games": model_folder, "mood": mood_folder}, Settings(corrections=corrections)) as client:
+def server(
+    model_folder: Path,
+    mood_folder: Path,
+    actions: Path,
+    talker: Path,
+    corrections: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[httpx.Client]:
+    # A copy: the page teaches it somebody new.
+    games = shutil.copytree(model_folder, tmp_path_factory.mktemp("taught") / "games")
+    folders = {"games": games, "mood": mood_folder, "actions": actions, "fan": talker}
+    with serving(folders, Settings(corrections=corrections)) as client:
         yield client
 
 
@@ -131,12 +142,90 @@ def test_texts_are_answered_with_the_words_that_counted(page: "Page") -> None:
     assert page.locator(".answer .head").count() == 2
 
 
+def test_somebody_new_is_taught_from_a_few_photos(
+    page: "Page", pictures: Pictures, server: httpx.Client
+) -> None:
+    game = min(pictures.strangers.iterdir())
+    photos = sorted(game.iterdir())[:4]
+    page.locator("#teach summary").click()
+    page.locator("#teach-name").fill(game.name)
+    page.set_input_files("#teach-input", photos)
+    page.get_by_role("button", name="Teach").click()
+    page.locator("#teach-said", has_text=game.name).wait_for()
+    page.set_input_files("#ask-input", photos[0])
+    page.locator("#answers .head").wait_for()
+    assert page.locator("#answers .head strong").inner_text() == game.name
+    reply = server.post("/v1/predict", data={"model": "games"}, files={"file": photos[0].read_bytes()})
+    assert reply.json()["predictions"][0]["label"] == game.name
+
+
+def test_a_match_is_watched_looked_through_and_tagged(
+    page: "Page", match: tuple[Path, list[tuple[float, str]]], tmp_path: Path
+) -> None:
+    path, events = match
+    page.locator("#tabs").get_by_text("Watch").click()
+    page.set_input_files("#match-input", path)
+    page.locator("#match-room").wait_for()
+    until(page, "document.getElementById('video').duration > 39")
+    page.locator("#spot-go").click()
+    page.locator("#spot-said", has_text="found.").wait_for()
+    found = page.locator("#found li")
+    assert found.count() > 0.5 * len(events)
+    assert page.locator("#timeline").get_by_text("jump").count() >= 1
+    found.first.locator(".go").click()
+    first = clock_s(found.first.locator(".go").inner_text())
+    assert abs(page.evaluate("document.getElementById('video').currentTime") - max(first - 2, 0)) < 1.1
+    for at in [at for at, label in events if label == "jump"][:2]:
+        page.evaluate("(at) => { document.getElementById('video').currentTime = at; }", at)
+        page.locator("body").press("1")
+    assert page.locator("#marks li").count() == 2
+    page.locator("#alike").click()
+    page.locator("#tag-said", has_text="to judge").wait_for()
+    shown = page.locator("#suggestions li").count()
+    assert shown > 3
+    page.locator("body").press("a")
+    page.locator("#marks li").nth(2).wait_for()
+    page.locator("body").press("r")
+    page.locator("#tag-said", has_text="Refitted").wait_for()
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    table = Path(download.value.path()).read_text("utf-8")
+    assert table.count("goal") == 3
+    assert path.name in table
+
+
+def until(page: "Page", holds: str) -> None:
+    """Wait for what no element shows; the page's own rules forbid Playwright to wait for a script there."""
+    end = time.monotonic() + 30
+    while not page.evaluate(holds):
+        assert time.monotonic() < end, holds
+        page.wait_for_timeout(50)
+
+
+def clock_s(text: str) -> float:
+    """Seconds of a time as the page writes it."""
+    return sum(60**place * float(part) for place, part in enumerate(reversed(text.split(":"))))
+
+
+def test_a_chat_model_talks_and_begins_anew(page: "Page") -> None:
+    page.locator("#tabs").get_by_text("Talk").click()
+    page.locator("#talk-text").fill("Who scored in match 3?")
+    page.keyboard.press("Enter")
+    page.locator("#log .assistant").wait_for()
+    page.locator("#talk-stop").wait_for(state="hidden")
+    said = page.locator("#log .assistant").inner_text()
+    assert said not in ("", "…")
+    assert page.locator("#log .user").inner_text() == "Who scored in match 3?"
+    page.get_by_role("button", name="Begin anew").click()
+    assert page.locator("#log p").count() == 0
+
+
 @pytest.mark.parametrize("page", ["phone"], indirect=True)
 def test_a_phone_never_scrolls_sideways(page: "Page", pictures: Pictures) -> None:
     page.set_input_files("#ask-input", picture_of(pictures, "ice_hockey"))
     page.locator("#answers .head").wait_for()
     page.locator("#teach summary").click()
-    for tab in ("Ask", "Watch"):
+    for tab in ("Ask", "Talk", "Watch"):
         page.locator("#tabs").get_by_text(tab).click()
         assert page.evaluate("document.documentElement.scrollWidth") == 390
 

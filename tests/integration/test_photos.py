@@ -12,6 +12,7 @@ from photo_fits import GAMES, asked, network_settings, rows_in_bank, some_photo
 from preseason.cli.main import run
 from preseason.demo import Pictures
 from preseason.engine.upkeep import usage
+from preseason.heads.descent import Descent
 from preseason.places import cache_folder
 
 
@@ -114,6 +115,21 @@ def test_every_head_can_be_asked_for(
     shown = asked(capsys, "fit", photos, "-o", tmp_path / "m", *options, *network_settings(weights))
     assert any(candidate["kept"] for candidate in shown["candidates"])
     assert preseason.load(tmp_path / "m").predict(some_photo(photos))[0].label in GAMES
+
+
+@pytest.mark.slow
+def test_what_was_asked_for_is_fitted_however_slow_the_machine(
+    photos: Path,
+    weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    measured = Descent._affordable
+    monkeypatch.setattr(Descent, "_affordable", lambda self, seconds: measured(self, 0.0))
+    options = ["--head", "attention", "--unfreeze", "0", "--epochs", "2", "--budget", "60s"]
+    shown = asked(capsys, "fit", photos, "-o", tmp_path / "m", *options, *network_settings(weights))
+    assert shown["candidates"][0]["kept"]
 
 
 @pytest.mark.slow

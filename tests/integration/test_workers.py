@@ -34,4 +34,6 @@ def test_a_fit_by_two_workers_is_that_of_one(pictures: Pictures, model_folder: P
     assert two.predict(path)[0].probabilities == pytest.approx(one.predict(path)[0].probabilities, abs=1e-3)
     finished = list(cache.glob("work/*/*.done"))
     assert finished
+    jobs = [json.loads(path.read_text("utf-8")) for path in cache.glob("work/*/*.job")]
+    assert [len(job["sizes"]) for job in jobs if job["kind"] == "learning"] == [3], "all but the first member"
     assert not list(cache.glob("work/*/leases/*.lease"))

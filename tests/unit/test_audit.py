@@ -106,6 +106,29 @@ def test_equal_files_and_conflicting_labels(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("copies", "wrong"),
+    [
+        ([("one.mp4", 0, "jump"), ("one.mp4", 5, "cross")], False),
+        ([("one.mp4", 0, "jump"), ("one.mp4", 0, "cross")], True),
+        ([("one.mp4", 0, "jump"), ("two.mp4", 0, "cross")], True),
+        ([("one.mp4", 0, "jump"), ("two.mp4", 0, "background")], False),
+        ([("one.mp4", 0, "jump"), ("two.mp4", 3, "jump")], False),
+        ([("one.png", None, "background"), ("two.png", None, "jump")], True),
+    ],
+)
+def test_labels_of_stretches_disagree_where_a_person_gave_both(
+    copies: list[tuple[str, float | None, str]], wrong: bool
+) -> None:
+    samples = tuple(
+        Sample(Path(name), label, span=None if at is None else (at, at + 1)) for name, at, label in copies
+    )
+    dataset = Dataset(Path(), "table", samples, ("background", "cross", "jump"))
+    found = audit(dataset, lambda sample: Signature(digest(str(sample.source).encode()), essence="alike"))
+    assert found.clusters == ((0, 1),)
+    assert bool(found.mixed) == wrong
+
+
 def test_declared_groups_and_copies_are_joined(tmp_path: Path) -> None:
     root = folder_of(tmp_path, a=[1, 2, 3, 4], b=[5, 6])
     picture(1).save(root / "a" / "copy.jpg", quality=50)

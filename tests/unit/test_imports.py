@@ -44,7 +44,7 @@ LAYERS = (
     ("report",),
     ("talking", "together", "findings"),
     ("fitting",),
-    ("serving", "exporting", "watching", "demo"),
+    ("serving", "exporting", "watching", "demo", "ray_cluster"),
     ("cli",),
     ("__main__",),
 )

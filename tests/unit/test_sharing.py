@@ -19,6 +19,7 @@ from preseason.engine.bank import Shelf
 from preseason.engine.extract import Order
 from preseason.engine.leases import Leases
 from preseason.engine.passes import Box, Pass
+from preseason.engine.shared_reading import read_together, reading_of
 from preseason.engine.sharing import Board
 from preseason.progress import Silent
 from preseason.workers import World, world
@@ -66,7 +67,7 @@ def shared(folder: Path, pause_s: float = 0.001) -> tuple[Numbers, dict[str, str
     """What the leader has when the job is done."""
     board, own = Board(folder / "board", 2, STALE_S), Numbers(folder / "shelf", pause_s)
     with board.led():
-        failed = board.share(own, board.post("numbers", PLAN, ORDERS), Silent(), "reading")
+        failed = read_together(board, own, PLAN, ORDERS, Silent(), "reading")
     return own, failed
 
 
@@ -93,7 +94,7 @@ def test_a_helper_takes_its_share_and_both_see_all_rows(tmp_path: Path) -> None:
         return other
 
     def help_out() -> None:
-        Board(tmp_path / "board", 2, STALE_S).help(Order, filling)
+        Board(tmp_path / "board", 2, STALE_S).help(lambda job: reading_of(job, Order, filling))
 
     helper = threading.Thread(target=help_out)
     helper.start()
@@ -113,12 +114,13 @@ PROGRAM = """
     sys.path[:0] = {paths!r}
     from pathlib import Path
     from preseason.engine.extract import Order
+    from preseason.engine.shared_reading import reading_of
     from preseason.engine.sharing import Board
     from test_sharing import Numbers, STALE_S
     folder = Path({folder!r})
     numbers = Numbers(folder / "shelf", 0.002)
     print("ready", flush=True)
-    Board(folder / "board", 2, STALE_S).help(Order, lambda plan: numbers)
+    Board(folder / "board", 2, STALE_S).help(lambda job: reading_of(job, Order, lambda plan: numbers))
 """
 
 

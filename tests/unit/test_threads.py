@@ -43,3 +43,25 @@ def test_a_quota_below_the_core_count_counts(monkeypatch: pytest.MonkeyPatch) ->
     for quota, expected in ((3, 3), (None, 64), (128, 64)):
         monkeypatch.setattr(threads, "_cgroup_quota", lambda quota=quota: quota)
         assert threads.available.__wrapped__() == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's heaps are those of Linux")
+def test_many_threads_share_few_heaps() -> None:
+    """Every heap beyond the first begins as its own mapping of 64 MB of address space."""
+    code = (
+        "import sys, threading; from preseason.threads import share_heaps\n"
+        "if len(sys.argv) > 1: share_heaps()\n"
+        "gate = threading.Barrier(9)\n"
+        "def work():\n"
+        "    held = [bytes(20_000) for _ in range(50)]; gate.wait(); gate.wait()\n"
+        "each = [threading.Thread(target=work) for _ in range(8)]\n"
+        "[thread.start() for thread in each]; gate.wait()\n"
+        "sizes = [int(line.split()[0].split('-')[1], 16) - int(line.split()[0].split('-')[0], 16)\n"
+        "         for line in open('/proc/self/maps') if line.split()[1] == '---p']\n"
+        "print(sum(30 * 2**20 < size < 2**26 for size in sizes)); gate.wait()\n"
+    )
+    alone, shared = (
+        int(subprocess.run([sys.executable, "-c", code, *given], capture_output=True, check=True).stdout)
+        for given in ([], ["share"])
+    )
+    assert shared < alone

@@ -48,6 +48,8 @@ def fields_of_fit(model: str, record: "ChatRecord") -> dict[str, Any]:
         "general_perplexity": record.after.general.perplexity,
         "general_perplexity_before": record.before.general.perplexity,
         "questions": quiz.n if quiz else 0,
+        "general_accuracy": ended.accuracy if (ended := record.after.general_quiz) else None,
+        "general_accuracy_before": ended.accuracy if (ended := record.before.general_quiz) else None,
     }
     return {
         "model": model,
@@ -85,7 +87,7 @@ def text_of_fit(model: str, record: "ChatRecord", quoted: str) -> str:
         f"(95 % sure to lie between {held.low:.1f} and {held.high:.1f}).",
         *_quiz_lines(record),
         f"On general English: {record.before.general.perplexity:.1f} before, "
-        f"{record.after.general.perplexity:.1f} after.",
+        f"{record.after.general.perplexity:.1f} after{_endings(record)}.",
         *of_skipped(record.skipped),
         *[f"Warning: {warning}" for warning in record.warnings],
         f"Model:  {model}  (fitted in {duration(sum(record.seconds.values()))})",
@@ -105,3 +107,12 @@ def _quiz_lines(record: "ChatRecord") -> list[str]:
         f"{after.n} (95 % sure to lie between {100 * after.low:.0f} and {100 * after.high:.0f} %; guessing "
         f"reaches {100 * after.chance:.0f} %)."
     ]
+
+
+def _endings(record: "ChatRecord") -> str:
+    before, after = record.before.general_quiz, record.after.general_quiz
+    if before is None or after is None:
+        return ""
+    return (
+        f"; of {after.n} endings it finds {percent(before.accuracy)} before, {percent(after.accuracy)} after"
+    )

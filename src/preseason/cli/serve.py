@@ -49,6 +49,7 @@ def serve(
     from preseason.serving.guard import LOCAL, Rules
     from preseason.serving.hosting import Where, named_folders
     from preseason.serving.server import Listening
+    from preseason.threads import share_heaps
 
     key = _key(options["key_file"])
     hosts = None if host in ("0.0.0.0", "::") and not options["allow_host"] else LOCAL
@@ -67,6 +68,7 @@ def serve(
     )
     if key is None and host not in LOOPBACK:
         click.echo("Anybody who reaches this address may ask: set PRESEASON_API_KEY or --key-file.", err=True)
+    share_heaps()
     folders = named_folders(models)
     app = create_app(folders, settings)
 

@@ -7,10 +7,12 @@ import click
 
 from preseason.cli.bars import progress
 from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.cli.words import of_drift
 from preseason.errors import UsageError
 
 if TYPE_CHECKING:
     from preseason.data.actions import Action
+    from preseason.matches.spotting import Spotted
     from preseason.progress import Progress
 
 PAGES = (".html", ".htm")
@@ -45,12 +47,24 @@ def spot(words: tuple[str, ...], like: tuple[str, ...], quiet: bool, **options: 
     """
     model, match = _named(words, bool(like))
     report = progress(quiet)
-    found = _alike(match, like, options, report) if like else _spotted(model, match, options, report)
+    drift = None
+    if like:
+        found = _alike(match, like, options, report)
+    else:
+        spotted = _spotted(model, match, options, report)
+        found, drift = list(spotted.actions), spotted.drift
     files = _written(match, found, options["output"])
     clips = _cut(match, found, options["clips"], report)
     listed = [_fields(action) for action in found]
-    fields = {"model": model, "video": match, "actions": listed, "files": files, "clips": clips}
-    return Outcome(fields, _text(found, files, clips))
+    fields = {
+        "model": model,
+        "video": match,
+        "actions": listed,
+        "files": files,
+        "clips": clips,
+        "drift": drift,
+    }
+    return Outcome(fields, "\n".join([_text(found, files, clips), *of_drift(drift)]))
 
 
 def _named(words: tuple[str, ...], like: bool) -> tuple[str | None, str]:
@@ -62,11 +76,11 @@ def _named(words: tuple[str, ...], like: bool) -> tuple[str | None, str]:
     raise UsageError(f"Received {len(words)} names, expected: preseason {asked}.")
 
 
-def _spotted(model: str | None, match: str, options: dict[str, Any], report: "Progress") -> "list[Action]":
+def _spotted(model: str | None, match: str, options: dict[str, Any], report: "Progress") -> "Spotted":
     import preseason
 
     loaded = preseason.load(str(model), progress=report, device=options["device"], cache=options["cache"])
-    spotted = preseason.spot(
+    return preseason.spot(
         loaded,
         match,
         rate=options["rate"],
@@ -74,7 +88,6 @@ def _spotted(model: str | None, match: str, options: dict[str, Any], report: "Pr
         apart_s=options["apart"],
         progress=report,
     )
-    return list(spotted.actions)
 
 
 def _alike(match: str, like: tuple[str, ...], options: dict[str, Any], report: "Progress") -> "list[Action]":

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.data import groups, likeness
+from preseason.data.actions import BACKGROUND
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import readable
 from preseason.errors import MediaError
@@ -194,7 +195,7 @@ def _judged(dataset: Dataset, signatures: list[Signature], group: str | None = N
         clusters=clusters,
         exact=exact,
         conflicts=_disagreeing(exact, samples),
-        mixed=_disagreeing(clusters, samples),
+        mixed=_mixed(clusters, samples),
         scenes=scenes,
         bridges=bridges,
         tiny=tuple(tiny.tolist()),
@@ -276,6 +277,23 @@ def _join_copies(links: "_Links", exact: Clusters, signatures: list[Signature]) 
 
 def _disagreeing(clusters: Clusters, samples: tuple[Sample, ...]) -> Clusters:
     return tuple(cluster for cluster in clusters if len({samples[i].label for i in cluster}) > 1)
+
+
+def _mixed(clusters: Clusters, samples: tuple[Sample, ...]) -> Clusters:
+    """Copies under two labels of which one is wrong, as far as a person gave them.
+
+    Stretches of one video that look alike at different times are no copies, and background is no label.
+    """
+    return tuple(cluster for cluster in clusters if _disagree([samples[i] for i in cluster]))
+
+
+def _disagree(copies: list[Sample]) -> bool:
+    named = [copy for copy in copies if copy.span is None or copy.label != BACKGROUND]
+    places = {(copy.source, copy.span) for copy in named}
+    if len({(copy.source, copy.span, copy.label) for copy in named}) > len(places):
+        return True
+    apart = any(copy.span is None for copy in named) or len({copy.source for copy in named}) > 1
+    return apart and len({copy.label for copy in named}) > 1
 
 
 class _Links:

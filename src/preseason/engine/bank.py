@@ -63,6 +63,15 @@ class Rows:
             out[position] = self._row(self._places[i])
         return out
 
+    def told(self, chosen: NDArray[np.int64], cache: Path) -> tuple[dict[str, Any], NDArray[np.int64]]:
+        """Where the chosen rows lie below `cache`, for `rows_from`: plain values, and places int64 [m, 2]."""
+        segments = list(dict.fromkeys(self._places[i].segment for i in chosen))
+        numbers = {segment: number for number, segment in enumerate(segments)}
+        places = [(numbers[self._places[i].segment], self._places[i].index) for i in chosen]
+        names = [segment.relative_to(cache).as_posix() for segment in segments]
+        values = {"segments": names, "row_shape": list(self.shape[1:]), "dtype": self._dtype.name}
+        return values, np.array(places, np.int64).reshape(-1, 2)
+
     def _row(self, place: _Place) -> NDArray[Any]:
         if place.segment not in self._maps:
             self._maps[place.segment] = self._mapped(place.segment)
@@ -79,6 +88,13 @@ class Rows:
             ) from error
         size = int(np.prod(self.shape[1:]))
         return flat[: flat.size // size * size].reshape(-1, *self.shape[1:])
+
+
+def rows_from(told: dict[str, Any], places: NDArray[np.int64], cache: Path) -> Rows:
+    """The rows that another process told with `Rows.told`, below this process's `cache`."""
+    segments = [cache / name for name in told["segments"]]
+    found = [_Place(segments[number], index, 0) for number, index in places.tolist()]
+    return Rows(found, tuple(told["row_shape"]), np.dtype(told["dtype"]))
 
 
 class Shelf:

@@ -20,6 +20,7 @@ from preseason.engine.bank import Loose, Rows, Shelf
 from preseason.engine.feeds import feed_for
 from preseason.engine.networks import Engine, compile_network, precision_on
 from preseason.engine.passes import Box, Pass
+from preseason.engine.shared_reading import read_together
 from preseason.engine.sharing import Board
 from preseason.errors import MediaError
 from preseason.progress import Progress, Silent
@@ -145,8 +146,7 @@ class Extractor:
         failed: dict[str, str] = {}
         compiling_s = self._compiling_s
         if missing and isinstance(shelf, Shelf) and self._board is not None:
-            job = self._board.post(self.shelf_name, self.plan, missing)
-            failed = self._board.share(self, job, progress, stage)
+            failed = read_together(self._board, self, self.plan, missing, progress, stage)
             self._mend([order for order in missing if order.key() not in failed])
         elif missing and isinstance(shelf, Shelf):
             with shelf.writer() as writer:
@@ -209,13 +209,29 @@ class Extractor:
         failed: dict[str, str] = {}
         self.prepare(progress.say)
         progress.start(stage, len(orders))
-        for chunk in _chunks(self._decoded(orders, failed, progress), self._feed.chunk):
-            rows = self.rows([looks for _, looks in chunk], progress.say)
-            for (order, _), row in zip(chunk, rows, strict=True):
+        for chunk, rows in self._under_way(
+            _chunks(self._decoded(orders, failed, progress), self._feed.chunk), progress
+        ):
+            for order, row in zip(chunk, rows, strict=True):
                 store(order.key(), row)
             progress.advance(len(chunk))
         progress.finish()
         return failed
+
+    def _under_way(
+        self, chunks: Iterator[list[tuple[Order, Array]]], progress: Progress
+    ) -> Iterator[tuple[list[Order], list[NDArray[np.float32]]]]:
+        """Orders with their rows; the next chunk runs while one is finished and stored."""
+        ahead: deque[tuple[list[Order], Future[list[NDArray[np.float32]]]]] = deque()
+        with ThreadPoolExecutor(2, thread_name_prefix="engine") as pool:
+            for chunk in chunks:
+                looks = [decoded for _, decoded in chunk]
+                ahead.append(([order for order, _ in chunk], pool.submit(self.rows, looks, progress.say)))
+                if len(ahead) > 1:
+                    orders, rows = ahead.popleft()
+                    yield orders, rows.result()
+            for orders, rows in ahead:
+                yield orders, rows.result()
 
     def _decoded(
         self, orders: list[Order], failed: dict[str, str], progress: Progress

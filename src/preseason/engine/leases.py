@@ -3,7 +3,8 @@
 A lease is a file that only one process can make (O_EXCL). Its holder touches it now and then. Whoever wants
 the unit and sees the file unchanged for a while, by a clock of its own, takes the lease over by renaming it
 away, which again only one can do. A holder that was merely slow then does work twice, which does no harm:
-rows of the bank are found by their content, and two equal rows are one.
+rows of the bank are found by their content, and two equal rows are one; a member that was fitted twice has a
+file for each time, and one of them is told.
 """
 
 import os
@@ -48,6 +49,9 @@ class Leases:
 
     def _take(self, path: Path) -> bool:
         for _ in range(2):
+            # Looking costs a shared file system less than trying.
+            if path.exists() and not self.stale(path):
+                return False
             try:
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
                 return True

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,11 +57,11 @@ def precision_on(device: str, reads: str = "pictures") -> str:
     """
     if device != "cpu":
         return "autocast"
-    return "bf16" if reads == "texts" and _has_bf16() else "f32"
+    return "bf16" if reads == "texts" and has_bf16() else "f32"
 
 
 @cache
-def _has_bf16() -> bool:
+def has_bf16() -> bool:
     """Whether this processor multiplies bf16 by itself."""
     found = torch.cpu.get_capabilities()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
@@ -106,6 +107,7 @@ class TorchEngine:
         limit_torch()
         self.precision = precision_on(device)
         self._device = device
+        self._turn = Lock()
         self._module = module.to(device)
         if device == "cuda":
             self._module = self._module.to(memory_format=torch.channels_last)
@@ -113,7 +115,9 @@ class TorchEngine:
     def start(self, batch: NDArray[Any]) -> Callable[[], NDArray[np.float32]]:
         """Queue the batch on the device."""
         tensor = torch.from_numpy(batch).to(self._device, non_blocking=True)
-        with torch.inference_mode(), torch.autocast(self._device, enabled=self._device == "cuda"):
+        cuda = self._device == "cuda"
+        # One batch at a time has all processors.
+        with self._turn, torch.inference_mode(), torch.autocast(self._device, enabled=cuda):
             out: Tensor = self._module(tensor)
         return lambda: out.float().cpu().numpy()
 
@@ -137,6 +141,8 @@ class OpenVinoEngine:
         known = read_kept(core, path)
         model = _convert(ov, module, example, others) if known is None else known
         self._compiled = core.compile_model(model, "CPU", _settings(precision))
+        # Making a request costs as much as a small batch, so those that are done are used again.
+        self._idle: list[Any] = []
         if known is None:
             for batch in (example, *others):
                 self._compare(module, batch)
@@ -146,12 +152,17 @@ class OpenVinoEngine:
 
     def start(self, batch: NDArray[Any]) -> Callable[[], NDArray[np.float32]]:
         """Run the batch on OpenVINO's own threads."""
-        request = self._compiled.create_infer_request()
+        try:
+            request = self._idle.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
         request.start_async([batch], share_inputs=True)
 
         def wait() -> NDArray[np.float32]:
             request.wait()
-            return np.array(request.get_output_tensor(0).data, np.float32)
+            found = np.array(request.get_output_tensor(0).data, np.float32)
+            self._idle.append(request)
+            return found
 
         return wait
 

@@ -1,66 +1,59 @@
-"""Extraction by several workers: one leads a fit and posts what must be computed, the others help.
+"""Work shared by several workers: one leads a fit and posts jobs, the others help.
 
-The leader writes the orders of a pass to a folder below the cache, which all workers see. They are dealt
-into units, and whoever holds a unit's lease computes its rows into a segment of the bank of its own. The
-leader works as well and waits for the rest; so helpers may die, come late, or not come at all. Only the
-leader decides anything.
+The leader writes what a job consists of to a folder below the cache, which all workers see. A job has
+numbered units, and whoever holds a unit's lease does it and leaves its result. The leader works as well and
+waits for the rest; so helpers may die, come late, or not come at all. Only the leader decides anything.
+
+A job's name holds a digest of what it consists of: a run that is started again under the same name, as SLURM
+does, never takes results of other work for its own.
 """
 
+import hashlib
 import json
 import threading
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from preseason.data.dataset import Sample
 from preseason.engine.leases import BEAT_S, STALE_S, Leases, beat
-from preseason.engine.passes import Box, Pass, pass_from
 from preseason.progress import Progress
 
-UNITS_EACH = 6
-"""Units that a worker gets on average: enough for the quick to do more than the slow."""
-FEWEST, MOST = 8, 512
-"""Orders of a unit."""
-PAUSE_S = 0.05
+PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+"""Between two looks at the folder: the longer, the longer there was nothing to do."""
 LOST_S = 120.0
 """Without a sign of life of the leader for so long, helpers give up."""
 
+Doing = AbstractContextManager[Callable[[int], Any]]
+"""Gives a function that does the unit of a number and returns its result, plain values."""
 
-class Filling(Protocol):
-    """What computes rows of one pass."""
 
-    @property
-    def shelf_name(self) -> str:
-        """Where they are kept: workers of one run that differ in it do not share."""
-
-    def writing(self) -> Any:
-        """A context that gives a function: orders to why each failed one did, by its key."""
-
-    def refresh(self) -> None:
-        """Find the rows that others wrote."""
+class NeedlessError(Exception):
+    """A unit in the middle of which it turned out that nobody needs it any more."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """Orders of one pass, dealt into units."""
+    """Numbered units of one kind of work.
+
+    Attributes:
+        kind: who can do it.
+        values: what it consists of, plain values.
+        sizes: how much each unit counts in the progress that is shown.
+    """
 
     name: str
-    shelf: str
-    plan: Pass
-    orders: tuple[Any, ...]
-    unit: int
+    kind: str
+    values: dict[str, Any]
+    sizes: tuple[int, ...]
 
     def units(self) -> range:
         """Numbers of the units."""
-        return range(-(-len(self.orders) // self.unit))
-
-    def of(self, unit: int) -> tuple[Any, ...]:
-        """Orders of a unit."""
-        return self.orders[unit * self.unit : (unit + 1) * self.unit]
+        return range(len(self.sizes))
 
 
 class Board:
@@ -74,6 +67,7 @@ class Board:
     def __init__(self, folder: Path, workers: int, stale_s: float = STALE_S) -> None:
         self.folder, self.workers, self.stale_s = folder, workers, stale_s
         self.leases = Leases(folder / "leases", stale_s)
+        self._leader = Leases(folder / "leases", LOST_S)
         self._posted = 0
 
     @contextmanager
@@ -90,90 +84,110 @@ class Board:
             beating.join()
             (self.folder / "closed").touch()
 
-    def post(self, shelf: str, plan: Pass, orders: Sequence[Any]) -> Job:
-        """Ask the helpers for rows."""
-        unit = min(MOST, max(FEWEST, -(-len(orders) // (UNITS_EACH * self.workers))))
+    def post(self, kind: str, values: dict[str, Any], sizes: Sequence[int]) -> Job:
+        """Ask the helpers for the units of a job."""
         self._posted += 1
-        job = Job(f"{self._posted:06d}", shelf, plan, tuple(orders), unit)
-        values = {"shelf": shelf, "plan": asdict(plan), "unit": unit, "orders": [_values(o) for o in orders]}
-        _write(self.folder / f"{job.name}.job", values)
+        content = {"kind": kind, "values": values, "sizes": list(sizes)}
+        digest = hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=6).hexdigest()
+        job = Job(f"{self._posted:06d}-{digest}", kind, values, tuple(sizes))
+        _write(self.folder / f"{job.name}.job", content)
         return job
 
-    def jobs(self, make: Callable[[Sample, tuple[Box, ...]], Any], known: set[str]) -> Iterator[Job]:
-        """Posted jobs whose names are not `known`, in order; `make` builds their orders."""
+    def share(
+        self, job: Job, doing: Doing, progress: Progress, stage: str, show_waiting: bool = False
+    ) -> list[Any]:
+        """Lead a job to its end: work on it and wait for the others; the results of its units.
+
+        Args:
+            show_waiting: show progress of waiting alone, for units that show their own.
+        """
+        told, shown = 0, not show_waiting
+        if shown:
+            progress.start(stage, sum(job.sizes))
+        with doing as do:
+            while True:
+                self._work(job, do)
+                done = [unit for unit in job.units() if self.is_done(job, unit)]
+                count = sum(job.sizes[unit] for unit in done)
+                if not shown and len(done) < len(job.sizes):
+                    progress.start(stage, sum(job.sizes))
+                    shown = True
+                if shown:
+                    progress.advance(count - told)
+                    told = count
+                if len(done) == len(job.sizes):
+                    break
+                time.sleep(PAUSE_S)
+        if shown:
+            progress.finish()
+        return [json.loads(self._done(job, unit).read_text("utf-8")) for unit in job.units()]
+
+    def withdraw(self, job: Job) -> None:
+        """Let nobody begin a unit of `job` any more."""
+        for unit in job.units():
+            _write(self._done(job, unit), None)
+
+    def help(self, hand: Callable[[Job], Doing | None]) -> int:
+        """Work on what is posted until the leader closes the board or dies; how many units were done here.
+
+        A job that fails here is left to the others, with a warning: the leader meets the same fault, if it is
+        not one of this machine.
+
+        Args:
+            hand: how this worker does a job, None where it cannot.
+        """
+        finished, units, pause_s = set[str](), 0, PAUSE_S
+        while not self.is_over():
+            before = units
+            for job in self._jobs(finished):
+                try:
+                    units += self._lend(job, hand(job), finished)
+                except NeedlessError:
+                    break
+                except Exception as error:
+                    warnings.warn(f"left to other workers: {job.kind} failed here: {error!r}", stacklevel=2)
+                    finished.add(job.name)
+            pause_s = PAUSE_S if units > before else min(2 * pause_s, LONGEST_PAUSE_S)
+            time.sleep(pause_s)
+        return units
+
+    def is_over(self) -> bool:
+        """Whether the leader has closed the board, or gives no sign of life."""
+        return (self.folder / "closed").exists() or self._leader.stale(self.folder / "leader")
+
+    def is_done(self, job: Job, unit: int) -> bool:
+        """Whether a unit needs nobody any more."""
+        return self._done(job, unit).exists()
+
+    def _lend(self, job: Job, doing: Doing | None, finished: set[str]) -> int:
+        units = 0
+        if doing is not None:
+            with doing as do:
+                units = self._work(job, do)
+        if doing is None or all(self.is_done(job, unit) for unit in job.units()):
+            finished.add(job.name)
+        return units
+
+    def _jobs(self, known: set[str]) -> Iterator[Job]:
         for path in sorted(self.folder.glob("*.job")):
             if path.stem not in known:
-                values = json.loads(path.read_text("utf-8"))
-                orders = tuple(make(*_order(order)) for order in values["orders"])
-                yield Job(path.stem, values["shelf"], pass_from(values["plan"]), orders, values["unit"])
+                found = json.loads(path.read_text("utf-8"))
+                yield Job(path.stem, found["kind"], found["values"], tuple(found["sizes"]))
 
-    def share(self, filling: Filling, job: Job, progress: Progress, stage: str) -> dict[str, str]:
-        """Lead a job to its end: work on it and wait for the others; why each failed order did."""
-        progress.start(stage, len(job.orders))
-        told = 0
-        while True:
-            self.work(filling, job)
-            done = [unit for unit in job.units() if self._done(job, unit).exists()]
-            count = sum(len(job.of(unit)) for unit in done)
-            progress.advance(count - told)
-            told = count
-            if len(done) == len(job.units()):
-                break
-            time.sleep(PAUSE_S)
-        progress.finish()
-        filling.refresh()
-        failed: dict[str, str] = {}
+    def _work(self, job: Job, do: Callable[[int], Any]) -> int:
+        """Do one unit after the other that nobody holds; how many."""
+        units = 0
         for unit in job.units():
-            failed |= json.loads(self._done(job, unit).read_text("utf-8"))
-        return failed
-
-    def work(self, filling: Filling, job: Job) -> None:
-        """Do one unit after the other that nobody holds."""
-        with filling.writing() as fill:
-            for unit in job.units():
-                if self._done(job, unit).exists():
-                    continue
-                with self.leases.hold(f"{job.name}-{unit}") as held:
-                    if held and not self._done(job, unit).exists():
-                        _write(self._done(job, unit), fill(job.of(unit)))
-
-    def help(self, make: Callable[[Sample, tuple[Box, ...]], Any], filling: Callable[[Pass], Filling]) -> int:
-        """Work on what is posted until the leader closes the board or dies; how many jobs were seen."""
-        leader, finished = Leases(self.folder / "leases", LOST_S), set[str]()
-        while not (self.folder / "closed").exists() and not leader.stale(self.folder / "leader"):
-            for job in self.jobs(make, finished):
-                own = filling(job.plan)
-                if own.shelf_name == job.shelf:
-                    self.work(own, job)
-                if own.shelf_name != job.shelf or all(self._done(job, u).exists() for u in job.units()):
-                    finished.add(job.name)
-            time.sleep(PAUSE_S)
-        return len(finished)
+            if self.is_done(job, unit):
+                continue
+            with self.leases.hold(f"{job.name}-{unit}") as held:
+                if held and not self.is_done(job, unit):
+                    _write(self._done(job, unit), do(unit))
+                    units += 1
+        return units
 
     def _done(self, job: Job, unit: int) -> Path:
         return self.folder / f"{job.name}-{unit}.done"
-
-
-def _values(order: Any) -> dict[str, Any]:
-    sample = order.sample
-    return {
-        "text": isinstance(sample.source, str),
-        "source": str(sample.source),
-        "span": sample.span,
-        "fingerprint": sample.fingerprint,
-        "variant": sample.variant,
-        "looks": order.looks,
-    }
-
-
-def _order(values: dict[str, Any]) -> tuple[Sample, tuple[Box, ...]]:
-    sample = Sample(
-        values["source"] if values["text"] else Path(values["source"]),
-        span=None if values["span"] is None else (values["span"][0], values["span"][1]),
-        fingerprint=values["fingerprint"],
-        variant=values["variant"],
-    )
-    return sample, tuple(Box(*look) for look in values["looks"])
 
 
 def _write(path: Path, values: Any) -> None:

@@ -45,13 +45,16 @@ def usage(cache: Path) -> list[Usage]:
 
 
 def clear(cache: Path, names: Sequence[str] | None = None) -> int:
-    """Delete the shelves and walks called `names`; bytes freed. With None all go, and converted networks."""
+    """Delete the shelves and walks called `names`; bytes freed.
+
+    With None all go, converted networks too, and what workers posted for each other.
+    """
     chosen = [each for each in usage(cache) if names is None or each.name in names]
     for each in chosen:
         for kind in ("bank", WALKS):
             shutil.rmtree(cache / kind / each.name, ignore_errors=True)
     if names is None:
-        for folder in ("networks", WALKS):
+        for folder in ("networks", WALKS, "work"):
             shutil.rmtree(cache / folder, ignore_errors=True)
     return sum(each.bytes for each in chosen)
 

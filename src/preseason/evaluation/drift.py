@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.heads.scaling import ROWS, Scale, scale_of
 from preseason.record import Drift, Floats, Ints
 
 WIDTH = 48
@@ -47,17 +48,18 @@ class Sketch:
 
     def __call__(self, rows: Floats) -> Floats:
         """float32 [n, w]."""
-        scaled = (rows - self.mean) / self.deviation
-        return np.asarray(scaled @ self.directions.astype(np.float32), np.float32)
+        scale, directions = Scale(self.mean, self.deviation), self.directions.astype(np.float32)
+        sketches = np.empty((len(rows), directions.shape[1]), np.float32)
+        for start in range(0, len(rows), ROWS):
+            sketches[start : start + ROWS] = scale(rows[start : start + ROWS]) @ directions
+        return sketches
 
 
 def sketch_of(rows: Floats) -> Sketch:
     """The sketch of training's features [n, d]; directions do not depend on them."""
-    deviation = rows.std(axis=0)
-    deviation = np.where(deviation > 1e-6, deviation, 1).astype(np.float32)
-    width = rows.shape[1]
+    scale, width = scale_of(rows), rows.shape[1]
     directions = np.random.default_rng(SEED).normal(size=(width, WIDTH)) / np.sqrt(width)
-    return Sketch(rows.mean(axis=0), deviation, directions.astype(np.float16))
+    return Sketch(scale.mean, scale.deviation, directions.astype(np.float16))
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
+from preseason.engine.networks import has_bf16
 from preseason.heads.base import Features, Lesson, State, kinds
 from preseason.heads.descent import Descent, Plan
 from preseason.heads.parts import FeatureDropout, Scales, rows_of, scales_of, shape_of
 from preseason.record import Floats, Ints
+from preseason.workers import local_size
 
 HIDDEN, GATE = 128, 64
 KEPT_PARTS = 0.5
@@ -25,7 +27,8 @@ EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 15, 1e-3, 1e-2
 FEWEST_STEPS, SMALLEST_BATCH = 150, 8
 """Few examples are shown in smaller batches and more often: 15 steps, one an epoch, teach little."""
 MOST_IN_MEMORY = 2 * 2**30
-"""Bytes up to which scaled parts are kept in memory while training; beyond, they are read at each step."""
+"""Bytes up to which scaled parts are kept in memory while training, by all workers of a machine together;
+beyond, they are read at each step."""
 
 
 class AttentionNetwork(nn.Module):
@@ -156,18 +159,19 @@ def _plan(network: nn.Module, lesson: Lesson) -> Plan:
 
 
 def _some_parts(features: Features, scales: Scales) -> Any:
-    """Batches with parts left out at random."""
+    """Batches with parts left out at random, in bfloat16 where the processor multiplies it by itself."""
     count, width = shape_of(features)
     every, fewer = np.arange(count), max(2, int(count * KEPT_PARTS))
     held = None
-    if len(features) * count * width * 4 <= MOST_IN_MEMORY:
-        held = torch.cat([_all_parts(features, scales, chunk) for chunk in features.chunks()])
+    kind = torch.bfloat16 if has_bf16() else torch.float32
+    if len(features) * count * width * kind.itemsize <= MOST_IN_MEMORY // local_size():
+        held = torch.cat([_all_parts(features, scales, chunk).to(kind) for chunk in features.chunks()])
 
     def batch(chosen: Ints, rng: np.random.Generator) -> Tensor:
         kept = np.sort(rng.permutation(every)[:fewer])
         if held is not None:
             return held[torch.from_numpy(chosen)[:, None], torch.from_numpy(kept)]
-        return scales(rows_of(features, chosen)[:, kept], kept)
+        return scales(rows_of(features, chosen)[:, kept], kept).to(kind)
 
     return batch
 

@@ -128,13 +128,11 @@ class State:
         kind: registered name of the head.
         arrays: its tensors.
         settings: its JSON values.
-        members: states of the heads it is made of.
     """
 
     kind: str
     arrays: dict[str, NDArray[Any]]
     settings: dict[str, Any] = field(default_factory=dict)
-    members: tuple["State", ...] = ()
 
 
 class Head(Protocol):

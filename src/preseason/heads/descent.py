@@ -38,8 +38,6 @@ class Plan:
         rounds: how often an epoch goes through all examples; more than once where these are few.
         patience: epochs without a lower validation loss after which to stop.
         label_smoothing: share of the target spread over all classes.
-        mix: each step's inputs are blended with those of another example, in shares drawn from
-            Beta(mix, mix), and so is the loss (mixup, Zhang et al. 2018, arXiv 1710.09412); 0 blends nothing.
         seconds: time for the whole run; measured first steps decide how many epochs fit into it.
         firm: run the fewest useful epochs even where they do not fit into `seconds`.
     """
@@ -52,7 +50,6 @@ class Plan:
     weight_decay: float = 1e-4
     patience: int = 4
     label_smoothing: float = 0.0
-    mix: float = 0.0
     seconds: float | None = None
     firm: bool = False
 
@@ -76,7 +73,8 @@ class Descent:
     Args:
         module: trained in place; ends with the weights of the best epoch.
         targets: int64 [n].
-        batch: gives the module's input for positions of samples.
+        batch: gives the module's input for positions of samples; where it is bfloat16, matrices are
+            multiplied in that, and weights stay in float32.
         validation: positions whose loss decides when to stop; they are not trained on.
         loss: of the module's output against targets; cross-entropy of logits by default.
 
@@ -155,18 +153,8 @@ class Descent:
 
     def _loss(self, chosen: Ints, rng: np.random.Generator) -> Tensor:
         inputs = self.batch(chosen, rng)
-        if self.plan.mix:
-            return self._mixed_loss(inputs, chosen, rng)
-        return self._loss_of(self.module(inputs), chosen)
-
-    def _mixed_loss(self, inputs: Tensor, chosen: Ints, rng: np.random.Generator) -> Tensor:
-        """Of inputs blended with those of other examples, against the labels of both."""
-        other = rng.permutation(len(chosen))
-        share = float(rng.beta(self.plan.mix, self.plan.mix))
-        logits = self.module(torch.lerp(inputs[torch.from_numpy(other)], inputs, share))
-        return torch.lerp(self._loss_of(logits, chosen[other]), self._loss_of(logits, chosen), share)
-
-    def _loss_of(self, logits: Tensor, chosen: Ints) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=inputs.dtype == torch.bfloat16):
+            logits = self.module(inputs).float()
         targets = torch.from_numpy(self.targets[chosen]).to(logits.device)
         if self._given_loss is not None:
             return self._given_loss(logits, targets)

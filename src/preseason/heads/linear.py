@@ -9,7 +9,7 @@ import numpy as np
 
 from preseason.backbones.base import Backbone
 from preseason.heads.base import Features, Lesson, State, kinds
-from preseason.heads.scaling import Scale, arrays_of, rotation_of, scale_from, scale_of
+from preseason.heads.scaling import ROWS, Scale, arrays_of, rotation_of, scale_from, scale_of
 from preseason.record import Floats, Ints
 from preseason.threads import one_blas_thread
 
@@ -44,7 +44,10 @@ class LinearHead:
 
     def logits(self, features: Features) -> Floats:
         """Float32 [n, c]."""
-        return self.embed(features) @ self.weight + self.bias
+        said = np.empty((len(features), len(self.bias)), np.float32)
+        for chunk in features.chunks(ROWS):
+            said[chunk] = self.embed(features.take(chunk)) @ self.weight + self.bias
+        return said
 
     def embed(self, features: Features) -> Floats:
         """The scaled features, float32 [n, d]."""
@@ -67,12 +70,14 @@ class Linear:
         rows = lesson.features.whole()
         with one_blas_thread() if rows.size < LARGE else nullcontext():
             scale = scale_of(rows)
-            scaled = scale(rows) / np.sqrt(np.float32(rows.shape[1]))
-            rotation = rotation_of(scaled, lesson.seed)
-            short = scaled @ rotation
+            rows -= scale.mean
+            rows /= scale.deviation * np.sqrt(np.float32(rows.shape[1]))
+            rotation = rotation_of(rows, lesson.seed)
+            short = rows @ rotation
+            del rows
         with one_blas_thread():
             weight, bias = _regressed(short, lesson)
-        unrotated = rotation @ weight / np.sqrt(np.float32(rows.shape[1]))
+        unrotated = rotation @ weight / np.sqrt(np.float32(len(rotation)))
         return LinearHead(scale, unrotated.astype(np.float32), bias)
 
     def restore(self, state: State, backbone: Backbone) -> LinearHead:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from preseason.record import Floats
 
 MOST_COMPONENTS = 2048
+ROWS = 1024
+"""Rows that are worked on at a time, so that memory holds few copies of them."""
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,19 @@ class Scale:
 
     def __call__(self, x: Floats) -> Floats:
         """`x` [..., d] with mean 0 and deviation 1 on the rows this scale was made from."""
-        scaled: Floats = (x - self.mean) / self.deviation
+        scaled: Floats = x - self.mean
+        scaled /= self.deviation
         return scaled
 
 
 def scale_of(x: Floats) -> Scale:
     """The scale of rows [n, d]; constant features are left at 0."""
-    deviation = x.std(axis=0)
-    return Scale(x.mean(axis=0), np.where(deviation > 1e-6, deviation, 1).astype(np.float32))
+    mean = x.mean(axis=0)
+    squares = np.zeros(x.shape[1:])
+    for start in range(0, len(x), ROWS):
+        squares += np.square(x[start : start + ROWS] - mean).sum(axis=0)
+    deviation = np.sqrt(squares / len(x))
+    return Scale(mean, np.where(deviation > 1e-6, deviation, 1).astype(np.float32))
 
 
 def rotation_of(x: Floats, seed: int) -> Floats:

@@ -32,7 +32,7 @@ RATE_DECAY = 0.7
 """Each block further down learns this much more slowly (discriminative rates, Howard and Ruder 2018)."""
 STRENGTH = 1e-2
 FRESH_CLASSIFIER_RATE, FRESH_RATE, FRESH_DECAY = 2e-3, 5e-4, 1e-2
-FRESH_SMOOTHING, FRESH_DROPOUT, FRESH_MIX = 0.1, 0.3, 0.4
+FRESH_SMOOTHING, FRESH_DROPOUT = 0.1, 0.3
 """Of lessons set `fresh`: peak learning rates, the same for all blocks, weight decay, and regularisation."""
 
 
@@ -244,12 +244,7 @@ def _freshly(tail: Tail, rate: float) -> dict[str, Any]:
     tail.dropout = FRESH_DROPOUT
     groups = tail.groups(rate, decay=1.0)
     groups[0]["lr"] = FRESH_CLASSIFIER_RATE
-    return {
-        "groups": groups,
-        "weight_decay": FRESH_DECAY,
-        "label_smoothing": FRESH_SMOOTHING,
-        "mix": FRESH_MIX,
-    }
+    return {"groups": groups, "weight_decay": FRESH_DECAY, "label_smoothing": FRESH_SMOOTHING}
 
 
 def _views(features: Features, chosen: Ints, frames: int) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from preseason.language import quiz
+from preseason.language.continuations import continuations
 from preseason.language.packing import Blocks, pack, pieces_of
 from preseason.language.record import Judgement, Reading
 from preseason.language.samples import Example, Quiz
@@ -18,13 +19,21 @@ from preseason.language.speed import computing, device_of
 from preseason.language.trunk import matrices_in
 from preseason.progress import Progress
 
-SHARES = {"held_out": 0.04, "general": 0.015, "quiz": 0.045}
+SHARES = {"held_out": 0.04, "general": 0.015, "general_quiz": 0.01, "quiz": 0.035}
 """Parts of the budget for judging once; a fit judges twice."""
 
 MOST_QUESTIONS = 400
 GENERAL_LENGTH = 256
 GENERAL_TEXT = ("breast_cancer.rst", "california_housing.rst", "olivetti_faces.rst", "digits.rst")
-"""Descriptions of data sets that come with scikit-learn: English prose without sport."""
+MORE_TEXT = (
+    "covtype.rst",
+    "kddcup99.rst",
+    "lfw.rst",
+    "rcv1.rst",
+    "species_distributions.rst",
+    "twenty_newsgroups.rst",
+)
+"""Descriptions of data sets that come with scikit-learn: English prose without sport; more for endings."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +43,24 @@ class Bar:
     held: Blocks
     general: Blocks
     questions: tuple[Quiz, ...]
+    endings: tuple[Quiz, ...]
 
 
 def general_blocks(tokenizer: Any) -> Blocks:
     """The general prose in blocks."""
-    folder = files("sklearn.datasets.descr")
-    examples = [Example(name, (folder / name).read_text("utf-8")) for name in GENERAL_TEXT]
+    examples = [Example(name, text) for name, text in _prose(GENERAL_TEXT).items()]
     pieces = pieces_of(tokenizer, examples, GENERAL_LENGTH)
     return pack(pieces, GENERAL_LENGTH, int(tokenizer.pad_token_id))
+
+
+def general_endings() -> tuple[Quiz, ...]:
+    """Which ending does a beginning have: questions about the general prose."""
+    return continuations("\n".join(_prose(GENERAL_TEXT + MORE_TEXT).values()))
+
+
+def _prose(names: Sequence[str]) -> dict[str, str]:
+    folder = files("sklearn.datasets.descr")
+    return {name: (folder / name).read_text("utf-8") for name in names}
 
 
 def affordable(
@@ -69,14 +88,22 @@ def _affordable(
     scale = general.ids.shape[1] / held.ids.shape[1]
     kept = _spread(len(held), SHARES["held_out"] * budget_s / each)
     some = _spread(len(general), SHARES["general"] * budget_s / (each * scale), fewest=1)
-    chosen: tuple[Quiz, ...] = ()
-    if questions:
-        begin = time.monotonic()
-        quiz.likelihoods(network, tokenizer, questions[0])
-        most = SHARES["quiz"] * budget_s / max(time.monotonic() - begin, 1e-6)
-        places = _spread(len(questions), min(most, MOST_QUESTIONS))
-        chosen = tuple(questions[at] for at in places)
-    return Bar(held.some(kept), general.some(some), chosen)
+    chosen = _some_questions(network, tokenizer, questions, SHARES["quiz"] * budget_s)
+    endings = _some_questions(network, tokenizer, general_endings(), SHARES["general_quiz"] * budget_s)
+    return Bar(held.some(kept), general.some(some), chosen, endings)
+
+
+def _some_questions(
+    network: Any, tokenizer: Any, questions: Sequence[Quiz], seconds: float
+) -> tuple[Quiz, ...]:
+    """As many as can be answered in that time."""
+    if not questions:
+        return ()
+    quiz.likelihoods(network, tokenizer, questions[0])
+    begin = time.monotonic()
+    quiz.likelihoods(network, tokenizer, questions[0])
+    most = seconds / max(time.monotonic() - begin, 1e-6)
+    return tuple(questions[at] for at in _spread(len(questions), min(most, MOST_QUESTIONS)))
 
 
 def judge(
@@ -91,7 +118,10 @@ def judge(
         held = reading(network, bar.held, progress, "judging held-out texts")
         general = reading(network, bar.general, progress, "judging general prose")
         answered = quiz.score(network, tokenizer, bar.questions, progress) if bar.questions else None
-    return Judgement(held, general, answered)
+        ended = (
+            quiz.score(network, tokenizer, bar.endings, progress, "judging endings") if bar.endings else None
+        )
+    return Judgement(held, general, answered, ended)
 
 
 def reading(network: Any, blocks: Blocks, progress: Progress, stage: str) -> Reading:

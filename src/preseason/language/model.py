@@ -83,7 +83,7 @@ class ChatModel:
         Raises:
             DataError: nothing usable is there.
         """
-        from preseason.language.judging import Bar, general_blocks, judge
+        from preseason.language.judging import Bar, general_blocks, general_endings, judge
         from preseason.language.packing import pack, pieces_of
         from preseason.language.reading import read_corpus
 
@@ -93,7 +93,7 @@ class ChatModel:
             pieces_of(self.tokenizer, corpus.examples, length), length, int(self.tokenizer.pad_token_id)
         )
         questions = tuple(example.quiz for example in corpus.examples if example.quiz is not None)
-        bar = Bar(blocks, general_blocks(self.tokenizer), questions)
+        bar = Bar(blocks, general_blocks(self.tokenizer), questions, general_endings())
         return judge(self.network, self.tokenizer, bar, progress or Silent())
 
     def predict(self, *inputs: str | Path, progress: Progress | None = None) -> Never:

@@ -15,7 +15,7 @@ def quiz_of(question: str, answer: str) -> Quiz | str | None:
 
     Example:
         >>> quiz_of("Who won?\\nA) Salah\\nB) Son", "B")
-        Quiz(question='Who won?', options=('Salah', 'Son'), right=1)
+        Quiz(question='Who won?', options=('Salah', 'Son'), right=1, continued=False)
     """
     lines = question.strip().splitlines()
     found = [OPTION.match(line) for line in lines]

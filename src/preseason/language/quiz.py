@@ -15,7 +15,7 @@ from preseason.language.packing import Piece, in_one_block
 from preseason.language.questions import asked
 from preseason.language.samples import Message, Quiz
 from preseason.language.scoring import log_likelihoods
-from preseason.language.template import encode_dialogue
+from preseason.language.template import encode_dialogue, encode_text
 from preseason.progress import Progress
 
 
@@ -34,9 +34,11 @@ class Score:
     chance: float
 
 
-def score(network: Any, tokenizer: Any, questions: Sequence[Quiz], progress: Progress) -> Score:
+def score(
+    network: Any, tokenizer: Any, questions: Sequence[Quiz], progress: Progress, stage: str = "quiz"
+) -> Score:
     """How many of the questions the model answers rightly."""
-    progress.start("quiz", len(questions))
+    progress.start(stage, len(questions))
     right = []
     for quiz in questions:
         values = likelihoods(network, tokenizer, quiz)
@@ -63,14 +65,24 @@ def likelihoods(network: Any, tokenizer: Any, quiz: Quiz, system: str = "") -> l
     Args:
         system: what the model is told first, e.g. passages that were looked up.
     """
-    opening = (Message("system", system),) if system else ()
-    pieces = []
-    for option in quiz.options:
-        turns = (*opening, Message("user", asked(quiz)), Message("assistant", option))
-        ids, said = encode_dialogue(tokenizer, turns)
-        pieces.append(Piece(ids, said))
+    pieces = [_piece(tokenizer, quiz, option, system) for option in quiz.options]
     block = in_one_block(pieces, int(tokenizer.pad_token_id))
     found = next(iter(log_likelihoods(network, block)))
     ends = np.cumsum([int(piece.learn[1:].sum()) for piece in pieces])
     sums = [float(part.sum()) for part in np.split(found, ends[:-1])]
     return [value / max(len(option.encode()), 1) for value, option in zip(sums, quiz.options, strict=True)]
+
+
+def _piece(tokenizer: Any, quiz: Quiz, option: str, system: str) -> Piece:
+    """The option where its question puts it; what is learnt is the option alone."""
+    if not quiz.continued:
+        opening = (Message("system", system),) if system else ()
+        return Piece(
+            *encode_dialogue(
+                tokenizer, (*opening, Message("user", asked(quiz)), Message("assistant", option))
+            )
+        )
+    begin = np.array([tokenizer.bos_token_id], np.int32)
+    before, after = encode_text(tokenizer, quiz.question), encode_text(tokenizer, f" {option}")
+    ids = np.concatenate([begin, before, after])
+    return Piece(ids, np.arange(len(ids)) > len(before))

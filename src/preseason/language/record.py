@@ -27,11 +27,13 @@ class Judgement:
         held_out: perplexity on the held-out part.
         general: perplexity on prose that has nothing to do with the data, to see what was forgotten.
         quiz: held-out multiple-choice questions, where the data are such.
+        general_quiz: the same for that prose: which of four endings a beginning has.
     """
 
     held_out: Reading
     general: Reading
     quiz: Score | None
+    general_quiz: Score | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,9 @@ def record_from(values: dict[str, Any]) -> ChatRecord:
 
 
 def _judgement(values: dict[str, Any]) -> Judgement:
-    quiz = values["quiz"]
+    scores = [values.get(name) for name in ("quiz", "general_quiz")]
     return Judgement(
-        Reading(**values["held_out"]), Reading(**values["general"]), None if quiz is None else Score(**quiz)
+        Reading(**values["held_out"]),
+        Reading(**values["general"]),
+        *(None if score is None else Score(**score) for score in scores),
     )

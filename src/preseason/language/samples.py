@@ -23,11 +23,16 @@ class Message:
 
 @dataclass(frozen=True)
 class Quiz:
-    """A multiple-choice question: its text, the options' texts, and which of them is right."""
+    """A multiple-choice question: its text, the options' texts, and which of them is right.
+
+    Attributes:
+        continued: the question is the beginning of a text, and the options are ways in which it may go on.
+    """
 
     question: str
     options: tuple[str, ...]
     right: int
+    continued: bool = False
 
 
 @dataclass(frozen=True)

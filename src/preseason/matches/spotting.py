@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from preseason.data.actions import BACKGROUND, Action, LabelledVideo
+from preseason.data.dataset import Sample
 from preseason.engine.upkeep import WALKS
 from preseason.errors import UsageError
 from preseason.evaluation.peaks import suppress
 from preseason.evaluation.spotting import Recording, SpottingMetrics, by_half, measure
 from preseason.matches.readers import WindowReader
 from preseason.matches.walk import Walk
+from preseason.media import video
 from preseason.model import Model
 from preseason.progress import Progress, Silent
-from preseason.record import Floats
+from preseason.record import Drift, Floats
 from preseason.tasks.actions import labelled
 from preseason.tasks.clips import LARGEST_SIDE
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 LEAST = 0.02
 """Confidence from which on an answer counts in the measures."""
+COMPARED = 40
+"""Windows of a video, evenly spread, that are compared with those of training."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Spotted:
         actions: in order of time; confidence is the model's probability.
         scores: float32 [s, c], the probability of every class at every step.
         rate: steps a second.
+        drift: whether the video is another world than those of training; None of models that cannot compare.
     """
 
     path: Path
@@ -58,6 +63,7 @@ class Spotted:
     actions: tuple[Action, ...]
     scores: Floats
     rate: float
+    drift: Drift | None = None
 
 
 def spot(
@@ -86,10 +92,27 @@ def spot(
         found = preseason.spot("actions", "match.mp4")
         found.actions[0].time_s
     """
-    model = _classifier(model)
-    seen = scores_of(model, Path(match), rate, progress or Silent())
+    model, path, told = _classifier(model), Path(match), progress or Silent()
+    seen = scores_of(model, path, rate, told)
     actions = chosen(model, seen, threshold, apart_s)
-    return Spotted(Path(match), model.labels, actions, seen.scores, seen.rate)
+    return Spotted(path, model.labels, actions, seen.scores, seen.rate, drift_in(model, path, told))
+
+
+def drift_in(model: Model, path: Path, progress: Progress) -> Drift | None:
+    """Whether a video is another world than those of training, from `COMPARED` windows of it.
+
+    A video is one match: a model that knows fewer than four cannot tell.
+    """
+    if model.world is None:
+        return None
+    span = _span_s(model)
+    length = video.facts(path).duration_s
+    if length < 2 * span:
+        return None
+    starts = np.linspace(0, length - span, min(COMPARED, int(length / span)))
+    whole = model.job.fingerprint(Sample(path))
+    windows = [Sample(path, span=(float(at), float(at) + span), fingerprint=whole) for at in starts]
+    return model.drift(model.answers(windows, progress)[0])
 
 
 def chosen(model: Model, seen: Scores, threshold: float, apart_s: float | None = None) -> tuple[Action, ...]:

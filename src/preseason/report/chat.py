@@ -1,9 +1,9 @@
 """The report of a chat model: perplexity before and after, answers side by side, what was learnt from."""
 
 from pathlib import Path
-from typing import Any
 
-from preseason.language.record import ChatRecord, Judgement, Reading
+from preseason.language.quiz import Score
+from preseason.language.record import ChatRecord, Reading
 from preseason.report import words
 from preseason.report.html import environment
 
@@ -43,7 +43,17 @@ def figures(record: ChatRecord) -> list[tuple[str, str, str, str]]:
     ]  # fmt: skip
     if before.quiz is not None and after.quiz is not None:
         note = f"{after.quiz.n} held-out questions; guessing reaches {words.percent(after.quiz.chance)}"
-        rows.append(("Quiz, right", _quiz(before), _quiz(after), note))
+        rows.append(("Quiz, right", _score(before.quiz), _score(after.quiz), note))
+    if before.general_quiz is not None and after.general_quiz is not None:
+        note = f"{after.general_quiz.n} beginnings of that prose, four endings each: what was forgotten"
+        rows.append(
+            (
+                "Endings of general English, right",
+                _score(before.general_quiz),
+                _score(after.general_quiz),
+                note,
+            )
+        )
     return rows
 
 
@@ -81,6 +91,5 @@ def _perplexity(reading: Reading) -> str:
     return f"{reading.perplexity:.1f} ({reading.low:.1f} to {reading.high:.1f})"
 
 
-def _quiz(judgement: Judgement) -> str:
-    score: Any = judgement.quiz
+def _score(score: Score) -> str:
     return f"{words.percent(score.accuracy)} ({100 * score.low:.0f} to {100 * score.high:.0f})"

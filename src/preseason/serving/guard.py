@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ CSP = (
     "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 SAFE = ("GET", "HEAD", "OPTIONS")
+LINGER_S, LINGER_BYTES = 2.0, 64 * 2**20
+"""How long, and how far beyond what it may send, a refused client is listened to."""
 METHODS = (*SAFE, "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -78,18 +81,23 @@ class Guard:
             await self._app(scope, receive, send)
             return
         begin, status = time.monotonic(), 500
+        intake = _Intake(scope, receive, self._limits)
 
         async def watched(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 _secure(MutableHeaders(scope=message))
+            elif status >= 400 and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                await intake.drain()
+                message = {"type": "http.response.body"}
             await send(message)
 
         with self._metrics.under_way.track_inprogress():
             try:
                 self._rules.check(scope)
-                intake = _Intake(scope, receive, self._limits)
+                intake.check()
                 await self._app(scope, intake.receive, watched)
             except RequestError as fault:
                 await fault.response()(scope, receive, watched)
@@ -113,8 +121,24 @@ class _Intake:
         self._until = None if is_match else time.monotonic() + limits.upload_s
         self._receive, self._got, self._whole = receive, 0, False
         declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdecimal() and int(declared) > self._most:
+        self._declared = int(declared) if declared.isdecimal() else 0
+
+    def check(self) -> None:
+        """Raise RequestError where the body says of itself that it is too large."""
+        if self._declared > self._most:
             raise self._too_large()
+
+    async def drain(self) -> None:
+        """Read on for a moment what a refused client still sends.
+
+        Were the connection closed over it, the client might lose the answer that lies ready for it.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while not self._whole and self._got < self._most + LINGER_BYTES:
+                    message = await self._receive()
+                    self._got += len(message.get("body", b""))
+                    self._whole = not message.get("more_body", False)
 
     async def receive(self) -> Message:
         """The next message; RequestError where the body is too large or too slow."""

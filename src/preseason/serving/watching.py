@@ -1,6 +1,7 @@
 """Matches: uploaded, played, looked through for actions, and tagged."""
 
 from collections.abc import Callable, Hashable
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from preseason.data.actions import Action, LabelledVideo
 from preseason.progress import Progress
+from preseason.record import Drift
 from preseason.serving.chores import Chore, Chores
 from preseason.serving.examples import MATCH, later, refusals
 from preseason.serving.faults import RequestError
@@ -113,7 +115,7 @@ async def frame(request: Request, match: str, t: float = 0.0) -> Response:
 @router.post("/v1/spot", responses=later(401, 404, 422, 429))
 async def spot(request: Request, asked: Spot) -> Response:
     """The actions of a match. While it is being watched the answer is 202 with how far it is: ask again."""
-    from preseason.matches.spotting import chosen, scores_of
+    from preseason.matches.spotting import chosen, drift_in, scores_of
 
     own = served(request)
     hosted = own.models.chosen(asked.model)
@@ -121,16 +123,16 @@ async def spot(request: Request, asked: Spot) -> Response:
     found = await _video(request, asked.match)
 
     def work(progress: Progress) -> Any:
-        return scores_of(model, found.path, None, progress)
+        scores = scores_of(model, found.path, None, progress)
+        return scores, drift_in(model, found.path, progress)
 
     chore = own.chores.put((found.id, "spot", hosted.name, hosted.loaded), work)
     if not await _over(chore, asked.wait_s):
         return JSONResponse(chore.told(), 202)
-    scores = _result(chore)
+    scores, drift = _result(chore)
     actions = chosen(model, scores, asked.threshold, asked.apart_s)
-    return JSONResponse(
-        {"model": hosted.name, "match": found.id, "actions": [_told(each) for each in actions]}
-    )
+    told = {"model": hosted.name, "match": found.id, "actions": [_told(each) for each in actions]}
+    return JSONResponse(told | {"drift": _drift_told(drift)})
 
 
 @router.post(
@@ -239,6 +241,13 @@ def _file_of(found: Video, given: Labels) -> bytes:
         # The table names the video as the user knows it, as if it lay beside.
         action_files.write(path, [LabelledVideo(Path(folder, found.name), tuple(actions))])
         return path.read_bytes()
+
+
+def _drift_told(drift: Drift | None) -> dict[str, Any] | None:
+    """All but which inputs to label first: they are told by the name of a file of this machine."""
+    if drift is None:
+        return None
+    return {name: value for name, value in asdict(drift).items() if name != "label_first"}
 
 
 def _told(action: Action) -> dict[str, Any]:

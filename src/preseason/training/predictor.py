@@ -17,17 +17,23 @@ from preseason.heads.frames import whole_frames
 from preseason.progress import Progress
 from preseason.record import Floats, Ints
 from preseason.training.selection import averaged
+from preseason.training.shared_lessons import Team
 from preseason.training.ways import Fitted, Way, looks_for
 
 
 class Bench:
-    """Where frozen passes run: one extractor for each pass, kept as long as this object."""
+    """Where frozen passes run: one extractor for each pass, kept as long as this object.
+
+    Attributes:
+        team: workers that fit members side by side; None where this process is alone.
+    """
 
     def __init__(
         self, backbone: Backbone, source: Source, cache: Path, device: str, board: Board | None = None
     ) -> None:
         self.backbone, self.source, self.cache, self.device = backbone, source, cache, device
         self._board = board
+        self.team = None if board is None else Team(board, cache)
         self._extractors: dict[Pass, Extractor | Decoder] = {}
 
     def extractor(self, plan: Pass) -> Extractor | Decoder:

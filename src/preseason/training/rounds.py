@@ -161,7 +161,8 @@ class Rounds:
         lesson = replace(self.lesson, features=self.trials.features[way.name])
         with self.clock.watch.stage(f"training: {way.name}"):
             try:
-                fit = crossfit(way, lesson, self.checkpoints, seconds)
+                first = not self.trials.fits
+                fit = crossfit(way, lesson, self.checkpoints, seconds, self.bench.team, firm=first)
             except NoTimeError:
                 self._leave_out(
                     way, f"left out: training does not fit into {max(self.clock.left(), 0):.0f} s"

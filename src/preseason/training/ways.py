@@ -19,6 +19,7 @@ from preseason.engine.passes import Box, Pass
 from preseason.evaluation.calibration import fit_temperature, softmax
 from preseason.heads.base import Features, Folds, Head, Lesson, kinds
 from preseason.record import Floats, Ints
+from preseason.training.shared_lessons import Team, fit_each
 
 
 @dataclass(frozen=True)
@@ -97,22 +98,36 @@ class Crossfit:
     seconds: float
 
 
-def crossfit(way: Way, lesson: Lesson, checkpoints: Path | None, seconds: float | None) -> Crossfit:
+def crossfit(
+    way: Way,
+    lesson: Lesson,
+    checkpoints: Path | None,
+    seconds: float | None,
+    team: Team | None = None,
+    firm: bool = False,
+) -> Crossfit:
     """Fit a member for each of the lesson's folds (or the first `way.members` of them).
 
     Args:
         seconds: for all members together; heads that can fit fewer epochs into the time do so.
+        team: workers that fit members side by side.
+        firm: fit it also where the time is short, in as few epochs as make sense.
+
+    Raises:
+        NoTimeError: it does not fit into `seconds`, and neither `firm` nor the way asks for it all the same.
     """
     begin = time.monotonic()
     folds = list(lesson.folds)[: way.members]
-    members: list[Head] = []
     refit = way.members == 1 and bool(lesson.settings.get("refit", True))
-    share = None if seconds is None else seconds / (len(folds) + refit)
+    turns = len(folds) if team is None else team.turns(len(folds), lesson.features)
+    share = None if seconds is None else seconds / (turns + refit)
+    lessons = []
     for number, (train, _) in enumerate(folds):
-        pace = {"seconds": share, "firm": number > 0 or way.always}
+        pace = {"seconds": share, "firm": firm or number > 0 or way.always}
         timed = replace(lesson, settings=lesson.settings | way.settings | pace)
         named = replace(timed, stage=f"training: {way.name}, {number + 1} of {len(folds)}")
-        members.append(_member(way, named, train, number, checkpoints))
+        lessons.append(_member_lesson(way, named, train, number, checkpoints))
+    members = fit_each(way.head, lessons) if team is None else team.fit(way.head, lessons)
     held = np.concatenate([validation for _, validation in folds])
     logits = np.concatenate(
         [member.logits(lesson.features.take(v)) for member, (_, v) in zip(members, folds, strict=True)]
@@ -142,18 +157,18 @@ def own_looks() -> int:
     return LOOKS
 
 
-def _member(way: Way, lesson: Lesson, train: Ints, number: int, folder: Path | None) -> Head:
+def _member_lesson(way: Way, lesson: Lesson, train: Ints, number: int, folder: Path | None) -> Lesson:
     inner = inner_folds(lesson.folds, train)
     checkpoint = None if folder is None else folder / f"{_name(way, lesson, train)}.pt"
-    part = replace(lesson.part(train, inner), seed=lesson.seed + number, checkpoint=checkpoint)
-    return kinds.get(way.head).fit(part)
+    return replace(lesson.part(train, inner), seed=lesson.seed + number, checkpoint=checkpoint)
 
 
 def _whole(way: Way, lesson: Lesson, folder: Path | None, seconds: float | None) -> Head:
     """The one member on every example, once another has told how well it does."""
     settings = lesson.settings | way.settings | {"seconds": seconds, "firm": True}
     named = replace(lesson, settings=settings, stage=f"training: {way.name}, on all")
-    return _member(way, named, np.arange(len(lesson.targets)), 0, folder)
+    everything = np.arange(len(lesson.targets))
+    return kinds.get(way.head).fit(_member_lesson(way, named, everything, 0, folder))
 
 
 def inner_folds(folds: Folds, train: Ints) -> list[tuple[Ints, Ints]]:

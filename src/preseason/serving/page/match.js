@@ -101,7 +101,8 @@ async function look() {
     const reply = await again("/v1/spot", { model, match: match.id, threshold: least }, byId("spot-progress"));
     if (!reply) return;
     found = reply.actions;
-    say(said, found.length ? `${found.length} found.` : "Nothing found: be content with less sure ones.");
+    const world = reply.drift?.verdict === "other" ? ` ${reply.drift.words}` : "";
+    say(said, (found.length ? `${found.length} found.` : "Nothing found: be content with less sure ones.") + world);
     byId("found").replaceChildren(...found.map((each) => make("li", {},
       make("button", { class: "go", onclick: () => seek(each.time_s - 2) }, clock(each.time_s)),
       make("span", {}, each.label), make("span", { class: "num" }, percent(each.confidence)))));

@@ -1,0 +1,258 @@
+"""Members of one way fitted by several workers, each member by one of them.
+
+A lesson travels as plain values: which rows of the bank it reads, its targets and its settings. What comes
+back is the member's state, so that any head that can be saved can be fitted elsewhere. Within one setting a
+member is the same wherever it is fitted, but for the order in which threads add up; where time is short, how
+many epochs it gets follows from the speed of the worker that fits it.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.backbones.base import Backbone
+from preseason.engine.bank import Rows, rows_from
+from preseason.engine.sharing import Board, Doing, Job, NeedlessError
+from preseason.errors import CacheError
+from preseason.heads.base import Features, Head, Lesson, State, kinds, restore
+from preseason.progress import Progress, Silent
+
+LEARNING = "learning"
+"""The kind of these jobs."""
+
+
+class Team:
+    """The workers of one run, as its leader has them.
+
+    Args:
+        cache: where the bank lies; workers may see it under different paths.
+    """
+
+    def __init__(self, board: Board, cache: Path) -> None:
+        self.board, self.cache = board, cache
+
+    def turns(self, count: int, features: Features) -> int:
+        """How many of `count` members each worker fits, one after the other."""
+        return -(-count // self.board.workers) if self._shareable(features) else count
+
+    def fit(self, kind: str, lessons: Sequence[Lesson]) -> list[Head]:
+        """A member for each lesson.
+
+        The leader fits the first. Only once this has begun in earnest, as its progress tells, do the others
+        begin: it may turn out that there is no time.
+
+        Raises:
+            NoTimeError: a lesson does not fit into its time; the others are given up.
+        """
+        backbone = lessons[0].backbone
+        if len(lessons) < 2 or backbone is None or not self._shareable(lessons[0].features):
+            return fit_each(kind, lessons)
+        others = _Others(self, kind, lessons[1:], backbone)
+        try:
+            first = kinds.get(kind).fit(
+                replace(lessons[0], progress=_Starting(lessons[0].progress, others.post))
+            )
+            return [first, *others.fitted(lessons[0].progress)]
+        finally:
+            others.forget()
+
+    def _shareable(self, features: Features) -> bool:
+        return self.board.workers > 1 and all(isinstance(source, Rows) for source in features.sources)
+
+
+class _Others:
+    """All members but the first, posted for every worker."""
+
+    def __init__(self, team: Team, kind: str, lessons: Sequence[Lesson], backbone: Backbone) -> None:
+        self.board, self.cache = team.board, team.cache
+        self.kind, self.lessons, self.backbone = kind, lessons, backbone
+        self._name = uuid.uuid4().hex
+        self._job: Job | None = None
+        self._alone = False
+        self._end = float("inf")
+        share = lessons[0].settings.get("seconds")
+        if share is not None:
+            turns = team.turns(len(lessons) + 1, lessons[0].features)
+            self._end = time.monotonic() + share * turns
+
+    def post(self) -> None:
+        """Ask for them, once; on a full disk they are left to the leader."""
+        if self._job is not None or self._alone:
+            return
+        try:
+            self._job = self._posted()
+        except CacheError:
+            self._alone = True
+
+    def _posted(self) -> Job:
+        told = []
+        for unit, lesson in enumerate(self.lessons):
+            values, arrays = _lesson_values(lesson, self.cache)
+            told.append(values | {"arrays": f"{self._name}-{unit}.lesson"})
+            _save(arrays, self.board.folder / told[-1]["arrays"])
+        values = {"head": self.kind, "weights": self.backbone.weights_id, "lessons": told}
+        return self.board.post(LEARNING, values, [1] * len(told))
+
+    def fitted(self, progress: Progress) -> list[Head]:
+        """Work on them until all are there."""
+        self.post()
+        job = self._job
+        if job is None:
+            return fit_each(self.kind, self.lessons)
+        doing = _doing(self.board, job, lambda unit: self._timed(job, unit))
+        states = self.board.share(job, doing, progress, "training: waiting for other workers", True)
+        return [restore(_read_state(self.board, told), self.backbone) for told in states]
+
+    def forget(self) -> None:
+        """Let nobody begin one any more, and delete what was written for them."""
+        if self._job is not None:
+            self.board.withdraw(self._job)
+        for path in self.board.folder.glob(f"{self._name}-*"):
+            path.unlink(missing_ok=True)
+
+    def _timed(self, job: Job, unit: int) -> Lesson:
+        """A lesson for this worker, in what is left of the time: the others may be slow, late or dead."""
+        lesson = self.lessons[unit]
+        if self._end == float("inf"):
+            return lesson
+        left = sum(not self.board.is_done(job, each) for each in job.units())
+        seconds = min(lesson.settings["seconds"], max(self._end - time.monotonic(), 0.0) / left)
+        return replace(lesson, settings=lesson.settings | {"seconds": seconds})
+
+
+class _Starting:
+    """A progress that has something done when the first stage begins."""
+
+    def __init__(self, progress: Progress, begin: Callable[[], None]) -> None:
+        self._progress, self._begin = progress, begin
+
+    def start(self, stage: str, total: int) -> None:
+        self._begin()
+        self._progress.start(stage, total)
+
+    def advance(self, steps: int = 1) -> None:
+        self._progress.advance(steps)
+
+    def finish(self) -> None:
+        self._progress.finish()
+
+    def say(self, line: str) -> None:
+        self._progress.say(line)
+
+
+class _Heeding(Silent):
+    """The progress of a helper's lesson, where it hears that nobody needs the member any more."""
+
+    def __init__(self, board: Board, job: Job, unit: int) -> None:
+        self._board, self._job, self._unit = board, job, unit
+
+    def advance(self, steps: int = 1) -> None:
+        if self._board.is_over() or self._board.is_done(self._job, self._unit):
+            raise NeedlessError
+
+
+def fit_each(kind: str, lessons: Sequence[Lesson]) -> list[Head]:
+    """A member for each lesson, one after the other in this process."""
+    return [kinds.get(kind).fit(lesson) for lesson in lessons]
+
+
+def learning_of(job: Job, board: Board, backbone: Backbone, cache: Path) -> Doing | None:
+    """How a helper does a job of learning; None where its network is another."""
+    if job.values["weights"] != backbone.weights_id:
+        return None
+
+    def lesson(unit: int) -> Lesson:
+        values = job.values["lessons"][unit]
+        found = _lesson(values, _load(board.folder / values["arrays"]), backbone, cache)
+        return replace(found, progress=_Heeding(board, job, unit))
+
+    return _doing(board, job, lesson)
+
+
+@contextmanager
+def _doing(
+    board: Board, job: Job, lesson: Callable[[int], Lesson]
+) -> Iterator[Callable[[int], dict[str, Any]]]:
+    kind = kinds.get(job.values["head"])
+
+    def do(unit: int) -> dict[str, Any]:
+        state = kind.fit(lesson(unit)).state()
+        # Of two workers that fitted one member each has a file of its own.
+        name = f"{Path(job.values['lessons'][unit]['arrays']).stem}-{uuid.uuid4().hex}.state"
+        _save(state.arrays, board.folder / name)
+        return {"kind": state.kind, "settings": state.settings, "arrays": name}
+
+    yield do
+
+
+def _read_state(board: Board, told: dict[str, Any]) -> State:
+    return State(told["kind"], _load(board.folder / told["arrays"]), told["settings"])
+
+
+def _lesson_values(lesson: Lesson, cache: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """The lesson as plain values and arrays; paths are told from `cache`."""
+    sources, arrays = [], {"targets": lesson.targets}
+    for number, source in enumerate(lesson.features.sources):
+        assert isinstance(source, Rows)
+        told, places = source.told(lesson.features.index, cache)
+        sources.append(told)
+        arrays[f"places.{number}"] = places
+    for number, (train, validation) in enumerate(lesson.folds):
+        arrays |= {f"train.{number}": train, f"validation.{number}": validation}
+    checkpoint = lesson.checkpoint
+    values = {
+        "sources": sources,
+        "folds": len(lesson.folds),
+        "classes": lesson.classes,
+        "seed": lesson.seed,
+        "settings": lesson.settings,
+        "checkpoint": None if checkpoint is None else checkpoint.relative_to(cache).as_posix(),
+    }
+    return values, arrays
+
+
+def _lesson(
+    values: dict[str, Any], arrays: dict[str, NDArray[Any]], backbone: Backbone, cache: Path
+) -> Lesson:
+    sources = [
+        rows_from(told, arrays[f"places.{number}"], cache) for number, told in enumerate(values["sources"])
+    ]
+    checkpoint = values["checkpoint"]
+    return Lesson(
+        Features.of(sources),
+        arrays["targets"],
+        values["classes"],
+        [(arrays[f"train.{number}"], arrays[f"validation.{number}"]) for number in range(values["folds"])],
+        values["seed"],
+        values["settings"],
+        backbone,
+        None if checkpoint is None else cache / checkpoint,
+    )
+
+
+def _save(arrays: dict[str, NDArray[Any]], path: Path) -> None:
+    """Raises CacheError on a full disk, as filling the bank does."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    try:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    except (OSError, SafetensorError) as error:
+        raise CacheError(
+            f"What other workers need cannot be written in {path.parent}: {error}. Free some space, or name "
+            "another --cache."
+        ) from error
+
+
+def _load(path: Path) -> dict[str, NDArray[Any]]:
+    from safetensors.numpy import load_file
+
+    found: dict[str, NDArray[Any]] = load_file(path)
+    return found
