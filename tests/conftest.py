@@ -1,5 +1,6 @@
 """Fixtures of the whole suite: a feature bank of its own, pictures, and one fitted model to look at."""
 
+import faulthandler
 import os
 import signal
 from collections.abc import Iterator
@@ -22,6 +23,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+GIVEN_UP_S = 120
+
+
+def pytest_unconfigure() -> None:
+    """End a process that a thread left waiting by a failed test would keep for ever; its stack is told."""
+    faulthandler.dump_traceback_later(GIVEN_UP_S, exit=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

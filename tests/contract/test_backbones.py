@@ -1,5 +1,6 @@
 """What holds for a network of every family, with random weights: blocks, cuts, engine, weight files."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.engine.networks import TOLERANCE, OpenVinoEngine, compile_network
 from preseason.engine.passes import WHOLE, FrozenPass, Pass, grid
 from preseason.errors import UsageError, WeightsError
+from preseason.heads.tail import Tail
 
 NAMES = {
     "test_resnet": "ResNet",
@@ -34,6 +36,8 @@ NAMES = {
 """timm name and the registered family it belongs to, None for families that are not known."""
 LARGE = {"vgg11", "swin_tiny_patch4_window7_224"}
 SLOW = LARGE | {"mobilenetv2_035", "regnetx_002", "deit_tiny_distilled_patch16_224"}
+TOLERANCE_CUDA = 0.03
+"""Largest difference of rows computed in float16, relative to the largest value."""
 PARAMETERS = [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in NAMES]
 
 
@@ -143,6 +147,35 @@ def test_openvino_rows_are_torchs(backbone: Backbone, tmp_path: Path, kept: str)
     found = engine.start(pictures)()
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kept", ["pooled", "map"])
+def test_cuda_rows_are_a_cpus(backbone: Backbone, tmp_path: Path, kept: str) -> None:
+    plan = Pass(side_of(backbone), regions=(WHOLE, *grid(2, 0.5)), kept=kept, cut=max(len(backbone) - 1, 0))
+    module, pictures = FrozenPass(backbone, plan), pictures_for(backbone, 3)
+    with torch.inference_mode():
+        expected = module(torch.from_numpy(pictures)).numpy()
+    found = compile_network(module, pictures[:2], "key", tmp_path, "cuda", pytest.fail).start(pictures)()
+    assert np.abs(found - expected).max() <= TOLERANCE_CUDA * np.abs(expected).max()
+    assert not any(each.is_cuda for each in backbone.parameters())
+
+
+@pytest.mark.gpu
+def test_a_tail_on_cuda_answers_as_on_a_cpu(backbone: Backbone) -> None:
+    cut = max(len(backbone) - 1, 0)
+    with torch.inference_mode():
+        maps = backbone.run(batch_for(backbone), stop=cut)
+    on = copy.copy(backbone)
+    on.device = "cuda"
+    found = []
+    for each in (backbone, on):
+        torch.manual_seed(0)
+        tail = Tail(each, cut, 3).placed().eval()
+        logits = tail(maps.clone().to(tail.device))
+        logits.sum().backward()
+        found.append(logits.detach().cpu())
+    assert (found[0] - found[1]).abs().max() <= TOLERANCE_CUDA * found[0].abs().max()
 
 
 def test_weights_come_from_files_and_folders(light: Backbone, tmp_path: Path) -> None:

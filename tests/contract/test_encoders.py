@@ -125,6 +125,20 @@ def test_openvino_rows_are_torchs_at_other_lengths(made: Encoder, tmp_path: Path
     assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
 
 
+@pytest.mark.gpu
+def test_cuda_rows_are_a_cpus(made: Encoder, tmp_path: Path) -> None:
+    feed = feed_for(made, Pass(48))
+    batch = np.ascontiguousarray(tokens().numpy())
+    with torch.inference_mode():
+        expected = feed.module(torch.from_numpy(batch)).numpy()
+    found = compile_network(feed.module, feed.trials()[0], "key", tmp_path, "cuda", pytest.fail).start(
+        batch
+    )()
+    # -1e4 stands for no token; what is compared are the values of tokens.
+    there = expected > -1e3
+    assert np.abs(found - expected)[there].max() <= 0.03 * np.abs(expected[there]).max()
+
+
 def test_a_saved_encoder_opens_here_and_in_transformers(made: Encoder, tmp_path: Path) -> None:
     save_network(made, tmp_path / "network")
     again = load_network(tmp_path / "network", backbone_facts(made))

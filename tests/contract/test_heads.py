@@ -1,5 +1,6 @@
 """What holds for every registered head, each on a small set that can be learnt."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -102,6 +103,24 @@ def seen(backbone_of: Any) -> Any:
         return found[name]
 
     return fitted
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", TAILS)
+def test_what_is_tuned_on_cuda_answers_the_same_on_a_cpu(name: str, backbone_of: Any, tmp_path: Path) -> None:
+    there, here = copy.copy(backbone_of(name)), backbone_of(name)
+    there.device = "cuda"
+    lesson = lesson_for(name, here)
+    lesson = replace(lesson, backbone=there, checkpoint=tmp_path / "run.pt")
+    tuned = kinds.get(name).fit(lesson)
+    assert isinstance(tuned, TailHead)
+    assert all(each.is_cuda for each in tuned.tail.parameters())
+    found = tuned.logits(lesson.features)
+    assert (found.argmax(1) == TARGETS).mean() > 0.8
+    same = restore(tuned.state(), here)
+    assert np.abs(same.logits(lesson.features) - found).max() <= 0.01 * np.abs(found).max()
+    again = kinds.get(name).fit(replace(lesson, backbone=here))
+    assert np.abs(again.logits(lesson.features) - found).max() <= 0.01 * np.abs(found).max()
 
 
 def tensors_of(head: Head) -> dict[str, bytes]:

@@ -276,6 +276,17 @@ def test_the_engines_rows_are_torchs(name: str, tmp_path: Path, kept: str) -> No
     assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("kept", ["pooled", "map"])
+def test_cuda_rows_are_a_cpus(backbone: Backbone, tmp_path: Path, kept: str) -> None:
+    plan = Pass(backbone.preprocessing.size, kept=kept, cut=len(backbone) - 1)
+    module, pixels = FrozenPass(backbone, plan), pixels_for(backbone, 3)
+    with torch.inference_mode():
+        expected = module(torch.from_numpy(pixels)).numpy()
+    found = compile_network(module, pixels[:2], "key", tmp_path, "cuda", pytest.fail).start(pixels)()
+    assert np.abs(found - expected).max() <= 0.03 * np.abs(expected).max()
+
+
 @pytest.fixture
 def saved(backbone: Backbone) -> Backbone:
     """Each network that its library builds by name."""

@@ -46,7 +46,9 @@ class Served:
         app = FastAPI()
         app.include_router(chat_router(talkers, tuple(service.bases)))
         app.include_router(fine_tuning_router(service))
-        self.server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none"))
+        self.server = uvicorn.Server(
+            uvicorn.Config(app, port=0, log_level="error", ws="none", timeout_graceful_shutdown=10)
+        )
         self.thread = threading.Thread(target=self.server.run)
         self.thread.start()
         while not self.server.started:

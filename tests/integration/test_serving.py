@@ -12,8 +12,10 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -198,19 +200,34 @@ def test_pages_of_others_are_refused(client: httpx.Client) -> None:
 
 def test_many_requests_at_once_are_answered_together(client: httpx.Client, photos: list[Path]) -> None:
     batcher = client.app.state.served.models["games"].batcher  # type: ignore[attr-defined]
-    free = threading.Event()
-    held = batcher.run(free.wait)
-    with ThreadPoolExecutor(12) as pool:
+    with busy(batcher) as free, ThreadPoolExecutor(12) as pool:
         replies = [pool.submit(sent, client, path) for path in photos[:6] * 2]
-        until = time.monotonic() + 20
-        while batcher.waiting < 12 and time.monotonic() < until:
-            time.sleep(0.02)
+        wait_for(batcher, 12)
         free.set()
         assert [reply.result().status_code for reply in replies] == [200] * 12
-    held.result(10)
     assert figure(client, 'preseason_batch_examples_bucket{le="8.0",model="games"}') < figure(
         client, 'preseason_batch_examples_bucket{le="16.0",model="games"}'
     )
+
+
+@contextmanager
+def busy(batcher: Any) -> Iterator[threading.Event]:
+    """A model that answers nothing before the event is set, or this ends, also by a failure."""
+    free = threading.Event()
+    held = batcher.run(free.wait)
+    try:
+        yield free
+    finally:
+        free.set()
+        held.result(10)
+
+
+def wait_for(batcher: Any, count: int) -> None:
+    """Until so many requests are in the queue."""
+    until = time.monotonic() + 20
+    while batcher.waiting < count:
+        assert time.monotonic() < until, batcher.waiting
+        time.sleep(0.02)
 
 
 def figure(client: httpx.Client, name: str) -> float:
@@ -219,16 +236,14 @@ def figure(client: httpx.Client, name: str) -> float:
 
 
 def test_a_full_queue_and_a_late_answer_are_said(model_folder: Path, photos: list[Path]) -> None:
-    with serving({"games": model_folder}, Settings(Limits(waiting=2, answer_s=1))) as client:
-        free = threading.Event()
-        client.app.state.served.models["games"].batcher.run(free.wait)  # type: ignore[attr-defined]
-        with ThreadPoolExecutor(2) as pool:
+    with serving({"games": model_folder}, Settings(Limits(waiting=2, answer_s=3))) as client:
+        batcher = client.app.state.served.models["games"].batcher  # type: ignore[attr-defined]
+        with busy(batcher), ThreadPoolExecutor(2) as pool:
             late = [pool.submit(sent, client, path) for path in photos[:2]]
-            time.sleep(0.6)
+            wait_for(batcher, 2)
             full = sent(client, photos[2])
             assert (full.status_code, full.headers["retry-after"]) == (429, "1")
             assert [each.result().json()["error"]["code"] for each in late] == ["timeout"] * 2
-        free.set()
         assert sent(client, photos[0]).status_code == 200
 
 

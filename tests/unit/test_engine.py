@@ -17,6 +17,7 @@ from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.data.dataset import Sample
 from preseason.engine import networks
 from preseason.engine.extract import FEWEST_TIMED, Extractor, Order
+from preseason.engine.feeds import BATCH_PIXELS, feed_for
 from preseason.engine.networks import (
     TOLERANCE,
     OpenVinoEngine,
@@ -157,6 +158,41 @@ def test_eager_torch_gives_the_same_rows(backbone: Backbone) -> None:
     engine = TorchEngine(FrozenPass(tiny(), PLAN), "cpu")
     assert engine.precision == precision_on("cpu") == "f32"
     np.testing.assert_allclose(rows_of(engine, pictures(2)), expected_of(backbone, pictures(2)), rtol=1e-4)
+
+
+class Narrow(nn.Module):
+    """Runs out of memory on more than three pictures."""
+
+    def __init__(self, most: int = 3) -> None:
+        super().__init__()
+        self.most = most
+        self.seen: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        self.seen.append(len(x))
+        return x.float().mean((1, 2))
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_run_in_halves() -> None:
+    narrow = Narrow()
+    found = rows_of(TorchEngine(narrow, "cpu"), pictures(10))
+    assert narrow.seen == [3, 2, 3, 2]
+    np.testing.assert_allclose(found, pictures(10).mean((1, 2)), rtol=1e-6)
+    with pytest.raises(torch.OutOfMemoryError):
+        TorchEngine(Narrow(0), "cpu").start(pictures(1))
+
+
+def test_batches_are_larger_for_cuda() -> None:
+    examples = [pictures(1) for _ in range(200)]
+    sizes = {}
+    for device in ("cpu", "cuda"):
+        batches, _ = feed_for(tiny(), PLAN, device).deal(examples)
+        sizes[device] = [len(batch) for batch in batches]
+        assert sum(sizes[device]) == 200
+    assert max(sizes["cpu"]) == BATCH_PIXELS // SIDE**2
+    assert sizes["cuda"] == [200]
 
 
 def test_texts_are_read_in_bf16_where_the_processor_has_it() -> None:

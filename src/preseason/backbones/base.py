@@ -99,6 +99,7 @@ class Backbone(nn.Module):
         network: the whole network as its library built it; saving it keeps that library's keys.
         library: name of that library in `preseason.backbones.library.libraries`.
         weights_id: hex digest of all weights; part of every key of the feature bank.
+        device: `cpu` or `cuda`, where heads that run copies of its blocks do so; itself it stays on the CPU.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Backbone(nn.Module):
         self.licence = licence
         self.library = library
         self.weights_id = weights_digest(network)
+        self.device = "cpu"
 
     def __len__(self) -> int:
         return len(self.split.blocks)

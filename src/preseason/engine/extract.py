@@ -103,7 +103,7 @@ class Extractor:
         # Token numbers, which are what lies before the first block, are exact in f32 alone.
         exact = plan.kept == "map" and plan.cut == 0
         self.precision = precision_on(device, "numbers" if exact else backbone.reads)
-        self._feed = feed_for(backbone, plan)
+        self._feed = feed_for(backbone, plan, device)
         self._engine: Engine | None = None
         self._compiling_s = 0.0
         self._shelf: Shelf | None = None

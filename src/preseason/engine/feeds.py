@@ -18,6 +18,8 @@ BATCH_PIXELS = 6 * 224 * 224
 """Pictures of a batch are as many as these pixels hold, at least one."""
 BATCH_TOKENS = 1024
 """Windows of a batch are as many as these tokens hold, padding included, at least one."""
+CUDA_BATCHES = 16
+"""A graphics processor wants batches this many times as large: smaller ones leave most of it idle."""
 TEXTS = 512
 """Texts that are sorted by length together."""
 
@@ -47,21 +49,25 @@ class Feed(Protocol):
         """Batches for the engine, and what makes the examples' rows from the batches' outputs in order."""
 
 
-def feed_for(backbone: Backbone, plan: Pass) -> Feed:
-    """The feed of a backbone's kind of input."""
-    return TextFeed(backbone, plan) if isinstance(backbone, Encoder) else PictureFeed(backbone, plan)
+def feed_for(backbone: Backbone, plan: Pass, device: str = "cpu") -> Feed:
+    """The feed of a backbone's kind of input, with batches as `device` wants them."""
+    times = CUDA_BATCHES if device == "cuda" else 1
+    if isinstance(backbone, Encoder):
+        return TextFeed(backbone, plan, times)
+    return PictureFeed(backbone, plan, times)
 
 
 class PictureFeed:
-    """Looks uint8 [looks, (t,) h, w, 3] of pictures and clips."""
+    """Looks uint8 [looks, (t,) h, w, 3] of pictures and clips; batches `times` as large as on a CPU."""
 
-    def __init__(self, backbone: Backbone, plan: Pass) -> None:
+    def __init__(self, backbone: Backbone, plan: Pass, times: int = 1) -> None:
         self.module: FrozenPass | TokenPass = FrozenPass(backbone, plan)
         self.graph = plan
         self._plan, frames = plan, backbone.preprocessing.frames
         self._look_shape = (*([frames] if frames else []), *plan.shape, 3)
-        self._pixels = max(frames, 1) * plan.shape[0] * plan.shape[1]
-        self.chunk = int(np.clip(6 * BATCH_PIXELS // (plan.count() * self._pixels), 1, 32))
+        pixels = max(frames, 1) * plan.shape[0] * plan.shape[1]
+        self._step = max(1, times * BATCH_PIXELS // pixels)
+        self.chunk = int(np.clip(6 * times * BATCH_PIXELS // (plan.count() * pixels), 1, 32 * times))
         self.row_shape = self._shape()
 
     def trials(self) -> list[Array]:
@@ -71,8 +77,7 @@ class PictureFeed:
 
     def deal(self, examples: Sequence[Array]) -> tuple[Iterator[Array], Callable[[Rows], Rows]]:
         """Looks of all examples one after the other, a few in each batch."""
-        stacked = np.concatenate(examples)
-        step = max(1, BATCH_PIXELS // self._pixels)
+        stacked, step = np.concatenate(examples), self._step
         ends = np.cumsum([len(looks) for looks in examples])[:-1]
 
         def join(out: Rows) -> Rows:
@@ -91,16 +96,20 @@ class PictureFeed:
 
 
 class TextFeed:
-    """Texts, one in each example's array; their windows are sorted by length and padded."""
+    """Texts, one in each example's array; their windows are sorted by length and padded.
 
-    def __init__(self, encoder: Encoder, plan: Pass) -> None:
+    Batches are `times` as large as on a CPU.
+    """
+
+    def __init__(self, encoder: Encoder, plan: Pass, times: int = 1) -> None:
         module = TokenPass(encoder, plan)
         self.module: FrozenPass | TokenPass = module
         # Windows of every length and number go through one graph.
         self.graph = replace(plan, size=0, frames=0)
         self._windows = Windows(encoder, plan.size, plan.count())
         self._words = int(encoder.network.config.vocab_size)  # type: ignore[union-attr,arg-type]
-        self._plan, self.chunk, self.row_shape = plan, TEXTS, module.row_shape
+        self._plan, self.chunk, self.row_shape = plan, times * TEXTS, module.row_shape
+        self._tokens = times * BATCH_TOKENS
 
     def trials(self) -> list[Array]:
         """Windows of two lengths, some padded, of tokens from all over the vocabulary."""
@@ -114,7 +123,7 @@ class TextFeed:
         windows = self._windows.of([str(example[0]) for example in examples])
         different = {window: place for place, window in enumerate(dict.fromkeys(windows))}
         order = sorted(different, key=len, reverse=True)
-        batches = list(_batches(order))
+        batches = list(_batches(order, self._tokens))
 
         def join(out: Rows) -> Rows:
             rows = [row for batch in out for row in self._padded(batch)]
@@ -145,10 +154,10 @@ class TextFeed:
         return np.concatenate([whole[None], stacked])
 
 
-def _batches(windows: list[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]]]:
-    """Runs of windows, longest first, that hold `BATCH_TOKENS` when padded."""
+def _batches(windows: list[tuple[int, ...]], tokens: int) -> Iterator[list[tuple[int, ...]]]:
+    """Runs of windows, longest first, that hold `tokens` when padded."""
     start = 0
     while start < len(windows):
-        count = max(1, BATCH_TOKENS // len(windows[start]))
+        count = max(1, tokens // len(windows[start]))
         yield windows[start : start + count]
         start += count

@@ -1,5 +1,6 @@
 """Running a frozen pass fast: OpenVINO on a CPU, torch with autocast on CUDA."""
 
+import copy
 import sys
 import uuid
 import zlib
@@ -108,18 +109,30 @@ class TorchEngine:
         self.precision = precision_on(device)
         self._device = device
         self._turn = Lock()
-        self._module = module.to(device)
+        self._module = module
         if device == "cuda":
-            self._module = self._module.to(memory_format=torch.channels_last)
+            # A copy: the network that was handed in is also read by heads and by the saved model.
+            self._module = copy.deepcopy(module).to(device).to(memory_format=torch.channels_last)
 
     def start(self, batch: NDArray[Any]) -> Callable[[], NDArray[np.float32]]:
-        """Queue the batch on the device."""
+        """Queue the batch on the device; one that does not fit into its memory is run in halves."""
         tensor = torch.from_numpy(batch).to(self._device, non_blocking=True)
         cuda = self._device == "cuda"
         # One batch at a time has all processors.
         with self._turn, torch.inference_mode(), torch.autocast(self._device, enabled=cuda):
-            out: Tensor = self._module(tensor)
+            out = self._run(tensor)
         return lambda: out.float().cpu().numpy()
+
+    def _run(self, batch: Tensor) -> Tensor:
+        try:
+            out: Tensor = self._module(batch)
+            return out
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+        # Outside of the handler, whose traceback holds on to what has filled the memory.
+        torch.cuda.empty_cache()
+        return torch.cat([self._run(half) for half in batch.tensor_split(2)])
 
 
 class OpenVinoEngine:

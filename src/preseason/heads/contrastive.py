@@ -53,7 +53,7 @@ class Contrastive(TailKind):
         if lesson.backbone is None:
             raise ValueError("a tail is made of a backbone's blocks: the lesson holds none")
         torch.manual_seed(lesson.seed)
-        tail = Tail(lesson.backbone, lesson.settings["cut"], lesson.classes).eval()
+        tail = Tail(lesson.backbone, lesson.settings["cut"], lesson.classes).placed().eval()
         plan = _plan(tail, lesson)
         batch = random_view(lesson.features)
         descent = Descent(Together(tail), lesson.targets, batch, plan, loss=pairs_loss)

@@ -71,10 +71,10 @@ class Descent:
     """One training run, which can be broken off after any epoch and taken up again.
 
     Args:
-        module: trained in place; ends with the weights of the best epoch.
+        module: trained in place, where its tensors lie; ends with the weights of the best epoch.
         targets: int64 [n].
-        batch: gives the module's input for positions of samples; where it is bfloat16, matrices are
-            multiplied in that, and weights stay in float32.
+        batch: gives the module's input for positions of samples; where it is bfloat16, and on CUDA, matrices
+            are multiplied in that, and weights stay in float32.
         validation: positions whose loss decides when to stop; they are not trained on.
         loss: of the module's output against targets; cross-entropy of logits by default.
 
@@ -93,6 +93,7 @@ class Descent:
     ) -> None:
         limit_torch()
         self.module, self.targets, self.batch, self.plan = module, targets, batch, plan
+        self.device = next(module.parameters()).device
         self.validation, self._given_loss = validation, loss
         everything = np.arange(len(targets))
         self.training = everything if validation is None else np.setdiff1d(everything, validation)
@@ -143,6 +144,8 @@ class Descent:
             begin = time.monotonic()
             self._loss(chosen, rng).backward()  # type: ignore[no-untyped-call]
             self.optimizer.zero_grad()
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
             times.append(time.monotonic() - begin)
         epoch_s = float(np.median(times)) * self._steps()
         fewest = min(FEWEST_EPOCHS, self.plan.epochs)
@@ -152,13 +155,18 @@ class Descent:
         return min(affordable, self.plan.epochs)
 
     def _loss(self, chosen: Ints, rng: np.random.Generator) -> Tensor:
-        inputs = self.batch(chosen, rng)
-        with torch.autocast("cpu", torch.bfloat16, enabled=inputs.dtype == torch.bfloat16):
-            logits = self.module(inputs).float()
-        targets = torch.from_numpy(self.targets[chosen]).to(logits.device)
+        logits, targets = self._answers(chosen, rng)
         if self._given_loss is not None:
             return self._given_loss(logits, targets)
         return functional.cross_entropy(logits, targets, label_smoothing=self.plan.label_smoothing)
+
+    def _answers(self, chosen: Ints, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """The module's output, float32, and the targets, both on its device."""
+        inputs = self.batch(chosen, rng).to(self.device)
+        halved = inputs.dtype == torch.bfloat16 or (self.device.type == "cuda" and _cuda_has_bf16())
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=halved):
+            logits = self.module(inputs).float()
+        return logits, torch.from_numpy(self.targets[chosen]).to(self.device)
 
     def _train_epoch(self) -> None:
         rng = np.random.default_rng((self.plan.seed, self.epoch))
@@ -192,8 +200,7 @@ class Descent:
         with torch.inference_mode():
             for start in range(0, len(self.validation), self.plan.batch_size):
                 chosen = self.validation[start : start + self.plan.batch_size]
-                logits = self.module(self.batch(chosen, rng))
-                targets = torch.from_numpy(self.targets[chosen]).to(logits.device)
+                logits, targets = self._answers(chosen, rng)
                 total += float(functional.cross_entropy(logits, targets, reduction="sum"))
         return total / max(len(self.validation), 1)
 
@@ -215,7 +222,7 @@ class Descent:
         """Take up a run; a file that is damaged or of another version is thrown away."""
         fresh = copy.deepcopy(self.module.state_dict())
         try:
-            content = torch.load(checkpoint, weights_only=True)
+            content = torch.load(checkpoint, map_location=self.device, weights_only=True)
             best, best_loss, counts = content["best"], float(content["best_loss"]), content["counts"]
             self.module.load_state_dict(best)
             self.module.load_state_dict(content["module"])
@@ -227,6 +234,11 @@ class Descent:
             self.module.load_state_dict(fresh)
             return
         self.best, self.best_loss = best, best_loss
+
+
+def _cuda_has_bf16() -> bool:
+    """Whether the graphics processor multiplies bf16 by itself."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def keep(content: dict[str, Any], checkpoint: Path) -> bool:

@@ -45,6 +45,9 @@ class Tail(nn.Module):
         frames: of a clip; 0 for examples that are one look.
         reader: registered head over time that takes the place of the linear classifier (clips only).
         shown: frames of a clip in a step of training, where these are fewer than `frames`.
+
+    Attributes:
+        device: where its tensors lie once it is `placed`.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Tail(nn.Module):
         self.cut, self.frames, self.reader = cut, frames, reader
         self.shown = min(shown, frames) or frames
         self.dropout = 0.0
+        self.device = backbone.device
         self.network = copied.network.requires_grad_(True)
         self._backbone = (copied,)
         self.classifier: nn.Module
@@ -68,6 +72,10 @@ class Tail(nn.Module):
             self.classifier = nn.Linear(2 * backbone.width if frames else backbone.width, classes)
         else:
             self.classifier = _network_of(reader, backbone.width, classes)
+
+    def placed(self) -> "Tail":
+        """This tail with all its tensors on its device."""
+        return self.to(self.device)
 
     @property
     def backbone(self) -> Backbone:
@@ -153,17 +161,17 @@ class TailHead:
 
     @torch.inference_mode()
     def _mean_logits(self, features: Features, chunk: Ints) -> Floats:
-        rows = _views(features, chunk, self.tail.frames)
+        rows = _views(features, chunk, self.tail.frames).to(self.tail.device)
         logits = self.tail.eval()(rows.flatten(0, 1)).view(*rows.shape[:2], -1)
         mean = logits.log_softmax(-1).logsumexp(1) - float(np.log(rows.shape[1]))
-        return np.asarray(mean.numpy(), np.float32)
+        return np.asarray(mean.cpu().numpy(), np.float32)
 
     @torch.inference_mode()
     def _mean_vectors(self, features: Features, chunk: Ints) -> Floats:
         rows = _views(features, chunk, self.tail.frames)
         rows = rows[:, :1] if self.tail.frames else rows
-        vectors = self.tail.eval().embed(rows.flatten(0, 1))
-        return np.asarray(vectors.view(*rows.shape[:2], -1).mean(1).numpy(), np.float32)
+        vectors = self.tail.eval().embed(rows.to(self.tail.device).flatten(0, 1))
+        return np.asarray(vectors.view(*rows.shape[:2], -1).mean(1).cpu().numpy(), np.float32)
 
 
 class TailKind:
@@ -202,14 +210,14 @@ class TailKind:
         unknown = tail.load_state_dict(tensors, strict=False).unexpected_keys
         if unknown:
             raise ValueError(f"{unknown[0]} is no part of {backbone.name}")
-        return self.head(tail.eval(), state.settings["epochs"])
+        return self.head(tail.placed().eval(), state.settings["epochs"])
 
     def _descend(self, lesson: Lesson, epochs: int, validation: Ints | None) -> tuple[TailHead, int]:
         if lesson.backbone is None:
             raise ValueError("a tail is made of a backbone's blocks: the lesson holds none")
         torch.manual_seed(lesson.seed)
         settings = lesson.settings
-        tail = self.make(lesson.backbone, settings, lesson.classes).eval()
+        tail = self.make(lesson.backbone, settings, lesson.classes).placed().eval()
         if tail.reader is None and not settings.get("fresh"):
             start_at_head_only(tail, lesson)
         plan = self._plan(tail, lesson, epochs)

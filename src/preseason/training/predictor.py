@@ -32,6 +32,7 @@ class Bench:
         self, backbone: Backbone, source: Source, cache: Path, device: str, board: Board | None = None
     ) -> None:
         self.backbone, self.source, self.cache, self.device = backbone, source, cache, device
+        backbone.device = device
         self._board = board
         self.team = None if board is None else Team(board, cache)
         self._extractors: dict[Pass, Extractor | Decoder] = {}
