@@ -1,13 +1,11 @@
-"""What a graphics processor brings: `python benchmarks/speed/cuda.py PHOTOS [--only engine,tail,fit]`.
+"""What a graphics processor brings: `python benchmarks/speed/cuda.py [--only engine,tail]`.
 
-PHOTOS is a folder with one folder of photos for each label. Everything is computed in a fresh cache, on
-CUDA and on the processors of the same machine in one run. Networks other than the embedded one have random
-weights: their seconds are those of pretrained ones, their accuracy is none.
+Frozen passes and training of a whole network, on CUDA and on the processors of the same machine in one run.
+Networks other than the embedded one have random weights: that changes no second.
 """
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,7 +29,6 @@ from preseason.heads.tail import Tail
 from preseason.progress import Silent
 from preseason.threads import available, limit_torch
 
-FITS = {"as it comes": [], "last 3 blocks": ["--unfreeze", "3"]}
 Figures = dict[str, Any]
 
 
@@ -108,28 +105,9 @@ def tail(backbone: Backbone, cache: Path, seconds: float) -> Figures:
     return {"CUDA, examples/s": found["cuda"], f"over {available()} processors": found["cuda"] / found["cpu"]}
 
 
-def fits(data: Path, work: Path) -> Figures:
-    """Whole fits by the command line on CUDA and on the CPU, each with an empty cache."""
-    found: Figures = {}
-    for name, options in FITS.items():
-        for device in ("cuda", "cpu"):
-            place = work / f"{name} {device}"
-            command = [sys.executable, "-m", "preseason", "fit", str(data), "-o", str(place), *options]
-            command += ["--device", device, "--cache", f"{place}-cache", "--json", "-q"]
-            begin = time.perf_counter()
-            shown = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-            found[f"{name}, {device}, s"] = time.perf_counter() - begin
-            found[f"{name}, {device}, accuracy"] = json.loads(shown)["metrics"]["accuracy"]
-            print(
-                name, device, found[f"{name}, {device}, s"], found[f"{name}, {device}, accuracy"], flush=True
-            )
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--only", default="engine,tail,fit")
+    parser.add_argument("--only", default="engine,tail")
     parser.add_argument("--backbones", default=f"{EMBEDDED},resnet50,vit_base_patch16_224")
     parser.add_argument("--seconds", type=float, default=3, help="of each way of the engine")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
@@ -145,9 +123,6 @@ def main() -> None:
                 if title in asked.only:
                     found[f"{title}: {name}"] = measure(network(name), Path(folder), asked.seconds)
                     show(f"{title}: {name}", found[f"{title}: {name}"])
-        if "fit" in asked.only:
-            found["fit"] = fits(asked.data, Path(folder))
-            show("fit", found["fit"])
     if asked.json:
         asked.json.write_text(json.dumps({"command": sys.argv, **found}, indent=1), "utf-8")
 

@@ -149,6 +149,18 @@ def test_openvino_rows_are_torchs(backbone: Backbone, tmp_path: Path, kept: str)
     assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
 
 
+def test_a_tail_makes_no_tensors_beside_its_device(backbone: Backbone) -> None:
+    cut = max(len(backbone) - 1, 0)
+    with torch.inference_mode():
+        maps = backbone.run(batch_for(backbone), stop=cut)
+    on = copy.copy(backbone)
+    on.device = "meta"
+    tail = Tail(on, cut, 3).placed().train()
+    logits = tail(maps.clone().to("meta"))
+    assert (logits.device.type, tuple(logits.shape)) == ("meta", (2, 3))
+    assert not any(each.is_meta for each in backbone.parameters())
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("kept", ["pooled", "map"])
 def test_cuda_rows_are_a_cpus(backbone: Backbone, tmp_path: Path, kept: str) -> None:

@@ -1,5 +1,6 @@
 """What holds for an encoder of every family, with random weights: blocks, cuts, engine, folders."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from preseason.engine.feeds import feed_for
 from preseason.engine.networks import TOLERANCE, OpenVinoEngine, compile_network
 from preseason.engine.passes import Pass
 from preseason.errors import UsageError, WeightsError
+from preseason.heads.tail import Tail
 
 transformers = pytest.importorskip("transformers")
 SMALL = {
@@ -123,6 +125,19 @@ def test_openvino_rows_are_torchs_at_other_lengths(made: Encoder, tmp_path: Path
     found = engine.start(batch)()
     # -1e4 stands for no token; what is compared are the values of tokens.
     assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
+
+
+def test_a_tail_makes_no_tensors_beside_its_device(made: Encoder) -> None:
+    if made.name not in FAMILIES:
+        pytest.skip("run as a whole, by a code of its own that looks at the mask")
+    on = copy.copy(made)
+    on.device = "meta"
+    tail = Tail(on, 0, 3).placed().train()
+    blocks = [tail.backbone.split.embed, *tail.backbone.split.blocks]
+    assert all(each.is_meta for block in blocks for each in (*block.parameters(), *block.buffers()))
+    # Not by the tail itself: it trims to the longest text, which needs real numbers.
+    vectors = tail.backbone.split.embed(tail.backbone.run(digits(tokens()).to("meta")))
+    assert (vectors.device.type, tuple(vectors.shape)) == ("meta", (2, made.width))
 
 
 @pytest.mark.gpu

@@ -17,6 +17,7 @@ from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.errors import UsageError
 from preseason.heads.base import Features, Head, Lesson, kinds, restore
 from preseason.heads.contrastive import pairs_loss
+from preseason.heads.sequence import Sequence, SequenceNetwork
 from preseason.heads.tail import Tail, TailHead, random_view
 
 N, CLASSES, PARTS, WIDTH, CUT = 48, 3, 5, 24, 6
@@ -103,6 +104,14 @@ def seen(backbone_of: Any) -> Any:
         return found[name]
 
     return fitted
+
+
+@pytest.mark.parametrize("name", IN_ORDER)
+def test_what_reads_frames_makes_no_tensors_beside_its_device(name: str) -> None:
+    kind = kinds.get(name)
+    assert isinstance(kind, Sequence)
+    network = SequenceNetwork(kind.reader, WIDTH, CLASSES).to("meta").train()
+    assert network(torch.zeros(2, PARTS, WIDTH, device="meta")).shape == (2, CLASSES)
 
 
 @pytest.mark.gpu

@@ -25,6 +25,7 @@ from preseason.engine.networks import (
     compile_network,
     device_for,
     precision_on,
+    put_channels_last,
 )
 from preseason.engine.passes import WHOLE, Box, FrozenPass, Pass, grid
 from preseason.engine.upkeep import usage
@@ -182,6 +183,15 @@ def test_a_batch_that_does_not_fit_into_memory_is_run_in_halves() -> None:
     np.testing.assert_allclose(found, pictures(10).mean((1, 2)), rtol=1e-6)
     with pytest.raises(torch.OutOfMemoryError):
         TorchEngine(Narrow(0), "cpu").start(pictures(1))
+
+
+def test_weights_of_pictures_and_of_clips_are_laid_out_channels_last() -> None:
+    both = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv3d(3, 4, 3), nn.Linear(3, 4))
+    before = [each.clone() for each in both.parameters()]
+    put_channels_last(both)
+    assert both[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert both[1].weight.is_contiguous(memory_format=torch.channels_last_3d)
+    assert all(torch.equal(one, other) for one, other in zip(before, both.parameters(), strict=True))
 
 
 def test_batches_are_larger_for_cuda() -> None:

@@ -102,7 +102,7 @@ def compile_network(
 
 
 class TorchEngine:
-    """Eager torch: autocast and channels_last on CUDA, plain f32 on a CPU."""
+    """Eager torch: autocast and channels last on CUDA, plain f32 on a CPU."""
 
     def __init__(self, module: nn.Module, device: str) -> None:
         limit_torch()
@@ -112,7 +112,8 @@ class TorchEngine:
         self._module = module
         if device == "cuda":
             # A copy: the network that was handed in is also read by heads and by the saved model.
-            self._module = copy.deepcopy(module).to(device).to(memory_format=torch.channels_last)
+            self._module = copy.deepcopy(module).to(device)
+            put_channels_last(self._module)
 
     def start(self, batch: NDArray[Any]) -> Callable[[], NDArray[np.float32]]:
         """Queue the batch on the device; one that does not fit into its memory is run in halves."""
@@ -133,6 +134,17 @@ class TorchEngine:
         # Outside of the handler, whose traceback holds on to what has filled the memory.
         torch.cuda.empty_cache()
         return torch.cat([self._run(half) for half in batch.tensor_split(2)])
+
+
+CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+"""Order in memory of tensors with so many axes that convolutions in half precision run fastest in."""
+
+
+def put_channels_last(module: nn.Module) -> None:
+    """Lay out weights of pictures and of clips; a network of clips has some of both."""
+    for each in (*module.parameters(), *module.buffers()):
+        if each.ndim in CHANNELS_LAST:
+            each.data = each.data.contiguous(memory_format=CHANNELS_LAST[each.ndim])
 
 
 class OpenVinoEngine:

@@ -140,6 +140,8 @@ class Descent:
         rng = np.random.default_rng(self.plan.seed)
         trial = [chosen for chosen, _ in zip(self._batches(rng), range(3), strict=False)]
         times = []
+        # As in training: layers of cuDNN that read in order refuse gradients otherwise.
+        train_mode(self.module)
         for chosen in trial:
             begin = time.monotonic()
             self._loss(chosen, rng).backward()  # type: ignore[no-untyped-call]

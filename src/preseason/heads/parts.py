@@ -26,7 +26,9 @@ class FeatureDropout(nn.Module):
         """Parts [n, p, d] with features of each example zeroed and the rest scaled up."""
         if not self.training:
             return parts
-        kept = torch.empty(parts.shape[0], 1, parts.shape[2], dtype=parts.dtype).bernoulli_(1 - self.rate)
+        kept = torch.empty(
+            parts.shape[0], 1, parts.shape[2], dtype=parts.dtype, device=parts.device
+        ).bernoulli_(1 - self.rate)
         return parts * kept.div_(1 - self.rate)
 
 
