@@ -150,7 +150,7 @@ def verdicts(
         heads.append(head)
         said[ask], number[ask] = short[ask] @ head[0] + head[1], fold
     heat = fit_temperature(said, targets[train])
-    sketch = sketch_of(own)
+    sketch = sketch_of(lambda: [own])
     labels = tuple(str(c) for c in range(classes))
     world = world_of(labels, sketch(own), softmax(said, heat), targets[train], number, groups[train])
     out = []

@@ -1,6 +1,6 @@
 """From audited samples to a predictor: the trials, what they become, and its unseeing answers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -168,9 +168,13 @@ def _sketched(fits: Sequence[Fitted], trials: Trials) -> tuple[Sketch | None, Fl
     way = plain_way([fitted.way for fitted in fits])
     if way is None:
         return None, None
-    rows = plain_rows(way, trials.features[way.name])
-    sketch = sketch_of(rows)
-    return sketch, sketch(rows)
+    features = trials.features[way.name]
+
+    def pieces() -> Iterator[Floats]:
+        return (plain_rows(way, features.take(chunk)) for chunk in features.chunks(ROWS))
+
+    sketch = sketch_of(pieces)
+    return sketch, np.concatenate([sketch(piece) for piece in pieces()])
 
 
 def _needed(trials: Trials, kept: Sequence[str]) -> list[Fitted]:

@@ -32,7 +32,7 @@ def drawn(rng: np.random.Generator, targets: np.ndarray, shift: float = 0.0) -> 
 def trained(rng: np.random.Generator, n: int = 150, groups: np.ndarray | None = None) -> tuple[World, object]:
     targets = np.arange(n) % 3
     rows, said = drawn(rng, targets)
-    sketch = sketch_of(rows)
+    sketch = sketch_of(lambda: [rows])
     numbers = np.arange(n) if groups is None else groups
     return world_of(LABELS, sketch(rows), said, targets, np.arange(n) % 4, numbers), sketch
 
@@ -99,7 +99,7 @@ def test_a_match_is_compared_with_other_matches() -> None:
     for _ in range(20):
         parts = [match(20, light(0.5)) for _ in range(10)]
         rows, said = (np.concatenate(each).astype(np.float32) for each in zip(*parts, strict=True))
-        sketch = sketch_of(rows)
+        sketch = sketch_of(lambda rows=rows: [rows])
         groups = np.repeat(np.arange(10), 20)
         world = world_of(LABELS, sketch(rows), said, said.argmax(1), groups % 4, groups)
         for strength in (0.5, 3.0):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.heads.scaling import ROWS, Scale, scale_of
+from preseason.heads.scaling import ROWS, Pieces, Scale, scale_over
 from preseason.record import Drift, Floats, Ints
 
 WIDTH = 48
@@ -55,9 +55,10 @@ class Sketch:
         return sketches
 
 
-def sketch_of(rows: Floats) -> Sketch:
-    """The sketch of training's features [n, d]; directions do not depend on them."""
-    scale, width = scale_of(rows), rows.shape[1]
+def sketch_of(pieces: Pieces) -> Sketch:
+    """The sketch of training's features [n, d], which come in pieces; directions do not depend on them."""
+    scale = scale_over(pieces)
+    width = len(scale.mean)
     directions = np.random.default_rng(SEED).normal(size=(width, WIDTH)) / np.sqrt(width)
     return Sketch(scale.mean, scale.deviation, directions.astype(np.float16))
 

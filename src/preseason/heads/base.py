@@ -74,6 +74,10 @@ class Features:
             out[chunk] = np.asarray(self.sources[0][self.index[chunk]][:, 0], np.float32)
         return out
 
+    def wholes(self, size: int) -> Iterator[Floats]:
+        """`whole` in pieces of at most `size` examples."""
+        return (self.take(chunk).whole() for chunk in self.chunks(size))
+
     def pooled(self) -> Floats:
         """One vector for each example: the whole's pooled features, or the first look's map averaged."""
         return self.whole() if len(self.sources[0].shape) == 3 else self._map_means()

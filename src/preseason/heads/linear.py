@@ -9,7 +9,7 @@ import numpy as np
 
 from preseason.backbones.base import Backbone
 from preseason.heads.base import Features, Lesson, State, kinds
-from preseason.heads.scaling import ROWS, Scale, arrays_of, rotation_of, scale_from, scale_of
+from preseason.heads.scaling import ROWS, Scale, arrays_of, rotation_of, sample_of, scale_from, scale_over
 from preseason.record import Floats, Ints
 from preseason.threads import one_blas_thread
 
@@ -67,14 +67,15 @@ class Linear:
 
     def fit(self, lesson: Lesson) -> LinearHead:
         """Logistic regression with the strength of the best cross-validated log-likelihood."""
-        rows = lesson.features.whole()
-        with one_blas_thread() if rows.size < LARGE else nullcontext():
-            scale = scale_of(rows)
-            rows -= scale.mean
-            rows /= scale.deviation * np.sqrt(np.float32(rows.shape[1]))
-            rotation = rotation_of(rows, lesson.seed)
-            short = rows @ rotation
-            del rows
+        features = lesson.features
+        width = features.sources[0].shape[-1]
+        with one_blas_thread() if len(features) * width < LARGE else nullcontext():
+            scale = scale_over(lambda: features.wholes(ROWS))
+            unit = np.sqrt(np.float32(width))
+            sample = features.take(np.sort(sample_of(len(features), lesson.seed)))
+            rotation = rotation_of(scale(sample.whole()) / unit, lesson.seed)
+            short = np.concatenate([scale(rows) @ rotation for rows in features.wholes(ROWS)])
+            short /= unit
         with one_blas_thread():
             weight, bias = _regressed(short, lesson)
         unrotated = rotation @ weight / np.sqrt(np.float32(len(rotation)))

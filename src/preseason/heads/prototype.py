@@ -6,7 +6,7 @@ import numpy as np
 
 from preseason.backbones.base import Backbone
 from preseason.heads.base import Features, Lesson, State, kinds
-from preseason.heads.scaling import Scale, arrays_of, scale_from, scale_of
+from preseason.heads.scaling import ROWS, Scale, arrays_of, scale_from, scale_over
 from preseason.record import Floats
 
 SHARPNESS = 20.0
@@ -26,11 +26,17 @@ class PrototypeHead:
 
     def logits(self, features: Features) -> Floats:
         """Float32 [n, c]."""
-        return np.asarray(SHARPNESS * self.embed(features) @ self.means.T, np.float32)
+        said = np.empty((len(features), len(self.means)), np.float32)
+        for chunk, rows in zip(features.chunks(ROWS), features.wholes(ROWS), strict=True):
+            said[chunk] = SHARPNESS * self._placed(rows) @ self.means.T
+        return said
 
     def embed(self, features: Features) -> Floats:
         """Scaled features of length 1, float32 [n, d]."""
-        return unit(self.scale(features.whole()))
+        return self._placed(features.whole())
+
+    def _placed(self, rows: Floats) -> Floats:
+        return unit(self.scale(rows))
 
     def focus(self, features: Features) -> None:
         """A prototype head looks at the whole."""
@@ -44,21 +50,17 @@ class Prototype:
     """Fits `PrototypeHead`."""
 
     def fit(self, lesson: Lesson) -> PrototypeHead:
-        """The mean direction of each class."""
-        rows = lesson.features.whole()
-        scale = scale_of(rows)
-        return PrototypeHead(scale, class_means(unit(scale(rows)), lesson.targets, lesson.classes))
+        """The mean direction of each class; zero for a class without examples."""
+        features = lesson.features
+        scale = scale_over(lambda: features.wholes(ROWS))
+        sums = np.zeros((lesson.classes, features.sources[0].shape[-1]), np.float32)
+        for chunk, rows in zip(features.chunks(ROWS), features.wholes(ROWS), strict=True):
+            np.add.at(sums, lesson.targets[chunk], unit(scale(rows)))
+        return PrototypeHead(scale, unit(sums))
 
     def restore(self, state: State, backbone: Backbone) -> PrototypeHead:
         """The head that gave `state`."""
         return PrototypeHead(scale_from(state.arrays), state.arrays["means"])
-
-
-def class_means(embeddings: Floats, targets: np.ndarray, classes: int) -> Floats:
-    """Mean directions float32 [c, d], of length 1; zero for a class without examples."""
-    sums = np.zeros((classes, embeddings.shape[1]), np.float32)
-    np.add.at(sums, targets, embeddings)
-    return unit(sums)
 
 
 def unit(x: Floats) -> Floats:

@@ -1,5 +1,6 @@
 """Bringing features to one scale, and turning few wide rows into few short ones without loss."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,14 +28,33 @@ class Scale:
         return scaled
 
 
+Pieces = Callable[[], Iterable[Floats]]
+"""Rows [n, d] a few at a time, as often as they are asked for: memory never holds them all."""
+
+
 def scale_of(x: Floats) -> Scale:
     """The scale of rows [n, d]; constant features are left at 0."""
-    mean = x.mean(axis=0)
-    squares = np.zeros(x.shape[1:])
-    for start in range(0, len(x), ROWS):
-        squares += np.square(x[start : start + ROWS] - mean).sum(axis=0)
-    deviation = np.sqrt(squares / len(x))
+    return scale_over(lambda: (x[start : start + ROWS] for start in range(0, len(x), ROWS)))
+
+
+def scale_over(pieces: Pieces) -> Scale:
+    """The scale of rows that come in pieces; constant features are left at 0."""
+    count, total = 0, np.zeros(1)
+    for piece in pieces():
+        count, total = count + len(piece), total + piece.sum(axis=0, dtype=np.float64)
+    mean = (total / count).astype(np.float32)
+    squares = np.zeros(len(mean))
+    for piece in pieces():
+        squares += np.square(piece - mean).sum(axis=0)
+    deviation = np.sqrt(squares / count)
     return Scale(mean, np.where(deviation > 1e-6, deviation, 1).astype(np.float32))
+
+
+def sample_of(count: int, seed: int) -> NDArray[np.int64]:
+    """Positions of the rows that directions are taken from: all, or `MOST_COMPONENTS` drawn by chance."""
+    if count <= MOST_COMPONENTS:
+        return np.arange(count)
+    return np.random.default_rng(seed).choice(count, MOST_COMPONENTS, replace=False)
 
 
 def rotation_of(x: Floats, seed: int) -> Floats:
@@ -44,9 +64,7 @@ def rotation_of(x: Floats, seed: int) -> Floats:
     in these r <= n coordinates, and much quicker to fit. With more rows the leading directions of a sample
     of them are taken.
     """
-    sample = x
-    if len(x) > MOST_COMPONENTS:
-        sample = x[np.random.default_rng(seed).choice(len(x), MOST_COMPONENTS, replace=False)]
+    sample = x if len(x) <= MOST_COMPONENTS else x[sample_of(len(x), seed)]
     gram = (sample @ sample.T).astype(np.float64)
     values, vectors = np.linalg.eigh(gram)
     kept = values > values.max() * 1e-9

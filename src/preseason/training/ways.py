@@ -77,7 +77,12 @@ class Fitted:
 
     def embed(self, features: Features) -> Floats:
         """Mean vector over members, float32 [n, e]; members of attention heads share one space."""
-        return _mean([member.embed(features) for member in self.members])
+        first, *others = self.members
+        total = np.array(first.embed(features), np.float32)
+        for member in others:
+            total += member.embed(features)
+        total /= len(self.members)
+        return total
 
 
 @dataclass(frozen=True)
