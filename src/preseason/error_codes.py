@@ -36,6 +36,11 @@ CODES: dict[str, Explained] = {
         "`--device cuda` was asked for and torch sees no such device.",
         "Use `--device auto` or `cpu`; or check the driver (`nvidia-smi`) and that torch is a CUDA build.",
     ),
+    "PS-U05": Explained(
+        "The graphics processor's memory is full",
+        "A network, or one step of its training, does not fit into what is free of it.",
+        "Give a smaller `--batch-size`, end other programs that use it, or take `--device cpu`.",
+    ),
     "PS-E01": Explained(
         "This model cannot be exported",
         "The kind of model, a head in it, or its network cannot be written in the format.",

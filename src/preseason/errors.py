@@ -29,6 +29,24 @@ class UsageError(PreseasonError):
     general = "PS-U01"
 
 
+class DeviceMemoryError(PreseasonError):
+    """The memory of the graphics processor is too small for what is asked of it."""
+
+    exit_code = 2
+    general = "PS-U05"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The memory of the graphics processor is full. Give a smaller --batch-size, end what else uses "
+            "it (`nvidia-smi` shows it), or compute with --device cpu."
+        )
+
+
+def device_is_full(error: BaseException) -> bool:
+    """Whether torch says so; asked by name, so that torch need not be imported."""
+    return type(error).__name__ == "OutOfMemoryError"
+
+
 class ExportError(UsageError):
     """A model that cannot be exported as asked, or whose export answers differently."""
 

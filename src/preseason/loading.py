@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from preseason.errors import ModelFolderError, UsageError
+from preseason.errors import DeviceMemoryError, ModelFolderError, UsageError, device_is_full
 from preseason.model_folder import BACKBONE, HEADS, HOSTED, KNOWN, MANIFEST, WORLD, read_manifest
 from preseason.model_values import record_from, way_from
 
@@ -54,6 +54,8 @@ def load(
         known, record = _known(place, manifest), record_from(manifest["record"])
         return Model(job, bench, predictor, known, record, world)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, UsageError) as error:
+        if device_is_full(error):
+            raise DeviceMemoryError from error
         raise ModelFolderError(
             f"{place} cannot be loaded: {MANIFEST} and the files beside it do not fit together ({error!r}). "
             "Copy the whole folder again, or fit anew."

@@ -25,15 +25,16 @@ def open_board(here: World, folder: Path) -> "Board":
     place = folder / "work"
     if here.rank == 0:
         for board in place.glob("*"):
-            if (board / "closed").exists() or not _touched_lately(board / "leader"):
+            if (board / "closed").exists() or not _touched_lately(board):
                 shutil.rmtree(board, ignore_errors=True)
     return Board(place / run_name(here), here.size)
 
 
-def _touched_lately(leader: Path) -> bool:
-    """Whether a run may still be alive; its leader touches the file every second."""
+def _touched_lately(board: Path) -> bool:
+    """Whether a run may still be alive; its leader touches a file of its own every second."""
+    leader = board / "leader"
     with suppress(FileNotFoundError):
-        return time.time() - leader.stat().st_mtime < FORGOTTEN_S
+        return time.time() - (leader if leader.exists() else board).stat().st_mtime < FORGOTTEN_S
     return True
 
 

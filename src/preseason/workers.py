@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 
 NAMES = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
 """Variables that tell rank and number of workers: torch's launchers first, they may run within SLURM."""
@@ -42,18 +43,36 @@ def local_size(environment: Mapping[str, str] = os.environ) -> int:
     return max(1, int(given)) if given.isdigit() else 1
 
 
-def run_name(here: World) -> str:
-    """A name that this run's workers share and no other run has.
+def own_graphics_processor(count: int, environment: Mapping[str, str] = os.environ) -> str | None:
+    """What CUDA_VISIBLE_DEVICES must be for this worker to have one of `count` to itself; None leaves it.
 
-    SLURM numbers its steps; torch's launchers give an address at which the leader tells the others.
+    Example:
+        >>> launched = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}
+        >>> own_graphics_processor(4, launched | {"CUDA_VISIBLE_DEVICES": "4,5,6,7"})
+        '5'
     """
+    given = environment.get("LOCAL_RANK", environment.get("SLURM_LOCALID", ""))
+    if count < 2 or not given.isdigit() or world(environment).size < 2:
+        return None
+    seen = environment.get("CUDA_VISIBLE_DEVICES", "")
+    names = seen.split(",") if seen else [str(number) for number in range(count)]
+    return names[int(given) % len(names)]
+
+
+def run_name(here: World) -> str:
+    """A name that this run's workers share and no other run has, nor another fit of this run.
+
+    SLURM numbers its steps; torch's launchers give an address at which the leader tells the others. All
+    workers of a script make its fits in the same order, so a count tells them apart.
+    """
+    number = next(_FITS)
     if "MASTER_ADDR" not in os.environ and "SLURM_JOB_ID" in os.environ:
         parts = [os.environ.get(f"SLURM_{part}", "0") for part in ("JOB_ID", "STEP_ID", "RESTART_COUNT")]
-        return re.sub(r"\W", "-", f"slurm-{'-'.join(parts)}")
-    return _told(here)
+        return re.sub(r"\W", "-", f"slurm-{'-'.join(parts)}-{number}")
+    return _told(here, f"preseason-{number}")
 
 
-def _told(here: World) -> str:
+def _told(here: World, key: str) -> str:
     import uuid
     from datetime import timedelta
 
@@ -61,10 +80,11 @@ def _told(here: World) -> str:
 
     store, _, _ = next(rendezvous("env://", here.rank, here.size, timeout=timedelta(seconds=WAIT_S)))
     if here.rank == 0:
-        store.set("preseason", uuid.uuid4().hex)
+        store.set(key, uuid.uuid4().hex)
     # The leader of a static rendezvous holds the store: it must live as long as anybody may ask.
     _STORES.append(store)
-    return bytes(store.get("preseason")).decode("ascii")
+    return bytes(store.get(key)).decode("ascii")
 
 
 _STORES: list[object] = []
+_FITS = count()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+import torch
 
 from preseason.cli import main
 from preseason.cli.fit import choose_output
@@ -205,6 +206,17 @@ def test_a_traceback_is_shown_for_faults_of_ours_and_on_request_only(
     shown = capsys.readouterr().err
     assert "Traceback" in shown
     assert "This is a fault of preseason" in shown
+
+
+def test_a_full_graphics_processor_is_no_fault_of_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PRESEASON_DEBUG", raising=False)
+    failing(monkeypatch, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))
+    assert run(["models"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: The memory of the graphics processor is full.")
+    assert shown.endswith("[PS-U05]\n")
 
 
 def test_what_a_library_prints_does_not_reach_stdout_under_json(

@@ -29,7 +29,7 @@ from preseason.engine.networks import (
 )
 from preseason.engine.passes import WHOLE, Box, FrozenPass, Pass, grid
 from preseason.engine.upkeep import usage
-from preseason.errors import CacheError, MediaError, UsageError
+from preseason.errors import CacheError, DeviceMemoryError, MediaError, UsageError
 from preseason.progress import Silent
 from preseason.speeds import measured_speed
 
@@ -181,7 +181,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_run_in_halves() -> None:
     found = rows_of(TorchEngine(narrow, "cpu"), pictures(10))
     assert narrow.seen == [3, 2, 3, 2]
     np.testing.assert_allclose(found, pictures(10).mean((1, 2)), rtol=1e-6)
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(DeviceMemoryError, match="smaller --batch-size"):
         TorchEngine(Narrow(0), "cpu").start(pictures(1))
 
 

@@ -1,6 +1,7 @@
 """Extraction is shared: every unit is done, whoever dies, and the rows are those of one process."""
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from preseason.engine.passes import Box, Pass
 from preseason.engine.shared_reading import read_together, reading_of
 from preseason.engine.sharing import Board
 from preseason.progress import Silent
-from preseason.workers import World, world
+from preseason.workers import World, own_graphics_processor, run_name, world
 
 PLAN = Pass(8, looks=(Box(0.0, 0.1, 1.0, 0.9),))
 ORDERS = [
@@ -107,6 +109,62 @@ def test_a_helper_takes_its_share_and_both_see_all_rows(tmp_path: Path) -> None:
     assert own.computed + other.computed == 300 - len(failed)
     assert other.computed > 30
     assert set(plans) == {PLAN}
+
+
+def test_a_helper_gives_up_where_no_leader_comes_or_the_folder_is_cleared(tmp_path: Path) -> None:
+    def waited(board: Board) -> float:
+        begin = time.monotonic()
+        assert board.help(lambda job: None) == 0
+        return time.monotonic() - begin
+
+    assert 0.3 <= waited(Board(tmp_path / "nobody", 2, coming_s=0.3)) < 5
+    board = Board(tmp_path / "gone", 2, lost_s=0.3)
+    (board.folder / "leader").touch()
+    assert not board.is_over()
+    shutil.rmtree(board.folder)
+    assert waited(board) < 5
+
+
+def test_what_another_worker_holds_for_too_long_is_done_by_the_leader(tmp_path: Path) -> None:
+    board = Board(tmp_path, 2)
+    job = board.post("counting", {}, [1, 1])
+
+    @contextmanager
+    def doing() -> Iterator[Callable[[int], Any]]:
+        yield lambda unit: 10 * unit
+
+    with board.leases.hold(f"{job.name}-1") as held:
+        assert held
+        assert board.share(job, doing(), Silent(), "counting", until=time.monotonic() + 0.2) == [0, 10]
+
+
+def test_withdrawing_leaves_what_was_done(tmp_path: Path) -> None:
+    board = Board(tmp_path, 2)
+    job = board.post("counting", {}, [1, 1])
+    done = tmp_path / f"{job.name}-0.done"
+    done.write_text("7")
+    board.withdraw(job)
+    assert done.read_text() == "7"
+    assert board.is_done(job, 1)
+
+
+def test_fits_of_one_script_have_boards_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    names = [run_name(World(0, 2)) for _ in range(2)]
+    assert len(set(names)) == 2
+    assert all(name.startswith("slurm-7-0-0-") for name in names)
+
+
+def test_workers_of_one_machine_have_a_graphics_processor_each() -> None:
+    launched = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}
+    assert own_graphics_processor(4, launched) == "1"
+    assert own_graphics_processor(2, launched | {"LOCAL_RANK": "3"}) == "1"
+    assert own_graphics_processor(2, launched | {"CUDA_VISIBLE_DEVICES": "GPU-a,GPU-b"}) == "GPU-b"
+    assert own_graphics_processor(1, launched) is None
+    assert own_graphics_processor(4, {}) is None
+    slurm = {"SLURM_PROCID": "2", "SLURM_NTASKS": "4", "SLURM_LOCALID": "0"}
+    assert own_graphics_processor(2, slurm) == "0"
 
 
 PROGRAM = """

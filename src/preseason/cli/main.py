@@ -14,7 +14,7 @@ import click
 from preseason import __version__
 from preseason.cli.shapes import plain
 from preseason.cli.verbs import VERBS, Outcome
-from preseason.errors import PreseasonError, UsageError
+from preseason.errors import DeviceMemoryError, PreseasonError, UsageError, device_is_full
 
 READING_ORDER = (
     "scout", "fit", "evaluate", "predict", "explain", "next", "compare", "post-mortem",
@@ -102,6 +102,8 @@ def _print_failure(error: BaseException, as_json: bool) -> int:
 
 def _diagnose(error: BaseException) -> tuple[int, str | None, str]:
     """The exit code, the error code (None for a stop) and the line for the user."""
+    if device_is_full(error):
+        return _diagnose(DeviceMemoryError())
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return 130, None, STOPPED
     if isinstance(error, PreseasonError):

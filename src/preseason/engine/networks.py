@@ -1,6 +1,7 @@
 """Running a frozen pass fast: OpenVINO on a CPU, torch with autocast on CUDA."""
 
 import copy
+import os
 import sys
 import uuid
 import zlib
@@ -17,8 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from preseason.errors import UsageError
+from preseason.errors import DeviceMemoryError, UsageError
 from preseason.threads import available, limit_torch
+from preseason.workers import own_graphics_processor
 
 TOLERANCE, TOLERANCE_BF16 = 2e-3, 1.5e-2
 """Largest difference from torch, relative to the largest value, that a converted network may show."""
@@ -38,11 +40,15 @@ class Engine(Protocol):
 
 
 def device_for(wish: str) -> str:
-    """`cpu` or `cuda` for the setting `auto`, `cpu` or `cuda`.
+    """`cpu` or `cuda` for the setting `auto`, `cpu` or `cuda`; workers of one machine have one each.
 
     Raises:
         UsageError: CUDA is asked for and torch sees none.
     """
+    if wish != "cpu" and not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        own = own_graphics_processor(torch.cuda.device_count())
+        if own is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = own
     if wish == "cuda" and not torch.cuda.is_available():
         raise UsageError(
             "--device cuda: torch sees no CUDA device here. Use --device cpu or auto.", code="PS-U04"
@@ -121,19 +127,24 @@ class TorchEngine:
         cuda = self._device == "cuda"
         # One batch at a time has all processors.
         with self._turn, torch.inference_mode(), torch.autocast(self._device, enabled=cuda):
-            out = self._run(tensor)
+            out = in_halves(self._module, tensor)
         return lambda: out.float().cpu().numpy()
 
-    def _run(self, batch: Tensor) -> Tensor:
-        try:
-            out: Tensor = self._module(batch)
-            return out
-        except torch.OutOfMemoryError:
-            if len(batch) == 1:
-                raise
-        # Outside of the handler, whose traceback holds on to what has filled the memory.
-        torch.cuda.empty_cache()
-        return torch.cat([self._run(half) for half in batch.tensor_split(2)])
+
+def in_halves(run: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+    """`run` of a batch; where the memory of the graphics processor is too small, of its halves.
+
+    Raises:
+        DeviceMemoryError: a single example does not fit.
+    """
+    try:
+        return run(batch)
+    except torch.OutOfMemoryError as error:
+        if len(batch) == 1:
+            raise DeviceMemoryError from error
+    # Outside of the handler, whose traceback holds on to what has filled the memory.
+    torch.cuda.empty_cache()
+    return torch.cat([in_halves(run, half) for half in batch.tensor_split(2)])
 
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}

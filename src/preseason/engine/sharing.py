@@ -10,6 +10,7 @@ does, never takes results of other work for its own.
 
 import hashlib
 import json
+import math
 import threading
 import time
 import uuid
@@ -25,8 +26,8 @@ from preseason.progress import Progress
 
 PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 """Between two looks at the folder: the longer, the longer there was nothing to do."""
-LOST_S = 120.0
-"""Without a sign of life of the leader for so long, helpers give up."""
+LOST_S, COMING_S = 120.0, 300.0
+"""Without a sign of life of the leader for so long, helpers give up: after one was seen, and before."""
 
 Doing = AbstractContextManager[Callable[[int], Any]]
 """Gives a function that does the unit of a number and returns its result, plain values."""
@@ -62,12 +63,21 @@ class Board:
     Args:
         workers: how many there are.
         stale_s: after which time a silent worker's lease is taken over.
+        lost_s, coming_s: how long helpers wait for a leader that they have seen, and for one to come.
     """
 
-    def __init__(self, folder: Path, workers: int, stale_s: float = STALE_S) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        workers: int,
+        stale_s: float = STALE_S,
+        lost_s: float = LOST_S,
+        coming_s: float = COMING_S,
+    ) -> None:
         self.folder, self.workers, self.stale_s = folder, workers, stale_s
         self.leases = Leases(folder / "leases", stale_s)
-        self._leader = Leases(folder / "leases", LOST_S)
+        self._leader, self._patience_s = Leases(folder / "leases", lost_s), coming_s
+        self._missed_since: float | None = None
         self._posted = 0
 
     @contextmanager
@@ -94,12 +104,19 @@ class Board:
         return job
 
     def share(
-        self, job: Job, doing: Doing, progress: Progress, stage: str, show_waiting: bool = False
+        self,
+        job: Job,
+        doing: Doing,
+        progress: Progress,
+        stage: str,
+        show_waiting: bool = False,
+        until: float = math.inf,
     ) -> list[Any]:
         """Lead a job to its end: work on it and wait for the others; the results of its units.
 
         Args:
             show_waiting: show progress of waiting alone, for units that show their own.
+            until: time (monotonic, in seconds) after which what others still hold is done here as well.
         """
         told, shown = 0, not show_waiting
         if shown:
@@ -117,6 +134,9 @@ class Board:
                     told = count
                 if len(done) == len(job.sizes):
                     break
+                if time.monotonic() > until:
+                    unit = next(unit for unit in job.units() if unit not in done)
+                    _write(self._done(job, unit), do(unit))
                 time.sleep(PAUSE_S)
         if shown:
             progress.finish()
@@ -125,7 +145,8 @@ class Board:
     def withdraw(self, job: Job) -> None:
         """Let nobody begin a unit of `job` any more."""
         for unit in job.units():
-            _write(self._done(job, unit), None)
+            if not self.is_done(job, unit):
+                _write(self._done(job, unit), None)
 
     def help(self, hand: Callable[[Job], Doing | None]) -> int:
         """Work on what is posted until the leader closes the board or dies; how many units were done here.
@@ -153,7 +174,16 @@ class Board:
 
     def is_over(self) -> bool:
         """Whether the leader has closed the board, or gives no sign of life."""
-        return (self.folder / "closed").exists() or self._leader.stale(self.folder / "leader")
+        leader = self.folder / "leader"
+        if (self.folder / "closed").exists() or self._leader.stale(leader):
+            return True
+        now = time.monotonic()
+        if leader.exists():
+            self._missed_since, self._patience_s = None, self._leader.stale_s
+            return False
+        # Not there yet, or gone with the folder: somebody has cleared the cache.
+        self._missed_since = now if self._missed_since is None else self._missed_since
+        return now - self._missed_since >= self._patience_s
 
     def is_done(self, job: Job, unit: int) -> bool:
         """Whether a unit needs nobody any more."""
@@ -171,7 +201,10 @@ class Board:
     def _jobs(self, known: set[str]) -> Iterator[Job]:
         for path in sorted(self.folder.glob("*.job")):
             if path.stem not in known:
-                found = json.loads(path.read_text("utf-8"))
+                try:
+                    found = json.loads(path.read_text("utf-8"))
+                except FileNotFoundError:  # the folder is being cleared
+                    return
                 yield Job(path.stem, found["kind"], found["values"], tuple(found["sizes"]))
 
     def _work(self, job: Job, do: Callable[[int], Any]) -> int:

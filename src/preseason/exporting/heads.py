@@ -4,6 +4,7 @@ Each module maps rows float32 [n, parts, d] (or maps [n, looks, c, h, w]) to log
 [n, e] and the attention [n, parts], which is None for heads that look at the whole.
 """
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -111,7 +112,8 @@ class TailModule(nn.Module):
 
     def __init__(self, head: TailHead) -> None:
         super().__init__()
-        self.tail = head.tail
+        # A copy: what is exported is traced on the CPU, wherever the model itself lies.
+        self.tail = copy.deepcopy(head.tail).to("cpu")
         self.classes = int(head.state().arrays["classifier.bias"].shape[0])
 
     def forward(self, rows: Tensor) -> Said:

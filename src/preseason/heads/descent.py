@@ -142,13 +142,17 @@ class Descent:
         times = []
         # As in training: layers of cuDNN that read in order refuse gradients otherwise.
         train_mode(self.module)
-        for chosen in trial:
+        cuda = self.device.type == "cuda"
+        # CUDA's first step loads and chooses its kernels: it tells nothing of those that follow.
+        warming_up = trial[:1] if cuda else []
+        for chosen in warming_up + trial:
             begin = time.monotonic()
             self._loss(chosen, rng).backward()  # type: ignore[no-untyped-call]
             self.optimizer.zero_grad()
-            if self.device.type == "cuda":
+            if cuda:
                 torch.cuda.synchronize(self.device)
             times.append(time.monotonic() - begin)
+        times = times[len(warming_up) :]
         epoch_s = float(np.median(times)) * self._steps()
         fewest = min(FEWEST_EPOCHS, self.plan.epochs)
         if fewest * epoch_s > seconds and not self.plan.firm:
@@ -224,13 +228,16 @@ class Descent:
         """Take up a run; a file that is damaged or of another version is thrown away."""
         fresh = copy.deepcopy(self.module.state_dict())
         try:
-            content = torch.load(checkpoint, map_location=self.device, weights_only=True)
+            # To the CPU first: beside the module and its optimizer a second copy might not fit.
+            content = torch.load(checkpoint, map_location="cpu", weights_only=True)
             best, best_loss, counts = content["best"], float(content["best_loss"]), content["counts"]
             self.module.load_state_dict(best)
             self.module.load_state_dict(content["module"])
             self.optimizer.load_state_dict(content["optimizer"])
             self.schedule.load_state_dict(content["schedule"])
             self.epoch, self.best_epoch, self.epochs = counts
+        except torch.OutOfMemoryError:
+            raise
         except Exception:
             checkpoint.unlink(missing_ok=True)
             self.module.load_state_dict(fresh)

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from preseason.backbones.base import Backbone
 from preseason.backbones.families.chains import parameters_of
+from preseason.engine.networks import in_halves
 from preseason.errors import UsageError
 from preseason.heads.base import Features, Lesson, State, kinds
 from preseason.heads.descent import Descent, Plan
@@ -162,7 +163,7 @@ class TailHead:
     @torch.inference_mode()
     def _mean_logits(self, features: Features, chunk: Ints) -> Floats:
         rows = _views(features, chunk, self.tail.frames).to(self.tail.device)
-        logits = self.tail.eval()(rows.flatten(0, 1)).view(*rows.shape[:2], -1)
+        logits = in_halves(self.tail.eval(), rows.flatten(0, 1)).view(*rows.shape[:2], -1)
         mean = logits.log_softmax(-1).logsumexp(1) - float(np.log(rows.shape[1]))
         return np.asarray(mean.cpu().numpy(), np.float32)
 
@@ -170,7 +171,7 @@ class TailHead:
     def _mean_vectors(self, features: Features, chunk: Ints) -> Floats:
         rows = _views(features, chunk, self.tail.frames)
         rows = rows[:, :1] if self.tail.frames else rows
-        vectors = self.tail.eval().embed(rows.to(self.tail.device).flatten(0, 1))
+        vectors = in_halves(self.tail.eval().embed, rows.to(self.tail.device).flatten(0, 1))
         return np.asarray(vectors.view(*rows.shape[:2], -1).mean(1).cpu().numpy(), np.float32)
 
 

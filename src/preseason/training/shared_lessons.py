@@ -9,7 +9,7 @@ many epochs it gets follows from the speed of the worker that fits it.
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from preseason.progress import Progress, Silent
 
 LEARNING = "learning"
 """The kind of these jobs."""
+GRACE_S = 30.0
+"""So long after the time is over the leader waits for members of slow workers before it fits them itself."""
 
 
 class Team:
@@ -88,7 +90,7 @@ class _Others:
             return
         try:
             self._job = self._posted()
-        except CacheError:
+        except (CacheError, OSError):
             self._alone = True
 
     def _posted(self) -> Job:
@@ -107,15 +109,17 @@ class _Others:
         if job is None:
             return fit_each(self.kind, self.lessons)
         doing = _doing(self.board, job, lambda unit: self._timed(job, unit))
-        states = self.board.share(job, doing, progress, "training: waiting for other workers", True)
+        waiting = "training: waiting for other workers"
+        states = self.board.share(job, doing, progress, waiting, True, self._end + GRACE_S)
         return [restore(_read_state(self.board, told), self.backbone) for told in states]
 
     def forget(self) -> None:
         """Let nobody begin one any more, and delete what was written for them."""
-        if self._job is not None:
-            self.board.withdraw(self._job)
-        for path in self.board.folder.glob(f"{self._name}-*"):
-            path.unlink(missing_ok=True)
+        with suppress(OSError):  # a full disk, a cleared cache: what was fitted is not lost by it
+            if self._job is not None:
+                self.board.withdraw(self._job)
+            for path in self.board.folder.glob(f"{self._name}-*"):
+                path.unlink(missing_ok=True)
 
     def _timed(self, job: Job, unit: int) -> Lesson:
         """A lesson for this worker, in what is left of the time: the others may be slow, late or dead."""
@@ -123,7 +127,7 @@ class _Others:
         if self._end == float("inf"):
             return lesson
         left = sum(not self.board.is_done(job, each) for each in job.units())
-        seconds = min(lesson.settings["seconds"], max(self._end - time.monotonic(), 0.0) / left)
+        seconds = min(lesson.settings["seconds"], max(self._end - time.monotonic(), 0.0) / max(left, 1))
         return replace(lesson, settings=lesson.settings | {"seconds": seconds})
 
 
