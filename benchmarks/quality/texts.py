@@ -39,8 +39,12 @@ def main() -> None:
     parser.add_argument("--unfreeze", help="0 leaves fine-tuning out")
     parser.add_argument("--head", help="one way instead of all")
     parser.add_argument("--cache", help="feature bank; a temporary one by default")
+    parser.add_argument("--tables", type=Path, help="write the drawn and held-out texts there, fit nothing")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     asked = parser.parse_args()
+    if asked.tables:
+        write_tables(asked)
+        return
     print("python " + " ".join(sys.argv), f"\n{HEADER}", flush=True)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="preseason-texts-") as folder:
@@ -70,15 +74,31 @@ def sides(asked: argparse.Namespace) -> tuple[list[Sample], list[Sample]]:
     return learn, test
 
 
+def write_tables(asked: argparse.Namespace) -> None:
+    """`held-out.csv` and `COUNT-DRAW.csv` with columns text and label, for other tools to learn from."""
+    learn, test = sides(asked)
+    asked.tables.mkdir(parents=True, exist_ok=True)
+    write_table(asked.tables / "held-out.csv", test)
+    for count in asked.counts.split(","):
+        for draw in range(1 if count == "all" else asked.draws):
+            write_table(asked.tables / f"{count}-{draw}.csv", drawn_from(learn, count, draw))
+
+
+def write_table(path: Path, samples: list[Sample]) -> int:
+    """How many rows, columns text and label."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = [(sample.source, sample.label) for sample in samples]
+        csv.writer(file).writerows([("text", "label"), *rows])
+    return len(rows)
+
+
 def row_of(
     count: str, draw: int, learn: list[Sample], test: list[Sample], asked: argparse.Namespace, folder: Path
 ) -> dict[str, Any]:
     """Fit once, print a line and give its figures."""
     begin = time.perf_counter()
     table = folder / "drawn.csv"
-    with table.open("w", encoding="utf-8", newline="") as file:
-        drawn = [(sample.source, sample.label) for sample in drawn_from(learn, count, draw)]
-        csv.writer(file).writerows([("text", "label"), *drawn])
+    rows = write_table(table, drawn_from(learn, count, draw))
     model = preseason.fit(
         table, cache=asked.cache, seed=draw, budget_s=asked.budget, unfreeze=asked.unfreeze, head=asked.head
     )
@@ -90,12 +110,12 @@ def row_of(
     seconds, beside = time.perf_counter() - begin, model.record.baselines
     linear, words = (100 * beside.get(name, float("nan")) for name in ("linear", "tfidf"))
     print(
-        f"{count:>7} {draw:4} {len(drawn):6} {100 * right:6.1f} {100 * f1:6.1f} {linear:6.1f} {words:6.1f} "
+        f"{count:>7} {draw:4} {rows:6} {100 * right:6.1f} {100 * f1:6.1f} {linear:6.1f} {words:6.1f} "
         f"{seconds:6.0f}  {model.record.head}",
         flush=True,
     )
     tried = {item.name: item.accuracy for item in model.record.candidates}
-    kept, facts = model.record.head, {"count": count, "draw": draw, "n": len(drawn)}
+    kept, facts = model.record.head, {"count": count, "draw": draw, "n": rows}
     return facts | {"accuracy": right, "macro_f1": f1, "crossfitted": tried, "kept": kept, "seconds": seconds}
 
 
