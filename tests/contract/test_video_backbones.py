@@ -140,6 +140,11 @@ def marks_of(name: str, quick: bool) -> list[pytest.MarkDecorator]:
     return [] if quick else [pytest.mark.slow]
 
 
+def engine_marks_of(name: str) -> list[pytest.MarkDecorator]:
+    """C3D is one chain of plain layers, and holds 300 MB: converting it tells nothing that I3D does not."""
+    return [pytest.mark.slow, pytest.mark.exhaustive] if name == "c3d" else marks_of(name, name in LIGHT)
+
+
 PARAMETERS = [pytest.param(name, marks=marks_of(name, name not in SLOW)) for name in CASES]
 
 
@@ -260,7 +265,7 @@ def test_a_pass_gives_a_row_of_regions_pooled_over_time(backbone: Backbone) -> N
 
 
 @pytest.mark.parametrize("kept", ["pooled", "map"])
-@pytest.mark.parametrize("name", [pytest.param(n, marks=marks_of(n, n in LIGHT)) for n in CASES])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=engine_marks_of(n)) for n in CASES])
 def test_the_engines_rows_are_torchs(name: str, tmp_path: Path, kept: str) -> None:
     backbone = backbone_called(name)
     plan = Pass(backbone.preprocessing.size, kept=kept, cut=len(backbone) - 1)

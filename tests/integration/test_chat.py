@@ -237,7 +237,7 @@ def test_the_default_that_is_not_installed_says_how_to_install_it(
 def test_a_killed_fit_goes_on(bases: dict[str, Path], tmp_path: Path) -> None:
     texts = write_texts(tmp_path / "texts", 8)
     command = [sys.executable, "-m", "preseason", "fit", str(texts), "-o", str(tmp_path / "m"), "--cache"]
-    command += [str(tmp_path / "cache"), "--weights", str(bases["gpt2"]), "--budget", "60", "--epochs", "100"]
+    command += [str(tmp_path / "cache"), "--weights", str(bases["gpt2"]), "--budget", "25", "--epochs", "100"]
     first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not list((tmp_path / "cache").glob("fits/*/run.pt")):
