@@ -1,4 +1,4 @@
-"""What a graphics processor brings: `python benchmarks/speed/cuda.py [--only engine,tail]`.
+"""What a graphics processor brings: `python benchmarks/speed/on_cuda.py [--only engine,tail]`.
 
 Frozen passes and training of a whole network, on CUDA and on the processors of the same machine in one run.
 Networks other than the embedded one have random weights: that changes no second.
