@@ -17,6 +17,7 @@ from typing import Any
 
 from limits import EMBEDDED, against_torch, decode_only_s, engine_only_s, frozen_orders
 from noisy import noisy_copies, photos_in
+from peaks import PEAK
 
 import preseason
 from preseason import backbones
@@ -28,23 +29,14 @@ READING = "reading through the network"
 SCRATCH = "baseline with random weights"
 Figures = dict[str, Any]
 
-CHILD = """
-import json, sys, threading, time
-from pathlib import Path
+CHILD = f"""{PEAK}
+import json, sys, time
 import preseason
 
-peak, over = [0], threading.Event()
-
-def watch():
-    while not over.wait(0.1):
-        status = Path("/proc/self/status").read_text()
-        peak[0] = max(peak[0], int(status.split("RssAnon:")[1].split()[0]))
-
-threading.Thread(target=watch, daemon=True).start()
 begin = time.monotonic()
 model = preseason.fit(sys.argv[1], cache=sys.argv[2], head=sys.argv[3], unfreeze=0, budget_s="24h")
 over.set()
-print(json.dumps({"seconds": time.monotonic() - begin, "peak_anonymous_mb": peak[0] / 1000}))
+print(json.dumps(dict(seconds=time.monotonic() - begin, peak_anonymous_mb=peak[0] / 1000)))
 """
 
 

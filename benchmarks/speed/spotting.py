@@ -16,22 +16,14 @@ from pathlib import Path
 
 import av
 import numpy as np
+from peaks import PEAK
 
 FPS, HEIGHT, WIDTH = 25, 720, 1280
-WATCH = """
-import sys, threading, time
-from pathlib import Path
+WATCH = f"""{PEAK}
+import sys, time
 from preseason.matches.alike import Search, features_of
 from preseason.progress import Silent
 
-peak, over = [0], threading.Event()
-
-def watch():
-    while not over.wait(0.1):
-        status = Path("/proc/self/status").read_text()
-        peak[0] = max(peak[0], int(status.split("RssAnon:")[1].split()[0]))
-
-threading.Thread(target=watch, daemon=True).start()
 begin = time.perf_counter()
 found = features_of(Path(sys.argv[1]), Search(cache=sys.argv[2], rate=float(sys.argv[3])), Silent())
 over.set()

@@ -159,8 +159,8 @@ class Learner:
 
 def _distances(known: Known, fitted: Fitted, features: Features) -> Floats:
     """Unlikeness of each example to every known class, float32 [n]; few embeddings in memory at a time."""
-    taken = (features.take(chunk) for chunk in features.chunks(ROWS))
-    return np.concatenate([known.distance(known.place(fitted.embed(some))) for some in taken])
+    pieces = features.pieces(ROWS)
+    return np.concatenate([known.distance(known.place(fitted.embed(piece))) for piece in pieces])
 
 
 def _sketched(fits: Sequence[Fitted], trials: Trials) -> tuple[Sketch | None, Floats | None]:
@@ -171,7 +171,7 @@ def _sketched(fits: Sequence[Fitted], trials: Trials) -> tuple[Sketch | None, Fl
     features = trials.features[way.name]
 
     def pieces() -> Iterator[Floats]:
-        return (plain_rows(way, features.take(chunk)) for chunk in features.chunks(ROWS))
+        return (plain_rows(way, piece) for piece in features.pieces(ROWS))
 
     sketch = sketch_of(pieces)
     return sketch, np.concatenate([sketch(piece) for piece in pieces()])

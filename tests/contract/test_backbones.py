@@ -136,14 +136,19 @@ def test_every_parameter_but_the_classifiers_belongs_to_a_block(backbone: Backbo
         assert (id(parameter) in found) == (not name.startswith(own)), name
 
 
-@pytest.mark.parametrize("kept", ["pooled", "map"])
-def test_openvino_rows_are_torchs(backbone: Backbone, tmp_path: Path, kept: str) -> None:
+def run_by_torch(backbone: Backbone, kept: str) -> tuple[FrozenPass, np.ndarray, np.ndarray]:
+    """A pass up to the last block, pictures, and their rows by eager torch on the CPU."""
     plan = Pass(side_of(backbone), regions=(WHOLE, *grid(2, 0.5)), kept=kept, cut=max(len(backbone) - 1, 0))
     module, pictures = FrozenPass(backbone, plan), pictures_for(backbone, 3)
+    with torch.inference_mode():
+        return module, pictures, module(torch.from_numpy(pictures)).numpy()
+
+
+@pytest.mark.parametrize("kept", ["pooled", "map"])
+def test_openvino_rows_are_torchs(backbone: Backbone, tmp_path: Path, kept: str) -> None:
+    module, pictures, expected = run_by_torch(backbone, kept)
     engine = compile_network(module, pictures[:2], "key", tmp_path, "cpu", pytest.fail)
     assert isinstance(engine, OpenVinoEngine)
-    with torch.inference_mode():
-        expected = module(torch.from_numpy(pictures)).numpy()
     found = engine.start(pictures)()
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
@@ -164,10 +169,7 @@ def test_a_tail_makes_no_tensors_beside_its_device(backbone: Backbone) -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("kept", ["pooled", "map"])
 def test_cuda_rows_are_a_cpus(backbone: Backbone, tmp_path: Path, kept: str) -> None:
-    plan = Pass(side_of(backbone), regions=(WHOLE, *grid(2, 0.5)), kept=kept, cut=max(len(backbone) - 1, 0))
-    module, pictures = FrozenPass(backbone, plan), pictures_for(backbone, 3)
-    with torch.inference_mode():
-        expected = module(torch.from_numpy(pictures)).numpy()
+    module, pictures, expected = run_by_torch(backbone, kept)
     found = compile_network(module, pictures[:2], "key", tmp_path, "cuda", pytest.fail).start(pictures)()
     assert np.abs(found - expected).max() <= TOLERANCE_CUDA * np.abs(expected).max()
     assert not any(each.is_cuda for each in backbone.parameters())

@@ -4,6 +4,7 @@ Only random weights are at hand here. They prove shapes, wiring and equality wit
 they say nothing about accuracy.
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -279,6 +280,16 @@ def test_the_engines_rows_are_torchs(name: str, tmp_path: Path, kept: str) -> No
     found = engine.start(pixels)()
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
+
+
+def test_a_tail_makes_no_tensors_beside_its_device(backbone: Backbone) -> None:
+    cut = len(backbone) - 1
+    with torch.inference_mode():
+        maps = backbone.run(clips_for(backbone, 1), stop=cut)
+    on = copy.copy(backbone)
+    on.device = "meta"
+    logits = Tail(on, cut, 3).placed().train()(maps.clone().to("meta"))
+    assert (logits.device.type, tuple(logits.shape)) == ("meta", (1, 3))
 
 
 @pytest.mark.gpu

@@ -70,14 +70,20 @@ PROGRAM = """
 """
 
 
-def test_members_of_a_helper_and_of_one_process_answer_alike(features: Features, tmp_path: Path) -> None:
-    names, cache = ("linear", "attention", "mlp", "prototype"), tmp_path / "cache"
-    board = Board(cache / "work" / "run", 2, STALE_S)
+def helper_at(cache: Path) -> "subprocess.Popen[str]":
+    """A helper in a process of its own, once it has opened the board."""
     code = textwrap.dedent(PROGRAM).format(paths=[str(Path(__file__).parent), *sys.path], cache=str(cache))
     quiet = os.environ | {"OMP_NUM_THREADS": "1"}
     helper = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=quiet)
     assert helper.stdout
     assert helper.stdout.readline() == "ready\n"
+    return helper
+
+
+def test_members_of_a_helper_and_of_one_process_answer_alike(features: Features, tmp_path: Path) -> None:
+    names, cache = ("linear", "attention", "mlp", "prototype"), tmp_path / "cache"
+    board = Board(cache / "work" / "run", 2, STALE_S)
+    helper = helper_at(cache)
     with board.led():
         together = {name: Team(board, cache).fit(name, lessons(features, cache / name)) for name in names}
     assert int(helper.communicate()[0]) >= 1, "the helper fitted nothing"
@@ -93,11 +99,7 @@ def test_members_of_a_helper_and_of_one_process_answer_alike(features: Features,
 def test_a_helper_killed_while_it_learns_loses_nothing(features: Features, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     board = Board(cache / "work" / "run", 2, STALE_S)
-    code = textwrap.dedent(PROGRAM).format(paths=[str(Path(__file__).parent), *sys.path], cache=str(cache))
-    quiet = os.environ | {"OMP_NUM_THREADS": "1"}
-    helper = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=quiet)
-    assert helper.stdout
-    assert helper.stdout.readline() == "ready\n"
+    helper = helper_at(cache)
 
     def kill() -> None:
         while not list(cache.glob("[123].pt")):

@@ -74,9 +74,13 @@ class Features:
             out[chunk] = np.asarray(self.sources[0][self.index[chunk]][:, 0], np.float32)
         return out
 
+    def pieces(self, size: int) -> "Iterator[Features]":
+        """These samples in pieces of at most `size`, in their order."""
+        return (self.take(chunk) for chunk in self.chunks(size))
+
     def wholes(self, size: int) -> Iterator[Floats]:
-        """`whole` in pieces of at most `size` examples."""
-        return (self.take(chunk).whole() for chunk in self.chunks(size))
+        """`whole` in pieces of at most `size` samples."""
+        return (piece.whole() for piece in self.pieces(size))
 
     def pooled(self) -> Floats:
         """One vector for each example: the whole's pooled features, or the first look's map averaged."""

@@ -45,8 +45,8 @@ class LinearHead:
     def logits(self, features: Features) -> Floats:
         """Float32 [n, c]."""
         said = np.empty((len(features), len(self.bias)), np.float32)
-        for chunk in features.chunks(ROWS):
-            said[chunk] = self.embed(features.take(chunk)) @ self.weight + self.bias
+        for chunk, piece in zip(features.chunks(ROWS), features.pieces(ROWS), strict=True):
+            said[chunk] = self.embed(piece) @ self.weight + self.bias
         return said
 
     def embed(self, features: Features) -> Floats:

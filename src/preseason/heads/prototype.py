@@ -27,16 +27,13 @@ class PrototypeHead:
     def logits(self, features: Features) -> Floats:
         """Float32 [n, c]."""
         said = np.empty((len(features), len(self.means)), np.float32)
-        for chunk, rows in zip(features.chunks(ROWS), features.wholes(ROWS), strict=True):
-            said[chunk] = SHARPNESS * self._placed(rows) @ self.means.T
+        for chunk, piece in zip(features.chunks(ROWS), features.pieces(ROWS), strict=True):
+            said[chunk] = SHARPNESS * self.embed(piece) @ self.means.T
         return said
 
     def embed(self, features: Features) -> Floats:
         """Scaled features of length 1, float32 [n, d]."""
-        return self._placed(features.whole())
-
-    def _placed(self, rows: Floats) -> Floats:
-        return unit(self.scale(rows))
+        return unit(self.scale(features.whole()))
 
     def focus(self, features: Features) -> None:
         """A prototype head looks at the whole."""
