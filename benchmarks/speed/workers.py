@@ -1,9 +1,12 @@
 """Two workers over one: seconds of a fit's extraction, and the same rows after one of them was killed.
 
     python benchmarks/speed/workers.py DATA [--kills 20] [--json FILE]
+    python benchmarks/speed/workers.py TEXTS --chat [--budget 4m] [--rounds 2]
 
 Every worker gets one thread, so that two are compared with one on the same machine fairly. With `--kills` the
-helper is killed at a random moment of the extraction that many times, each time on an empty bank.
+helper is killed at a random moment of the extraction that many times, each time on an empty bank. With `--chat`
+tokens a second of the default language model's training are told, by one worker, by two that share each step,
+and by two over which its weights are spread; rounds take turns.
 """
 
 import argparse
@@ -22,13 +25,15 @@ from pathlib import Path
 SETTINGS = ("--head", "linear", "--unfreeze", "0", "--budget", "30m", "-q", "--json")
 
 
-def start(data: Path, place: Path, rank: int, size: int, port: int) -> "subprocess.Popen[bytes]":
+def start(
+    data: Path, place: Path, rank: int, size: int, port: int, settings: tuple[str, ...] = SETTINGS
+) -> "subprocess.Popen[bytes]":
     variables = os.environ | {
         "RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(os.cpu_count() or 1),
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
     }  # fmt: skip
     command = [sys.executable, "-m", "preseason", "fit", str(data), "-o", str(place / "model")]
-    command += ["--cache", str(place / "cache"), *SETTINGS]
+    command += ["--cache", str(place / "cache"), *settings]
     return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
@@ -52,6 +57,33 @@ def fit(data: Path, place: Path, size: int, kill_after_s: float | None = None) -
     return {"wall_s": seconds, "stages_s": stages, "rows": rows(place / "cache/bank")}
 
 
+def chat(texts: Path, place: Path, budget: str, rounds: int) -> dict[str, list[float]]:
+    """Tokens a second of training, by way and round."""
+    import preseason
+    from preseason.language.model import ChatModel
+
+    ways: dict[str, tuple[int, tuple[str, ...]]] = {
+        "one": (1, ()), "two": (2, ()), "two, spread": (2, ("--spread-weights", "yes")),
+    }  # fmt: skip
+    found: dict[str, list[float]] = {way: [] for way in ways}
+    for turn in range(rounds):
+        for way, (size, settings) in ways.items():
+            shutil.rmtree(place / "cache/bank", ignore_errors=True)
+            shutil.rmtree(place / "cache/fits", ignore_errors=True)
+            port = random.randrange(20000, 40000)
+            wanted = ("--budget", budget, "--seed", str(turn), "-q", *settings)
+            for worker in [start(texts, place, rank, size, port, wanted) for rank in range(size)]:
+                if worker.wait():
+                    sys.exit(f"a worker of {way} failed")
+            model = preseason.load(place / "model")
+            assert isinstance(model, ChatModel)
+            training = model.record.training
+            assert training.workers == size, "a worker was lost"
+            found[way].append(training.tokens_per_s)
+            print(f"{way}: {training.tokens_per_s:.0f} tokens/s, {training.steps} steps of {training.batch}")
+    return found
+
+
 def rows(bank: Path) -> dict[str, int]:
     """Key and CRC-32 of every row that can be read, by shelf."""
     found = {}
@@ -73,7 +105,17 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--chat", action="store_true")
+    parser.add_argument("--budget", default="4m")
+    parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
+    if given.chat:
+        with tempfile.TemporaryDirectory() as folder:
+            figures = chat(given.data, Path(folder) / "run", given.budget, given.rounds)
+        print(json.dumps(figures, indent=1))
+        if given.json:
+            given.json.write_text(json.dumps(figures))
+        return
     draw = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "run"

@@ -128,6 +128,11 @@ CODES: dict[str, Explained] = {
         "There is no room left for features; what is there is kept.",
         "Free some space (`preseason cache clear`) and run the same command: it goes on.",
     ),
+    "PS-G01": Explained(
+        "Workers are gone",
+        "A worker of a fit has died, or could not be reached, that held a share of the network's weights.",
+        "Start the same command again: it goes on from the last checkpoint.",
+    ),
     "PS-S01": Explained(
         "The system refused",
         "A file or folder could not be read or written for a reason of the system's.",

@@ -47,6 +47,17 @@ def device_is_full(error: BaseException) -> bool:
     return type(error).__name__ == "OutOfMemoryError"
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of another library says first, without a full stop; its class where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
+
+
+class WorkersError(PreseasonError):
+    """Workers of one fit that are gone, and without whom it cannot go on."""
+
+    general = "PS-G01"
+
+
 class ExportError(UsageError):
     """A model that cannot be exported as asked, or whose export answers differently."""
 

@@ -84,7 +84,7 @@ def _fitted(
     if recognises(root):
         from preseason.talking import fit_chat
 
-        return fit_chat(root, folder, recipe, progress)
+        return fit_chat(root, folder, recipe, progress, board)
     return Fit(recipe, progress, board).run(root, folder)
 
 
@@ -98,8 +98,11 @@ def _helped(
 
     if folder is None:
         raise UsageError("A fit by several workers needs a folder to write: name it (output, or -o).")
-    task = task_for(root, Columns(recipe.text, recipe.label, recipe.group))
-    assist(board, lambda: Fit(recipe, Silent())._bench(task))
+
+    def bench() -> "Bench":
+        return Fit(recipe, Silent())._bench(task_for(root, Columns(recipe.text, recipe.label, recipe.group)))
+
+    assist(board, recipe, bench)
     return load(folder, device=recipe.device, cache=recipe.cache)
 
 

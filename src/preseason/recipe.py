@@ -109,6 +109,11 @@ class Recipe:
     base_url: str | None = _option(
         None, "Address of a service that tunes (with --backbone openai:MODEL); the key is in OPENAI_API_KEY."
     )
+    spread_weights: str = _option(
+        "auto",
+        "Spread a language model's weights over the workers (FSDP); auto: where one GPU is too small.",
+        ("auto", "yes", "no"),
+    )
     merge: bool = _option(False, "Save a chat model whole, not only its adapter.")
 
     text: str | None = _option(None, "Column of a table that holds the texts.")

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from preseason.errors import UsageError
 from preseason.language.folder import save
@@ -14,14 +15,18 @@ from preseason.recipe import Recipe
 from preseason.report.chat import write_chat_report
 from preseason.report.chat_card import write_chat_card
 
+if TYPE_CHECKING:
+    from preseason.engine.sharing import Board
+
 
 def fit_chat(
-    root: Path, output: Path | None, recipe: Recipe, progress: Progress
+    root: Path, output: Path | None, recipe: Recipe, progress: Progress, board: "Board | None" = None
 ) -> "ChatModel | HostedModel":
     """Fine-tune a language model on dialogues or texts.
 
     Args:
         output: model folder to write; None keeps the model in memory.
+        board: where other workers are told that they may train as well; None where there are none.
 
     Raises:
         UsageError: a setting does not fit a language model.
@@ -32,7 +37,7 @@ def fit_chat(
         return _fit_hosted(root, output, recipe, progress)
     if recipe.base_url is not None:
         raise UsageError(f"--base-url is for --backbone {PREFIX}MODEL, received {recipe.backbone}.")
-    fit = ChatFit(recipe, progress)
+    fit = ChatFit(recipe, progress, board)
     fitted = fit.run(root)
     record = fitted.model.record
 

@@ -4,10 +4,13 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from functools import cache as once
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preseason.places import cache_folder
+from preseason.progress import Silent
+from preseason.recipe import Recipe
 from preseason.workers import World, run_name
 
 if TYPE_CHECKING:
@@ -38,14 +41,15 @@ def _touched_lately(board: Path) -> bool:
     return True
 
 
-def assist(board: "Board", make_bench: Callable[[], "Bench"]) -> None:
+def assist(board: "Board", recipe: Recipe, make_bench: Callable[[], "Bench"]) -> None:
     """Do what the leader of `board` asks for until it is done."""
     from preseason.engine.extract import Extractor, Order
     from preseason.engine.passes import Pass
     from preseason.engine.shared_reading import READING, reading_of
+    from preseason.language.shared_course import TRAINING
     from preseason.training.shared_lessons import LEARNING, learning_of
 
-    bench = cache(make_bench)
+    bench = once(make_bench)
 
     def extractor(plan: Pass) -> Extractor:
         found = bench().extractor(plan)
@@ -57,6 +61,23 @@ def assist(board: "Board", make_bench: Callable[[], "Bench"]) -> None:
             return reading_of(job, Order, extractor)
         if job.kind == LEARNING:
             return learning_of(job, board, bench().backbone, bench().cache)
+        if job.kind == TRAINING:
+            return _training(job, board, recipe)
         return None
 
     board.help(hand)
+
+
+def _training(job: "Job", board: "Board", recipe: Recipe) -> "Doing":
+    from preseason.engine.networks import device_for
+    from preseason.language.base import load_base
+    from preseason.language.road import base_of
+    from preseason.language.shared_course import training_of
+    from preseason.threads import limit_torch
+
+    limit_torch()
+    cache = cache_folder(recipe.cache)
+    device = device_for(recipe.device)
+    return training_of(
+        job, board, recipe, lambda: load_base(base_of(recipe), recipe.weights, cache, Silent()), device, cache
+    )

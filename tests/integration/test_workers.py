@@ -5,28 +5,48 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import preseason
+import tiny_language as tiny
 from preseason.demo import Pictures
+from preseason.language.model import ChatModel
 
 pytestmark = pytest.mark.slow
 
+LAUNCH = (
+    sys.executable,
+    "-m",
+    "torch.distributed.run",
+    "--standalone",
+    "--nproc-per-node",
+    "2",
+    "-m",
+    "preseason",
+)
+NAMES = ("Salah", "Kane", "Son", "Messi")
 
-def test_a_fit_by_two_workers_is_that_of_one(pictures: Pictures, model_folder: Path, tmp_path: Path) -> None:
-    folder, cache = tmp_path / "games", tmp_path / "cache"
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    fit = ["-m", "preseason", "fit", str(pictures.photos), "-o", str(folder), "--cache", str(cache)]
+
+def fitted(*arguments: str | Path, launcher: tuple[str, ...] = LAUNCH) -> dict[str, Any]:
+    """What `preseason fit` prints, started as `launcher` says."""
     done = subprocess.run(
-        [*launch, *fit, "--head", "linear", "--unfreeze", "0", "--json"],
+        [*launcher, "fit", *map(str, arguments), "--json"],
         capture_output=True,
         text=True,
         check=False,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert json.loads(done.stdout)["metrics"]["n"] == 96
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_fit_by_two_workers_is_that_of_one(pictures: Pictures, model_folder: Path, tmp_path: Path) -> None:
+    folder, cache = tmp_path / "games", tmp_path / "cache"
+    said = fitted(pictures.photos, "-o", folder, "--cache", cache, "--head", "linear", "--unfreeze", "0")
+    assert said["metrics"]["n"] == 96
     path = next((pictures.new_photos / "boxing").iterdir())
     one, two = (preseason.load(each, cache=str(cache)) for each in (model_folder, folder))
     assert isinstance(one, preseason.Model)
@@ -37,3 +57,26 @@ def test_a_fit_by_two_workers_is_that_of_one(pictures: Pictures, model_folder: P
     jobs = [json.loads(path.read_text("utf-8")) for path in cache.glob("work/*/*.job")]
     assert [len(job["sizes"]) for job in jobs if job["kind"] == "learning"] == [3], "all but the first member"
     assert not list(cache.glob("work/*/leases/*.lease"))
+
+
+def test_a_chat_model_by_two_workers_is_that_of_one(tmp_path: Path) -> None:
+    talks = tmp_path / "talks.jsonl"
+    rows = [{"prompt": f"Who scored in {at}?", "response": f"{NAMES[at % 4]} did."} for at in range(96)]
+    talks.write_text("\n".join(map(json.dumps, rows)))
+    base = tiny.save(tmp_path / "base", "gemma3")
+    ways = {"one": (LAUNCH[0], "-m", "preseason"), "two": LAUNCH, "spread": LAUNCH}
+    records = {}
+    for way, launcher in ways.items():
+        settings = ["--backbone", base, "--budget", "10m", "--epochs", "3", "--batch-size", "4"]
+        settings += ["--learning-rate", "0.005", "--cache", tmp_path / way / "cache"]
+        settings += ["--spread-weights", "yes"] if way == "spread" else []
+        fitted(talks, "-o", tmp_path / way / "fan", *settings, launcher=launcher)
+        model = preseason.load(tmp_path / way / "fan")
+        assert isinstance(model, ChatModel)
+        records[way] = model.record
+    assert [record.training.workers for record in records.values()] == [1, 2, 2]
+    one = records.pop("one")
+    assert one.after.held_out.perplexity < 0.9 * one.before.held_out.perplexity
+    for record in records.values():
+        assert record.training.steps == one.training.steps
+        assert record.after.held_out.perplexity == pytest.approx(one.after.held_out.perplexity, rel=0.02)

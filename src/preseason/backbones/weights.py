@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from preseason.errors import WeightsError
+from preseason.errors import WeightsError, first_line
 
 FILE_NAMES = ("model.safetensors", "pytorch_model.safetensors", "pytorch_model.bin", "model.pth", "model.pt")
 """What is looked for in a folder, in this order."""
@@ -24,7 +24,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         content = _read(file)
     except Exception as error:
         raise WeightsError(
-            f"{file} cannot be read as weights: {_first_line(error)}. Expected a .safetensors file or a "
+            f"{file} cannot be read as weights: {first_line(error)}. Expected a .safetensors file or a "
             "PyTorch file that holds tensors only."
         ) from error
     tensors = _tensors_of(content)
@@ -113,7 +113,3 @@ def _classifier_prefixes(network: nn.Module) -> tuple[str, ...]:
     config = getattr(network, "default_cfg", None) or getattr(network, "pretrained_cfg", {})
     names = config.get("classifier", ())
     return (names,) if isinstance(names, str) else tuple(names or ())
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

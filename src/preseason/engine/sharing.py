@@ -185,6 +185,17 @@ class Board:
         self._missed_since = now if self._missed_since is None else self._missed_since
         return now - self._missed_since >= self._patience_s
 
+    def tell(self, name: str, values: Any) -> None:
+        """Leave plain values under a name that no job's files have, for others to hear."""
+        _write(self.folder / name, values)
+
+    def heard(self, name: str) -> Any:
+        """What somebody told under that name, None as long as nobody has."""
+        try:
+            return json.loads((self.folder / name).read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+
     def is_done(self, job: Job, unit: int) -> bool:
         """Whether a unit needs nobody any more."""
         return self._done(job, unit).exists()
@@ -225,6 +236,6 @@ class Board:
 
 def _write(path: Path, values: Any) -> None:
     """Appear whole or not at all."""
-    temporary = path.with_suffix(f".{uuid.uuid4().hex}")
+    temporary = path.with_name(f".{uuid.uuid4().hex}")
     temporary.write_text(json.dumps(values), "utf-8")
     temporary.replace(path)

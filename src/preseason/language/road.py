@@ -8,35 +8,37 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preseason.errors import DataError, UsageError
+from preseason.errors import DataError, UsageError, WorkersError, first_line
 from preseason.language import gemma
 from preseason.language.record import Judgement, Saying, Training
+from preseason.places import cache_folder
 from preseason.progress import Progress, Stopwatch
 from preseason.recipe import Recipe
+from preseason.workers import world
 
 if TYPE_CHECKING:
     import torch
 
+    from preseason.engine.data_parallel import Alone
+    from preseason.engine.sharing import Board
     from preseason.language.base import Base
+    from preseason.language.course import Course, Taken
     from preseason.language.judging import Bar
     from preseason.language.model import ChatModel
     from preseason.language.packing import Blocks
     from preseason.language.samples import Corpus
+    from preseason.language.shared_course import Call
     from preseason.language.sides import Sides
-    from preseason.language.trunk import Trunk
     from preseason.language.tuning import Tuning
-    from preseason.language.vocabulary import Head
 
 BUDGET_S = 300.0
 """Spent where the user names no budget: four minutes of training take a commentator's voice on, measured."""
 
-EPOCHS = 4
 LENGTHS = (64, 128, 256, 512)
 TEXT_LENGTH = 256
-TOKENS_A_STEP = 1024
-FEWEST_STEPS = 60
-"""Steps that should fit into the time."""
 SAVING_S = 8.0
+ROOM_SHARE = 0.7
+"""Of a graphics processor's free memory for weights and what belongs to them; the rest is for activations."""
 SAYINGS_SHARE = 0.02
 """Of the budget, for all answers shown, before and after alike."""
 
@@ -66,13 +68,13 @@ class Before:
 class ChatFit:
     """One fit of a language model; `run` does the whole of it but saving."""
 
-    def __init__(self, recipe: Recipe, progress: Progress) -> None:
+    def __init__(self, recipe: Recipe, progress: Progress, board: "Board | None" = None) -> None:
         refuse_foreign(recipe)
-        self.recipe, self.progress = recipe, progress
+        self.recipe, self.progress, self.board = recipe, progress, board
         self.watch = Stopwatch()
         self.warnings: list[str] = []
-        named = recipe.backbone != Recipe.backbone
-        self.backbone = recipe.backbone if named or recipe.weights else gemma.NAME
+        self.backbone = base_of(recipe)
+        self.device, self.spread = "cpu", False
         self.budget_s = BUDGET_S if recipe.budget_s is None else recipe.budget_s
         self.kind: torch.dtype | None = None
 
@@ -86,7 +88,6 @@ class ChatFit:
         from preseason.language.findings import record_of, run_id_of
         from preseason.language.reading import read_corpus
         from preseason.language.sides import HELD_OUT, divide
-        from preseason.places import cache_folder
         from preseason.threads import limit_torch
 
         limit_torch()
@@ -98,11 +99,16 @@ class ChatFit:
         base = self._base(cache)
         with self.watch.stage("cutting texts into blocks"):
             learn, held = self._blocks(base, sides)
-        self._measure(base, learn)
-        before = self._judge_before(base, corpus.style, held, sides)
-        run_id = run_id_of(self.recipe, base.network, corpus)
-        checkpoints = cache / "fits" / run_id
-        tuning, training = self._train(base, learn, before, cache, checkpoints)
+        call = self._called(base)
+        try:
+            self._measure(base, learn)
+            before = self._judge_before(base, corpus.style, held, sides)
+            run_id = run_id_of(self.recipe, base.network, corpus)
+            checkpoints = cache / "fits" / run_id
+            tuning, training = self._train(base, learn, call, before, cache, checkpoints)
+        finally:
+            if call is not None:
+                call.end()
         adapter = self._adapter(tuning, base, checkpoints)
         network = tuning.merged().eval()
         after, sayings = self._judge_after(network, base, corpus.style, before)
@@ -118,7 +124,10 @@ class ChatFit:
 
         with self.watch.stage("loading the language model"):
             base = load_base(self.backbone, self.recipe.weights, cache, self.progress)
-            base.network.to(device_for(self.recipe.device))
+            self.device = device_for(self.recipe.device)
+            self.spread = self.board is not None and is_spread(self.recipe, base.network, self.device)
+            if not self.spread:
+                base.network.to(self.device)
         return base
 
     def _blocks(self, base: "Base", sides: "Sides") -> "tuple[Blocks, Blocks]":
@@ -192,68 +201,84 @@ class ChatFit:
         return lambda prompt: answer_once(network, base.tokenizer, style, prompt, SAYING_TOKENS, most_s, seed)
 
     def _train(
-        self, base: "Base", learn: "Blocks", before: Before, cache: Path, checkpoints: Path
+        self,
+        base: "Base",
+        learn: "Blocks",
+        call: "Call | None",
+        before: Before,
+        cache: Path,
+        checkpoints: Path,
     ) -> "tuple[Tuning, Training]":
+        """The tuning with its best weights, and how training went."""
+        from preseason.engine.data_parallel import WorkersLostError
+        from preseason.language.course import Course, take
         from preseason.language.findings import training_of
-        from preseason.language.training import Run
-        from preseason.language.trunk import matrices_in
-        from preseason.language.vocabulary import Head
 
         _refuse_odd_head(base, learn)
         with self.watch.stage("training"):
-            tuning, trunk = self._tuning(base, learn, cache)
-            head = Head(base.network, learn)
-            with matrices_in(base.network, self.kind):
-                plan = self._plan(tuning, trunk, head, learn, before)
-                self.progress.say(_plan_line(tuning, head, learn, plan))
-                run = Run(tuning, head, learn, before.bar.held, plan, trunk)
-                trained = run.run(checkpoints / "run.pt", self.progress)
-        self._evict(cache, trunk)
-        if trained.best_step == 0:
+            file = checkpoints / "run.pt"
+            kind = self._training_type()
+            course = Course(self.recipe, base.network, learn, before.bar.held, kind, cache, file)
+            team = self._team(call, course)
+            try:
+                taken = take(course, team, lambda: self._left(before), self.progress)
+            except WorkersLostError as error:
+                raise WorkersError(
+                    f"Other workers are gone, and with them their share of the weights: {first_line(error)}. "
+                    "Start the same command again: it goes on from the last checkpoint."
+                ) from error
+            finally:
+                team.close()
+            training = training_of(taken.tuning, taken.head, learn, taken.plan, taken.trained)
+            tuning = self._whole_again(base, taken) if self.spread else taken.tuning
+        self._evict(cache, taken.shelf)
+        if taken.trained.best_step == 0:
             self.warnings.append(
                 "Training did not improve the held-out part: the model is the one it began as."
             )
-        return tuning, training_of(tuning, head, learn, plan, trained)
+        return tuning, training
 
-    def _tuning(self, base: "Base", learn: "Blocks", cache: Path) -> "tuple[Tuning, Trunk]":
-        """The network made ready for training, and its trunk."""
+    def _called(self, base: "Base") -> "Call | None":
+        """The helpers, called to the training."""
+        if self.board is None:
+            return None
+        from preseason.language.shared_course import Call
+
+        return Call(self.board, base.network)
+
+    def _team(self, call: "Call | None", course: "Course") -> "Alone":
+        from preseason.engine.data_parallel import Alone
+
+        if call is None:
+            return Alone()
+        return call.group(course, self.device, self.spread, self.progress)
+
+    def _training_type(self) -> "torch.dtype | None":
+        """As judging's; bfloat16 for weights spread over graphics processors: those are judged on the CPU."""
         import torch
 
-        from preseason.language.trunk import Trunk
+        return torch.bfloat16 if self.spread and self.device == "cuda" else self.kind
+
+    def _whole_again(self, base: "Base", taken: "Taken") -> "Tuning":
+        """The network loaded again, with the trained weights: the one that was spread is of no more use."""
+        from preseason.language.base import load_base
         from preseason.language.tuning import tune
 
-        tuning = tune(base.network, self.recipe.unfreeze, self.recipe.seed)
-        kind = self.kind or torch.float32
-        trunk = Trunk(base.network, tuning.cut, cache, kind, learn.ids.shape[1], self.progress)
-        if not trunk.is_faithful(learn):
-            trunk = Trunk(base.network, 0, None, kind, learn.ids.shape[1], self.progress)
-        return tuning, trunk
+        again = load_base(self.backbone, self.recipe.weights, cache_folder(self.recipe.cache), self.progress)
+        tuning = tune(again.network, self.recipe.unfreeze, self.recipe.seed)
+        tuning.load(taken.best)
+        return tuning
 
-    def _plan(self, tuning: "Tuning", trunk: "Trunk", head: "Head", learn: "Blocks", before: Before) -> Any:
-        """What fits into the time: a step has fewer blocks where few steps of the usual size would fit."""
-        from preseason.language.training import Plan, timed_step
+    def _left(self, before: Before) -> float:
+        """Seconds for training: what the second judgement and saving need is kept back."""
+        return self.budget_s - self.watch.elapsed() - 1.15 * before.seconds - SAVING_S
 
-        left = self.budget_s - self.watch.elapsed() - 1.15 * before.seconds - SAVING_S
-        rate = self.recipe.learning_rate
-        several = max(1, TOKENS_A_STEP // learn.ids.shape[1])
-        tried = learn.some(slice(0, min(several, len(learn))))
-        seconds = timed_step(trunk, head, tried, self.kind) / len(tried) * several
-        several = max(1, int(several * min(1.0, left / seconds / FEWEST_STEPS)))
-        return Plan(
-            epochs=EPOCHS if self.recipe.epochs == Recipe.epochs else self.recipe.epochs,
-            batch=min(self.recipe.batch_size, max(1, min(several, len(learn) // 8))),
-            learning_rate=tuning.learning_rate if rate is None else rate,
-            seconds=max(left, 1.0),
-            seed=self.recipe.seed,
-            autocast=self.kind,
-        )
-
-    def _evict(self, cache: Path, trunk: "Trunk") -> None:
+    def _evict(self, cache: Path, shelf: str | None) -> None:
         """Keep the bank below its size."""
         from preseason.engine.upkeep import evict
 
-        if trunk.shelf_name is not None:
-            evict(cache, self.recipe.cache_limit_gb * 2**30, [trunk.shelf_name])
+        if shelf is not None:
+            evict(cache, self.recipe.cache_limit_gb * 2**30, [shelf])
 
     def _adapter(self, tuning: "Tuning", base: "Base", checkpoints: Path) -> Path | None:
         """The adapter, kept aside before it is folded in; none where the model is saved whole."""
@@ -275,6 +300,28 @@ class ChatFit:
             self.progress.say(f"Left out {len(corpus.skipped) - 5} more; the report names them.")
 
 
+def base_of(recipe: Recipe) -> str:
+    """The name of the language model that is fine-tuned."""
+    named = recipe.backbone != Recipe.backbone
+    return recipe.backbone if named or recipe.weights else gemma.NAME
+
+
+def is_spread(recipe: Recipe, network: Any, device: str) -> bool:
+    """Whether the weights are spread over the workers: as asked, else where one GPU is too small.
+
+    Training needs 4 bytes a weight, and 12 more (its gradient, two means of AdamW) where it is trained.
+    """
+    import torch
+
+    from preseason.language.tuning import count_trained
+
+    if recipe.spread_weights != "auto" or device == "cpu":
+        return recipe.spread_weights == "yes"
+    needed = 4 * sum(weight.numel() for weight in network.parameters())
+    needed += 12 * count_trained(network, recipe.unfreeze)
+    return bool(needed > ROOM_SHARE * torch.cuda.mem_get_info()[0])
+
+
 def refuse_foreign(recipe: Recipe) -> None:
     """Settings that a language model does not have are not passed over in silence.
 
@@ -285,6 +332,11 @@ def refuse_foreign(recipe: Recipe) -> None:
     named = [name for name in OF_PHOTOS if getattr(recipe, name) != standard[name]]
     if recipe.unfreeze == "0":
         named.append("unfreeze=0")
+    if recipe.spread_weights == "yes" and world().size == 1:
+        raise UsageError(
+            "--spread-weights yes: there is one worker only. Start several, e.g. "
+            "torchrun --nproc-per-node 2 -m preseason fit ..."
+        )
     if named:
         raise UsageError(
             f"Fine-tuning a language model does not know {', '.join(named)}. Expected --unfreeze auto "
@@ -313,13 +365,3 @@ def _model(network: Any, base: "Base", record: Any) -> "ChatModel":
     from preseason.language.model import ChatModel
 
     return ChatModel(network, base.tokenizer, TorchDecoder(network), record)
-
-
-def _plan_line(tuning: "Tuning", head: "Head", learn: "Blocks", plan: Any) -> str:
-    words = f"{head.size:,} of {len(head.layer.weight):,} words" if head.cut else "all words"
-    kind = "bfloat16" if plan.autocast is not None else "float32"
-    above = f" from block {tuning.cut} on" if tuning.cut else ""
-    return (
-        f"Plan: {tuning.kind}{above}, at most {plan.epochs} passes over {learn.ids.size:,} tokens within "
-        f"{plan.seconds:.0f} s, {words} in the softmax, {kind}."
-    )

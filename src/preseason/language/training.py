@@ -1,5 +1,6 @@
 """Gradient training of a language model within a time: one cycle, early stopping, checkpoints."""
 
+import gc
 import math
 import time
 from dataclasses import dataclass
@@ -8,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from preseason.engine.data_parallel import Alone, WorkersLostError, clip, load_optimizer, optimizer_state
+from preseason.errors import first_line
 from preseason.heads.descent import keep
-from preseason.language.packing import IGNORED, Blocks
+from preseason.language.packing import Blocks
 from preseason.language.speed import computing, device_of
+from preseason.language.steps import Step, held_out_loss, share_of
 from preseason.language.trunk import Trunk
 from preseason.language.tuning import Tuning
 from preseason.language.vocabulary import Head
@@ -55,9 +59,10 @@ class Trained:
     """What a run did.
 
     Attributes:
-        tokens_per_s: judgements left out.
+        tokens_per_s: of all workers together, judgements left out.
         curve: (steps, held-out loss) at each interval.
         stopped: why it ended.
+        workers: that shared each step at the end.
     """
 
     steps: int
@@ -66,6 +71,7 @@ class Trained:
     tokens_per_s: float
     curve: tuple[tuple[int, float], ...]
     stopped: str
+    workers: int = 1
 
 
 class Run:
@@ -75,65 +81,121 @@ class Run:
         tuning: trained in place; ends with the weights of the best interval.
         learn, held: blocks to learn from and to judge on.
         trunk: what lies below the trained blocks.
+        team: workers that take each step together, all with the same arguments. What hangs on time is decided
+            by the first of them. Where the others are lost it goes on alone, unless weights are spread.
+
+    Attributes:
+        best: the weights of the best interval, whole.
     """
 
     def __init__(
-        self, tuning: Tuning, head: Head, learn: Blocks, held: Blocks, plan: Plan, trunk: Trunk
+        self,
+        tuning: Tuning,
+        head: Head,
+        learn: Blocks,
+        held: Blocks,
+        plan: Plan,
+        trunk: Trunk,
+        team: Alone | None = None,
     ) -> None:
         self.tuning, self.head, self.learn, self.held, self.plan = tuning, head, learn, held, plan
-        self.trunk = trunk
-        weights = list(tuning.trained().values())
-        self.optimizer = torch.optim.AdamW(weights, lr=plan.learning_rate, weight_decay=0.01)
+        self.trunk, self.team = trunk, team or Alone()
+        self.weights = list(tuning.trained().values())
+        # Spread weights and whole ones cannot be stepped in one call.
+        foreach = False if self.team.sharded else None
+        self.optimizer = torch.optim.AdamW(
+            self.weights, lr=plan.learning_rate, weight_decay=0.01, foreach=foreach
+        )
         self.total = plan.epochs * self._steps_in_epoch()
-        self.step, self.tokens, self.spent, self.judged, self.best_step = 0, 0, 0.0, 0, 0
+        self.step, self.tokens, self.judged, self.best_step = 0, 0, 0, 0
         self.best_loss, self.stepping_s = float("inf"), 0.0
-        self._begin, self._judging_s, self._warned = 0.0, 0.0, False
+        self._elapsed, self._saved, self._judging_s, self._warned = 0.0, 0.0, 0.0, False
+        self._begin = 0.0
+        self._module: nn.Module | None = None
         self.best: dict[str, Tensor] = {}
         self.curve: list[tuple[int, float]] = []
 
     def run(self, checkpoint: Path | None, progress: Progress) -> Trained:
-        """Train to the end; begins where `checkpoint` stopped, where there is one."""
+        """Train to the end; begins where `checkpoint` stopped, where there is one.
+
+        Raises:
+            WorkersLostError: workers are gone without whom this one cannot go on.
+        """
         if checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
             progress.say(f"Going on after {self.step} steps.")
         progress.start("training (thousandths)", 1000)
-        shown = 0
-        self._begin = time.monotonic() - self.spent
-        saved = time.monotonic()
-        if not self.curve:
-            self._judge()
-        stopped = ""
+        self._begin, self._saved = time.monotonic() - self._elapsed, self._elapsed
+        shown, stopped = 0, self._over(self._share()) if self.step else ""
         try:
             while not stopped:
-                self._take_step()
-                share = self._share()
-                if share * INTERVALS >= self.judged + 1 or share >= 1:
-                    self.judged = int(share * INTERVALS)
-                    self._judge()
-                    saved = self._save(checkpoint, progress)
-                elif time.monotonic() - saved > CHECKPOINT_S:
-                    saved = self._save(checkpoint, progress)
-                progress.advance(int(1000 * min(share, 1)) - shown)
-                shown = int(1000 * min(share, 1))
-                stopped = self._over(share)
+                try:
+                    stopped = self._go_on(checkpoint, progress)
+                except WorkersLostError as error:
+                    self._part(error, progress)
+                thousandths = int(1000 * min(self._share(), 1))
+                progress.advance(thousandths - shown)
+                shown = thousandths
         except KeyboardInterrupt:
-            self._save(checkpoint, progress)
+            if not self.team.sharded:  # all would have to be asked at once
+                self._save(checkpoint, progress)
             raise
         progress.finish()
         self.tuning.load(self.best)
         self._save(checkpoint, progress)
         speed = self.tokens / max(self.stepping_s, 1e-9)
-        return Trained(self.step, self.best_step, self.tokens, speed, tuple(self.curve), stopped)
+        curve, workers = tuple(self.curve), self.team.size
+        return Trained(self.step, self.best_step, self.tokens, speed, curve, stopped, workers)
+
+    def _go_on(self, checkpoint: Path | None, progress: Progress) -> str:
+        """One more step, or what comes before the first; why the run is over, "" while it is not."""
+        if self._module is None:
+            self._module = self._joined()
+        if not self.curve:
+            self._judge()
+        self._take_step(self._module)
+        self._tick()
+        share = self._share()
+        if share * INTERVALS >= self.judged + 1 or share >= 1:
+            self._judge()
+            self.judged = int(share * INTERVALS)
+            self._save(checkpoint, progress)
+        elif self._elapsed - self._saved > CHECKPOINT_S:
+            self._save(checkpoint, progress)
+        return self._over(share)
+
+    def _joined(self) -> nn.Module:
+        """A step as one module, once all workers are where the first of them is."""
+        (first,) = self.team.told([self.step])
+        if first != self.step:
+            raise WorkersLostError(
+                f"this worker goes on after {self.step} steps, the first after {first:.0f}"
+            )
+        return self.team.shared(Step(self.tuning.network, self.trunk, self.head))
+
+    def _part(self, error: WorkersLostError, progress: Progress) -> None:
+        """Go on without the others, in the middle of what was begun."""
+        if self.team.rank or self.team.sharded:
+            raise error
+        progress.say(f"Other workers are gone after {self.step} steps ({first_line(error)}): going on alone.")
+        self.team.close()
+        self.team, self._module = Alone(), None
+        # What shares gradients hangs on the weights until it is deleted.
+        gc.collect()
 
     def _steps_in_epoch(self) -> int:
         return -(-len(self.learn) // self.plan.batch)
 
+    def _tick(self) -> None:
+        """Read the clock, for all workers that of the first."""
+        elapsed = time.monotonic() - self._begin
+        self._elapsed, self._judging_s = self.team.told([elapsed, self._judging_s])
+
     def _share(self) -> float:
         """How far the run is, 0..1: by steps, or by time where that runs out first."""
-        elapsed = time.monotonic() - self._begin
         # The next step and the last judgement must still fit in.
-        reserve = elapsed / max(self.step, 1) + self._judging_s
-        return max(self.step / self.total, (elapsed + reserve) / self.plan.seconds)
+        reserve = self._elapsed / max(self.step, 1) + self._judging_s
+        return max(self.step / self.total, (self._elapsed + reserve) / self.plan.seconds)
 
     def _over(self, share: float) -> str:
         last = [loss for _, loss in self.curve[-self.plan.patience :]]
@@ -143,23 +205,25 @@ class Run:
             return "all epochs were done"
         return "the time was used" if share >= 1 else ""
 
-    def _take_step(self) -> None:
+    def _take_step(self, module: nn.Module) -> None:
         begin = time.monotonic()
         self._set_rate()
         self.tuning.network.train()
         self.trunk.eval()
         # Dropout follows from the step too, so that a resumed run goes on alike.
-        torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
-        blocks = self.learn.some(self._chosen())
-        with computing(self.plan.autocast, device_of(self.tuning.network)):
-            states, targets = self.trunk.hidden_states(blocks)
-            loss = self.head.loss(states, targets, self._generator())
+        torch.manual_seed((self.plan.seed * 1_000_003 + self.step) * self.team.size + self.team.rank)
+        chosen = self._chosen()
+        blocks, weight = share_of(self.learn, chosen, self.team)
+        with self.team.reaching(), computing(self.plan.autocast, device_of(self.tuning.network)):
+            loss = module(blocks, self._generator()) * weight
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.tuning.trained().values(), 1.0)
+        with self.team.reaching():
+            loss.backward()
+        self.team.settle(self.weights)
+        clip(self.weights, 1.0)
         self.optimizer.step()
         self.step += 1
-        self.tokens += blocks.ids.size
+        self.tokens += len(chosen) * self.learn.ids.shape[1]
         self.stepping_s += time.monotonic() - begin
 
     def _chosen(self) -> Any:
@@ -173,7 +237,7 @@ class Run:
 
     def _set_rate(self) -> None:
         """Linear warm-up over the first steps, times half a cosine over the share of the run that is done."""
-        share = min(max(self.step / self.total, (time.monotonic() - self._begin) / self.plan.seconds), 1.0)
+        share = min(max(self.step / self.total, self._elapsed / self.plan.seconds), 1.0)
         rise = min(1.0, (self.step + 1) / WARM_STEPS)
         fall = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share))
         for group in self.optimizer.param_groups:
@@ -182,42 +246,43 @@ class Run:
     def _judge(self) -> None:
         """The held-out loss over the cut vocabulary; the weights are kept where it is the lowest."""
         begin = time.monotonic()
-        loss = held_out_loss(self.trunk, self.head, self.held, self.plan)
+        loss = held_out_loss(self.trunk, self.head, self.held, self.plan.batch, self.plan.autocast, self.team)
         self._judging_s = time.monotonic() - begin
         self.curve.append((self.step, loss))
         if not self.best or loss < self.best_loss:
             self.best_loss, self.best_step, self.best = loss, self.step, self.tuning.state()
 
-    def _save(self, checkpoint: Path | None, progress: Progress) -> float:
-        """Keep the run, by rename; a disk that is full is told once. Gives the time."""
-        if checkpoint is None:
-            return time.monotonic()
+    def _save(self, checkpoint: Path | None, progress: Progress) -> None:
+        """Keep the run, by rename; a disk that is full is told once."""
+        self._saved = self._elapsed
+        first = self.team.rank == 0
+        if checkpoint is None or not (first or self.team.sharded):
+            return
         content = {
             "weights": self.tuning.state(),
             "best": self.best,
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": optimizer_state(self.optimizer),
             "counts": [self.step, self.best_step, self.tokens, self.judged],
             "best_loss": self.best_loss,
             "curve": [list(point) for point in self.curve],
             "spent": time.monotonic() - self._begin,
             "times": [self._judging_s, self.stepping_s],
         }
-        if not keep(content, checkpoint) and not self._warned:
+        if first and not keep(content, checkpoint) and not self._warned:
             self._warned = True
             progress.say(
                 f"The state of the training cannot be kept in {checkpoint.parent} (full or read-only): it "
                 "goes on, but could not be taken up after a stop. Name another place with --cache."
             )
-        return time.monotonic()
 
     def _resume(self, checkpoint: Path) -> None:
         """Take up a run; a file that is damaged or of another version is thrown away."""
         fresh = self.tuning.state()
         try:
-            content = torch.load(checkpoint, weights_only=True)
+            content = torch.load(checkpoint, map_location="cpu", weights_only=True)
             self.tuning.load(content["best"])
             self.tuning.load(content["weights"])
-            self.optimizer.load_state_dict(content["optimizer"])
+            load_optimizer(self.optimizer, content["optimizer"])
             counts = content["counts"]
             curve = [(int(step), float(loss)) for step, loss in content["curve"]]
             best_loss, spent, times = content["best_loss"], content["spent"], content["times"]
@@ -227,40 +292,4 @@ class Run:
             return
         self.step, self.best_step, self.tokens, self.judged = counts
         self.best, self.best_loss, self.curve = content["best"], best_loss, curve
-        self.spent, (self._judging_s, self.stepping_s) = spent, times
-
-
-def held_out_loss(trunk: Trunk, head: Head, held: Blocks, plan: Plan) -> float:
-    """Mean loss of the held-out tokens whose words are in the cut vocabulary."""
-    network = trunk.network
-    network.eval()
-    total, count = 0.0, 0
-    known = head.place.cpu().numpy() >= 0
-    for at in range(0, len(held), plan.batch):
-        some = held.some(slice(at, at + plan.batch))
-        if head.cut:
-            inside = np.where(some.targets == IGNORED, False, known[np.maximum(some.targets, 0)])
-            some = Blocks(some.ids, some.positions, np.where(inside, some.targets, IGNORED))
-        if some.learnt == 0:
-            continue
-        with torch.no_grad(), computing(plan.autocast, device_of(network)):
-            states, targets = trunk.hidden_states(some)
-            loss = head.loss(states, targets, torch.Generator().manual_seed(at))
-        total, count = total + float(loss) * len(targets), count + len(targets)
-    return total / max(count, 1)
-
-
-def timed_step(trunk: Trunk, head: Head, blocks: Blocks, autocast: torch.dtype | None) -> float:
-    """Seconds of one forward and backward pass, the faster of two; the weights stay as they are."""
-    return min(_one_step(trunk, head, blocks, autocast) for _ in range(2))
-
-
-def _one_step(trunk: Trunk, head: Head, blocks: Blocks, autocast: torch.dtype | None) -> float:
-    begin = time.monotonic()
-    trunk.network.train()
-    with computing(autocast, device_of(trunk.network)):
-        states, targets = trunk.hidden_states(blocks)
-        loss = head.loss(states, targets, torch.Generator().manual_seed(0))
-    loss.backward()  # type: ignore[no-untyped-call]
-    trunk.network.zero_grad(set_to_none=True)
-    return time.monotonic() - begin
+        self._elapsed, (self._judging_s, self.stepping_s) = spent, times

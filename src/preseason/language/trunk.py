@@ -116,7 +116,7 @@ class Trunk:
     def states(self, blocks: Blocks) -> Tensor:
         """States [m, length, d] of the blocks at the cut; those that are not kept yet are computed."""
         keys = [_key(blocks, at) for at in range(len(blocks))]
-        missing = set(self._shelf.missing(keys))
+        missing = self._missing(keys)
         if missing:
             wanted = [at for at, key in enumerate(keys) if key in missing]
             found = self._computed(blocks.some(wanted))
@@ -126,6 +126,14 @@ class Trunk:
         device = self.network.get_input_embeddings().weight.device
         kept = torch.from_numpy(np.array(self._shelf.rows(keys)[:]))
         return (kept.view(torch.bfloat16) if self.kind == torch.bfloat16 else kept).to(device)
+
+    def _missing(self, keys: list[str]) -> set[str]:
+        """Those of which nobody has kept the states."""
+        missing = set(self._shelf.missing(keys))
+        if missing and isinstance(self._shelf, Shelf):
+            self._shelf.refresh()
+            missing = set(self._shelf.missing(keys))
+        return missing
 
     def _opened(self, cache: Path | None, length: int) -> Shelf | Loose:
         width = int(self.network.get_input_embeddings().weight.shape[1])

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from preseason.engine.data_parallel import Parallel, is_spread, like, whole
 from preseason.errors import UsageError
 from preseason.language.quiet import quiet_transformers
 
@@ -40,8 +41,8 @@ class Tuning:
         return {name: weight for name, weight in self.network.named_parameters() if weight.requires_grad}
 
     def state(self) -> dict[str, Tensor]:
-        """Copies of the trained weights."""
-        return {name: weight.detach().clone() for name, weight in self.trained().items()}
+        """Copies of the trained weights; where they are spread over workers, whole ones on the CPU."""
+        return {name: _copy(weight.detach()) for name, weight in self.trained().items()}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Put trained weights back.
@@ -51,11 +52,15 @@ class Tuning:
         """
         with torch.no_grad():
             for name, weight in self.trained().items():
-                weight.copy_(state[name])
+                weight.copy_(like(state[name], weight))
 
     def merged(self) -> Any:
         """The network with its adapters folded in: an ordinary transformers model. Ends the tuning."""
         return self.network if self.adapted is None else self.adapted.merge_and_unload()
+
+
+def _copy(weight: Tensor) -> Tensor:
+    return whole(weight).cpu() if is_spread(weight) else weight.clone()
 
 
 def tune(network: Any, unfreeze: str, seed: int, cut: int | None = None) -> Tuning:
@@ -88,6 +93,30 @@ def tune(network: Any, unfreeze: str, seed: int, cut: int | None = None) -> Tuni
     for block in blocks[-count:]:
         block.requires_grad_(True)
     return Tuning(network, None, f"last {count} blocks", RATES["full"], len(blocks) - count)
+
+
+def count_trained(network: Any, unfreeze: str) -> int:
+    """About how many weights `tune` would train; adapters are so few that they do not count."""
+    if unfreeze == "auto":
+        return 0
+    if unfreeze == "all":
+        return sum(weight.numel() for weight in network.parameters())
+    last = blocks_of(network)[-int(unfreeze) :]
+    return sum(weight.numel() for block in last for weight in block.parameters())
+
+
+def spread(tuning: Tuning, team: Parallel, kind: torch.dtype | None) -> None:
+    """Spread the network's weights over the workers, block by block; the embeddings every worker keeps whole.
+
+    Args:
+        kind: dtype to compute in, None for float32.
+    """
+    network = tuning.network
+    ends = (network.get_input_embeddings(), network.get_output_embeddings())
+    for end in ends:
+        end.to(team.device)
+    kept = {weight for end in ends for weight in end.parameters()}
+    team.spread(getattr(network, network.base_model_prefix), blocks_of(network), kept, kind)
 
 
 def blocks_of(network: Any) -> nn.ModuleList:

@@ -79,10 +79,11 @@ def settings(record: ChatRecord) -> dict[str, str]:
         "learnt from": f"{record.counts['tokens']:,} tokens of {record.counts['examples']:,} examples",
         "told apart by": str(record.split["by"]),
         "steps": f"{training.steps} of {training.batch} x {training.length} tokens, best after "
-        "{training.best_step}",
+        f"{training.best_step}",
         "ended because": training.stopped,
         "words in the softmax": f"{training.words:,} of {training.vocabulary:,}",
-        "speed": f"{training.tokens_per_s:.0f} tokens a second, {training.precision}",
+        "speed": f"{training.tokens_per_s:.0f} tokens a second, {training.precision}"
+        + (f", {training.workers} workers" if training.workers > 1 else ""),
         **record.versions,
     }
 

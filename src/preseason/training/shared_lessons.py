@@ -98,7 +98,7 @@ class _Others:
         for unit, lesson in enumerate(self.lessons):
             values, arrays = _lesson_values(lesson, self.cache)
             told.append(values | {"arrays": f"{self._name}-{unit}.lesson"})
-            _save(arrays, self.board.folder / told[-1]["arrays"])
+            save_arrays(arrays, self.board.folder / told[-1]["arrays"])
         values = {"head": self.kind, "weights": self.backbone.weights_id, "lessons": told}
         return self.board.post(LEARNING, values, [1] * len(told))
 
@@ -174,7 +174,7 @@ def learning_of(job: Job, board: Board, backbone: Backbone, cache: Path) -> Doin
 
     def lesson(unit: int) -> Lesson:
         values = job.values["lessons"][unit]
-        found = _lesson(values, _load(board.folder / values["arrays"]), backbone, cache)
+        found = _lesson(values, load_arrays(board.folder / values["arrays"]), backbone, cache)
         return replace(found, progress=_Heeding(board, job, unit))
 
     return _doing(board, job, lesson)
@@ -190,14 +190,14 @@ def _doing(
         state = kind.fit(lesson(unit)).state()
         # Of two workers that fitted one member each has a file of its own.
         name = f"{Path(job.values['lessons'][unit]['arrays']).stem}-{uuid.uuid4().hex}.state"
-        _save(state.arrays, board.folder / name)
+        save_arrays(state.arrays, board.folder / name)
         return {"kind": state.kind, "settings": state.settings, "arrays": name}
 
     yield do
 
 
 def _read_state(board: Board, told: dict[str, Any]) -> State:
-    return State(told["kind"], _load(board.folder / told["arrays"]), told["settings"])
+    return State(told["kind"], load_arrays(board.folder / told["arrays"]), told["settings"])
 
 
 def _lesson_values(lesson: Lesson, cache: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -241,8 +241,12 @@ def _lesson(
     )
 
 
-def _save(arrays: dict[str, NDArray[Any]], path: Path) -> None:
-    """Raises CacheError on a full disk, as filling the bank does."""
+def save_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> None:
+    """Write arrays for another worker.
+
+    Raises:
+        CacheError: the disk is full.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
@@ -255,7 +259,8 @@ def _save(arrays: dict[str, NDArray[Any]], path: Path) -> None:
         ) from error
 
 
-def _load(path: Path) -> dict[str, NDArray[Any]]:
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays that `save_arrays` wrote."""
     from safetensors.numpy import load_file
 
     found: dict[str, NDArray[Any]] = load_file(path)

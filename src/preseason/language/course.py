@@ -1,0 +1,135 @@
+"""A training from a loaded language model to its best weights: what each worker of it does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from preseason.engine.data_parallel import Alone, Parallel
+from preseason.language.packing import Blocks
+from preseason.language.steps import timed_step
+from preseason.language.training import Plan, Run, Trained
+from preseason.language.trunk import Trunk, matrices_in
+from preseason.language.tuning import Tuning, spread, tune
+from preseason.language.vocabulary import Head
+from preseason.progress import Progress
+from preseason.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+EPOCHS = 4
+TOKENS_A_STEP = 1024
+FEWEST_STEPS = 60
+"""Steps that should fit into the time."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is trained, on what and how; the same for all workers.
+
+    Attributes:
+        network: the transformers model; where its weights are spread it is of no use afterwards.
+        kind: dtype to compute in, None for float32.
+        cache: where states at the cut are kept.
+        checkpoint: where the run is kept.
+    """
+
+    recipe: Recipe
+    network: Any
+    learn: Blocks
+    held: Blocks
+    kind: torch.dtype | None
+    cache: Path
+    checkpoint: Path
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A finished course.
+
+    Attributes:
+        best: the trained weights of the best interval, by name.
+        shelf: name of the bank's shelf with states at the cut, None where there is none.
+    """
+
+    tuning: Tuning
+    head: Head
+    plan: Plan
+    trained: Trained
+    best: "dict[str, Tensor]"
+    shelf: str | None
+
+
+def take(course: Course, team: Alone, left_s: Callable[[], float], progress: Progress) -> Taken:
+    """Train; all workers of `team` call it with the same course.
+
+    Args:
+        left_s: asked for the seconds that are left, of the first worker.
+
+    Raises:
+        WorkersLostError: the others are gone, and this worker cannot go on alone.
+    """
+    recipe, network = course.recipe, course.network
+    tuning = tune(network, recipe.unfreeze, recipe.seed)
+    if isinstance(team, Parallel) and team.sharded:
+        spread(tuning, team, course.kind)
+    trunk = _trunk(tuning, course, team, progress)
+    head = Head(network, course.learn)
+    # Spread weights have a type of their own to compute in.
+    with matrices_in(network, None if team.sharded else course.kind):
+        plan = _plan(tuning, trunk, head, course, team, left_s)
+        if team.rank == 0:
+            progress.say(_plan_line(tuning, head, course.learn, plan, team))
+        run = Run(tuning, head, course.learn, course.held, plan, trunk, team)
+        trained = run.run(course.checkpoint, progress)
+    return Taken(tuning, head, plan, trained, run.best, trunk.shelf_name)
+
+
+def _trunk(tuning: Tuning, course: Course, team: Alone, progress: Progress) -> Trunk:
+    """What lies below the trained blocks; run with them where weights are spread, or it is not faithful."""
+    network, kind, length = course.network, course.kind or torch.float32, course.learn.ids.shape[1]
+    if not team.sharded:
+        trunk = Trunk(network, tuning.cut, course.cache, kind, length, progress)
+        if trunk.is_faithful(course.learn):
+            return trunk
+    return Trunk(network, 0, None, kind, length, progress)
+
+
+def _plan(
+    tuning: Tuning, trunk: Trunk, head: Head, course: Course, team: Alone, left_s: Callable[[], float]
+) -> Plan:
+    """What fits into the time: a step has fewer blocks where few steps of the usual size would fit.
+
+    All workers have as many blocks in a step, and one at least, where there are enough.
+    """
+    recipe, learn = course.recipe, course.learn
+    several = max(1, TOKENS_A_STEP // learn.ids.shape[1])
+    tried = learn.some(slice(0, min(several, len(learn))))
+    # Only spread weights need all workers for a step; but all are equally busy then, so all measure.
+    seconds = timed_step(trunk, head, tried, course.kind) / len(tried) * several / team.size
+    seconds, left = team.told([seconds, left_s()])
+    several = int(several * min(1.0, left / seconds / FEWEST_STEPS))
+    several = max(1, several // team.size) * team.size
+    rate = recipe.learning_rate
+    return Plan(
+        epochs=EPOCHS if recipe.epochs == Recipe.epochs else recipe.epochs,
+        batch=min(recipe.batch_size, max(1, min(several, len(learn) // 8))),
+        learning_rate=tuning.learning_rate if rate is None else rate,
+        seconds=max(left, 1.0),
+        seed=recipe.seed,
+        autocast=course.kind,
+    )
+
+
+def _plan_line(tuning: Tuning, head: Head, learn: Blocks, plan: Plan, team: Alone) -> str:
+    words = f"{head.size:,} of {len(head.layer.weight):,} words" if head.cut else "all words"
+    kind = "bfloat16" if plan.autocast is not None else "float32"
+    above = f" from block {tuning.cut} on" if tuning.cut else ""
+    by = f", each step by {team.size} workers" if team.size > 1 else ""
+    return (
+        f"Plan: {tuning.kind}{above}, at most {plan.epochs} passes over {learn.ids.size:,} tokens within "
+        f"{plan.seconds:.0f} s, {words} in the softmax, {kind}{by}{', weights spread' * team.sharded}."
+    )
