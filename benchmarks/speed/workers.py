@@ -4,9 +4,9 @@
     python benchmarks/speed/workers.py TEXTS --chat [--budget 4m] [--rounds 2]
 
 Every worker gets one thread, so that two are compared with one on the same machine fairly. With `--kills` the
-helper is killed at a random moment of the extraction that many times, each time on an empty bank. With `--chat`
-tokens a second of the default language model's training are told, by one worker, by two that share each step,
-and by two over which its weights are spread; rounds take turns.
+helper is killed at a random moment of the extraction that many times, each time on an empty bank. `--chat`
+tells tokens a second of the default language model's training by one worker, by two that share each step, and
+by two over which its weights are spread; rounds take turns.
 """
 
 import argparse

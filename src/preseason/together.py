@@ -47,7 +47,7 @@ def assist(board: "Board", recipe: Recipe, make_bench: Callable[[], "Bench"]) ->
     from preseason.engine.passes import Pass
     from preseason.engine.shared_reading import READING, reading_of
     from preseason.language.shared_course import TRAINING
-    from preseason.training.shared_lessons import LEARNING, learning_of
+    from preseason.training.shared_lessons import LEARNING, STEPS, learning_of, steps_of
 
     bench = once(make_bench)
 
@@ -61,6 +61,8 @@ def assist(board: "Board", recipe: Recipe, make_bench: Callable[[], "Bench"]) ->
             return reading_of(job, Order, extractor)
         if job.kind == LEARNING:
             return learning_of(job, board, bench().backbone, bench().cache)
+        if job.kind == STEPS:
+            return steps_of(job, board, bench().backbone, bench().cache)
         if job.kind == TRAINING:
             return _training(job, board, recipe)
         return None

@@ -80,3 +80,23 @@ def test_a_chat_model_by_two_workers_is_that_of_one(tmp_path: Path) -> None:
     for record in records.values():
         assert record.training.steps == one.training.steps
         assert record.after.held_out.perplexity == pytest.approx(one.after.held_out.perplexity, rel=0.02)
+
+
+def test_blocks_that_two_workers_fine_tune_are_those_of_one(pictures: Pictures, tmp_path: Path) -> None:
+    ways = {"one": (LAUNCH[0], "-m", "preseason"), "two": LAUNCH}
+    settings = ("--unfreeze", "1", "--epochs", "4", "--budget", "20m", "--views", "1")
+    models = {}
+    for way, launcher in ways.items():
+        folder, cache = tmp_path / way / "games", tmp_path / way / "cache"
+        fitted(pictures.photos, "-o", folder, "--cache", cache, *settings, launcher=launcher)
+        models[way] = preseason.load(folder, cache=str(cache))
+    kinds = [json.loads(path.read_text("utf-8"))["kind"] for path in tmp_path.glob("two/cache/work/*/*.job")]
+    assert kinds.count("steps") == 2, "one member to judge, one on everything"
+    groups = list(tmp_path.glob("two/cache/work/*/*.group"))
+    assert [len(json.loads(path.read_text("utf-8"))["ranks"]) for path in groups] == [1, 1]
+    path = next((pictures.new_photos / "boxing").iterdir())
+    said = []
+    for model in models.values():
+        assert isinstance(model, preseason.Model)
+        said.append(model.predict(path)[0].probabilities)
+    assert said[1] == pytest.approx(said[0], abs=0.02)

@@ -1,14 +1,9 @@
 """A language model trained by several workers is the one that a single worker trains."""
 
-import os
 import signal
-import subprocess
-import sys
-import textwrap
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,30 +16,13 @@ from preseason.language.tuning import spread
 from preseason.language.vocabulary import Head
 from preseason.progress import Silent
 from tiny_training import PLAN, Interrupting, prepared
+from tiny_workers import helpers
 
 pytestmark = pytest.mark.slow
 
 TOLERANCE = 2e-4
 """Of weights after 18 steps of up to 0.01: parts are added up in another order."""
 
-PROGRAM = """
-    import sys
-    sys.path[:0] = {paths!r}
-    from pathlib import Path
-    from preseason.engine.data_parallel import Parallel, WorkersLostError, join_store
-    from preseason.progress import Silent
-    from test_shared_training import PLANS, joined
-    for rank, size, port, family, unfreeze, sharded, plan, checkpoint in {runs!r}:
-        team = Parallel(rank, size, join_store("127.0.0.1", port), "cpu", sharded)
-        run = joined(team, family, unfreeze, PLANS[plan])
-        try:
-            trained = run.run(Path(checkpoint) if checkpoint else None, Silent())
-        except WorkersLostError as error:
-            print("lost", error, flush=True)
-        else:
-            print(trained.steps, run.best_step, len(run.curve), flush=True)
-        team.close()
-"""
 PLANS = {
     "short": PLAN,
     "wide": Plan(epochs=1, batch=7, learning_rate=0.01, seconds=1e6, seed=0),
@@ -67,24 +45,16 @@ def joined(team: Alone, family: str, unfreeze: str, plan: Plan) -> Run:
     return Run(tuning, Head(tuning.network, run.learn), run.learn, run.held, plan, trunk, team)
 
 
-@contextmanager
-def helpers(*runs: tuple[object, ...], count: int = 1) -> Iterator[list["subprocess.Popen[str]"]]:
-    """Processes of rank 1 and on, which take part in one run after the other."""
-    started = []
-    for rank in range(1, count + 1):
-        paths = [str(Path(__file__).parent), str(Path(__file__).parents[1]), *sys.path]
-        code = textwrap.dedent(PROGRAM).format(paths=paths, runs=[(rank, count + 1, *run) for run in runs])
-        quiet = os.environ | {"OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-W", "ignore", "-c", code]
-        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=quiet))
-    try:
-        yield started
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-            if process.stdout:
-                process.stdout.close()
+def helped(team: Parallel, family: str, unfreeze: str, plan: str, checkpoint: str) -> str:
+    """What another worker does."""
+    run = joined(team, family, unfreeze, PLANS[plan])
+    trained = run.run(Path(checkpoint) if checkpoint else None, Silent())
+    return f"{trained.steps} {run.best_step} {len(run.curve)}"
+
+
+def helping(*runs: tuple[int, str, str, bool, str, str], count: int = 1) -> Any:
+    calls = [(port, sharded, (*names, plan, kept)) for port, *names, sharded, plan, kept in runs]
+    return helpers("test_shared_training", *calls, count=count)
 
 
 def led(
@@ -117,7 +87,7 @@ SHARED = [
 def test_two_workers_train_what_one_does() -> None:
     stores = [open_store("127.0.0.1") for _ in SHARED]
     told = [(port, *run, "") for (_, port), run in zip(stores, SHARED, strict=True)]
-    with helpers(*told) as (helper,):
+    with helping(*told) as (helper,):
         for (store, _), run in zip(stores, SHARED, strict=True):
             alone = joined(Alone(), *run[:2], PLANS[run[3]])
             expected = alone.run(None, Silent())
@@ -142,7 +112,7 @@ def test_a_worker_without_a_block_takes_part() -> None:
     assert [len(blocks) for blocks, _ in parts] == [1, 1, 1]
     assert [weight > 0 for _, weight in parts] == [True, True, False]
     assert sum(weight for _, weight in parts) == pytest.approx(3)
-    with helpers((port, "gpt2", "auto", False, "wide", ""), count=2):
+    with helping((port, "gpt2", "auto", False, "wide", ""), count=2):
         found, trained = led(store, 3, ("gpt2", "auto", False, "wide"))
     assert trained.workers == 3
     assert alike(alone, found)
@@ -165,7 +135,7 @@ def test_a_stopped_run_goes_on_with_more_workers(sharded: bool, tmp_path: Path) 
     with pytest.raises(KeyboardInterrupt):
         broken.run(checkpoint, Interrupting(7))
     store, port = open_store("127.0.0.1")
-    with helpers((port, "gpt2", "auto", sharded, "short", str(checkpoint))):
+    with helping((port, "gpt2", "auto", sharded, "short", str(checkpoint))):
         found, trained = led(store, 2, ("gpt2", "auto", sharded, "short"), checkpoint)
     assert 0 < broken.step < trained.steps == whole.step
     assert alike(whole, found)
@@ -186,7 +156,7 @@ def test_a_helper_that_is_killed_is_done_without(tmp_path: Path) -> None:
             said.append(line)
 
     store, port = open_store("127.0.0.1")
-    with helpers((port, "gpt2", "auto", False, "killed", "")) as (helper,):
+    with helping((port, "gpt2", "auto", False, "killed", "")) as (helper,):
         team = Parallel(0, 2, store, "cpu")
         run = joined(team, "gpt2", "auto", PLANS["killed"])
         trained = run.run(tmp_path / "run.pt", Killing())
@@ -206,7 +176,7 @@ def test_spread_weights_are_lost_with_a_worker(tmp_path: Path) -> None:
                 helper.send_signal(signal.SIGKILL)
 
     store, port = open_store("127.0.0.1")
-    with helpers((port, "gpt2", "auto", True, "long", "")) as (helper,):
+    with helping((port, "gpt2", "auto", True, "long", "")) as (helper,):
         team = Parallel(0, 2, store, "cpu", sharded=True)
         run = joined(team, "gpt2", "auto", PLANS["long"])
         with pytest.raises(WorkersLostError):
@@ -220,7 +190,7 @@ def test_a_worker_at_another_step_leaves(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         joined(Alone(), "gpt2", "auto", PLAN).run(checkpoint, Interrupting(7))
     store, port = open_store("127.0.0.1")
-    with helpers((port, "gpt2", "auto", False, "short", str(checkpoint))) as (helper,):
+    with helping((port, "gpt2", "auto", False, "short", str(checkpoint))) as (helper,):
         _, trained = led(store, 2, ("gpt2", "auto", False, "short"))
         assert "lost this worker goes on after 7 steps, the first after 0" in helper.communicate()[0]
     assert trained.workers == 1
@@ -228,7 +198,7 @@ def test_a_worker_at_another_step_leaves(tmp_path: Path) -> None:
 
 def test_the_leader_keeps_the_time_of_all() -> None:
     store, port = open_store("127.0.0.1")
-    with helpers((port, "gpt2", "auto", False, "timed", "")) as (helper,):
+    with helping((port, "gpt2", "auto", False, "timed", "")) as (helper,):
         begin = time.monotonic()
         _, trained = led(store, 2, ("gpt2", "auto", False, "timed"))
         said = helper.communicate()[0].split()

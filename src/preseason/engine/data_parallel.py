@@ -28,7 +28,12 @@ class WorkersLostError(Exception):
 
 
 class Alone:
-    """No other workers: what `Parallel` does, for one."""
+    """No other workers: what `Parallel` does, for one.
+
+    Attributes:
+        rank: of this worker among `size`.
+        sharded: whether weights are spread over the workers.
+    """
 
     rank, size, sharded = 0, 1, False
 
@@ -44,20 +49,34 @@ class Alone:
         """The sums of all workers' values, for all."""
         return list(values)
 
+    def agree(self, number: int) -> None:
+        """Make sure that all workers are at the same step.
+
+        Raises:
+            WorkersLostError: this one is at another than the first.
+        """
+        (first,) = self.told([number])
+        if first != number:
+            raise WorkersLostError(f"this worker goes on after {number} steps, the first after {first:.0f}")
+
     def shared(self, module: nn.Module) -> nn.Module:
-        """The module with the other workers' gradients added to its own in each backward pass."""
+        """The module, which adds the other workers' gradients to its own in each backward pass."""
         return module
 
     def settle(self, weights: Iterable[Tensor]) -> None:
         """After a backward pass: add up what the module did not."""
 
-    def close(self) -> None:
-        """Leave the others."""
-
     @contextmanager
     def reaching(self) -> Iterator[None]:
         """A block in which the others are waited for; raises `WorkersLostError` where they are lost."""
         yield
+
+    def part_from(self, error: WorkersLostError) -> None:
+        """Go on alone from here; raises `error` where this worker cannot."""
+        raise error
+
+    def close(self) -> None:
+        """Leave the others."""
 
 
 class Parallel(Alone):
@@ -83,6 +102,8 @@ class Parallel(Alone):
 
     def told(self, values: Sequence[float]) -> list[float]:
         """The values of the worker of rank 0, for all."""
+        if self.size == 1:
+            return list(values)
         found = torch.tensor(values, dtype=torch.float64)
         with self.reaching():
             distributed.broadcast(found, 0)
@@ -90,6 +111,8 @@ class Parallel(Alone):
 
     def added(self, values: Sequence[float]) -> list[float]:
         """The sums of all workers' values, for all."""
+        if self.size == 1:
+            return list(values)
         found = torch.tensor(values, dtype=torch.float64)
         with self.reaching():
             distributed.all_reduce(found)
@@ -97,14 +120,16 @@ class Parallel(Alone):
 
     def shared(self, module: nn.Module) -> nn.Module:
         """The module in torch's wrapper; sharded ones add up their gradients by themselves."""
+        if self.size == 1:
+            return module
         trained = [weight for weight in module.parameters() if weight.requires_grad and not is_spread(weight)]
         with self.reaching(), torch.no_grad():
             for weight in trained:
                 distributed.broadcast(weight.data, 0)
             if self.sharded:
                 return module
-            # Frozen weights are the same everywhere and need not be sent.
-            return nn.parallel.DistributedDataParallel(module, init_sync=False)
+            # What is frozen is the same everywhere and need not be sent; some heads are used by nothing.
+            return nn.parallel.DistributedDataParallel(module, init_sync=False, find_unused_parameters=True)
 
     def settle(self, weights: Iterable[Tensor]) -> None:
         """After a backward pass over sharded weights: the mean of the gradients of those that are whole."""
@@ -134,23 +159,32 @@ class Parallel(Alone):
             fully_shard(block, mesh=mesh, mp_policy=policy, ignored_params=whole)
         fully_shard(body, mesh=mesh, mp_policy=policy, ignored_params=whole)
 
-    def close(self) -> None:
-        """Leave the others."""
-        with suppress(RuntimeError, AssertionError, ValueError):
-            distributed.destroy_process_group()
-
     @contextmanager
     def reaching(self) -> Iterator[None]:
-        """A block in which the other workers are waited for."""
+        """A block in which the others are waited for; raises `WorkersLostError` where they are lost."""
         try:
             with warnings.catch_warnings():
                 # Of outputs that are views: nothing here changes one in place.
                 warnings.filterwarnings("ignore", "FSDP2-wrapped module")
+                warnings.filterwarnings("ignore", "find_unused_parameters=True was specified")
                 yield
         except RuntimeError as error:  # all that torch.distributed raises
-            if device_is_full(error):
+            if self.size == 1 or device_is_full(error):
                 raise
             raise WorkersLostError(str(error)) from error
+
+    def part_from(self, error: WorkersLostError) -> None:
+        """Go on alone from here; raises `error` in a helper, or where the others took weights with them."""
+        if self.rank or self.sharded:
+            raise error
+        self.close()
+        self.size = 1
+
+    def close(self) -> None:
+        """Leave the others."""
+        if self.size > 1:
+            with suppress(RuntimeError, AssertionError, ValueError):
+                distributed.destroy_process_group()
 
 
 def open_store(host: str) -> tuple[Any, int]:

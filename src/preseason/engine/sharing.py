@@ -21,7 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from preseason.engine.leases import BEAT_S, STALE_S, Leases, beat
+from preseason.errors import CacheError
 from preseason.progress import Progress
 
 PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
@@ -239,3 +243,29 @@ def _write(path: Path, values: Any) -> None:
     temporary = path.with_name(f".{uuid.uuid4().hex}")
     temporary.write_text(json.dumps(values), "utf-8")
     temporary.replace(path)
+
+
+def save_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> None:
+    """Write arrays for another worker.
+
+    Raises:
+        CacheError: the disk is full.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    try:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    except (OSError, SafetensorError) as error:
+        raise CacheError(
+            f"What other workers need cannot be written in {path.parent}: {error}. Free some space, or name "
+            "another --cache."
+        ) from error
+
+
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays that `save_arrays` wrote."""
+    from safetensors.numpy import load_file
+
+    found: dict[str, NDArray[Any]] = load_file(path)
+    return found

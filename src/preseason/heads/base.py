@@ -14,6 +14,7 @@ from preseason.registry import Registry
 
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
+    from preseason.engine.data_parallel import Alone
 
 CHUNK = 64
 """Samples read from the bank at a time where a computation streams."""
@@ -110,6 +111,7 @@ class Lesson:
         backbone: the network whose rows these are; heads that train its last blocks copy them.
         checkpoint: file in which gradient training keeps its finished epochs; None keeps none.
         progress: told of finished epochs, under the name `stage`.
+        team: workers that take each step of gradient training together; None where this one is alone.
     """
 
     features: Features
@@ -122,6 +124,7 @@ class Lesson:
     checkpoint: Path | None = None
     progress: Progress = field(default_factory=Silent)
     stage: str = "training"
+    team: "Alone | None" = None
 
     def part(self, chosen: Ints, folds: Folds = ()) -> "Lesson":
         """The lesson of the samples at positions `chosen` alone."""
@@ -160,7 +163,10 @@ class Head(Protocol):
 
 
 class Kind(Protocol):
-    """A way to make heads, registered under its name."""
+    """A way to make heads, registered under its name.
+
+    One that has an attribute `shares_steps` that is true lets the lesson's team take each step together.
+    """
 
     def fit(self, lesson: Lesson) -> Head:
         """A head fitted on the whole lesson."""

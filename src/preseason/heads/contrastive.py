@@ -47,6 +47,8 @@ class Contrastive(TailKind):
 
     kind = "contrastive"
     rate = RATE
+    # Its loss is of pairs: parts of a batch do not add up to it.
+    shares_steps = False
 
     def fit(self, lesson: Lesson) -> TailHead:
         """Pairs for a fixed number of steps; nothing is held out, for few labels are too many to lose."""

@@ -1,26 +1,31 @@
 """Gradient training of a head or a tail: AdamW, one cycle, early stopping, a checkpoint after each epoch."""
 
 import copy
+import gc
 import math
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from preseason.progress import Progress
+from preseason.engine.data_parallel import Alone, WorkersLostError
+from preseason.progress import Progress, Silent
 from preseason.record import Ints
 from preseason.threads import limit_torch
 
 FEWEST_EPOCHS = 4
 """Fewer are not worth running, however little time is left."""
+
+T = TypeVar("T")
 
 Batch = Callable[[Ints, np.random.Generator], Tensor]
 """Positions of samples and the epoch's random draws to the module's input."""
@@ -77,6 +82,8 @@ class Descent:
             are multiplied in that, and weights stay in float32.
         validation: positions whose loss decides when to stop; they are not trained on.
         loss: of the module's output against targets; cross-entropy of logits by default.
+        team: workers that take each step together, all with the same arguments; only for the default loss.
+            Where the others are lost the first of them goes on alone.
 
     Raises:
         NoTimeError: `plan.seconds` is too short.
@@ -90,8 +97,12 @@ class Descent:
         plan: Plan,
         validation: Ints | None = None,
         loss: Loss | None = None,
+        team: Alone | None = None,
     ) -> None:
         limit_torch()
+        self.team = team or Alone()
+        self._stepping: nn.Module | None = None
+        self._progress: Progress = Silent()
         self.module, self.targets, self.batch, self.plan = module, targets, batch, plan
         self.device = next(module.parameters()).device
         self.validation, self._given_loss = validation, loss
@@ -118,13 +129,14 @@ class Descent:
         """
         if checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
+        self._progress = progress
         progress.start(stage, self.epochs)
         progress.advance(self.epoch)
         while self.epoch < self.epochs and self.epoch - self.best_epoch < self.plan.patience:
             self._train_epoch()
             self._judge()
             progress.advance()
-            if checkpoint is not None and not self._save(checkpoint):
+            if checkpoint is not None and self.team.rank == 0 and not self._save(checkpoint):
                 progress.say(f"Finished epochs cannot be kept in {checkpoint.parent}; training goes on.")
                 checkpoint = None
         progress.finish()
@@ -147,44 +159,82 @@ class Descent:
         warming_up = trial[:1] if cuda else []
         for chosen in warming_up + trial:
             begin = time.monotonic()
-            self._loss(chosen, rng).backward()  # type: ignore[no-untyped-call]
+            self._part_loss(self.module, *self._examples(chosen, rng)).backward()  # type: ignore[no-untyped-call]
             self.optimizer.zero_grad()
             if cuda:
                 torch.cuda.synchronize(self.device)
             times.append(time.monotonic() - begin)
         times = times[len(warming_up) :]
-        epoch_s = float(np.median(times)) * self._steps()
+        (step_s,) = self._or_alone(lambda: self.team.told([float(np.median(times))]))
+        epoch_s = step_s * self._steps()
         fewest = min(FEWEST_EPOCHS, self.plan.epochs)
         if fewest * epoch_s > seconds and not self.plan.firm:
             raise NoTimeError(f"{fewest} epochs would take {fewest * epoch_s:.0f} s")
         affordable = max(int(seconds / max(epoch_s, 1e-6)), FEWEST_EPOCHS)
         return min(affordable, self.plan.epochs)
 
-    def _loss(self, chosen: Ints, rng: np.random.Generator) -> Tensor:
-        logits, targets = self._answers(chosen, rng)
+    def _part_loss(self, module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss of this worker's part of a batch, weighed so that the mean over workers is that of all.
+
+        A worker for which nothing is left does one example at weight 0: all must take part.
+        """
+        size = self.team.size
+        if size > 1:
+            mine = self.team.part(np.arange(len(targets)))
+            weight = size * len(mine) / len(targets)
+            some = torch.from_numpy(mine if len(mine) else np.zeros(1, np.int64))
+            inputs, targets = inputs[some], targets[some]
+        logits, targets = self._answers(module, inputs, targets)
         if self._given_loss is not None:
             return self._given_loss(logits, targets)
-        return functional.cross_entropy(logits, targets, label_smoothing=self.plan.label_smoothing)
+        loss = functional.cross_entropy(logits, targets, label_smoothing=self.plan.label_smoothing)
+        return loss * weight if size > 1 else loss
 
-    def _answers(self, chosen: Ints, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def _examples(self, chosen: Ints, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """A batch's inputs and targets; every worker draws and reads all, so that each draws the same."""
+        return self.batch(chosen, rng), torch.from_numpy(self.targets[chosen])
+
+    def _answers(self, module: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The module's output, float32, and the targets, both on its device."""
-        inputs = self.batch(chosen, rng).to(self.device)
+        inputs = inputs.to(self.device)
         halved = inputs.dtype == torch.bfloat16 or (self.device.type == "cuda" and _cuda_has_bf16())
         with torch.autocast(self.device.type, torch.bfloat16, enabled=halved):
-            logits = self.module(inputs).float()
-        return logits, torch.from_numpy(self.targets[chosen]).to(self.device)
+            logits = module(inputs).float()
+        return logits, targets.to(self.device)
 
     def _train_epoch(self) -> None:
         rng = np.random.default_rng((self.plan.seed, self.epoch))
-        torch.manual_seed(int(rng.integers(2**31)))
+        torch.manual_seed(int(rng.integers(2**31)) + self.team.rank)
         train_mode(self.module)
         for chosen in self._batches(rng):
-            loss = self._loss(chosen, rng)
-            self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            examples = self._examples(chosen, rng)
+            self._or_alone(partial(self._find_gradients, *examples))
             self.optimizer.step()
             self.schedule.step()
         self.epoch += 1
+
+    def _find_gradients(self, inputs: Tensor, targets: Tensor) -> None:
+        """Those of all workers' parts, with which all step alike."""
+        if self._stepping is None:
+            self.team.agree(self.epoch)
+            self._stepping = self.team.shared(self.module)
+        with self.team.reaching():
+            loss = self._part_loss(self._stepping, inputs, targets)
+        self.optimizer.zero_grad()
+        with self.team.reaching():
+            loss.backward()  # type: ignore[no-untyped-call]
+
+    def _or_alone(self, work: Callable[[], T]) -> T:
+        """What `work` gives; where the others are lost in it, what it gives without them."""
+        try:
+            return work()
+        except WorkersLostError as error:
+            self._stepping = None
+            self.team.part_from(error)
+        # Only now that the error is forgotten, and with it the frames of the step, can torch's wrapper go.
+        gc.collect()
+        self._progress.say("Other workers are gone: going on alone.")
+        return work()
 
     def _batches(self, rng: np.random.Generator) -> Iterator[Ints]:
         for _ in range(self.plan.rounds):
@@ -194,7 +244,7 @@ class Descent:
 
     def _judge(self) -> None:
         """Keep this epoch's weights when they are the best; without validation the last are."""
-        loss = self._validation_loss() if self.validation is not None else -float(self.epoch)
+        loss = -float(self.epoch) if self.validation is None else self._or_alone(self._validation_loss)
         if not self.best or loss < self.best_loss or math.isnan(self.best_loss):
             self.best_loss, self.best_epoch = loss, self.epoch
             self.best = copy.deepcopy(self.module.state_dict())
@@ -204,10 +254,12 @@ class Descent:
         self.module.eval()
         rng, total = np.random.default_rng(0), 0.0
         with torch.inference_mode():
-            for start in range(0, len(self.validation), self.plan.batch_size):
-                chosen = self.validation[start : start + self.plan.batch_size]
-                logits, targets = self._answers(chosen, rng)
-                total += float(functional.cross_entropy(logits, targets, reduction="sum"))
+            for turn, start in enumerate(range(0, len(self.validation), self.plan.batch_size)):
+                examples = self._examples(self.validation[start : start + self.plan.batch_size], rng)
+                if turn % self.team.size == self.team.rank:
+                    logits, targets = self._answers(self.module, *examples)
+                    total += float(functional.cross_entropy(logits, targets, reduction="sum"))
+        (total,) = self.team.added([total])
         return total / max(len(self.validation), 1)
 
     def _save(self, checkpoint: Path) -> bool:
@@ -239,7 +291,8 @@ class Descent:
         except torch.OutOfMemoryError:
             raise
         except Exception:
-            checkpoint.unlink(missing_ok=True)
+            if self.team.rank == 0:
+                checkpoint.unlink(missing_ok=True)
             self.module.load_state_dict(fresh)
             return
         self.best, self.best_loss = best, best_loss

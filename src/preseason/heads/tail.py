@@ -185,6 +185,7 @@ class TailKind:
 
     kind = "tail"
     rate = TAIL_RATE
+    shares_steps = True
 
     def make(self, backbone: Backbone, settings: dict[str, Any], classes: int) -> Tail:
         """What is trained."""
@@ -219,14 +220,18 @@ class TailKind:
         torch.manual_seed(lesson.seed)
         settings = lesson.settings
         tail = self.make(lesson.backbone, settings, lesson.classes).placed().eval()
-        if tail.reader is None and not settings.get("fresh"):
+        # Other workers of a team begin at the weights of the first.
+        first = lesson.team is None or lesson.team.rank == 0
+        if tail.reader is None and not settings.get("fresh") and first:
             start_at_head_only(tail, lesson)
         plan = self._plan(tail, lesson, epochs)
         checkpoint = lesson.checkpoint
         if checkpoint is not None and validation is None:
             checkpoint = checkpoint.with_name(f"all-{checkpoint.name}")
         batch = random_view(lesson.features, tail.frames, tail.shown)
-        descent = Descent(tail, lesson.targets, batch, plan, validation)
+        if lesson.team is not None:
+            freeze_others(tail, plan)
+        descent = Descent(tail, lesson.targets, batch, plan, validation, team=lesson.team)
         outcome = descent.run(checkpoint, lesson.progress, lesson.stage)
         return self.head(tail.eval(), outcome.best_epoch), outcome.best_epoch
 
@@ -246,6 +251,13 @@ class TailKind:
             firm=settings.get("firm", False),
             **own,
         )
+
+
+def freeze_others(tail: Tail, plan: Plan) -> None:
+    """Keep no gradients of weights that are not trained: they would be sent to all workers."""
+    trained = {id(weight) for group in plan.groups for weight in group["params"]}
+    for weight in tail.parameters():
+        weight.requires_grad_(id(weight) in trained)
 
 
 def _freshly(tail: Tail, rate: float) -> dict[str, Any]:

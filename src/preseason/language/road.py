@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from preseason.language.model import ChatModel
     from preseason.language.packing import Blocks
     from preseason.language.samples import Corpus
-    from preseason.language.shared_course import Call
+    from preseason.language.shared_course import CourseCall
     from preseason.language.sides import Sides
     from preseason.language.tuning import Tuning
 
@@ -204,7 +204,7 @@ class ChatFit:
         self,
         base: "Base",
         learn: "Blocks",
-        call: "Call | None",
+        call: "CourseCall | None",
         before: Before,
         cache: Path,
         checkpoints: Path,
@@ -238,15 +238,15 @@ class ChatFit:
             )
         return tuning, training
 
-    def _called(self, base: "Base") -> "Call | None":
+    def _called(self, base: "Base") -> "CourseCall | None":
         """The helpers, called to the training."""
         if self.board is None:
             return None
-        from preseason.language.shared_course import Call
+        from preseason.language.shared_course import CourseCall
 
-        return Call(self.board, base.network)
+        return CourseCall(self.board, base.network)
 
-    def _team(self, call: "Call | None", course: "Course") -> "Alone":
+    def _team(self, call: "CourseCall | None", course: "Course") -> "Alone":
         from preseason.engine.data_parallel import Alone
 
         if call is None:

@@ -129,10 +129,7 @@ class Run:
         shown, stopped = 0, self._over(self._share()) if self.step else ""
         try:
             while not stopped:
-                try:
-                    stopped = self._go_on(checkpoint, progress)
-                except WorkersLostError as error:
-                    self._part(error, progress)
+                stopped = self._go_on_or_part(checkpoint, progress)
                 thousandths = int(1000 * min(self._share(), 1))
                 progress.advance(thousandths - shown)
                 shown = thousandths
@@ -166,22 +163,21 @@ class Run:
 
     def _joined(self) -> nn.Module:
         """A step as one module, once all workers are where the first of them is."""
-        (first,) = self.team.told([self.step])
-        if first != self.step:
-            raise WorkersLostError(
-                f"this worker goes on after {self.step} steps, the first after {first:.0f}"
-            )
+        self.team.agree(self.step)
         return self.team.shared(Step(self.tuning.network, self.trunk, self.head))
 
-    def _part(self, error: WorkersLostError, progress: Progress) -> None:
-        """Go on without the others, in the middle of what was begun."""
-        if self.team.rank or self.team.sharded:
-            raise error
-        progress.say(f"Other workers are gone after {self.step} steps ({first_line(error)}): going on alone.")
-        self.team.close()
-        self.team, self._module = Alone(), None
-        # What shares gradients hangs on the weights until it is deleted.
+    def _go_on_or_part(self, checkpoint: Path | None, progress: Progress) -> str:
+        """As `_go_on`; where the others are lost, "", and the same again without them."""
+        try:
+            return self._go_on(checkpoint, progress)
+        except WorkersLostError as error:
+            self._module = None
+            self.team.part_from(error)
+            why = first_line(error)
+        # Only now that the error is forgotten, and with it the frames of the step, can it be deleted.
         gc.collect()
+        progress.say(f"Other workers are gone after {self.step} steps ({why}): going on alone.")
+        return ""
 
     def _steps_in_epoch(self) -> int:
         return -(-len(self.learn) // self.plan.batch)
@@ -287,7 +283,8 @@ class Run:
             curve = [(int(step), float(loss)) for step, loss in content["curve"]]
             best_loss, spent, times = content["best_loss"], content["spent"], content["times"]
         except Exception:
-            checkpoint.unlink(missing_ok=True)
+            if self.team.rank == 0:
+                checkpoint.unlink(missing_ok=True)
             self.tuning.load(fresh)
             return
         self.step, self.best_step, self.tokens, self.judged = counts

@@ -14,18 +14,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from preseason.backbones.base import Backbone
 from preseason.engine.bank import Rows, rows_from
-from preseason.engine.sharing import Board, Doing, Job, NeedlessError
+from preseason.engine.data_parallel import Alone
+from preseason.engine.gathering import Call, Taking, answer
+from preseason.engine.sharing import Board, Doing, Job, NeedlessError, load_arrays, save_arrays
 from preseason.errors import CacheError
 from preseason.heads.base import Features, Head, Lesson, State, kinds, restore
+from preseason.heads.descent import NoTimeError
 from preseason.progress import Progress, Silent
 
-LEARNING = "learning"
-"""The kind of these jobs."""
+LEARNING, STEPS = "learning", "steps"
+"""The kinds of these jobs: members that each has one worker, and one whose steps all take together."""
 GRACE_S = 30.0
 """So long after the time is over the leader waits for members of slow workers before it fits them itself."""
 
@@ -54,8 +56,11 @@ class Team:
             NoTimeError: a lesson does not fit into its time; the others are given up.
         """
         backbone = lessons[0].backbone
-        if len(lessons) < 2 or backbone is None or not self._shareable(lessons[0].features):
+        if backbone is None or not self._shareable(lessons[0].features):
             return fit_each(kind, lessons)
+        if len(lessons) == 1:
+            shared = getattr(kinds.get(kind), "shares_steps", False)
+            return [self._fit_together(kind, lessons[0], backbone)] if shared else fit_each(kind, lessons)
         others = _Others(self, kind, lessons[1:], backbone)
         try:
             first = kinds.get(kind).fit(
@@ -64,6 +69,23 @@ class Team:
             return [first, *others.fitted(lessons[0].progress)]
         finally:
             others.forget()
+
+    def _fit_together(self, kind: str, lesson: Lesson, backbone: Backbone) -> Head:
+        """The only member of a way, each step of its training by all workers that are there."""
+        path = self.board.folder / f"{uuid.uuid4().hex}.lesson"
+        try:
+            values, arrays = _lesson_values(lesson, self.cache)
+            save_arrays(arrays, path)
+            told = {"head": kind, "weights": backbone.weights_id, "lesson": values | {"arrays": path.name}}
+            call = Call(self.board, STEPS, told)
+        except (CacheError, OSError):  # on a full disk it is this worker's alone
+            return fit_each(kind, [lesson])[0]
+        team = call.group(dict, backbone.device, False, lesson.progress)
+        try:
+            return kinds.get(kind).fit(replace(lesson, team=team))
+        finally:
+            team.close()
+            path.unlink(missing_ok=True)
 
     def _shareable(self, features: Features) -> bool:
         return self.board.workers > 1 and all(isinstance(source, Rows) for source in features.sources)
@@ -180,6 +202,24 @@ def learning_of(job: Job, board: Board, backbone: Backbone, cache: Path) -> Doin
     return _doing(board, job, lesson)
 
 
+def steps_of(job: Job, board: Board, backbone: Backbone, cache: Path) -> Doing | None:
+    """How a helper takes part in the steps of one member; None where its network is another."""
+    if job.values["weights"] != backbone.weights_id:
+        return None
+
+    def get_ready() -> Taking:
+        values = job.values["lesson"]
+        lesson = _lesson(values, load_arrays(board.folder / values["arrays"]), backbone, cache)
+
+        def taking(_: dict[str, Any], team: Alone) -> None:
+            with suppress(NoTimeError):  # the leader meets it as well
+                kinds.get(job.values["head"]).fit(replace(lesson, team=team))
+
+        return taking
+
+    return answer(job, board, backbone.device, get_ready)
+
+
 @contextmanager
 def _doing(
     board: Board, job: Job, lesson: Callable[[int], Lesson]
@@ -239,29 +279,3 @@ def _lesson(
         backbone,
         None if checkpoint is None else cache / checkpoint,
     )
-
-
-def save_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> None:
-    """Write arrays for another worker.
-
-    Raises:
-        CacheError: the disk is full.
-    """
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
-    try:
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
-    except (OSError, SafetensorError) as error:
-        raise CacheError(
-            f"What other workers need cannot be written in {path.parent}: {error}. Free some space, or name "
-            "another --cache."
-        ) from error
-
-
-def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays that `save_arrays` wrote."""
-    from safetensors.numpy import load_file
-
-    found: dict[str, NDArray[Any]] = load_file(path)
-    return found

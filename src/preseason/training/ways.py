@@ -17,7 +17,7 @@ import numpy as np
 from preseason.engine.gaze import LOOKS, windows
 from preseason.engine.passes import Box, Pass
 from preseason.evaluation.calibration import fit_temperature, softmax
-from preseason.heads.base import Features, Folds, Head, Lesson, kinds
+from preseason.heads.base import Features, Folds, Head, Lesson
 from preseason.record import Floats, Ints
 from preseason.training.shared_lessons import Team, fit_each
 
@@ -141,7 +141,7 @@ def crossfit(
     focus = _unseeing_focus(members, folds, lesson.features)
     order = np.argsort(held, kind="stable")
     if refit:
-        members = [_whole(way, lesson, checkpoints, share)]
+        members = [_whole(way, lesson, checkpoints, share, team)]
     return Crossfit(
         Fitted(way, tuple(members), temperature),
         held[order],
@@ -168,12 +168,14 @@ def _member_lesson(way: Way, lesson: Lesson, train: Ints, number: int, folder: P
     return replace(lesson.part(train, inner), seed=lesson.seed + number, checkpoint=checkpoint)
 
 
-def _whole(way: Way, lesson: Lesson, folder: Path | None, seconds: float | None) -> Head:
+def _whole(way: Way, lesson: Lesson, folder: Path | None, seconds: float | None, team: Team | None) -> Head:
     """The one member on every example, once another has told how well it does."""
     settings = lesson.settings | way.settings | {"seconds": seconds, "firm": True}
     named = replace(lesson, settings=settings, stage=f"training: {way.name}, on all")
     everything = np.arange(len(lesson.targets))
-    return kinds.get(way.head).fit(_member_lesson(way, named, everything, 0, folder))
+    lessons = [_member_lesson(way, named, everything, 0, folder)]
+    (member,) = fit_each(way.head, lessons) if team is None else team.fit(way.head, lessons)
+    return member
 
 
 def inner_folds(folds: Folds, train: Ints) -> list[tuple[Ints, Ints]]:
