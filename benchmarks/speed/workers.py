@@ -1,6 +1,6 @@
 """Two workers over one: seconds of a fit's extraction, and the same rows after one of them was killed.
 
-    python benchmarks/speed/workers.py DATA [--kills 20] [--json FILE]
+    python benchmarks/speed/workers.py DATA [--kills 20] [--settings "--unfreeze 2 ..."] [--json FILE]
     python benchmarks/speed/workers.py TEXTS --chat [--budget 4m] [--rounds 2]
 
 Every worker gets one thread, so that two are compared with one on the same machine fairly. With `--kills` the
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -26,7 +27,7 @@ SETTINGS = ("--head", "linear", "--unfreeze", "0", "--budget", "30m", "-q", "--j
 
 
 def start(
-    data: Path, place: Path, rank: int, size: int, port: int, settings: tuple[str, ...] = SETTINGS
+    data: Path, place: Path, rank: int, size: int, port: int, settings: tuple[str, ...]
 ) -> "subprocess.Popen[bytes]":
     variables = os.environ | {
         "RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(os.cpu_count() or 1),
@@ -37,11 +38,13 @@ def start(
     return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
-def fit(data: Path, place: Path, size: int, kill_after_s: float | None = None) -> dict[str, object]:
+def fit(
+    data: Path, place: Path, size: int, settings: tuple[str, ...], kill_after_s: float | None = None
+) -> dict[str, object]:
     """One fit from an empty bank: wall seconds, seconds of reading, and a checksum of all rows."""
     shutil.rmtree(place, ignore_errors=True)
     port, begin = random.randrange(20000, 40000), time.monotonic()
-    workers = [start(data, place, rank, size, port) for rank in range(size)]
+    workers = [start(data, place, rank, size, port, settings) for rank in range(size)]
     if kill_after_s is not None:
         while not list(place.glob("cache/work/*/*.job")) and workers[0].poll() is None:
             time.sleep(0.05)
@@ -105,6 +108,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--settings", help="of fit, in place of a linear head alone")
     parser.add_argument("--chat", action="store_true")
     parser.add_argument("--budget", default="4m")
     parser.add_argument("--rounds", type=int, default=2)
@@ -119,13 +123,14 @@ def main() -> None:
     draw = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "run"
-        one, two = fit(given.data, place, 1), fit(given.data, place, 2)
+        settings = SETTINGS if given.settings is None else (*shlex.split(given.settings), "-q", "--json")
+        one, two = fit(given.data, place, 1, settings), fit(given.data, place, 2, settings)
         same = one["rows"] == two["rows"]
         result = {"one_s": one["wall_s"], "two_s": two["wall_s"], "stages_one": one["stages_s"],
                   "stages_two": two["stages_s"], "same_rows": same, "rows": len(one["rows"])}  # fmt: skip
         kept = 0
         for turn in range(given.kills):
-            again = fit(given.data, place, 2, draw.uniform(0, 0.7 * float(str(two["wall_s"]))))
+            again = fit(given.data, place, 2, settings, draw.uniform(0, 0.7 * float(str(two["wall_s"]))))
             kept += again["rows"] == one["rows"]
             print(f"kill {turn + 1}: {again['wall_s']:.0f} s, same rows: {again['rows'] == one['rows']}")
         result |= {"kills": given.kills, "kills_with_the_same_rows": kept}
