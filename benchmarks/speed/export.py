@@ -21,7 +21,7 @@ import preseason
 from preseason.data.split import hold_out
 from preseason.exporting.export import TARGETS, export
 from preseason.exporting.graphs import StageGraph, stages_of
-from preseason.exporting.run import Exported, inputs
+from preseason.exporting.run import Exported
 from preseason.model import Model
 from preseason.threads import available
 
@@ -46,14 +46,14 @@ class Eager:
         return {name: value.numpy() for name, value in zip(names, found, strict=True)}
 
 
-def graph_s(asked: Any, stages: list[dict[str, Any]], photos: list[bytes]) -> float:
+def graph_s(asked: Any, exported: Exported, photos: list[bytes]) -> float:
     """Seconds a photo that the graphs alone take; `asked` runs a stage by its number."""
     seconds = []
     for data in photos:
         found: dict[str, Any] = {}
         spent = 0.0
-        for number, stage in enumerate(stages):
-            given = inputs(data, stage, found)
+        for number, stage in enumerate(exported.settings["stages"]):
+            given = exported.inputs(data, stage, found)
             begin = time.perf_counter()
             found |= asked(number, given)
             spent += time.perf_counter() - begin
@@ -92,10 +92,10 @@ def measured(data: Path, asked: argparse.Namespace, work: Path) -> list[dict[str
         exported = Exported(folder)
         if not eager:
             torch.set_num_threads(available())
-            eager = graph_s(Eager(model, exported).run, exported.settings["stages"], photos)
+            eager = graph_s(Eager(model, exported).run, exported, photos)
             print(f"{data.name:20} {'eager torch':14} {eager * 1000:8.1f} ms", flush=True)
         engines = exported.engines
-        own = graph_s(lambda n, given, e=engines: e[n](given), exported.settings["stages"], photos)
+        own = graph_s(lambda n, given, e=engines: e[n](given), exported, photos)
         check = written.check
         if check is None or check.accuracy is None:
             raise SystemExit(f"{to} was not compared on labelled photos")

@@ -52,13 +52,14 @@ def exported(looking_closer: Model, tmp_path_factory: pytest.TempPathFactory) ->
     return folder
 
 
-def alone(folder: Path, packages: Path, *arguments: str) -> str:
+def alone(folder: Path, packages: Path, *arguments: str, needed: tuple[str, ...] = ALL_IT_NEEDS) -> str:
     """What run.py prints where only the packages it names can be imported."""
-    for name in ALL_IT_NEEDS:
+    for name in needed:
         home = next(Path(entry) / name for entry in sys.path if (Path(entry) / name).is_dir())
         (packages / name).symlink_to(home)
     start = (
-        f"import sys; sys.path.insert(0, {str(packages)!r}); sys.argv[1:] = {list(arguments)!r}; "
+        f"import sys; sys.path[:0] = [{str(folder)!r}, {str(packages)!r}]; "
+        f"sys.argv[1:] = {list(arguments)!r}; "
         "import importlib.util as u; assert not u.find_spec('torch') and not u.find_spec('preseason'); "
         f"import runpy; runpy.run_path({str(folder / 'run.py')!r}, run_name='__main__')"
     )
@@ -119,6 +120,30 @@ def test_an_export_never_replaces_another_folder(looking_closer: Model, exported
 
 
 def test_int8_without_photos_is_refused(looking_closer: Model, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="name a folder with --data"):
+    with pytest.raises(ExportError, match="name a folder of them with --data"):
         preseason.export(looking_closer, tmp_path / "small", to="onnx-int8")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_of_texts_answers_alone_as_the_model_does(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason="needs preseason[export]")
+    said = {"glad": "what a lovely goal, we are so happy", "sad": "a poor match, we lost and are tired"}
+    table = tmp_path / "moods.csv"
+    rows = [f'"{words} in match {n} of {n * 7}",{mood}' for n in range(20) for mood, words in said.items()]
+    table.write_text("\n".join(["text,label", *rows]))
+    for head in ("linear", "tfidf"):
+        model = preseason.fit(table, head=head, folds=2, budget_s="5m")
+        assert isinstance(model, Model)
+        folder, packages = tmp_path / head, tmp_path / f"{head}-packages"
+        packages.mkdir()
+        done = preseason.export(model, folder, data=[table])
+        assert done.check is not None
+        assert done.check.same_label == 1.0
+        texts = ["we lost the match", "so happy about the goal"]
+        printed = json.loads(
+            alone(folder, packages, *texts, "", "--json", needed=(*ALL_IT_NEEDS, "tokenizers"))
+        )
+        for answer, other in zip(printed["predictions"], model.predict(*texts), strict=True):
+            assert (answer["label"], answer["unknown"]) == (other.label, other.unknown)
+            assert answer["probabilities"] == pytest.approx(other.probabilities, abs=0.01)
+        assert [left["reason"] for left in printed["skipped"]] == ["an empty text"]

@@ -1,6 +1,7 @@
 """What the runner of an exported model does is what preseason does, part by part."""
 
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,12 +10,15 @@ from PIL import Image
 from preseason.data.audit import digest
 from preseason.engine.gaze import LOOKS, windows
 from preseason.engine.passes import Box
+from preseason.engine.tokens import Windows
 from preseason.errors import ExportError
 from preseason.evaluation.unknown import SCORES, fit_scorer
-from preseason.exporting import run
+from preseason.exporting import answers, run, run_texts
 from preseason.exporting.checking import Check
 from preseason.exporting.export import refuse_different
+from preseason.heads.base import Features, Lesson, kinds
 from preseason.media.image import decode
+from preseason.media.text import decoded
 from preseason.tasks.looks import cut_out
 from preseason.tasks.photos import REGIONS
 
@@ -102,11 +106,13 @@ def test_the_runner_tells_strangers_as_preseason_does(kind: str) -> None:
     asked, logits = rng.normal(size=(9, 8)).astype(np.float32), rng.normal(size=(9, 3)).astype(np.float32)
     known = {f"scorer.{name}": array for name, array in scorer.arrays.items()}
     expected = scorer.distance(asked, logits)
-    np.testing.assert_allclose(run.strangeness(kind, known, asked, logits), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        answers.strangeness(kind, known, asked, logits), expected, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_the_runner_names_photos_as_preseason_does() -> None:
-    assert run.digest(FILES["png"]) == digest(FILES["png"])
+    assert answers.digest(FILES["png"]) == digest(FILES["png"])
 
 
 def check(points: float, accuracy: tuple[float, float] | None) -> Check:
@@ -115,7 +121,7 @@ def check(points: float, accuracy: tuple[float, float] | None) -> Check:
 
 def test_an_export_that_differs_is_refused_unless_it_is_allowed() -> None:
     with pytest.raises(
-        ExportError, match=r"differs from the model by 1\.0 points of accuracy on 200 photos"
+        ExportError, match=r"differs from the model by 1\.0 points of accuracy on 200 examples"
     ) as e:
         refuse_different(check(1.0, (0.9, 0.89)), allowed=False)
     assert e.value.code == "PS-E02"
@@ -123,3 +129,47 @@ def test_an_export_that_differs_is_refused_unless_it_is_allowed() -> None:
         refuse_different(check(0.6, None), allowed=False)
     refuse_different(check(1.0, None), allowed=True)
     refuse_different(check(0.5, None), allowed=False)
+
+
+TEXTS = (
+    "What a GOAL by @Messi, see https://t.co/x !!",
+    "a  b\tünïcode — ⚽⚽ it's 3-2, 3-2!",
+    "I",
+    "good good good bad",
+)
+
+
+def test_the_runner_counts_words_as_preseason_does(tmp_path: Path) -> None:
+    features = Features.of([np.array([[text] for text in TEXTS * 3], object)])
+    targets = np.arange(len(TEXTS) * 3) % 2
+    heads = [kinds.get("tfidf").fit(Lesson(features, targets, 2, (), seed)) for seed in range(2)]
+    arrays = {f"{n}.{name}": a for n, head in enumerate(heads) for name, a in head.state().arrays.items()}
+    np.savez(tmp_path / "stage-0.npz", **arrays)
+    outputs = ["probabilities_0", "known_vector"]
+    counted = run_texts.Counted(
+        tmp_path / "stage-0.npz", {"members": 2, "temperature": 2.0, "outputs": outputs}
+    )
+    for place, text in enumerate(TEXTS):
+        one = features.take(np.array([place]))
+        found = counted({"text": text})
+        expected = np.mean([answers.softmax(head.logits(one) / 2.0) for head in heads], axis=0)
+        assert found["probabilities_0"] == pytest.approx(expected, abs=1e-5), text
+        assert found["known_vector"] == pytest.approx(heads[0].embed(one), abs=1e-6), text
+
+
+def test_the_runner_cuts_texts_into_windows_as_preseason_does() -> None:
+    cut = Windows.__new__(Windows)
+    cut.size, cut.count, cut._before, cut._after = 10, 3, (101,), (102, 103)
+    for length in (0, 1, 7, 8, 20, 400):
+        tokens = list(range(length))
+        expected = cut.padded(cut._cut(tokens))
+        found = run_texts.windows(tokens, {"size": 10, "windows": 3}, [101], [102, 103])
+        assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_the_runner_reads_texts_as_preseason_does(encoding: str) -> None:
+    data = " Müller trifft \n".encode(encoding)
+    assert run_texts.decoded(data) == decoded(data).strip() == "Müller trifft"
+    with pytest.raises(ValueError, match="binary"):
+        run_texts.decoded(b"\x00\x01\x02")

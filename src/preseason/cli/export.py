@@ -31,7 +31,7 @@ FORMATS = ("onnx", "openvino", "onnx-int8", "openvino-int8", "timm", "transforme
     "--data",
     multiple=True,
     metavar="PATH",
-    help="Photos to check with, best a labelled folder that the model has not seen; int8 needs them.",
+    help="Examples to check with, best a labelled folder that the model has not seen; int8 needs them.",
 )
 @click.option(
     "--allow-difference",
@@ -74,19 +74,20 @@ def export(
 
 
 def _text(folder: str, done: "Export") -> str:
-    use = f"Run it with: python {folder}/run.py PHOTO..."
+    use = f"Run it with: python {folder}/run.py {done.task[:-1].upper()}..."
     if done.to in ("timm", "transformers"):
         use = f"{folder}/README.md says how it is loaded."
-    lines = [f"{folder}: {done.to}, {done.bytes / 1e6:.1f} MB. {use}", *_checked(done.check)]
+    made = {"photos": "drawn pictures", "texts": "made-up sentences"}.get(done.task, done.task)
+    lines = [f"{folder}: {done.to}, {done.bytes / 1e6:.1f} MB. {use}", *_checked(done.check, made, done.task)]
     if done.left:
         lines.append(f"It does not carry: {'; '.join(done.left)}.")
     return "\n".join(lines)
 
 
-def _checked(check: "Check | None") -> list[str]:
+def _checked(check: "Check | None", made: str, noun: str) -> list[str]:
     if check is None:
         return ["It has no classifier: it gives vectors."]
-    what = "drawn pictures (name your own with --data)" if check.drawn else "photos"
+    what = f"{made} (name your own with --data)" if check.drawn else noun
     lines = [
         f"Compared with the model on {check.n} {what}: same label {100 * check.same_label:.1f} %, largest "
         f"difference of a probability {check.largest:.4f}."

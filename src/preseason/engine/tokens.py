@@ -25,7 +25,7 @@ class Windows:
 
     def __init__(self, encoder: Encoder, size: int, count: int) -> None:
         self._tokenizer, self.size, self.count = encoder.tokenizer, size, count
-        self._before, self._after = _specials(encoder)
+        self._before, self._after = specials(encoder)
 
     @property
     def room(self) -> int:
@@ -91,7 +91,7 @@ class TokenPass(nn.Module):
         return torch.cat([mean, torch.where(there, hidden, LOWEST).amax(1), hidden[:, 0]], dim=1)
 
 
-def _specials(encoder: Encoder) -> tuple[Window, Window]:
+def specials(encoder: Encoder) -> tuple[Window, Window]:
     """Token numbers in front of and behind a text."""
     found = encoder.tokenizer.encode("a")
     marks = found.special_tokens_mask

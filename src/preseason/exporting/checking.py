@@ -1,6 +1,7 @@
 """Whether an exported model says what the model says: both answer the same photos."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 
 from preseason.data.dataset import Sample
 from preseason.data.files import Columns
+from preseason.data.rows import SUFFIXES
+from preseason.errors import DataError
+from preseason.media.text import read_text
 from preseason.model import Model
 from preseason.progress import Progress
 from preseason.reading import accept_of, fingerprinted, read_inputs
@@ -18,14 +22,29 @@ from preseason.reading import accept_of, fingerprinted, read_inputs
 class Judging(Protocol):
     """What answers outside of preseason."""
 
-    def judge(self, data: bytes) -> tuple[NDArray[Any], float]:
-        """Probabilities [classes] of a photo's file, and how unlike every known example it is."""
+    def judge(self, content: Any) -> tuple[NDArray[Any], float]:
+        """Probabilities [classes] of an example, and how unlike every known example it is."""
         ...
 
 
 MOST_DIFFERENCE = 0.5
 """Points that an exported model may differ by before it is refused."""
 DRAWN = 16
+SENTENCES = tuple(
+    f"{who} {what}{when}"
+    for who, when in (("The goalkeeper", "."), ("Nobody in this town", " until the last minute!"))
+    for what in (
+        "saved everything",
+        "is late again",
+        "could not have asked for more",
+        "lost the ball, and the match",
+        "wants to know when the tickets go on sale",
+        "thanks all of you for a great evening",
+        "paid far too much for the third shirt",
+        "said nothing worth repeating",
+    )
+)
+"""As many texts, for models of texts."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +52,12 @@ class Check:
     """What the comparison found.
 
     Attributes:
-        n: photos that both answered.
+        n: examples that both answered.
         drawn: whether they were drawn for the purpose, because none were named.
         same_label: share that got the same label from both.
         same_unknown: share that both or neither called unknown.
         largest: largest difference of a probability.
-        accuracy: of the model, and of the exported one; None where the photos have no labels.
+        accuracy: of the model, and of the exported one; None where they have no labels.
         points: percentage points of difference: of accuracy, or of labels where there is none.
     """
 
@@ -53,15 +72,27 @@ class Check:
 
 def samples_of(model: Model, data: Sequence[str | Path]) -> list[Sample]:
     """What lies at `data`: with labels where it is one folder or table of the model's labels."""
-    if len(data) == 1 and Path(data[0]).is_dir():
-        found = model.job.read(Path(data[0]), accept_of(model.job, Columns()))
-        if set(found.labels) & set(model.labels):
-            return list(fingerprinted(found, model.job)[0])
+    if len(data) == 1 and (Path(data[0]).is_dir() or Path(data[0]).suffix.lower() in SUFFIXES):
+        with suppress(DataError):  # a table without labels, for instance
+            found = model.job.read(Path(data[0]), accept_of(model.job, Columns()))
+            if set(found.labels) & set(model.labels):
+                return list(fingerprinted(found, model.job)[0])
     return list(read_inputs(tuple(data), model.job)[0])
 
 
-def drawn(folder: Path) -> list[str | Path]:
-    """Pictures of soft coloured shapes, always the same, written to `folder`."""
+def content_of(sample: Sample, task: str) -> Any:
+    """What an exported model judges: the text, or the photo's file."""
+    if isinstance(sample.source, str):
+        return sample.source
+    return read_text(sample.source) if task == "texts" else sample.source.read_bytes()
+
+
+def drawn(folder: Path, task: str) -> list[str | Path]:
+    """Examples made for the purpose, always the same: sentences, or pictures of soft shapes in `folder`."""
+    return list(SENTENCES) if task == "texts" else _pictures(folder)
+
+
+def _pictures(folder: Path) -> list[str | Path]:
     from PIL import Image
 
     rng = np.random.default_rng(0)
@@ -82,7 +113,7 @@ def compare(
     progress.start("checking the exported model", len(before.samples))
     chances, far = [], []
     for sample in before.samples:
-        said, distance = exported.judge(Path(sample.source).read_bytes())
+        said, distance = exported.judge(content_of(sample, model.task))
         chances.append(said)
         far.append(distance)
         progress.advance()

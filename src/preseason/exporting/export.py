@@ -16,12 +16,16 @@ from preseason.exporting.checking import MOST_DIFFERENCE, Check
 from preseason.progress import Progress, Silent
 
 if TYPE_CHECKING:
+    from preseason.backbones.base import Backbone
     from preseason.data.dataset import Sample
+    from preseason.exporting.answers import Runner
     from preseason.exporting.graphs import Stage
     from preseason.model import Model
 
 FORMAT = 1
-SETTINGS, KNOWN, RUNNER = "exported.json", "known.npz", "run.py"
+SETTINGS, KNOWN, RUNNER, COMMON = "exported.json", "known.npz", "run.py", "answers.py"
+RUNNERS = {"photos": ("run.py", "pillow"), "texts": ("run_texts.py", "tokenizers")}
+"""For each task its program in this package, and what that needs besides numpy and an engine."""
 LIBRARIES = ("timm", "transformers")
 TARGETS = ("onnx", "openvino", "onnx-int8", "openvino-int8", *LIBRARIES)
 
@@ -33,6 +37,7 @@ class Export:
     Attributes:
         folder: where it lies.
         to: one of `TARGETS`.
+        task: of the model.
         files: names in the folder.
         bytes: their size together.
         check: how it compares with the model; None for a network without a classifier.
@@ -41,6 +46,7 @@ class Export:
 
     folder: Path
     to: str
+    task: str
     files: tuple[str, ...]
     bytes: int
     check: Check | None
@@ -65,8 +71,8 @@ def export(
         model: a model folder, or a model.
         folder: to write; an exported model that is there is replaced.
         to: "onnx", "openvino", or the same with "-int8"; "timm" or "transformers".
-        data: photos to check with, best labelled ones the model has not seen; half of them set the ranges of
-            int8. Without any, pictures drawn for the purpose are compared.
+        data: examples to check with, best labelled ones the model has not seen; half of them set the ranges
+            of int8. Without any, some made for the purpose are compared.
         allow_difference: keep an export that differs from the model by more than half a point, or leaves a
             part of its answer behind.
 
@@ -101,7 +107,8 @@ def export(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     files = sorted(path.name for path in place.iterdir())
-    return Export(place, to, tuple(files), sum((place / name).stat().st_size for name in files), check, left)
+    size = sum((place / name).stat().st_size for name in files)
+    return Export(place, to, loaded.task, tuple(files), size, check, left)
 
 
 def _loaded(model: "str | Path | Model", to: str, progress: Progress, cache: str | None) -> "Model":
@@ -111,9 +118,9 @@ def _loaded(model: "str | Path | Model", to: str, progress: Progress, cache: str
     loaded: Any = model
     if isinstance(model, str | Path):
         loaded = load(model, progress=progress, device="cpu", cache=cache)
-    if not isinstance(loaded, Model) or (loaded.task != "photos" and to not in LIBRARIES):
+    if not isinstance(loaded, Model) or (loaded.task not in RUNNERS and to not in LIBRARIES):
         raise ExportError(
-            f"This is a model for {loaded.task}: only models of photos are exported to {to}. "
+            f"This is a model for {loaded.task}: only models of photos and of texts are exported to {to}. "
             f"`preseason serve` answers {loaded.task} over HTTP."
         )
     return loaded
@@ -124,7 +131,7 @@ def _check_target(to: str, data: Sequence[str | Path]) -> None:
         raise ExportError(f"--to {to} is not known: expected one of {', '.join(TARGETS)}.")
     if to.endswith("int8") and not data:
         raise ExportError(
-            f"--to {to} needs photos, from which the ranges of numbers are taken: name a folder with --data."
+            f"--to {to} needs examples that set the ranges of numbers: name a folder of them with --data."
         )
 
 
@@ -141,18 +148,17 @@ def _refuse_other(place: Path) -> None:
 def _fill(part: Path, model: "Model", to: str, data: Sequence[str | Path], progress: Progress) -> Check:
     """Write everything but the check's result."""
     from preseason.exporting import checking
-    from preseason.exporting.run import Exported
 
     with tempfile.TemporaryDirectory() as beside:
-        chosen = data or checking.drawn(Path(beside))
+        chosen = data or checking.drawn(Path(beside), model.task)
         samples = checking.samples_of(model, chosen)
         if not samples:
-            raise ExportError("None of the photos named with --data could be read.")
+            raise ExportError(f"None of the {model.job.noun} named with --data could be read.")
         calibration, asked = (samples[::2], samples[1::2]) if to.endswith("int8") else ([], samples)
         write_known(part, model)
-        _write_graphs(part, model, to, calibration, progress)
         _write_pages(part, model, to)
-        return checking.compare(model, Exported(part), asked or samples, not data, progress)
+        _write_graphs(part, model, to, calibration, progress)
+        return checking.compare(model, runner(part, model.task), asked or samples, not data, progress)
 
 
 def _fill_network(
@@ -169,7 +175,7 @@ def _fill_network(
     if not written.labels:
         return None, written.left
     with tempfile.TemporaryDirectory() as beside:
-        samples = checking.samples_of(model, data or checking.drawn(Path(beside)))
+        samples = checking.samples_of(model, data or checking.drawn(Path(beside), model.task))
         if not samples:
             raise ExportError("None of the photos named with --data could be read.")
         columns = tuple(model.known.columns)
@@ -180,6 +186,7 @@ def _fill_network(
 def _write_graphs(
     part: Path, model: "Model", to: str, calibration: "Sequence[Sample]", progress: Progress
 ) -> None:
+    from preseason.exporting.counts import write_counts
     from preseason.exporting.files import write_onnx, write_openvino
     from preseason.exporting.graphs import stages_of
 
@@ -188,33 +195,50 @@ def _write_graphs(
     progress.start("writing graphs", len(stages))
     names = []
     for stage in stages:
-        path = part / f"stage-{stage.number}.onnx"
-        found |= write_onnx(model.bench.backbone, stage, found, path)
+        path = part / f"stage-{stage.number}.{'npz' if stage.counts else 'onnx'}"
+        if stage.counts:
+            write_counts(stage, path)
+        else:
+            found |= write_onnx(model.bench.backbone, stage, found, path)
         names.append(path.name)
         progress.advance()
     progress.finish()
     write_settings(part, settings_of(model, to, stages, names))
     if to.endswith("int8"):
-        _quantise(part, names, calibration, progress)
+        _quantise(part, model, names, calibration, progress)
     if to.startswith("openvino"):
-        for name in names:
+        for name in (name for name in names if name.endswith("onnx")):
             write_openvino(part / name, (part / name).with_suffix(".xml"))
             (part / name).unlink()
-        names = [Path(name).with_suffix(".xml").name for name in names]
+        names = [name.replace(".onnx", ".xml") for name in names]
         write_settings(part, settings_of(model, to, stages, names))
 
 
-def _quantise(part: Path, names: Sequence[str], photos: "Sequence[Sample]", progress: Progress) -> None:
-    """Replace the graphs by ones in 8 bits, with ranges from photos that can be read."""
+def _quantise(
+    part: Path, model: "Model", names: Sequence[str], examples: "Sequence[Sample]", progress: Progress
+) -> None:
+    """Replace the graphs by ones in 8 bits, with ranges from examples that can be read."""
+    from preseason.exporting.checking import content_of
     from preseason.exporting.int8 import MOST, inputs_of, quantise
-    from preseason.exporting.run import Exported
 
     progress.start("8 bits", len(names))
-    chosen = [Path(sample.source).read_bytes() for sample in photos[:: -(-len(photos) // MOST)]]
-    for name, calibration in zip(names, inputs_of(Exported(part), chosen), strict=True):
-        quantise(part / name, calibration)
+    chosen = [content_of(sample, model.task) for sample in examples[:: -(-len(examples) // MOST)]]
+    for name, calibration in zip(names, inputs_of(runner(part, model.task), chosen), strict=True):
+        if name.endswith("onnx"):
+            quantise(part / name, calibration, model.task == "texts")
         progress.advance()
     progress.finish()
+
+
+def runner(folder: Path, task: str) -> "Runner":
+    """The program of an exported model, as it runs in its folder."""
+    if task == "texts":
+        from preseason.exporting.run_texts import Exported as Texts
+
+        return Texts(folder)
+    from preseason.exporting.run import Exported
+
+    return Exported(folder)
 
 
 def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Sequence[str]) -> dict[str, Any]:
@@ -236,7 +260,19 @@ def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Seque
         "columns": list(known.columns),
         "score": known.scorer.kind,
         "threshold": known.threshold,
+        **_of_tokens(model.bench.backbone),
     }
+
+
+def _of_tokens(backbone: "Backbone") -> dict[str, list[int]]:
+    """Tokens that stand before and after every window of a text."""
+    from preseason.backbones.encoders import Encoder
+    from preseason.engine.tokens import specials
+
+    if not isinstance(backbone, Encoder):
+        return {}
+    before, after = specials(backbone)
+    return {"before": list(before), "after": list(after)}
 
 
 def write_settings(part: Path, values: dict[str, Any]) -> None:
@@ -258,10 +294,17 @@ def write_known(part: Path, model: "Model") -> None:
 def _write_pages(part: Path, model: "Model", to: str) -> None:
     from importlib.resources import files
 
-    package = files("preseason.exporting")
-    (part / RUNNER).write_text(package.joinpath(RUNNER).read_text("utf-8"), "utf-8")
+    from preseason.backbones.encoders import TOKENIZER, Encoder
+
+    package, (program, needed) = files("preseason.exporting"), RUNNERS[model.task]
+    code = package.joinpath(program).read_text("utf-8")
+    (part / RUNNER).write_text(code.replace("from preseason.exporting.answers", "from answers"), "utf-8")
+    (part / COMMON).write_text(package.joinpath(COMMON).read_text("utf-8"), "utf-8")
+    backbone = model.bench.backbone
+    if isinstance(backbone, Encoder):
+        (part / TOKENIZER).write_text(backbone.tokenizer.to_str(), "utf-8")
     engine = "openvino" if to.startswith("openvino") else "onnxruntime"
-    (part / "requirements.txt").write_text(f"numpy\npillow\n{engine}\n", "utf-8")
+    (part / "requirements.txt").write_text(f"numpy\n{needed}\n{engine}\n", "utf-8")
 
 
 def refuse_different(check: Check, allowed: bool) -> None:
@@ -271,7 +314,7 @@ def refuse_different(check: Check, allowed: bool) -> None:
     what = "labels" if check.accuracy is None else "accuracy"
     raise ExportError(
         f"The exported model differs from the model by {check.points:.1f} points of {what} on {check.n} "
-        f"photos, and at most {MOST_DIFFERENCE:g} are taken: nothing was written. Name more photos with "
-        "--data, export without int8, or keep it with --allow-difference.",
+        f"examples, and at most {MOST_DIFFERENCE:g} are taken: nothing was written. Name more with --data, "
+        "export without int8, or keep it with --allow-difference.",
         code="PS-E02",
     )

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from preseason.backbones.base import Backbone
-from preseason.errors import ExportError
+from preseason.backbones.encoders import Encoder
+from preseason.engine.tokens import TokenPass
+from preseason.errors import ExportError, first_line
 from preseason.exporting.graphs import Stage, StageGraph
 
 OPSET = 18
@@ -18,7 +20,7 @@ INSTALL = "pip install 'preseason[export]'"
 
 
 def write_onnx(backbone: Backbone, stage: Stage, rows: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Write a stage's graph; the number of examples stays free.
+    """Write a stage's graph; the number of photos stays free, of a text how many tokens a window has.
 
     Args:
         rows: outputs of earlier stages on the trial example.
@@ -30,19 +32,32 @@ def write_onnx(backbone: Backbone, stage: Stage, rows: dict[str, Tensor], path: 
         ExportError: the exporter cannot express the network.
     """
     graph = StageGraph(backbone, stage).eval()
-    side = stage.plan.size
-    given = [torch.randint(0, 256, (2, stage.looks, side, side, 3), dtype=torch.uint8)]
+    given = [_trial(backbone, stage)]
     given += [rows[stage.before]] if stage.before else []
     with torch.inference_mode(False), torch.no_grad():
         found = graph(*given)
-        _export(graph, tuple(given), stage, path)
+        _export(graph, tuple(given), backbone, stage, path)
         _tidy(path)
     return dict(zip(stage.outputs, found, strict=True))
 
 
-def _export(graph: StageGraph, given: tuple[Tensor, ...], stage: Stage, path: Path) -> None:
-    free = {0: torch.export.Dim("examples", min=1)}
-    names = ["pictures", "before"][: len(given)]
+def _trial(backbone: Backbone, stage: Stage) -> Tensor:
+    """Two photos of noise, or one text of drawn tokens with some padding."""
+    side = stage.plan.size
+    if not isinstance(backbone, Encoder):
+        return torch.randint(0, 256, (2, stage.looks, side, side, 3), dtype=torch.uint8)
+    words = int(backbone.network.config.vocab_size)  # type: ignore[union-attr,arg-type]
+    tokens = torch.randint(0, words, (stage.plan.count(), max(side // 2, 4)))
+    tokens[-1, side // 4 :] = -1
+    return tokens
+
+
+def _export(
+    graph: StageGraph, given: tuple[Tensor, ...], backbone: Backbone, stage: Stage, path: Path
+) -> None:
+    texts = graph.frozen.__class__ is TokenPass
+    free = {1: torch.export.Dim("l", min=3)} if texts else {0: torch.export.Dim("examples", min=1)}
+    names = ["tokens" if texts else "pictures", "before"][: len(given)]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
@@ -62,9 +77,8 @@ def _export(graph: StageGraph, given: tuple[Tensor, ...], stage: Stage, path: Pa
     except ImportError as error:
         raise ExportError(f"Export needs {error.name}: {INSTALL}") from error
     except Exception as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ExportError(
-            f"{graph.frozen.backbone.name} cannot be written as ONNX: {line}. Fit with another --backbone, "
+            f"{backbone.name} cannot be written as ONNX: {first_line(error)}. Fit with another --backbone, "
             "or use preseason serve."
         ) from error
 

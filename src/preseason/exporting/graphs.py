@@ -1,9 +1,10 @@
 """A predictor as graphs: one for each pass over an example, with the heads of all its ways and members.
 
-Ways that share a pass share a graph, so the frozen network runs once. A graph takes looks uint8
-[n, looks, side, side, 3] and, where a head also reads the rows of an earlier pass, these rows `before`.
-It gives `probabilities_W` [n, c] for each kept way number W, `focus_W` where later looks are chosen by it,
-`embedding` where strangers are told by it, and `rows_S` where a later graph reads them.
+Ways that share a pass share a graph, so the frozen network runs once. A graph of photos takes looks uint8
+[n, looks, side, side, 3] and, where a head also reads the rows of an earlier pass, these rows `before`; one
+of texts takes the windows of a text, tokens int64 [windows, l], -1 behind the end of a window. It gives
+`probabilities_W` [n, c] for each kept way number W, `focus_W` where later looks are chosen by it,
+`known_vector` where strangers are told by it, and `rows_S` where a later graph reads them.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
+from preseason.backbones.encoders import Encoder
 from preseason.engine.passes import Box, FrozenPass, Pass
+from preseason.engine.tokens import TokenPass
 from preseason.exporting.heads import module_of
 from preseason.training.predictor import Predictor
 from preseason.training.ways import Fitted
@@ -48,6 +51,11 @@ class Stage:
     embedding: str
 
     @property
+    def counts(self) -> bool:
+        """Whether it reads no network, and is no graph: ways that count words."""
+        return self.plan.kept == "raw"
+
+    @property
     def looks(self) -> int:
         """How many squares of an example are fed."""
         return len(self.plan.looks) or self.plan.own_looks
@@ -62,6 +70,9 @@ class Stage:
             "parts": [list(box) for box in self.parts],
             "before": self.before,
             "outputs": list(self.outputs),
+            "windows": self.plan.count(),
+            "members": len(self.ways[0][1].members),
+            "temperature": self.ways[0][1].temperature,
         }
 
 
@@ -92,7 +103,7 @@ def _stage(
     read = {homes[str(f.way.looks_from)] for f in predictor.ways if f.way.joined}
     outputs = [f"probabilities_{n}" for n, f in ways if f.way.name in predictor.kept]
     outputs += [f"focus_{n}" for n, f in ways if f.way.name in asked]
-    outputs += ["embedding" for _, f in ways if f.way.name == predictor.embedding]
+    outputs += ["known_vector" for _, f in ways if f.way.name == predictor.embedding]
     outputs += [f"rows_{index}"] if index in read else []
     origin = first.looks_from
     joined = any(fitted.way.joined for fitted in group)
@@ -113,15 +124,16 @@ class StageGraph(nn.Module):
 
     def __init__(self, backbone: Backbone, stage: Stage) -> None:
         super().__init__()
-        self.frozen = FrozenPass(backbone, stage.plan).eval().requires_grad_(False)
+        make: Any = TokenPass if isinstance(backbone, Encoder) else FrozenPass
+        self.frozen = make(backbone, stage.plan).eval().requires_grad_(False)
         self.stage = stage
         self.members = nn.ModuleList(
             nn.ModuleList(module_of(member) for member in fitted.members) for _, fitted in stage.ways
         )
 
-    def forward(self, pictures: Tensor, before: Tensor | None = None) -> tuple[Tensor, ...]:
+    def forward(self, given: Tensor, before: Tensor | None = None) -> tuple[Tensor, ...]:
         """The outputs that the stage names, in order."""
-        own = self._rows(pictures)
+        own = self._windows(given) if isinstance(self.frozen, TokenPass) else self._looks(given)
         found = {f"rows_{self.stage.number}": own}
         for (number, fitted), members in zip(self.stage.ways, self.members, strict=True):
             rows = torch.cat([before, own], dim=1) if fitted.way.joined and before is not None else own
@@ -131,13 +143,27 @@ class StageGraph(nn.Module):
             if said[0][2] is not None:
                 found[f"focus_{number}"] = torch.stack([focus for _, _, focus in said]).mean(0)
             if fitted.way.name == self.stage.embedding:
-                found["embedding"] = torch.stack([vector for _, vector, _ in said]).mean(0)
+                found["known_vector"] = torch.stack([vector for _, vector, _ in said]).mean(0)
         return tuple(found[name] for name in self.stage.outputs)
 
-    def _rows(self, pictures: Tensor) -> Tensor:
-        """Rows as the feature bank keeps them: float16, clipped to its range."""
-        rows: Tensor = self.frozen(pictures.flatten(0, 1)).clamp(-HALF, HALF).half().float()
+    def _windows(self, tokens: Tensor) -> Tensor:
+        """Rows of one text, as the feature bank keeps them; in front of several windows goes the whole."""
+        rows: Tensor = self.frozen(tokens)
+        if self.stage.plan.kept == "pooled" and self.stage.plan.count() > 1:
+            mean, largest, first = rows.chunk(3, dim=1)
+            whole = torch.cat([mean.mean(0), largest.amax(0), first.mean(0)])
+            rows = torch.cat([whole[None], rows])
+        return _kept(rows)[None]
+
+    def _looks(self, pictures: Tensor) -> Tensor:
+        """Rows of photos, as the feature bank keeps them."""
+        rows = _kept(self.frozen(pictures.flatten(0, 1)))
         looks = self.stage.looks
         if self.stage.plan.kept == "pooled":
             return rows.reshape(-1, looks * rows.shape[1], rows.shape[2])
         return rows.reshape(-1, looks, *rows.shape[1:])
+
+
+def _kept(rows: Tensor) -> Tensor:
+    """As the feature bank keeps them: float16, clipped to its range."""
+    return rows.clamp(-HALF, HALF).half().float()

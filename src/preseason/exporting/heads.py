@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from preseason.errors import ExportError
 from preseason.heads.attention import AttentionHead
 from preseason.heads.linear import LinearHead
+from preseason.heads.lora import LoraHead
 from preseason.heads.mlp import MlpHead
+from preseason.heads.names import NamesHead
 from preseason.heads.parts import LARGEST, Scales
 from preseason.heads.prototype import SHARPNESS, PrototypeHead
 from preseason.heads.scaling import Scale
@@ -114,15 +116,42 @@ class TailModule(nn.Module):
         super().__init__()
         # A copy: what is exported is traced on the CPU, wherever the model itself lies.
         self.tail = copy.deepcopy(head.tail).to("cpu")
-        self.classes = int(head.state().arrays["classifier.bias"].shape[0])
+        self.classes = int(head.tail.state_dict()["classifier.bias"].shape[0])
 
     def forward(self, rows: Tensor) -> Said:
         """From maps [n, looks, c, h, w]."""
         count = rows.shape[1]
-        vectors = self.tail.embed(rows.flatten(0, 1))
+        vectors = self._vectors(rows.flatten(0, 1))
         each = self.tail.classifier(vectors).view(-1, count, self.classes).log_softmax(-1)
         embedded = vectors.view(-1, count, vectors.shape[1]).mean(1)
         return each.logsumexp(1) - float(np.log(count)), embedded, None
+
+    def _vectors(self, maps: Tensor) -> Tensor:
+        backbone = self.tail.backbone
+        if backbone.reads != "texts":
+            return self.tail.embed(maps)
+        # How much of a batch of texts is padding is known only when it is there: a graph takes it as it is.
+        vectors: Tensor = backbone.split.embed(backbone.run(maps, start=self.tail.cut))
+        return vectors
+
+
+class NamesModule(nn.Module):
+    """A linear head on the last layer's mean at length 1."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, head: NamesHead) -> None:
+        super().__init__()
+        self.span = slice(*head.span)
+        self.register_buffer("weight", torch.from_numpy(np.ascontiguousarray(head.weight, np.float32)))
+        self.register_buffer("bias", torch.from_numpy(np.asarray(head.bias, np.float32)))
+
+    def forward(self, rows: Tensor) -> Said:
+        """From the first part, which is the whole."""
+        vectors = rows[:, 0, self.span]
+        unit = vectors / vectors.norm(dim=1, keepdim=True).clamp_min(1e-6)
+        return unit @ self.weight + self.bias, unit, None
 
 
 MODULES: dict[type, Callable[[Any], nn.Module]] = {
@@ -131,6 +160,8 @@ MODULES: dict[type, Callable[[Any], nn.Module]] = {
     MlpHead: MlpModule,
     AttentionHead: AttentionModule,
     TailHead: TailModule,
+    LoraHead: TailModule,
+    NamesHead: NamesModule,
 }
 
 

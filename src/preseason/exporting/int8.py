@@ -14,35 +14,38 @@ from typing import Any
 import numpy as np
 
 from preseason.errors import ExportError
+from preseason.exporting.answers import Runner
 from preseason.exporting.files import INSTALL, SCOPES
-from preseason.exporting.run import Exported, inputs
 
 MOST = 64
-"""Photos that set the ranges."""
+"""Examples that set the ranges."""
 Inputs = list[dict[str, np.ndarray[Any, Any]]]
 
 
-def inputs_of(exported: Exported, photos: Sequence[bytes]) -> list[Inputs]:
-    """What every stage is fed for every photo that can be decoded."""
+def inputs_of(exported: Runner, contents: Sequence[Any]) -> list[Inputs]:
+    """What every stage is fed for every example that can be decoded."""
     fed: list[Inputs] = []
-    for data in photos:
+    for content in contents:
         with suppress(ValueError):
-            fed.append(_fed(exported, data))
+            fed.append(_fed(exported, content))
     return [list(stage) for stage in zip(*fed, strict=True)]
 
 
-def _fed(exported: Exported, data: bytes) -> Inputs:
-    """What each stage is fed for a photo."""
+def _fed(exported: Runner, content: Any) -> Inputs:
+    """What each stage is fed for an example."""
     found: dict[str, Any] = {}
     each: Inputs = []
     for stage, run in zip(exported.settings["stages"], exported.engines, strict=True):
-        each.append(inputs(data, stage, found))
+        each.append(exported.inputs(content, stage, found))
         found |= run(each[-1])
     return each
 
 
-def quantise(path: Path, calibration: Inputs) -> None:
+def quantise(path: Path, calibration: Inputs, texts: bool = False) -> None:
     """Replace a stage's graph by one whose frozen network computes in 8 bits.
+
+    Args:
+        texts: the network is a transformer over texts.
 
     Raises:
         ExportError: NNCF is not installed.
@@ -62,6 +65,7 @@ def quantise(path: Path, calibration: Inputs) -> None:
             nncf.Dataset(calibration),
             subset_size=len(calibration),
             preset=nncf.QuantizationPreset.MIXED,
+            model_type=nncf.ModelType.TRANSFORMER if texts else None,
             ignored_scope=nncf.IgnoredScope(names=heads, validate=False),
         )
     onnx.save(quantised, path)

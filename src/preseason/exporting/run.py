@@ -1,4 +1,4 @@
-"""Answers of an exported model: Python with numpy, Pillow and onnxruntime (or openvino) is all it needs.
+"""Answers of an exported model of photos: numpy, Pillow and onnxruntime (or openvino) are all it needs.
 
     python run.py PHOTO... [--json]
 
@@ -9,17 +9,15 @@ or from a program of your own, with this folder on its path:
 
 The folder holds exported.json (settings), known.npz (vectors) and one graph for each pass over the
 photo. A graph takes looks uint8 [n, looks, side, side, 3] (RGB squares cut out of the photo) and gives
-probabilities; what stands here is how the looks are cut out, where the closer ones lie, and how the answers
-are put together. It was written by `preseason export` and needs nothing of preseason.
+probabilities; what stands here is how the looks are cut out and where the closer ones lie. How the answers
+are put together stands in answers.py. Both were written by `preseason export` and need nothing of preseason.
 """
 
-import argparse
 import hashlib
-import json
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -28,10 +26,10 @@ import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin
 from PIL.Image import Resampling, Transpose
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from preseason.exporting.answers import Array, Runner, digest, main
+
 Box = tuple[float, float, float, float]
 """x0 y0 x1 y1 in units of the whole photo, y downwards; x1 < x0 means mirrored."""
-Engine = Callable[[dict[str, Array]], dict[str, Array]]
 
 FORMATS = ("PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 PIXEL_LIMIT = 180_000_000
@@ -42,84 +40,21 @@ CELLS, NEAR_PEAK = 14, 0.97
 FIRST_SIDES, SECOND_SIDES = (0.36, 0.24), (0.30,)
 
 
-class Exported:
-    """An exported model, ready to answer.
+class Exported(Runner):
+    """An exported model of photos."""
 
-    Attributes:
-        settings: what exported.json holds.
-        labels: names of the classes, in the order of the probabilities.
-    """
+    noun = "photos"
 
-    def __init__(self, folder: "str | Path") -> None:
-        place = Path(folder)
-        self.settings: dict[str, Any] = json.loads((place / "exported.json").read_text("utf-8"))
-        self.labels: list[str] = self.settings["labels"]
-        with np.load(place / "known.npz", allow_pickle=False) as known:
-            self.known = {name: known[name] for name in known.files}
-        self.engines = [engine(place / stage["file"], stage["outputs"]) for stage in self.settings["stages"]]
+    def content(self, source: str) -> bytes:
+        """The photo's file."""
+        return Path(source).read_bytes()
 
-    def predict(self, path: "str | Path") -> dict[str, Any]:
-        """The answer to one photo: label, probability, unknown, and the probability of each label.
-
-        Raises:
-            ValueError: it is no photo that can be decoded.
-            OSError: it cannot be read.
-        """
-        chances, distance = self.judge(Path(path).read_bytes())
-        best = int(chances.argmax())
-        return {
-            "input": str(path),
-            "label": self.labels[best],
-            "probability": float(chances[best]),
-            "unknown": bool(distance > self.settings["threshold"]),
-            "probabilities": dict(zip(self.labels, chances.tolist(), strict=True)),
-        }
-
-    def judge(self, data: bytes) -> tuple[Array, float]:
-        """Probabilities float32 [classes] of a photo's file, and how unlike every known example it is."""
-        found: dict[str, Array] = {}
-        for stage, run in zip(self.settings["stages"], self.engines, strict=True):
-            found |= run(inputs(data, stage, found))
-        return self._together(found)
-
-    def _together(self, found: dict[str, Array]) -> tuple[Array, float]:
-        network = sharpened([found[name] for name in self.settings["kept"]], self.settings["temperature"])
-        known = self.known
-        vectors = (found["embedding"] - known["centre"]) @ known["directions"]
-        logits = vectors @ known["weight"] + known["bias"]
-        own = network[:, self.settings["columns"]]
-        own = own / np.maximum(own.sum(axis=1, keepdims=True), 1e-9)
-        new = softmax(logits)[:, own.shape[1] :]
-        chances = np.concatenate([own * (1 - new.sum(axis=1, keepdims=True)), new], axis=1)
-        return chances[0], float(strangeness(self.settings["score"], known, vectors, logits)[0])
-
-
-def inputs(data: bytes, stage: dict[str, Any], found: dict[str, Array]) -> dict[str, Array]:
-    """What a stage's graph takes for a photo's file, with the outputs `found` by earlier stages."""
-    seed = int(hashlib.blake2b(digest(data).encode(), digest_size=4).hexdigest(), 16)
-    boxes = stage["looks"] or windows(found[stage["looks_from"]][0], stage["parts"], seed)
-    given = {"pictures": looks(data, boxes, stage["size"])[None]}
-    return given | ({"before": found[stage["before"]]} if stage["before"] else {})
-
-
-def engine(path: Path, outputs: Sequence[str]) -> Engine:
-    """What runs the graph at `path` and names its `outputs`: openvino for .xml, onnxruntime for .onnx."""
-    if path.suffix == ".xml":
-        # Its telemetry, where it is installed, would call home.
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-        import openvino
-
-        compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        return lambda given: {n: np.array(v) for n, v in zip(outputs, compiled(given).values(), strict=True)}
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda given: dict(zip(outputs, session.run(list(outputs), given), strict=True))
-
-
-def digest(data: bytes) -> str:
-    """What names a photo by its content: it seeds the shifts of the closer looks."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+    def inputs(self, content: bytes, stage: dict[str, Any], found: dict[str, Array]) -> dict[str, Array]:
+        """The looks that a stage's graph takes."""
+        seed = int(hashlib.blake2b(digest(content).encode(), digest_size=4).hexdigest(), 16)
+        boxes = stage["looks"] or windows(found[stage["looks_from"]][0], stage["parts"], seed)
+        given = {"pictures": looks(content, boxes, stage["size"])[None]}
+        return given | ({"before": found[stage["before"]]} if stage["before"] else {})
 
 
 def looks(data: bytes, boxes: Sequence[Box], size: int) -> Array:
@@ -269,65 +204,5 @@ def _mirrored(box: Box) -> Box:
     return x1, y0, x0, y1
 
 
-def sharpened(each: Sequence[Array], temperature: float) -> Array:
-    """The ways' probabilities [n, c] averaged (geometric mean) and calibrated."""
-    logs = np.mean([np.log(np.maximum(p, 1e-9)) for p in each], axis=0)
-    means = np.exp(logs - logs.max(axis=1, keepdims=True))
-    means = means / means.sum(axis=1, keepdims=True)
-    powered = np.maximum(means, 1e-12) ** np.float32(1 / temperature)
-    return np.asarray(powered / powered.sum(axis=1, keepdims=True))
-
-
-def softmax(logits: Array) -> Array:
-    """Probabilities of logits [n, c]."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
-def strangeness(score: str, known: dict[str, Array], vectors: Array, logits: Array) -> Array:
-    """How unlike every known example vectors [n, d] are, float [n]."""
-    if score == "max-softmax":
-        return np.asarray(1 - softmax(logits).max(axis=1))
-    if score == "energy":
-        peak = logits.max(axis=1)
-        return np.asarray(-peak - np.log(np.exp(logits - peak[:, None]).sum(axis=1)))
-    centred = vectors - known["scorer.centre"]
-    if score == "neighbours":
-        length = np.linalg.norm(centred, axis=1, keepdims=True) + 1e-12
-        likeness = np.sort(centred / length @ known["scorer.references"].T, axis=1)
-        return np.asarray(1 - likeness[:, -int(known["scorer.neighbours"][0])])
-    apart = (centred @ known["scorer.whiten"])[:, None] - known["scorer.means"]
-    return np.asarray(np.sqrt((apart**2).sum(axis=2).min(axis=1)))
-
-
-def files(paths: Sequence[str]) -> Iterator[Path]:
-    """The files named, and those in the folders named, in order."""
-    for path in map(Path, paths):
-        yield from sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-
-
-def main(arguments: "Sequence[str] | None" = None) -> int:
-    """Answer the photos named; 3 where none of them could be read."""
-    parser = argparse.ArgumentParser(description="Name what is on photos.")
-    parser.add_argument("paths", nargs="+", help="photos, or folders of photos")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    given = parser.parse_args(arguments)
-    folder = Path(__file__).parent
-    model, answers, skipped = Exported(folder), [], []
-    for path in files(given.paths):
-        try:
-            answers.append(model.predict(path))
-        except (ValueError, OSError) as error:
-            skipped.append({"path": str(path), "reason": str(error)})
-    if given.json:
-        print(json.dumps({"model": str(folder), "predictions": answers, "skipped": skipped}, indent=2))
-    for answer in () if given.json else answers:
-        sure = " (unknown)" if answer["unknown"] else ""
-        print(f"{answer['input']}: {answer['label']} {100 * answer['probability']:.1f} %{sure}")
-    for left in () if given.json else skipped:
-        print(f"{left['path']}: left out: {left['reason']}", file=sys.stderr)
-    return 3 if skipped and not answers else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Exported))
