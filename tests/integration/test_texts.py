@@ -239,3 +239,21 @@ def test_what_cannot_be_used_is_said(table: Path, tmp_path: Path, encoder_folder
     empty = write(tmp_path / "empty.csv", [])
     with pytest.raises(DataError, match="holds no usable texts"):
         preseason.fit(empty, backbone=str(encoder_folder))
+
+
+def test_long_texts_of_several_windows(tmp_path: Path) -> None:
+    """From the fit to an answer, with attention over the windows tried as well."""
+    rows = [f'"{f"{words} in match {n}. " * 40}",{mood}' for n in range(16) for mood, words in SAID.items()]
+    table = tmp_path / "long.csv"
+    table.write_text("\n".join(["text,label", *rows]))
+    model = preseason.fit(
+        table, tmp_path / "long", folds=2, unfreeze="0", budget_s="10m", cache=str(tmp_path / "c")
+    )
+    assert isinstance(model, preseason.Model)
+    assert "attention" in [each.name for each in model.record.candidates]
+    again = preseason.load(tmp_path / "long", cache=str(tmp_path / "c"))
+    assert isinstance(again, preseason.Model)
+    assert again.predict("what a lovely goal, we are so happy. " * 60)[0].label == "glad"
+
+
+SAID = {"glad": "what a lovely goal, we are so happy", "sad": "a poor match, we lost and are tired"}

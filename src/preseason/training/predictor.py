@@ -178,8 +178,12 @@ def plain_way(ways: Sequence[Way]) -> Way | None:
 
 
 def plain_rows(way: Way, features: Features) -> Floats:
-    """Features float32 [n, d] of whole examples: of a clip the mean of its frames."""
-    if way.plan.frames and way.plan.kept == "pooled":
+    """Features float32 [n, d] of whole examples: of a clip the mean of its frames.
+
+    Of a text with several windows the whole is a part of its own, which stands in front of them.
+    """
+    frames_alone = len(way.plan.parts()) == features.sources[0].shape[1]
+    if way.plan.frames and way.plan.kept == "pooled" and frames_alone:
         chunks = [whole_frames(features, chunk, way.plan.frames) for chunk in features.chunks()]
         return np.concatenate([np.asarray(chunk, np.float32).mean(axis=1) for chunk in chunks])
     return features.pooled()
