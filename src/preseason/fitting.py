@@ -98,11 +98,8 @@ def _helped(
 
     if folder is None:
         raise UsageError("A fit by several workers needs a folder to write: name it (output, or -o).")
-
-    def bench() -> "Bench":
-        return Fit(recipe, Silent())._bench(task_for(root, Columns(recipe.text, recipe.label, recipe.group)))
-
-    assist(board, recipe, bench)
+    columns = Columns(recipe.text, recipe.label, recipe.group)
+    assist(board, recipe, lambda: Fit(recipe, Silent())._bench(task_for(root, columns)))
     return load(folder, device=recipe.device, cache=recipe.cache)
 
 

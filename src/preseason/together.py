@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache as once
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,7 @@ def assist(board: "Board", recipe: Recipe, make_bench: Callable[[], "Bench"]) ->
     from preseason.language.shared_course import TRAINING
     from preseason.training.shared_lessons import LEARNING, STEPS, learning_of, steps_of
 
-    bench = once(make_bench)
+    bench = cache(make_bench)
 
     def extractor(plan: Pass) -> Extractor:
         found = bench().extractor(plan)
@@ -78,8 +78,13 @@ def _training(job: "Job", board: "Board", recipe: Recipe) -> "Doing":
     from preseason.threads import limit_torch
 
     limit_torch()
-    cache = cache_folder(recipe.cache)
+    folder = cache_folder(recipe.cache)
     device = device_for(recipe.device)
     return training_of(
-        job, board, recipe, lambda: load_base(base_of(recipe), recipe.weights, cache, Silent()), device, cache
+        job,
+        board,
+        recipe,
+        lambda: load_base(base_of(recipe), recipe.weights, folder, Silent()),
+        device,
+        folder,
     )

@@ -14,7 +14,7 @@ import torch
 
 from preseason.backbones.base import Backbone, BackboneInfo, Preprocessing, Split
 from preseason.backbones.text_blocks import split_of
-from preseason.errors import WeightsError
+from preseason.errors import WeightsError, first_line
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -208,7 +208,7 @@ def _network(folder: Path) -> Any:
                 folder, local_files_only=True, dtype=torch.float32, output_loading_info=True, **extra
             )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise WeightsError(f"The encoder in {folder} cannot be loaded: {_line(error)}") from error
+        raise WeightsError(f"The encoder in {folder} cannot be loaded: {first_line(error)}") from error
     absent = [key for key in report["missing_keys"] if "pooler" not in key]
     if absent:
         raise WeightsError(
@@ -232,7 +232,7 @@ def _tokenizer(folder: Path) -> "Tokenizer":
             tokenizer = slow.backend_tokenizer
     except Exception as error:
         raise WeightsError(
-            f"The tokenizer in {folder} cannot be read: {_line(error)}. Expected {TOKENIZER} beside the "
+            f"The tokenizer in {folder} cannot be read: {first_line(error)}. Expected {TOKENIZER} beside the "
             "weights."
         ) from error
     tokenizer.no_truncation()
@@ -309,10 +309,6 @@ def _licence_of_card(folder: Path) -> str | None:
     except (OSError, UnicodeDecodeError):
         return None
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("license:")), None)
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 @contextmanager

@@ -5,20 +5,22 @@ counts. Where the weights of a network are more than one graphics processor hold
 workers as well (fully sharded data parallelism; Zhao et al. 2023, arXiv 2304.11277).
 """
 
+import gc
 import socket
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from preseason.errors import device_is_full
+from preseason.errors import device_is_full, first_line
 from preseason.record import Ints
 
+T = TypeVar("T")
 WAIT_S = 300.0
 """A worker that does not answer for so long is lost."""
 
@@ -71,9 +73,16 @@ class Alone:
         """A block in which the others are waited for; raises `WorkersLostError` where they are lost."""
         yield
 
-    def part_from(self, error: WorkersLostError) -> None:
-        """Go on alone from here; raises `error` where this worker cannot."""
-        raise error
+    def or_alone(self, work: Callable[[], T], part: Callable[[str], None]) -> T:
+        """What `work` gives; where the others are lost in it, what it gives without them.
+
+        Args:
+            part: told why they are lost; lets go of the module that was shared.
+
+        Raises:
+            WorkersLostError: this worker is a helper, or the others took weights with them.
+        """
+        return work()
 
     def close(self) -> None:
         """Leave the others."""
@@ -173,12 +182,19 @@ class Parallel(Alone):
                 raise
             raise WorkersLostError(str(error)) from error
 
-    def part_from(self, error: WorkersLostError) -> None:
-        """Go on alone from here; raises `error` in a helper, or where the others took weights with them."""
-        if self.rank or self.sharded:
-            raise error
-        self.close()
-        self.size = 1
+    def or_alone(self, work: Callable[[], T], part: Callable[[str], None]) -> T:
+        """What `work` gives; where the others are lost in it, what it gives without them."""
+        try:
+            return work()
+        except WorkersLostError as error:
+            if self.rank or self.sharded:
+                raise
+            self.close()
+            self.size = 1
+            part(first_line(error))
+        # Only now that the error is forgotten, and with it the frames of the step, can torch's wrapper go.
+        gc.collect()
+        return work()
 
     def close(self) -> None:
         """Leave the others."""
@@ -210,7 +226,7 @@ def is_taken() -> bool:
     return distributed.is_available() and distributed.is_initialized()
 
 
-def own_host(environment: Any) -> str:
+def own_host(environment: Mapping[str, str]) -> str:
     """The name of this machine for other workers, as the launcher tells it, else as the system does."""
     return str(environment.get("MASTER_ADDR") or socket.getfqdn())
 

@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Engine = Callable[[dict[str, Any]], dict[str, Array]]
 
 
-class Runner:
+class Runner(ABC):
     """An exported model, ready to answer; each kind of model says what an example is and how graphs are fed.
 
     Attributes:
@@ -41,25 +42,25 @@ class Runner:
         """What runs a stage."""
         return engine(self.folder / stage["file"], stage["outputs"])
 
+    @abstractmethod
     def content(self, source: str) -> Any:
         """What is judged, of an argument of the command line.
 
         Raises:
             OSError: it cannot be read.
         """
-        raise NotImplementedError
 
     def sources(self, given: Sequence[str]) -> Iterator[str]:
         """The examples that the arguments name."""
         yield from map(str, files(given))
 
+    @abstractmethod
     def inputs(self, content: Any, stage: dict[str, Any], found: dict[str, Array]) -> dict[str, Any]:
         """What a stage takes for an example, with the outputs `found` by earlier stages.
 
         Raises:
             ValueError: it is no such example.
         """
-        raise NotImplementedError
 
     def predict(self, source: "str | Path") -> dict[str, Any]:
         """The answer to one example: label, probability, unknown, and the probability of each label.

@@ -12,7 +12,7 @@ from preseason.heads.tfidf import TfidfHead
 def write_counts(stage: Stage, path: Path) -> None:
     """The n-grams and weights of all members; `run_texts.Counted` reads them."""
     (_, fitted), *_ = stage.ways
-    arrays: dict[str, Any] = {}
+    arrays: dict[str, Any] = {"temperature": fitted.temperature, "members": len(fitted.members)}
     for number, member in enumerate(fitted.members):
         assert isinstance(member, TfidfHead)
         arrays |= {f"{number}.{name}": array for name, array in member.state().arrays.items()}

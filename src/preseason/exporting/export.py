@@ -6,6 +6,7 @@ import tempfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -232,13 +233,9 @@ def _quantise(
 
 def runner(folder: Path, task: str) -> "Runner":
     """The program of an exported model, as it runs in its folder."""
-    if task == "texts":
-        from preseason.exporting.run_texts import Exported as Texts
-
-        return Texts(folder)
-    from preseason.exporting.run import Exported
-
-    return Exported(folder)
+    program: Any = import_module(f"preseason.exporting.{RUNNERS[task][0].removesuffix('.py')}")
+    found: Runner = program.Exported(folder)
+    return found
 
 
 def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Sequence[str]) -> dict[str, Any]:

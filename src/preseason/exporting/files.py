@@ -9,7 +9,6 @@ from torch import Tensor
 
 from preseason.backbones.base import Backbone
 from preseason.backbones.encoders import Encoder
-from preseason.engine.tokens import TokenPass
 from preseason.errors import ExportError, first_line
 from preseason.exporting.graphs import Stage, StageGraph
 
@@ -55,7 +54,7 @@ def _trial(backbone: Backbone, stage: Stage) -> Tensor:
 def _export(
     graph: StageGraph, given: tuple[Tensor, ...], backbone: Backbone, stage: Stage, path: Path
 ) -> None:
-    texts = graph.frozen.__class__ is TokenPass
+    texts = isinstance(backbone, Encoder)
     free = {1: torch.export.Dim("l", min=3)} if texts else {0: torch.export.Dim("examples", min=1)}
     names = ["tokens" if texts else "pictures", "before"][: len(given)]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

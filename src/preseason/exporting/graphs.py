@@ -71,8 +71,6 @@ class Stage:
             "before": self.before,
             "outputs": list(self.outputs),
             "windows": self.plan.count(),
-            "members": len(self.ways[0][1].members),
-            "temperature": self.ways[0][1].temperature,
         }
 
 

@@ -92,13 +92,14 @@ class Counted:
     def __init__(self, path: Path, stage: dict[str, Any]) -> None:
         self.stage = stage
         with np.load(path, allow_pickle=False) as arrays:
-            self.members = [Member(arrays, number) for number in range(stage["members"])]
+            self.temperature = float(arrays["temperature"])
+            self.members = [Member(arrays, number) for number in range(int(arrays["members"]))]
 
     def __call__(self, given: dict[str, Any]) -> dict[str, Array]:
         """Probabilities [1, c], and the text's vector where strangers are told by it."""
         text = plain(given["text"])
         counts = {"words": Counter(words_of(text)), "letters": Counter(letters_of(text))}
-        each = [softmax(member(counts) / self.stage["temperature"]) for member in self.members]
+        each = [softmax(member(counts) / self.temperature) for member in self.members]
         found = {name: np.mean(each, axis=0) for name in self.stage["outputs"] if name != "known_vector"}
         return found | (
             {"known_vector": hashed(text)[None]} if "known_vector" in self.stage["outputs"] else {}

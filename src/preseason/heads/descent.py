@@ -1,7 +1,6 @@
 """Gradient training of a head or a tail: AdamW, one cycle, early stopping, a checkpoint after each epoch."""
 
 import copy
-import gc
 import math
 import time
 import uuid
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from preseason.engine.data_parallel import Alone, WorkersLostError
+from preseason.engine.data_parallel import Alone
 from preseason.progress import Progress, Silent
 from preseason.record import Ints
 from preseason.threads import limit_torch
@@ -178,17 +177,16 @@ class Descent:
 
         A worker for which nothing is left does one example at weight 0: all must take part.
         """
-        size = self.team.size
-        if size > 1:
+        weight = 1.0
+        if self.team.size > 1:
             mine = self.team.part(np.arange(len(targets)))
-            weight = size * len(mine) / len(targets)
+            weight = self.team.size * len(mine) / len(targets)
             some = torch.from_numpy(mine if len(mine) else np.zeros(1, np.int64))
             inputs, targets = inputs[some], targets[some]
         logits, targets = self._answers(module, inputs, targets)
         if self._given_loss is not None:
             return self._given_loss(logits, targets)
-        loss = functional.cross_entropy(logits, targets, label_smoothing=self.plan.label_smoothing)
-        return loss * weight if size > 1 else loss
+        return weight * functional.cross_entropy(logits, targets, label_smoothing=self.plan.label_smoothing)
 
     def _examples(self, chosen: Ints, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """A batch's inputs and targets; every worker draws and reads all, so that each draws the same."""
@@ -225,16 +223,11 @@ class Descent:
             loss.backward()  # type: ignore[no-untyped-call]
 
     def _or_alone(self, work: Callable[[], T]) -> T:
-        """What `work` gives; where the others are lost in it, what it gives without them."""
-        try:
-            return work()
-        except WorkersLostError as error:
-            self._stepping = None
-            self.team.part_from(error)
-        # Only now that the error is forgotten, and with it the frames of the step, can torch's wrapper go.
-        gc.collect()
+        return self.team.or_alone(work, self._part)
+
+    def _part(self, _: str) -> None:
+        self._stepping = None
         self._progress.say("Other workers are gone: going on alone.")
-        return work()
 
     def _batches(self, rng: np.random.Generator) -> Iterator[Ints]:
         for _ in range(self.plan.rounds):

@@ -92,7 +92,7 @@ def _trunk(tuning: Tuning, course: Course, team: Alone, progress: Progress) -> T
     """What lies below the trained blocks; run with them where weights are spread, or it is not faithful."""
     network, kind, length = course.network, course.kind or torch.float32, course.learn.ids.shape[1]
     if not team.sharded:
-        trunk = Trunk(network, tuning.cut, course.cache, kind, length, progress)
+        trunk = Trunk(network, tuning.cut, course.cache, kind, length, progress, team.size > 1)
         if trunk.is_faithful(course.learn):
             return trunk
     return Trunk(network, 0, None, kind, length, progress)
@@ -109,7 +109,9 @@ def _plan(
     several = max(1, TOKENS_A_STEP // learn.ids.shape[1])
     tried = learn.some(slice(0, min(several, len(learn))))
     # Only spread weights need all workers for a step; but all are equally busy then, so all measure.
-    seconds = timed_step(trunk, head, tried, course.kind) / len(tried) * several / team.size
+    with team.reaching():
+        step_s = timed_step(trunk, head, tried, course.kind)
+    seconds = step_s / len(tried) * several / team.size
     seconds, left = team.told([seconds, left_s()])
     several = int(several * min(1.0, left / seconds / FEWEST_STEPS))
     several = max(1, several // team.size) * team.size

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from preseason.errors import first_line
 from preseason.language.decoding import Decoder, Logits, TorchDecoder
 from preseason.progress import Progress
 
@@ -34,7 +35,7 @@ def decoder_for(network: Any, key: str, cache: Path, progress: Progress) -> Deco
         fast = OpenVinoDecoder(network, bits=8, kept=kept)
         away = difference(plain, fast, [int(token) for token in _some_tokens(network)])
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        reason = first_line(error)
         progress.say(f"OpenVINO cannot run this model here ({reason}); transformers does it, more slowly.")
         return plain
     if away > TOLERANCE:

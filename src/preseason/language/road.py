@@ -125,7 +125,7 @@ class ChatFit:
         with self.watch.stage("loading the language model"):
             base = load_base(self.backbone, self.recipe.weights, cache, self.progress)
             self.device = device_for(self.recipe.device)
-            self.spread = self.board is not None and is_spread(self.recipe, base.network, self.device)
+            self.spread = self.board is not None and wants_spread(self.recipe, base.network, self.device)
             if not self.spread:
                 base.network.to(self.device)
         return base
@@ -306,7 +306,7 @@ def base_of(recipe: Recipe) -> str:
     return recipe.backbone if named or recipe.weights else gemma.NAME
 
 
-def is_spread(recipe: Recipe, network: Any, device: str) -> bool:
+def wants_spread(recipe: Recipe, network: Any, device: str) -> bool:
     """Whether the weights are spread over the workers: as asked, else where one GPU is too small.
 
     Training needs 4 bytes a weight, and 12 more (its gradient, two means of AdamW) where it is trained.

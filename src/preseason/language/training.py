@@ -1,6 +1,5 @@
 """Gradient training of a language model within a time: one cycle, early stopping, checkpoints."""
 
-import gc
 import math
 import time
 from dataclasses import dataclass
@@ -11,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from preseason.engine.data_parallel import Alone, WorkersLostError, clip, load_optimizer, optimizer_state
-from preseason.errors import first_line
+from preseason.engine.data_parallel import Alone, clip, load_optimizer, optimizer_state
 from preseason.heads.descent import keep
 from preseason.language.packing import Blocks
 from preseason.language.speed import computing, device_of
@@ -126,10 +124,15 @@ class Run:
             progress.say(f"Going on after {self.step} steps.")
         progress.start("training (thousandths)", 1000)
         self._begin, self._saved = time.monotonic() - self._elapsed, self._elapsed
+
+        def part(why: str) -> None:
+            self._module = None
+            progress.say(f"Other workers are gone after {self.step} steps ({why}): going on alone.")
+
         shown, stopped = 0, self._over(self._share()) if self.step else ""
         try:
             while not stopped:
-                stopped = self._go_on_or_part(checkpoint, progress)
+                stopped = self.team.or_alone(lambda: self._go_on(checkpoint, progress), part)
                 thousandths = int(1000 * min(self._share(), 1))
                 progress.advance(thousandths - shown)
                 shown = thousandths
@@ -165,19 +168,6 @@ class Run:
         """A step as one module, once all workers are where the first of them is."""
         self.team.agree(self.step)
         return self.team.shared(Step(self.tuning.network, self.trunk, self.head))
-
-    def _go_on_or_part(self, checkpoint: Path | None, progress: Progress) -> str:
-        """As `_go_on`; where the others are lost, "", and the same again without them."""
-        try:
-            return self._go_on(checkpoint, progress)
-        except WorkersLostError as error:
-            self._module = None
-            self.team.part_from(error)
-            why = first_line(error)
-        # Only now that the error is forgotten, and with it the frames of the step, can it be deleted.
-        gc.collect()
-        progress.say(f"Other workers are gone after {self.step} steps ({why}): going on alone.")
-        return ""
 
     def _steps_in_epoch(self) -> int:
         return -(-len(self.learn) // self.plan.batch)

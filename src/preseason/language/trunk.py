@@ -65,14 +65,23 @@ class Trunk:
         cache: folder of the bank, None to keep the states in memory.
         kind: the type in which the network is run and the states are kept.
         length: tokens of a block.
+        shared: other workers keep states as well; theirs are looked for.
 
     Raises:
         CacheError: the bank cannot be written.
     """
 
     def __init__(
-        self, network: Any, cut: int, cache: Path | None, kind: torch.dtype, length: int, progress: Progress
+        self,
+        network: Any,
+        cut: int,
+        cache: Path | None,
+        kind: torch.dtype,
+        length: int,
+        progress: Progress,
+        shared: bool = False,
     ) -> None:
+        self.shared = shared
         self.network, self.cut, self.kind, self.progress = network, cut, kind, progress
         self.layers = blocks_of(network)
         self.tupled = False
@@ -130,7 +139,7 @@ class Trunk:
     def _missing(self, keys: list[str]) -> set[str]:
         """Those of which nobody has kept the states."""
         missing = set(self._shelf.missing(keys))
-        if missing and isinstance(self._shelf, Shelf):
+        if missing and self.shared and isinstance(self._shelf, Shelf):
             self._shelf.refresh()
             missing = set(self._shelf.missing(keys))
         return missing

@@ -9,11 +9,11 @@ import numpy as np
 
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample, shown
-from preseason.engine.passes import WHOLE
 from preseason.heads.base import Features, Folds
 from preseason.heads.scaling import rotation_of, scale_of
 from preseason.record import Floats, Ints
 from preseason.threads import one_blas_thread
+from preseason.training.predictor import plain_rows
 from preseason.training.rounds import Trials
 from preseason.training.ways import Crossfit
 
@@ -105,11 +105,8 @@ def shortened(rows: Floats, most: int = MOST_COMPONENTS) -> Floats:
 
 def _wholes(fit: Crossfit, features: dict[str, Features], chosen: Ints) -> Floats:
     """Float32 [m, d]: the whole example, of clips the mean over their frames."""
-    plan, mine = fit.fitted.way.plan, features[fit.fitted.way.name].take(chosen)
-    if plan.kept == "map" or not plan.frames or len(plan.parts()) != mine.sources[0].shape[1]:
-        return mine.pooled()
-    wholes = [place for place, box in enumerate(plan.parts()) if box == WHOLE]
-    return mean_of_parts(mine, wholes)
+    way = fit.fitted.way
+    return plain_rows(way, features[way.name].take(chosen))
 
 
 def mean_of_parts(features: Features, parts: Sequence[int] | Ints) -> Floats:

@@ -15,7 +15,7 @@ from torch import nn
 from preseason.backbones.base import Backbone, BackboneInfo, Preprocessing, Split, clip_families
 from preseason.backbones.hosted import CONFIG, HOSTED, INPUT_FILES, Hosted, cached, fetched, hosted_as
 from preseason.backbones.library import libraries
-from preseason.errors import WeightsError
+from preseason.errors import WeightsError, first_line
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -178,7 +178,7 @@ def _pretrained(folder: Path) -> nn.Module:
                 folder, local_files_only=True, output_loading_info=True, trust_remote_code=False
             )
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        reason = first_line(error)
         raise WeightsError(
             f"{folder} cannot be loaded as {wanted.__name__}: {reason}. Expected config.json and "
             "model.safetensors (or a PyTorch file that holds tensors only)."
