@@ -12,7 +12,7 @@ from hypothesis import settings
 
 import preseason
 from preseason.backbones.encoders import Encoder, from_folder
-from preseason.demo import Pictures, render
+from preseason.cli.demo_pictures import Pictures, render
 
 # The same examples in every run: a check that fails by luck tells nobody anything.
 settings.register_profile("steady", derandomize=True)

@@ -10,7 +10,7 @@ import pytest
 
 from preseason.cli.main import run
 from preseason.engine.upkeep import usage
-from preseason.places import cache_folder
+from preseason.runtime.cache_dir import cache_folder
 
 GAMES = ("boxing", "pong", "tennis")
 LINEAR = ["--head", "linear", "--unfreeze", "0"]

@@ -10,7 +10,7 @@ from preseason.language.training import Plan, Run
 from preseason.language.trunk import Trunk
 from preseason.language.tuning import tune
 from preseason.language.vocabulary import Head
-from preseason.progress import Silent
+from preseason.runtime.progress import Silent
 
 PLAN = Plan(epochs=3, batch=2, learning_rate=0.01, seconds=1e6, seed=0)
 

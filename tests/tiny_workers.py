@@ -15,7 +15,7 @@ PROGRAM = """
     import sys
     sys.path[:0] = {paths!r}
     import {module}
-    from preseason.engine.data_parallel import Parallel, WorkersLostError, join_store
+    from preseason.distributed.data_parallel import Parallel, WorkersLostError, join_store
     for port, sharded, arguments in {calls!r}:
         team = Parallel({rank}, {size}, join_store("127.0.0.1", port), "cpu", sharded)
         try:

@@ -26,7 +26,7 @@ from preseason.language.quiz import likelihoods, score_of
 from preseason.language.reading import read_corpus
 from preseason.language.samples import Example, Quiz
 from preseason.language.sides import HELD_OUT, divide
-from preseason.places import cache_folder
+from preseason.runtime.cache_dir import cache_folder
 
 LEARNT = "learnt"
 

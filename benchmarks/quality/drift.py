@@ -19,19 +19,19 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from preseason import backbones
-from preseason.answering import targets_of
+from preseason.arrays.scaling import rotation_of, scale_of
 from preseason.data.dataset import Sample
+from preseason.data.labels import targets_of
 from preseason.data.split import folds, group_numbers
 from preseason.evaluation.calibration import fit_temperature, softmax
-from preseason.evaluation.drift import drift_of, sketch_of, world_of
 from preseason.heads.base import Features
 from preseason.heads.linear import logistic_regression
-from preseason.heads.scaling import rotation_of, scale_of
-from preseason.places import cache_folder
-from preseason.progress import Silent
-from preseason.reading import read, task_for
+from preseason.openset.drift import drift_of, sketch_of, world_of
 from preseason.recipe import Recipe
-from preseason.threads import one_blas_thread
+from preseason.runtime.cache_dir import cache_folder
+from preseason.runtime.progress import Silent
+from preseason.runtime.threads import one_blas_thread
+from preseason.tasks.reading import read, task_for
 from preseason.training.predictor import Bench, orders_for, plain_rows
 
 STRENGTH = 3.0

@@ -15,7 +15,7 @@ import numpy as np
 import preseason
 from preseason import backbones
 from preseason.data.split import hold_out
-from preseason.reading import read
+from preseason.tasks.reading import read
 
 
 def main() -> None:

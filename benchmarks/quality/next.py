@@ -16,18 +16,18 @@ from typing import Any
 import numpy as np
 
 from preseason import backbones
-from preseason.answering import targets_of
+from preseason.arrays.scaling import rotation_of, scale_of
+from preseason.data.labels import targets_of
 from preseason.evaluation.calibration import softmax
 from preseason.evaluation.choosing import choose
 from preseason.heads.base import Features
 from preseason.heads.frames import summarised
 from preseason.heads.linear import logistic_regression
-from preseason.heads.scaling import rotation_of, scale_of
-from preseason.places import cache_folder
-from preseason.progress import Silent
-from preseason.reading import read, task_for
 from preseason.recipe import Recipe
-from preseason.threads import one_blas_thread
+from preseason.runtime.cache_dir import cache_folder
+from preseason.runtime.progress import Silent
+from preseason.runtime.threads import one_blas_thread
+from preseason.tasks.reading import read, task_for
 from preseason.training.predictor import Bench, orders_for
 
 START, STEP, ROUNDS = 5, 20, 8

@@ -20,21 +20,21 @@ import numpy as np
 import torch
 
 from preseason import backbones
-from preseason.answering import targets_of
 from preseason.backbones.base import Backbone
 from preseason.backbones.folder import random_copy
 from preseason.backbones.library import libraries
+from preseason.data.labels import targets_of
 from preseason.data.split import folds, group_numbers
-from preseason.evaluation.unknown import thin
 from preseason.heads.base import Features, Lesson
-from preseason.places import cache_folder
-from preseason.progress import Silent
-from preseason.reading import read, task_for
+from preseason.openset.detection import thin
 from preseason.recipe import Recipe
-from preseason.scouting.measures import h_score, logme, neighbour_accuracy
+from preseason.runtime.cache_dir import cache_folder
+from preseason.runtime.progress import Silent
+from preseason.tasks.reading import read, task_for
 from preseason.training.predictor import Bench, orders_for
 from preseason.training.selection import accuracy
 from preseason.training.ways import Way, crossfit
+from preseason.transferability.measures import h_score, logme, neighbour_accuracy
 
 CUTS = (4, 6, 8)
 RANDOM = (1, 3, 5, 7)

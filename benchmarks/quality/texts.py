@@ -19,8 +19,8 @@ from sklearn.metrics import f1_score
 import preseason
 from preseason.data.dataset import Sample
 from preseason.data.files import Columns
-from preseason.progress import Silent
-from preseason.reading import read
+from preseason.runtime.progress import Silent
+from preseason.tasks.reading import read
 
 HEADER = (
     f"{'a class':>7} {'draw':>4} {'n':>6} {'right':>6} {'f1':>6} {'linear':>6} {'tfidf':>6} {'s':>6}  kept"

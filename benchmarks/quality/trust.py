@@ -24,14 +24,15 @@ import numpy as np
 from PIL import Image
 
 import preseason
-from preseason.answering import answers_of, targets_of
 from preseason.data.dataset import Sample, shown
-from preseason.evaluation.unknown import auroc, thin
+from preseason.data.labels import targets_of
+from preseason.diagnostics.evidence import shortened
+from preseason.evaluation.learning_curve import PENALTY, curve_of_short
 from preseason.heads.linear import logistic_regression
-from preseason.model import Model
-from preseason.progress import Silent
-from preseason.trust.curve import PENALTY, curve_of_short
-from preseason.trust.evidence import shortened
+from preseason.models.classifier import Model
+from preseason.models.prediction import answers_of
+from preseason.openset.detection import auroc, thin
+from preseason.runtime.progress import Silent
 
 FLIPPED, COPIED = 0.05, 0.05
 ALLOWED = 1 / 20

@@ -36,9 +36,9 @@ from preseason.language.training import Plan, Run
 from preseason.language.trunk import Trunk, matrices_in
 from preseason.language.tuning import tune
 from preseason.language.vocabulary import Head
-from preseason.places import cache_folder
-from preseason.progress import Silent
-from preseason.threads import limit_torch
+from preseason.runtime.cache_dir import cache_folder
+from preseason.runtime.progress import Silent
+from preseason.runtime.threads import limit_torch
 
 ROOT = Path(__file__).parents[2]
 PROMPT = "The ball is swung in from the corner, the keeper comes out, and"

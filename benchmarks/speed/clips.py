@@ -33,9 +33,9 @@ from preseason.backbones.base import Normalise
 from preseason.data.dataset import Sample
 from preseason.data.split import hold_out
 from preseason.media import video
-from preseason.reading import read
+from preseason.runtime.threads import available
 from preseason.tasks.looks import WHOLE, cut_out
-from preseason.threads import available
+from preseason.tasks.reading import read
 
 Figures = dict[str, Any]
 FRAMES, BATCH = 8, 16

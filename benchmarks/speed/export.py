@@ -22,8 +22,8 @@ from preseason.data.split import hold_out
 from preseason.exporting.export import TARGETS, export
 from preseason.exporting.graphs import StageGraph, stages_of
 from preseason.exporting.run import Exported
-from preseason.model import Model
-from preseason.threads import available
+from preseason.models.classifier import Model
+from preseason.runtime.threads import available
 
 GRAPHS = tuple(name for name in TARGETS if name.startswith(("onnx", "openvino")))
 HELD_OUT = 0.4

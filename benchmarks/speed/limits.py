@@ -18,8 +18,8 @@ from preseason.engine.feeds import BATCH_PIXELS
 from preseason.engine.networks import TorchEngine, compile_network
 from preseason.engine.passes import FrozenPass, Pass
 from preseason.recipe import Recipe
+from preseason.runtime.threads import available
 from preseason.tasks.base import tasks
-from preseason.threads import available
 from preseason.training.predictor import orders_for
 from preseason.training.ways import Way
 

@@ -26,8 +26,8 @@ from preseason.engine.networks import compile_network
 from preseason.engine.passes import FrozenPass, Pass
 from preseason.heads.descent import Descent, Plan
 from preseason.heads.tail import Tail
-from preseason.progress import Silent
-from preseason.threads import available, limit_torch
+from preseason.runtime.progress import Silent
+from preseason.runtime.threads import available, limit_torch
 
 Figures = dict[str, Any]
 

@@ -22,7 +22,7 @@ from peaks import PEAK
 import preseason
 from preseason import backbones
 from preseason.engine.upkeep import usage
-from preseason.reading import read
+from preseason.tasks.reading import read
 
 SETTINGS = {"unfreeze": 0, "budget_s": "24h"}
 READING = "reading through the network"

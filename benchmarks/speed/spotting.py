@@ -21,8 +21,8 @@ from peaks import PEAK
 FPS, HEIGHT, WIDTH = 25, 720, 1280
 WATCH = f"""{PEAK}
 import sys, time
-from preseason.matches.alike import Search, features_of
-from preseason.progress import Silent
+from preseason.spotting.alike import Search, features_of
+from preseason.runtime.progress import Silent
 
 begin = time.perf_counter()
 found = features_of(Path(sys.argv[1]), Search(cache=sys.argv[2], rate=float(sys.argv[3])), Silent())

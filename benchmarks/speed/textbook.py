@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import preseason
-from preseason.threads import available
+from preseason.runtime.threads import available
 
 SIDE, BATCH = 224, 32
 WARM_UP_BATCHES = 1

@@ -24,10 +24,10 @@ from preseason.data.files import Columns
 from preseason.engine.extract import Extractor
 from preseason.engine.passes import Pass
 from preseason.engine.tokens import Windows
-from preseason.progress import Silent
-from preseason.reading import read
+from preseason.runtime.progress import Silent
+from preseason.runtime.threads import available, limit_torch
+from preseason.tasks.reading import read
 from preseason.tasks.texts import TextSource
-from preseason.threads import available, limit_torch
 
 BATCH = 32
 COMPARED = 256

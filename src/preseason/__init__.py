@@ -3,21 +3,21 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import preseason.threads  # noqa: F401  must come before torch is imported anywhere
+import preseason.runtime.threads  # noqa: F401  must come before torch is imported anywhere
 
 if TYPE_CHECKING:
-    from preseason.aftercare.comparing import compare
-    from preseason.aftercare.labelling import suggest
-    from preseason.aftercare.post_mortem import post_mortem
+    from preseason.analysis.active_learning import suggest
+    from preseason.analysis.compare import compare
+    from preseason.analysis.error_analysis import post_mortem
     from preseason.errors import PreseasonError
     from preseason.exporting.export import export
-    from preseason.fitting import fit
-    from preseason.loading import load
-    from preseason.matches.spotting import spot
-    from preseason.model import Model
-    from preseason.reading import read
+    from preseason.fitting.fit import fit
+    from preseason.models.classifier import Model
+    from preseason.models.loading import load
     from preseason.recipe import Recipe
-    from preseason.scouting.scout import scout
+    from preseason.spotting.spotting import spot
+    from preseason.tasks.reading import read
+    from preseason.transferability.scout import scout
 
 __version__ = "0.1.0"
 __all__ = [
@@ -26,18 +26,18 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "Model": "preseason.model",
+    "Model": "preseason.models.classifier",
     "PreseasonError": "preseason.errors",
     "Recipe": "preseason.recipe",
     "export": "preseason.exporting.export",
-    "compare": "preseason.aftercare.comparing",
-    "fit": "preseason.fitting",
-    "load": "preseason.loading",
-    "post_mortem": "preseason.aftercare.post_mortem",
-    "read": "preseason.reading",
-    "scout": "preseason.scouting.scout",
-    "spot": "preseason.matches.spotting",
-    "suggest": "preseason.aftercare.labelling",
+    "compare": "preseason.analysis.compare",
+    "fit": "preseason.fitting.fit",
+    "load": "preseason.models.loading",
+    "post_mortem": "preseason.analysis.error_analysis",
+    "read": "preseason.tasks.reading",
+    "scout": "preseason.transferability.scout",
+    "spot": "preseason.spotting.spotting",
+    "suggest": "preseason.analysis.active_learning",
 }
 
 

@@ -17,14 +17,14 @@ from preseason.backbones.base import Backbone, Preprocessing
 from preseason.backbones.encoders import Encoder
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.data.dataset import Sample
-from preseason.engine.gaze import LOOKS
 from preseason.engine.passes import WHOLE, Box, Pass, grid
 from preseason.errors import MediaError, UsageError
 from preseason.heads.base import kinds
-from preseason.reading import task_for
 from preseason.recipe import Recipe
 from preseason.tasks.base import Task, tasks
 from preseason.tasks.clips import shape_for
+from preseason.tasks.reading import task_for
+from preseason.training.attention_crops import LOOKS
 
 
 def photo(folder: Path) -> Path:

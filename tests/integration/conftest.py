@@ -12,8 +12,8 @@ import tiny_language
 import tiny_matches
 from photo_fits import GAMES, LINEAR, network_settings
 from preseason.backbones.timm_networks import create
+from preseason.cli.demo_pictures import Pictures
 from preseason.cli.main import run
-from preseason.demo import Pictures
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import preseason
+from preseason.cli.demo_pictures import Pictures
 from preseason.cli.main import run
-from preseason.demo import Pictures
 
 pytestmark = pytest.mark.slow
 

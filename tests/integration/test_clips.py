@@ -15,7 +15,7 @@ from movies import write
 from preseason.cli.main import run
 from preseason.data.soccernet import read_results
 from preseason.evaluation.spotting import Recording, average_precision
-from preseason.matches.spotting import evaluate_spotting
+from preseason.spotting.spotting import evaluate_spotting
 
 WAYS = {"left": (-3, 0), "right": (3, 0), "up": (0, -2), "still": (0, 0)}
 

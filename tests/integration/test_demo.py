@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from preseason.cli.demo_pictures import GAMES, STRANGERS, WINDOW, Pictures, close_up, render
 from preseason.cli.main import run
-from preseason.demo import GAMES, STRANGERS, WINDOW, Pictures, close_up, render
 
 
 def setting_of(path: Path) -> tuple[str, str]:

@@ -23,9 +23,9 @@ import pytest
 import tiny_language
 import tiny_matches
 from preseason.cli import python_reference
+from preseason.cli.demo_pictures import Pictures
 from preseason.cli.main import run
 from preseason.cli.reference import markdown
-from preseason.demo import Pictures
 
 ROOT = Path(__file__).parents[2]
 NAMES = (

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 import preseason
-from preseason.demo import Pictures
+from preseason.cli.demo_pictures import Pictures
 from preseason.errors import ExportError, ModelFolderError
 from preseason.exporting.export import settings_of, write_known, write_settings
 from preseason.exporting.files import write_openvino
 from preseason.exporting.graphs import stages_of
 from preseason.exporting.run import Exported
-from preseason.model import Model
+from preseason.models.classifier import Model
 from preseason.training import selection
 
 pytestmark = pytest.mark.slow

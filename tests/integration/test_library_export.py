@@ -11,9 +11,9 @@ import pytest
 
 import preseason
 from preseason.backbones.base import Backbone
-from preseason.demo import Pictures
+from preseason.cli.demo_pictures import Pictures
 from preseason.errors import ExportError
-from preseason.model import Model
+from preseason.models.classifier import Model
 from preseason.recipe import Recipe
 from preseason.tasks.photos import Photos, _tuned
 from preseason.training.ways import Way

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from preseason.demo import Pictures
+from preseason.cli.demo_pictures import Pictures
 from preseason.serving.app import Settings
 from serving_tools import serving
 

@@ -9,8 +9,8 @@ import pytest
 
 import preseason
 from photo_fits import GAMES, asked, some_photo
+from preseason.cli.demo_pictures import Pictures
 from preseason.cli.main import run
-from preseason.demo import Pictures
 from preseason.errors import DataError
 from preseason.training import rounds
 

@@ -9,11 +9,11 @@ from PIL import Image
 
 import preseason
 from photo_fits import GAMES, asked, network_settings, rows_in_bank, some_photo
+from preseason.cli.demo_pictures import Pictures
 from preseason.cli.main import run
-from preseason.demo import Pictures
 from preseason.engine.upkeep import usage
 from preseason.heads.descent import Descent
-from preseason.places import cache_folder
+from preseason.runtime.cache_dir import cache_folder
 
 
 def test_the_same_photo_gives_the_same_numbers_everywhere(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import preseason
-from preseason import ray_cluster
 from preseason.errors import PreseasonError, UsageError
+from preseason.fitting.fit import ray
 
 pytestmark = pytest.mark.slow
 SETTINGS: dict[str, Any] = {"head": "linear", "unfreeze": 0, "backbone": "test_resnet", "image_size": 96}
@@ -28,7 +28,7 @@ def cluster() -> Iterator[None]:
 def test_actors_fit_as_one_process_does(cluster: None, photos: Path, weights: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     settings = SETTINGS | {"weights": str(weights), "cache": str(cache)}
-    together = ray_cluster.fit(photos, tmp_path / "together", 2, **settings)
+    together = ray.fit(photos, tmp_path / "together", 2, **settings)
     alone = preseason.fit(photos, tmp_path / "alone", **settings | {"cache": str(tmp_path / "other")})
     assert isinstance(together, preseason.Model)
     assert isinstance(alone, preseason.Model)
@@ -44,10 +44,10 @@ def test_actors_fit_as_one_process_does(cluster: None, photos: Path, weights: Pa
 def test_what_goes_wrong_in_an_actor_is_raised_here(cluster: None, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(PreseasonError):
-        ray_cluster.fit(tmp_path / "empty", tmp_path / "m", 1, cache=str(tmp_path / "cache"))
+        ray.fit(tmp_path / "empty", tmp_path / "m", 1, cache=str(tmp_path / "cache"))
 
 
 def test_without_workers_there_is_no_fit(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="ray is an extra")
     with pytest.raises(UsageError, match="workers=0"):
-        ray_cluster.fit(tmp_path, tmp_path / "m", 0)
+        ray.fit(tmp_path, tmp_path / "m", 0)

@@ -23,7 +23,7 @@ from PIL import Image
 
 import preseason
 import tiny_matches
-from preseason.demo import Pictures
+from preseason.cli.demo_pictures import Pictures
 from preseason.serving.app import Settings
 from preseason.serving.guard import Rules
 from preseason.serving.limits import Limits

@@ -13,7 +13,7 @@ import torch
 import preseason
 from preseason.cli.main import run
 from preseason.errors import DataError, UsageError
-from preseason.record import Candidate
+from preseason.results import Candidate
 from preseason.training.rounds import Clock
 
 transformers = pytest.importorskip("transformers")

@@ -11,7 +11,7 @@ import pytest
 
 import preseason
 import tiny_language as tiny
-from preseason.demo import Pictures
+from preseason.cli.demo_pictures import Pictures
 from preseason.language.model import ChatModel
 
 pytestmark = pytest.mark.slow

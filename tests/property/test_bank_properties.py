@@ -16,7 +16,7 @@ from preseason.data.dataset import Sample
 from preseason.engine.bank import Loose, Shelf
 from preseason.engine.extract import Order
 from preseason.engine.passes import Box, Pass
-from preseason.model_values import way_from, way_values
+from preseason.models.manifest import way_from, way_values
 from preseason.training.ways import Way
 
 SHAPE = (2, 3)

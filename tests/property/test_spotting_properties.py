@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from preseason.data.actions import Action
-from preseason.evaluation.peaks import suppress
 from preseason.evaluation.spotting import DELTAS_S, Recording, average_map, average_precision, measure
+from preseason.spotting.nms import suppress
 
 LABELS = ("a", "b", "c")
 RATE = 2.0

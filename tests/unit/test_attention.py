@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from preseason.arrays.types import Floats, Ints
 from preseason.heads.attention import Attention
 from preseason.heads.base import Features, Lesson
-from preseason.record import Floats, Ints
 
 CLASSES, PARTS, WIDTH = 3, 8, 256
 

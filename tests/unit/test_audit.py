@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from preseason.data import likeness
+from preseason.data import near_duplicates
 from preseason.data.audit import Audit, Signature, audit, digest, fingerprint
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept
@@ -247,9 +247,9 @@ def test_planted_copies_of_footballers_are_found_and_nothing_else(tmp_path: Path
     for number, path in enumerate(paths):
         pixels = image.decode(path, 500)
         for each in (path, *copies(Image.fromarray(pixels), tmp_path)):
-            thumbs.append(likeness.thumbnail(image.decode(each, 108)))
+            thumbs.append(near_duplicates.thumbnail(image.decode(each, 108)))
             origin.append(number)
-    together = {(i, int(j)) for i, near in likeness.pairs(np.stack(thumbs)) for j in near}
+    together = {(i, int(j)) for i, near in near_duplicates.pairs(np.stack(thumbs)) for j in near}
     assert all(origin[i] == origin[j] for i, j in together)
     found = sum((first, first + k) in together for first in range(0, len(origin), 8) for k in range(1, 8))
     assert found >= 0.98 * 7 * len(paths)

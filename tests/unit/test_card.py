@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from preseason.data.dataset import Sample, Skipped
 from preseason.evaluation.calibration import softmax
 from preseason.evaluation.metrics import measure
-from preseason.record import Answers, FitRecord
 from preseason.report.card import as_yaml, write_card
+from preseason.results import Answers, FitRecord
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
 NESTED = st.recursive(

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from preseason.aftercare.causes import Evidence, counts_of, errors_of
-from preseason.aftercare.repairs import repairs_of
-from preseason.answering import probe
+from preseason.analysis.actions import repairs_of
+from preseason.analysis.causes import Evidence, counts_of, errors_of
 from preseason.data.dataset import Sample
-from preseason.evaluation.known import Known, know
-from preseason.record import Answers
+from preseason.openset.probe import probe
+from preseason.openset.reference_set import Known, know
+from preseason.results import Answers
 
 LABELS = ("a", "b", "c")
 TRUTHS = {"stranger": -1, "label": 0, "far": 0, "cropped": 0, "scarce": 2, "alike": 0, "right": 1}

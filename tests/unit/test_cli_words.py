@@ -13,8 +13,8 @@ from preseason.cli import shapes, words
 from preseason.cli.bars import Bars, Lines, Stage, duration, progress
 from preseason.data.dataset import Sample, Skipped
 from preseason.evaluation.metrics import measure
-from preseason.progress import Silent
-from preseason.record import Answers, Evaluation, FitRecord, Prediction, Predictions, Update
+from preseason.results import Answers, Evaluation, FitRecord, Prediction, Predictions, Update
+from preseason.runtime.progress import Silent
 
 LABELS = ("messi", "salah", "son")
 

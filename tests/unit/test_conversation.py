@@ -15,7 +15,7 @@ from preseason.language.decoding import Logits, Style, TorchDecoder, continued, 
 from preseason.language.knowledge import Bm25, Passage, read_passages, words_of
 from preseason.language.speech import Speech, Turns, spoken_by
 from preseason.language.template import prepare
-from preseason.progress import Silent
+from preseason.runtime.progress import Silent
 
 GREEDY = Style(temperature=0, repetition=1.0, most_tokens=12)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from preseason.trust.curve import FEWEST, learning_curve
+from preseason.evaluation.learning_curve import FEWEST, learning_curve
 
 LABELS = ("a", "b", "c")
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from preseason.heads.descent import FEWEST_EPOCHS, Descent, NoTimeError, Plan, train_mode
-from preseason.progress import Silent
+from preseason.runtime.progress import Silent
 
 N = 60
 ROWS = np.random.default_rng(0).normal(size=(N, 8)).astype(np.float32)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from preseason.evaluation.drift import (
+from preseason.openset.drift import (
     FEWEST,
     LEVEL,
     World,
@@ -13,7 +13,7 @@ from preseason.evaluation.drift import (
     sketch_of,
     world_of,
 )
-from preseason.record import Drift
+from preseason.results import Drift
 
 LABELS = ("a", "b", "c")
 MEANS = 0.5 * np.eye(3)

@@ -11,8 +11,8 @@ import preseason
 from preseason import errors
 from preseason.cli.error_page import markdown
 from preseason.cli.main import run
-from preseason.error_codes import CODES
 from preseason.errors import PreseasonError, UsageError
+from preseason.errors.codes import CODES
 
 ROOT = Path(__file__).parents[2]
 

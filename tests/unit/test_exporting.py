@@ -8,19 +8,19 @@ import pytest
 from PIL import Image
 
 from preseason.data.audit import digest
-from preseason.engine.gaze import LOOKS, windows
 from preseason.engine.passes import Box
 from preseason.engine.tokens import Windows
 from preseason.errors import ExportError
-from preseason.evaluation.unknown import SCORES, fit_scorer
 from preseason.exporting import answers, run, run_texts
 from preseason.exporting.checking import Check
 from preseason.exporting.export import refuse_different
 from preseason.heads.base import Features, Lesson, kinds
 from preseason.media.image import decode
 from preseason.media.text import decoded
+from preseason.openset.detection import SCORES, fit_scorer
 from preseason.tasks.looks import cut_out
 from preseason.tasks.photos import REGIONS
+from preseason.training.attention_crops import LOOKS, windows
 
 SMOOTH = np.asarray(
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)).resize((700, 500))

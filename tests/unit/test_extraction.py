@@ -13,8 +13,8 @@ from preseason.engine.extract import FEWEST_TIMED, Extractor, Order
 from preseason.engine.passes import WHOLE, Box, Pass
 from preseason.engine.upkeep import usage
 from preseason.errors import CacheError, MediaError
-from preseason.progress import Silent
-from preseason.speeds import measured_speed
+from preseason.runtime.progress import Silent
+from preseason.runtime.speeds import measured_speed
 from tiny_engine import PLAN, SIDE, close, expected_of, pictures, tiny
 
 

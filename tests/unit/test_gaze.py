@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from preseason.engine.gaze import LOOKS, heat_map, windows
 from preseason.engine.passes import WHOLE, Box, grid
+from preseason.training.attention_crops import LOOKS, heat_map, windows
 
 REGIONS = (WHOLE, *grid(3, 0.5), *grid(4, 4 / 14))
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from preseason.answering import probe
 from preseason.errors import UsageError
-from preseason.evaluation import known as module
-from preseason.evaluation.known import Known, know
+from preseason.openset import reference_set as module
+from preseason.openset.probe import probe
+from preseason.openset.reference_set import Known, know
 
 LABELS = ("ant", "bee", "cat")
 WIDTH = 20

@@ -13,7 +13,7 @@ from preseason.language.speed import fastest_type
 from preseason.language.steps import timed_step
 from preseason.language.training import Plan
 from preseason.language.tuning import tune
-from preseason.progress import Silent
+from preseason.runtime.progress import Silent
 from tiny_training import Interrupting, prepared
 
 

@@ -15,7 +15,7 @@ from preseason.data.action_files import write
 from preseason.data.actions import LabelledVideo
 from preseason.data.labelled_videos import holds_actions, read
 from preseason.errors import UsageError
-from preseason.evaluation.moments import Moment, as_actions, nearest
+from preseason.spotting.similar import Moment, as_actions, nearest
 
 RATE = 2.0
 

@@ -11,7 +11,7 @@ from preseason.engine.extract import Extractor, Order
 from preseason.engine.passes import Pass
 from preseason.heads.base import Features, Lesson, kinds, restore
 from preseason.heads.names import TEMPLATES, NamesHead, spoken, vectors_of
-from preseason.progress import Silent
+from preseason.runtime.progress import Silent
 from preseason.tasks.texts import TextSource
 from preseason.training.selection import select
 from preseason.training.ways import Crossfit, Fitted, Way

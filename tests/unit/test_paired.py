@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from preseason.aftercare.comparing import verdict
+from preseason.analysis.compare import verdict
 from preseason.evaluation.paired import examples_needed, paired
 
 

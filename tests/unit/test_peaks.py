@@ -6,7 +6,7 @@ import pytest
 
 from preseason.data.actions import BACKGROUND, Action
 from preseason.errors import UsageError
-from preseason.evaluation.peaks import suppress
+from preseason.spotting.nms import suppress
 
 
 def column(*scores: float) -> np.ndarray:

@@ -13,9 +13,9 @@ from preseason import backbones
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Extractor
 from preseason.engine.passes import Pass
-from preseason.matches.readers import RunNetwork, looks_of, places_of, stride_of
-from preseason.matches.walk import STRETCH
 from preseason.media import video
+from preseason.spotting.readers import RunNetwork, looks_of, places_of, stride_of
+from preseason.spotting.scan import STRETCH
 from preseason.tasks.clips import ClipSource
 
 RUN, SIDE = 4, 32

@@ -13,9 +13,9 @@ from PIL import Image
 from preseason.data.dataset import Sample, Skipped
 from preseason.evaluation.calibration import softmax
 from preseason.evaluation.metrics import measure
-from preseason.record import Answers, Candidate, FitRecord
 from preseason.report.html import SECTIONS, Section, write_report
 from preseason.report.pictures import MOST_PICTURES, Album, place_of, small, spotlight
+from preseason.results import Answers, Candidate, FitRecord
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from preseason.scouting import words
-from preseason.scouting.measures import h_score, logme, neighbour_accuracy
-from preseason.scouting.scout import Report, Scouted
-from preseason.trust.curve import Curve, Forecast, Gain
+from preseason.evaluation.learning_curve import Curve, Forecast, Gain
+from preseason.transferability import words
+from preseason.transferability.measures import h_score, logme, neighbour_accuracy
+from preseason.transferability.scout import Report, Scouted
 
 
 def features(apart: float, width: int = 20) -> tuple[np.ndarray, np.ndarray]:
@@ -25,7 +25,7 @@ def test_classes_that_lie_apart_score_higher(measure) -> None:  # type: ignore[n
 
 def test_evidence_is_that_of_the_closed_form() -> None:
     """With alpha and beta at the fixed point, the log evidence is the density of y under its normal law."""
-    from preseason.scouting import measures
+    from preseason.transferability import measures
 
     rows, targets = features(1.0, width=6)
     x = measures._principal(rows).astype(np.float64)

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from preseason.backbones.base import Backbone
+from preseason.distributed.work_queue import Board, Job
 from preseason.engine.bank import Shelf
-from preseason.engine.sharing import Board, Job
 from preseason.heads.base import Features, Lesson
 from preseason.heads.descent import NoTimeError
 from preseason.training.shared_lessons import Team, _Heeding, _Others, fit_each, learning_of
@@ -60,7 +60,7 @@ PROGRAM = """
     import sys
     sys.path[:0] = {paths!r}
     from pathlib import Path
-    from preseason.engine.sharing import Board, Job
+    from preseason.distributed.work_queue import Board, Job
     from preseason.training.shared_lessons import learning_of
     from test_shared_lessons import BACKBONE, STALE_S
     cache = Path({cache!r})

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from preseason.engine.data_parallel import Alone, Parallel, open_store
+from preseason.distributed.data_parallel import Alone, Parallel, open_store
 from preseason.heads.descent import Descent, NoTimeError, Plan
-from preseason.progress import Silent
+from preseason.runtime.progress import Silent
 from tiny_workers import helpers
 
 pytestmark = pytest.mark.slow

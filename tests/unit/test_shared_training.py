@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from preseason.engine.data_parallel import Alone, Parallel, WorkersLostError, join_store, open_store
+from preseason.distributed.data_parallel import Alone, Parallel, WorkersLostError, join_store, open_store
 from preseason.language.steps import share_of
 from preseason.language.training import Plan, Run, Trained
 from preseason.language.trunk import Trunk
 from preseason.language.tuning import spread
 from preseason.language.vocabulary import Head
-from preseason.progress import Silent
+from preseason.runtime.progress import Silent
 from tiny_training import PLAN, Interrupting, prepared
 from tiny_workers import helpers
 
@@ -208,6 +208,6 @@ def test_the_leader_keeps_the_time_of_all() -> None:
 
 
 def test_a_leader_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("preseason.engine.data_parallel.WAIT_S", 1)
+    monkeypatch.setattr("preseason.distributed.data_parallel.WAIT_S", 1)
     with pytest.raises(WorkersLostError):
         join_store("127.0.0.1", 1)

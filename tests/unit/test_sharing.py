@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 
 from preseason.data.dataset import Sample
+from preseason.distributed.leases import Leases
+from preseason.distributed.work_queue import Board
 from preseason.engine.bank import Shelf
 from preseason.engine.extract import Order
-from preseason.engine.leases import Leases
 from preseason.engine.passes import Box, Pass
 from preseason.engine.shared_reading import read_together, reading_of
-from preseason.engine.sharing import Board
-from preseason.progress import Silent
-from preseason.workers import World, own_graphics_processor, run_name, world
+from preseason.runtime.launcher import World, own_graphics_processor, run_name, world
+from preseason.runtime.progress import Silent
 
 PLAN = Pass(8, looks=(Box(0.0, 0.1, 1.0, 0.9),))
 ORDERS = [
@@ -173,7 +173,7 @@ PROGRAM = """
     from pathlib import Path
     from preseason.engine.extract import Order
     from preseason.engine.shared_reading import reading_of
-    from preseason.engine.sharing import Board
+    from preseason.distributed.work_queue import Board
     from test_sharing import Numbers, STALE_S
     folder = Path({folder!r})
     numbers = Numbers(folder / "shelf", 0.002)

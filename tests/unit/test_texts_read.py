@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from preseason import reading
-from preseason.data import layouts, loose
+from preseason.data import layouts
 from preseason.data.audit import Audit, audit
 from preseason.data.checks import check_trainable
 from preseason.data.dataset import Dataset, shown
@@ -15,6 +14,7 @@ from preseason.data.files import Accept, Columns
 from preseason.data.split import folds, group_numbers
 from preseason.errors import DataError, MediaError, UsageError
 from preseason.media.text import check, decoded, essence, read_text
+from preseason.tasks import reading
 from preseason.tasks.base import tasks
 
 ROWS = [("What a goal!", "positive"), ("Awful referee", "negative"), ("Kick-off at three", "neutral")]
@@ -217,7 +217,7 @@ class TestFiles:
 
 class TestLoose:
     def collected(self, *inputs: str | Path) -> Dataset:
-        return loose.collect(inputs, Accept(check, "texts", columns=Columns()))
+        return inputs.collect(inputs, Accept(check, "texts", columns=Columns()))
 
     def test_texts_files_and_tables_in_the_order_given(self, tmp_path: Path) -> None:
         (tmp_path / "a.txt").write_text("Offside", "utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from preseason import threads
+from preseason.runtime import threads
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_no_cgroup_is_no_quota(tmp_path: Path) -> None:
 def test_torch_computes_on_the_processors_that_the_process_is_bound_to() -> None:
     code = (
         "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
-        "from preseason.threads import available, limit_torch; limit_torch()\n"
+        "from preseason.runtime.threads import available, limit_torch; limit_torch()\n"
         "import torch; print(available(), torch.get_num_threads(), os.environ['OMP_WAIT_POLICY'])"
     )
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OMP_")}
@@ -49,7 +49,7 @@ def test_a_quota_below_the_core_count_counts(monkeypatch: pytest.MonkeyPatch) ->
 def test_many_threads_share_few_heaps() -> None:
     """Every heap beyond the first begins as its own mapping of 64 MB of address space."""
     code = (
-        "import sys, threading; from preseason.threads import share_heaps\n"
+        "import sys, threading; from preseason.runtime.threads import share_heaps\n"
         "if len(sys.argv) > 1: share_heaps()\n"
         "gate = threading.Barrier(9)\n"
         "def work():\n"

@@ -14,7 +14,7 @@ from preseason.engine.extract import Extractor, Order
 from preseason.engine.feeds import feed_for
 from preseason.engine.passes import Pass
 from preseason.engine.tokens import Windows
-from preseason.progress import Silent
+from preseason.runtime.progress import Silent
 from preseason.tasks.texts import TextSource
 
 TEXTS = ("what a goal", "the referee was awful", "goal " * 60, "win", "what a goal")

@@ -15,7 +15,7 @@ from preseason.language.scoring import hidden_states
 from preseason.language.template import prepare
 from preseason.language.trunk import Trunk, matrices_in
 from preseason.language.tuning import blocks_of, tune
-from preseason.progress import Silent
+from preseason.runtime.progress import Silent
 
 
 def blocks(count: int = 12, length: int = 48) -> Blocks:

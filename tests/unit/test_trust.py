@@ -7,22 +7,22 @@ import pytest
 
 from preseason.cli.words import of_warnings
 from preseason.data.dataset import Sample
+from preseason.diagnostics import messages
+from preseason.diagnostics.deciding_words import deciders, names_alone, without_names
+from preseason.diagnostics.label_errors import suspects
+from preseason.diagnostics.split_check import honest_split
+from preseason.diagnostics.strangers import bounds, price
 from preseason.errors import UsageError
 from preseason.evaluation.calibration import softmax
+from preseason.evaluation.learning_curve import Curve, Forecast, Gain
 from preseason.evaluation.metrics import measure
-from preseason.evaluation.unknown import choose
 from preseason.heads.attention import AttentionHead, AttentionNetwork
 from preseason.heads.base import Features
 from preseason.heads.parts import Scales
-from preseason.model_values import _without_paths
+from preseason.models.manifest import _without_paths
+from preseason.openset.detection import choose
 from preseason.recipe import Recipe, parse_share
-from preseason.record import Answers
-from preseason.trust import told
-from preseason.trust.curve import Curve, Forecast, Gain
-from preseason.trust.deciding_words import deciders, names_alone, without_names
-from preseason.trust.label_errors import suspects
-from preseason.trust.receipt import honest_split
-from preseason.trust.strangers import bounds, price
+from preseason.results import Answers
 
 
 def answers_to(targets: np.ndarray, classes: int, margin: float, seed: int = 0) -> np.ndarray:
@@ -174,7 +174,7 @@ def test_the_outlook_names_what_helps_and_what_does_not() -> None:
     later = (Forecast(2, 0.9, 0.85, 0.93), Forecast(4, 0.95, 0.9, 0.98))
     gains = (Gain("salah", 0.04, 0.004), Gain("messi", 0.001, 0.01))
     metrics = measure(answers_to(np.arange(100) % 2, 2, 1.2), np.arange(100) % 2)
-    found = told.curve(Curve((8.0,), (0.8,), (now, *later), gains), metrics)
+    found = messages.curve(Curve((8.0,), (0.8,), (now, *later), gains), metrics)
     assert f"{100 * metrics.accuracy:.0f} % ±" in found["said"]
     assert "20 more of salah give about +" in found["said"]
     assert "more of messi nothing that could be measured" in found["said"]

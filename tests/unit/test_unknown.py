@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from preseason.evaluation.unknown import (
+from preseason.openset.detection import (
     NEEDS_LOGITS,
     SCORES,
     UnknownScorer,

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from movies import level, picture, write
 from preseason.errors import MediaError
-from preseason.matches import walk as walks
-from preseason.matches.walk import RESULT, Rows, Walk
-from preseason.progress import Silent
+from preseason.runtime.progress import Silent
+from preseason.spotting.scan import RESULT, Rows, Walk
 
 SECONDS = 20
 
@@ -46,7 +45,7 @@ class Reading:
 
 @pytest.fixture(autouse=True)
 def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walks, "STRETCH", 16)
+    monkeypatch.setattr(scan, "STRETCH", 16)
 
 
 def run(match: Path, folder: Path, reading: Reading) -> NDArray[np.float32]:

@@ -15,8 +15,8 @@ import pytest
 
 from preseason.data.dataset import Skipped
 from preseason.errors import DataError, UsageError
-from preseason.record import Prediction, Predictions
-from preseason.watching import Seen, Watch
+from preseason.results import Prediction, Predictions
+from preseason.serving.folder_watch import Seen, Watch
 
 
 class Lengths:
@@ -141,7 +141,7 @@ PROGRAM = """
     import sys, time
     sys.path[:0] = {paths!r}
     from test_watching import Lengths
-    from preseason.watching import Watch
+    from preseason.serving.folder_watch import Watch
     Watch({folder!r}, {answers!r}, every_s=0.01, settle_s=0.0).run(Lengths())
 """
 

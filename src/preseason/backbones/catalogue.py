@@ -7,7 +7,7 @@ import torch
 from preseason.backbones.base import BackboneInfo
 from preseason.backbones.embedded import Embedded
 from preseason.backbones.timm_networks import in_hub_cache
-from preseason.speeds import measured_speed
+from preseason.runtime.speeds import measured_speed
 
 
 def embedded_info(entry: Embedded) -> BackboneInfo:

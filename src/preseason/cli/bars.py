@@ -8,14 +8,14 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-    from preseason.progress import Progress
+    from preseason.runtime.progress import Progress
 
 LINE_EVERY_S = 10.0
 
 
 def progress(quiet: bool) -> "Progress":
     """What a verb reports to: nothing under `--quiet`, bars on a terminal, plain lines otherwise."""
-    from preseason.progress import Silent
+    from preseason.runtime.progress import Silent
 
     if quiet:
         return Silent()

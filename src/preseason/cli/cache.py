@@ -29,7 +29,7 @@ _where = click.option(
 def show(folder: str | None, quiet: bool) -> Outcome:
     """List what is kept, the largest first: rows of examples, and walks over long videos with their steps."""
     from preseason.engine.upkeep import usage
-    from preseason.places import cache_folder
+    from preseason.runtime.cache_dir import cache_folder
 
     place = cache_folder(folder)
     banks = usage(place)
@@ -47,7 +47,7 @@ def show(folder: str | None, quiet: bool) -> Outcome:
 def clear(names: tuple[str, ...], folder: str | None, quiet: bool) -> Outcome:
     """Delete what is called NAMES, or everything; it is computed again when needed."""
     from preseason.engine import upkeep
-    from preseason.places import cache_folder
+    from preseason.runtime.cache_dir import cache_folder
 
     place = cache_folder(folder)
     known = [item.name for item in upkeep.usage(place)]

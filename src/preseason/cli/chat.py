@@ -13,7 +13,7 @@ from preseason.errors import UsageError
 if TYPE_CHECKING:
     from preseason.language.conversation import Answer, Conversation
     from preseason.language.knowledge import Finder
-    from preseason.progress import Progress
+    from preseason.runtime.progress import Progress
 
 HELP = "/quit ends, /forget begins anew, Ctrl-C stops an answer."
 
@@ -82,7 +82,7 @@ def conversation(
     """
     import preseason
     from preseason.language.conversation import Conversation
-    from preseason.model import Model
+    from preseason.models.classifier import Model
 
     loaded = preseason.load(folder, progress=progress(quiet), device=device, cache=cache)
     if isinstance(loaded, Model):
@@ -97,7 +97,7 @@ def _finder(knowledge: str | None, cache: str | None, report: "Progress") -> "Fi
 
     from preseason.language.knowledge import read_passages
     from preseason.language.meaning import best_finder
-    from preseason.places import cache_folder
+    from preseason.runtime.cache_dir import cache_folder
 
     if knowledge is None:
         return None

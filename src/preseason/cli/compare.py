@@ -9,8 +9,8 @@ from preseason.cli.bars import progress
 from preseason.cli.verbs import Outcome, column_options, model_options, verb
 
 if TYPE_CHECKING:
-    from preseason.aftercare.comparing import Comparison
-    from preseason.record import Metrics
+    from preseason.analysis.compare import Comparison
+    from preseason.results import Metrics
 
 SHOWN = 8
 
@@ -38,7 +38,7 @@ def compare(
     interval of the difference is that of pairs.
     """
     import preseason
-    from preseason.loading import classifier
+    from preseason.models.loading import classifier
 
     report = progress(quiet)
     models = [

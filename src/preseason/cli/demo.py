@@ -15,10 +15,10 @@ from preseason.cli.verbs import Outcome, verb
 from preseason.errors import UsageError
 
 if TYPE_CHECKING:
-    from preseason.demo import Pictures
-    from preseason.model import Model
-    from preseason.progress import Progress
-    from preseason.record import Evaluation, FitRecord, Predictions
+    from preseason.cli.demo_pictures import Pictures
+    from preseason.models.classifier import Model
+    from preseason.results import Evaluation, FitRecord, Predictions
+    from preseason.runtime.progress import Progress
 
 INTRODUCTION = """This is a demo. The pictures are no photos of people but frames of eight old video games,
 rendered here and played at random: a model learns to tell the games apart from a few small close-ups of
@@ -46,7 +46,7 @@ def demo(output: str | None, budget: str, show: bool | None, quiet: bool) -> Out
 
 
 def _walk(folder: Path, budget: str, report: "Progress") -> Outcome:
-    from preseason.demo import render
+    from preseason.cli.demo_pictures import render
 
     report.say(f"Rendering pictures into {folder} ...")
     pictures = render(folder)

@@ -13,8 +13,8 @@ from preseason.errors import UsageError
 if TYPE_CHECKING:
     from preseason.data.actions import Action, LabelledVideo
     from preseason.evaluation.spotting import SpottingMetrics
-    from preseason.progress import Progress
-    from preseason.record import Evaluation
+    from preseason.results import Evaluation
+    from preseason.runtime.progress import Progress
 
 
 @verb("evaluate")
@@ -44,7 +44,7 @@ def evaluate(
     videos are searched as well and SoccerNet's average-mAP is told.
     """
     import preseason
-    from preseason.loading import classifier
+    from preseason.models.loading import classifier
 
     report = progress(quiet)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
@@ -89,8 +89,8 @@ def _adapted(plain: "Evaluation", again: "Evaluation") -> tuple[dict[str, Any], 
 
 def _spotting(model: Any, data: str, report: "Progress", timeline: str | None) -> "SpottingMetrics":
     """Search the videos as well; draw what was found where asked."""
-    from preseason.matches.spotting import evaluate_spotting
     from preseason.report.timeline import LIKELY, Timeline, write_timeline
+    from preseason.spotting.spotting import evaluate_spotting
 
     drawn: list[Timeline] = []
 

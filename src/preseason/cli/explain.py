@@ -11,7 +11,7 @@ from preseason.cli.verbs import Outcome, model_options, verb
 from preseason.errors import DataError
 
 if TYPE_CHECKING:
-    from preseason.explaining import Explanation, Near
+    from preseason.models.explanation import Explanation, Near
 
 SHOWN = 6
 BAR = 20
@@ -39,7 +39,7 @@ def explain(
     told is how much of the answer's probability each carries. The nearest labelled examples stand beside it.
     """
     import preseason
-    from preseason.loading import classifier
+    from preseason.models.loading import classifier
 
     report = progress(quiet)
     loaded = classifier(preseason.load(model, progress=report, device=device, cache=cache), "explain")

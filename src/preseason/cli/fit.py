@@ -11,10 +11,10 @@ from preseason.cli.bars import progress
 from preseason.cli.recipe_options import recipe_options, settings_from
 from preseason.cli.verbs import Outcome, verb
 from preseason.errors import DataError, UsageError
-from preseason.workers import world
+from preseason.runtime.launcher import world
 
 if TYPE_CHECKING:
-    from preseason.record import FitRecord
+    from preseason.results import FitRecord
 
 MANIFEST = "preseason.json"
 
@@ -38,7 +38,7 @@ def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags:
 
     import preseason
     from preseason.language.hosted_model import HostedRecord
-    from preseason.record import FitRecord
+    from preseason.results import FitRecord
 
     model = preseason.fit(data, folder, progress=report, **settings)
     if world().rank > 0:

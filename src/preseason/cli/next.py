@@ -10,7 +10,7 @@ from preseason.cli.bars import progress
 from preseason.cli.verbs import Outcome, model_options, verb
 
 if TYPE_CHECKING:
-    from preseason.aftercare.labelling import Suggestions
+    from preseason.analysis.active_learning import Suggestions
 
 HEADER = ["", "input", "guess", "sure", "why"]
 TABLES = (".csv",)
@@ -45,7 +45,7 @@ def next_to_label(
     that differ from each other. Strangers, unlike everything known, are marked.
     """
     import preseason
-    from preseason.loading import classifier
+    from preseason.models.loading import classifier
 
     report = progress(quiet)
     loaded = classifier(preseason.load(model, progress=report, device=device, cache=cache), "next")
@@ -64,7 +64,7 @@ def next_to_label(
 
 
 def _written(found: "Suggestions", output: str | None, link: bool) -> list[str]:
-    from preseason.aftercare.labelling import sort_into, write_table
+    from preseason.analysis.active_learning import sort_into, write_table
 
     if output is None:
         return []

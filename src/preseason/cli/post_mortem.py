@@ -10,7 +10,7 @@ from preseason.cli.bars import progress
 from preseason.cli.verbs import Outcome, column_options, model_options, verb
 
 if TYPE_CHECKING:
-    from preseason.aftercare.post_mortem import PostMortem
+    from preseason.analysis.error_analysis import PostMortem
 
 SHOWN = 12
 
@@ -39,7 +39,7 @@ def post_mortem(
     few labels, a look-alike.
     """
     import preseason
-    from preseason.loading import classifier
+    from preseason.models.loading import classifier
 
     report = progress(quiet)
     loaded = classifier(preseason.load(model, progress=report, device=device, cache=cache), "post-mortem")
@@ -82,7 +82,7 @@ def _minutes(minutes: float) -> str:
 
 
 def _text(found: "PostMortem", corrected: str, output: str | None) -> str:
-    from preseason.aftercare.causes import CAUSES
+    from preseason.analysis.causes import CAUSES
 
     lines = [words.accuracy_line(found.metrics)]
     if found.mistakes:

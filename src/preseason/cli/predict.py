@@ -10,7 +10,7 @@ from preseason.cli.verbs import Outcome, model_options, verb
 from preseason.errors import DataError
 
 if TYPE_CHECKING:
-    from preseason.record import Predictions
+    from preseason.results import Predictions
 
 
 @verb("predict")

@@ -9,7 +9,7 @@ from preseason.cli.verbs import Outcome, column_options, model_options, verb
 from preseason.cli.words import table
 
 if TYPE_CHECKING:
-    from preseason.scouting.scout import Scouted
+    from preseason.transferability.scout import Scouted
 
 HEADER = ["network", "linear head", "95 % interval", "neighbours", "LogME", "H-score", "shift", "seconds"]
 
@@ -40,7 +40,7 @@ def scout(
     fit.
     """
     import preseason
-    from preseason.scouting import words
+    from preseason.transferability import words
 
     report = preseason.scout(
         data,

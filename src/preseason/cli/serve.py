@@ -45,11 +45,11 @@ def serve(
     whose folder is replaced is loaded again without a request being lost. SIGTERM and Ctrl-C finish what
     runs; SIGHUP reloads everything.
     """
+    from preseason.runtime.threads import share_heaps
     from preseason.serving.app import Settings, create_app
     from preseason.serving.guard import LOCAL, Rules
     from preseason.serving.hosting import Where, named_folders
     from preseason.serving.server import Listening
-    from preseason.threads import share_heaps
 
     key = _key(options["key_file"])
     hosts = None if host in ("0.0.0.0", "::") and not options["allow_host"] else LOCAL

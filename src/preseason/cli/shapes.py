@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from preseason.record import Evaluation, FitRecord, Predictions, Update
+    from preseason.results import Evaluation, FitRecord, Predictions, Update
 
 
 def plain(value: Any) -> Any:

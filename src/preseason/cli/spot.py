@@ -12,8 +12,8 @@ from preseason.errors import UsageError
 
 if TYPE_CHECKING:
     from preseason.data.actions import Action
-    from preseason.matches.spotting import Spotted
-    from preseason.progress import Progress
+    from preseason.runtime.progress import Progress
+    from preseason.spotting.spotting import Spotted
 
 PAGES = (".html", ".htm")
 SHOWN = 40
@@ -91,8 +91,8 @@ def _spotted(model: str | None, match: str, options: dict[str, Any], report: "Pr
 
 
 def _alike(match: str, like: tuple[str, ...], options: dict[str, Any], report: "Progress") -> "list[Action]":
-    from preseason.evaluation.moments import as_actions
-    from preseason.matches.alike import RATE, Search, alike
+    from preseason.spotting.alike import RATE, Search, alike
+    from preseason.spotting.similar import as_actions
 
     search = Search(
         rate=options["rate"] or RATE,
@@ -132,7 +132,7 @@ def _written(match: str, found: "list[Action]", outputs: tuple[str, ...]) -> lis
 def _cut(match: str, found: "list[Action]", folder: str | None, report: "Progress") -> list[str]:
     if folder is None:
         return []
-    from preseason.matches.cutting import cut
+    from preseason.spotting.cutting import cut
 
     report.start("cutting clips", len(found))
     paths = []

@@ -11,7 +11,7 @@ from preseason.cli.verbs import Outcome, model_options, verb
 from preseason.errors import UsageError
 
 if TYPE_CHECKING:
-    from preseason.watching import Seen
+    from preseason.serving.folder_watch import Seen
 
 
 @verb("watch")
@@ -57,7 +57,7 @@ def watch(
     power cut. The folder is looked into now and then, which works on network shares too. Ctrl-C ends it.
     """
     import preseason
-    from preseason.watching import Watch
+    from preseason.serving.folder_watch import Watch
 
     report = progress(quiet)
     target = output if output is not None else f"{folder.rstrip('/')}-answers.csv"

@@ -10,7 +10,7 @@ from preseason.cli.bars import duration
 if TYPE_CHECKING:
     from preseason.data.dataset import Skipped
     from preseason.evaluation.spotting import SpottingMetrics
-    from preseason.record import Drift, Evaluation, FitRecord, Metrics, Prediction, Predictions, Update
+    from preseason.results import Drift, Evaluation, FitRecord, Metrics, Prediction, Predictions, Update
 
 BASELINES = {
     "linear": "linear head alone",

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.data import groups, likeness
+from preseason.data import groups, near_duplicates
 from preseason.data.actions import BACKGROUND
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import readable
 from preseason.errors import MediaError
-from preseason.progress import Progress, Silent
-from preseason.threads import available
+from preseason.runtime.progress import Progress, Silent
+from preseason.runtime.threads import available
 
 TINY_SIDE = 32  # pixels of the shorter side below which a picture shows little
 NARROW = 6  # times as long as wide: a banner or a strip, squeezed beyond recognition
@@ -39,7 +39,7 @@ class Signature:
 
     fingerprint: str
     size: tuple[int, int] = (0, 0)
-    thumbnail: likeness.Thumbnail | None = None
+    thumbnail: near_duplicates.Thumbnail | None = None
     essence: str = ""
     taken: tuple[str, float] | None = None
 
@@ -114,7 +114,7 @@ def photo_signature(sample: Sample) -> Signature:
         data = Path(sample.source).read_bytes()
     except OSError as error:
         raise MediaError(content.opening_failure(error)) from None
-    thumb = likeness.thumbnail(image.decode(data, 2 * likeness.WIDTH))
+    thumb = near_duplicates.thumbnail(image.decode(data, 2 * near_duplicates.WIDTH))
     return Signature(digest(data), image.size(data), thumb, taken=image.taken(data))
 
 
@@ -231,7 +231,7 @@ def _odd(sizes: NDArray[np.int64], signatures: list[Signature]) -> tuple[tuple[i
             found.append((index, f"under {TINY_SIDE} pixels on a side"))
         elif short and long > NARROW * short:
             found.append((index, f"more than {NARROW} times as long as wide"))
-        elif each.thumbnail is not None and each.thumbnail.std() < likeness.FLAT:
+        elif each.thumbnail is not None and each.thumbnail.std() < near_duplicates.FLAT:
             found.append((index, "of one colour"))
     return tuple(found)
 
@@ -271,7 +271,7 @@ def _join_copies(links: "_Links", exact: Clusters, signatures: list[Signature]) 
     if len(chosen) < 2:
         return
     thumbs = np.stack([thumb for i in chosen if (thumb := signatures[i].thumbnail) is not None])
-    for number, copies in likeness.pairs(thumbs):
+    for number, copies in near_duplicates.pairs(thumbs):
         links.join([chosen[number], *(chosen[copy] for copy in copies.tolist())])
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from preseason.data import likeness
+from preseason.data import near_duplicates
 from preseason.data.dataset import Dataset, Sample
-from preseason.data.layouts.parts import part_from
+from preseason.data.layouts.splits import part_from
 from preseason.errors import UsageError
 
 Members = tuple[tuple[int, ...], ...]
@@ -60,7 +60,7 @@ class Clue:
         taken: camera and seconds of its clock when the picture was taken; None where nobody knows.
     """
 
-    thumbnail: likeness.Thumbnail | None = None
+    thumbnail: near_duplicates.Thumbnail | None = None
     taken: tuple[str, float] | None = None
 
 
@@ -268,7 +268,7 @@ def _borne_out(runs: list[list[int]], samples: tuple[Sample, ...], clues: Sequen
 def _correlations(pairs: list[tuple[int, int]], clues: Sequence[Clue]) -> "np.ndarray":
     wanted = sorted({index for pair in pairs for index in pair})
     thumbs = np.stack([thumb for index in wanted if (thumb := clues[index].thumbnail) is not None])
-    rows = likeness.standardised(thumbs)
+    rows = near_duplicates.standardised(thumbs)
     place = {index: number for number, index in enumerate(wanted)}
     first, second = ([place[pair[side]] for pair in pairs] for side in (0, 1))
     return np.asarray((rows[first] * rows[second]).sum(axis=1))

@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from preseason import backbones
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample, Skipped
+from preseason.distributed.work_queue import Board
 from preseason.engine.bank import Loose, Rows, Shelf
 from preseason.engine.feeds import feed_for
 from preseason.engine.networks import Engine, compile_network, precision_on
 from preseason.engine.passes import Box, Pass
 from preseason.engine.shared_reading import read_together
-from preseason.engine.sharing import Board
 from preseason.errors import MediaError
-from preseason.progress import Progress, Silent
-from preseason.speeds import note_speed
-from preseason.threads import available
+from preseason.runtime.progress import Progress, Silent
+from preseason.runtime.speeds import note_speed
+from preseason.runtime.threads import available
 
 FEWEST_TIMED = 32
 """New rows from which on the speed is told to `preseason models`."""

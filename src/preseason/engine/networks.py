@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from preseason.errors import DeviceMemoryError, UsageError
-from preseason.threads import available, limit_torch
-from preseason.workers import own_graphics_processor
+from preseason.runtime.launcher import own_graphics_processor
+from preseason.runtime.threads import available, limit_torch
 
 TOLERANCE, TOLERANCE_BF16 = 2e-3, 1.5e-2
 """Largest difference from torch, relative to the largest value, that a converted network may show."""

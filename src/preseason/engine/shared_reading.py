@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from preseason.data.dataset import Sample
+from preseason.distributed.work_queue import Board, Doing, Job
 from preseason.engine.passes import Box, Pass, pass_from
-from preseason.engine.sharing import Board, Doing, Job
-from preseason.progress import Progress
+from preseason.runtime.progress import Progress
 
 READING = "reading"
 """The kind of these jobs."""

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.record import Floats, Ints
+from preseason.arrays.types import Floats, Ints
 
 LOWEST, HIGHEST = 0.01, 100.0
 GRID = 25

@@ -8,7 +8,7 @@ have nothing in common are taken by doubt alone. n examples, c classes, d width.
 
 import numpy as np
 
-from preseason.record import Floats, Ints
+from preseason.arrays.types import Floats, Ints
 
 MOST = 20_000
 """Examples that are compared with each other, the most doubtful ones."""

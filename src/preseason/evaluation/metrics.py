@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.record import Floats, Ints, Metrics
+from preseason.arrays.types import Floats, Ints
+from preseason.results import Metrics
 
 Z_95 = 1.959964
 MOST_BINS = 10

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.record import Ints
+from preseason.arrays.types import Ints
 
 DRAWS = 10_000
 """Of the signs of groups; a p-value is then exact to about a hundredth of 1 %."""

@@ -14,9 +14,9 @@ from preseason.data.files import Columns
 from preseason.data.rows import SUFFIXES
 from preseason.errors import DataError
 from preseason.media.text import read_text
-from preseason.model import Model
-from preseason.progress import Progress
-from preseason.reading import accept_of, fingerprinted, read_inputs
+from preseason.models.classifier import Model
+from preseason.runtime.progress import Progress
+from preseason.tasks.reading import accept_of, fingerprinted, read_inputs
 
 
 class Judging(Protocol):

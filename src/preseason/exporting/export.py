@@ -14,14 +14,14 @@ import numpy as np
 
 from preseason.errors import ExportError, ModelFolderError
 from preseason.exporting.checking import MOST_DIFFERENCE, Check
-from preseason.progress import Progress, Silent
+from preseason.runtime.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
     from preseason.data.dataset import Sample
     from preseason.exporting.answers import Runner
     from preseason.exporting.graphs import Stage
-    from preseason.model import Model
+    from preseason.models.classifier import Model
 
 FORMAT = 1
 SETTINGS, KNOWN, RUNNER, COMMON = "exported.json", "known.npz", "run.py", "answers.py"
@@ -113,8 +113,8 @@ def export(
 
 
 def _loaded(model: "str | Path | Model", to: str, progress: Progress, cache: str | None) -> "Model":
-    from preseason.loading import load
-    from preseason.model import Model
+    from preseason.models.classifier import Model
+    from preseason.models.loading import load
 
     loaded: Any = model
     if isinstance(model, str | Path):

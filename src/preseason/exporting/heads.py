@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from preseason.arrays.scaling import Scale
 from preseason.errors import ExportError
 from preseason.heads.attention import AttentionHead
 from preseason.heads.linear import LinearHead
@@ -20,7 +21,6 @@ from preseason.heads.mlp import MlpHead
 from preseason.heads.names import NamesHead
 from preseason.heads.parts import LARGEST, Scales
 from preseason.heads.prototype import SHARPNESS, PrototypeHead
-from preseason.heads.scaling import Scale
 from preseason.heads.tail import TailHead
 
 Said = tuple[Tensor, Tensor, Tensor | None]

@@ -22,10 +22,10 @@ from preseason.backbones.libraries.transformers_clips import quiet
 from preseason.errors import ExportError
 from preseason.exporting import pages
 from preseason.heads.tail import TailHead
-from preseason.model_folder import finetuned
+from preseason.models.saving import finetuned
 
 if TYPE_CHECKING:
-    from preseason.model import Model
+    from preseason.models.classifier import Model
     from preseason.training.ways import Fitted
 
 OPENS = {"timm": ("timm", "transformers"), "transformers": ("transformers",)}

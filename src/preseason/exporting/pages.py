@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from preseason.model import Model
+    from preseason.models.classifier import Model
 
 PAGE = """# {name}, adapted by preseason
 

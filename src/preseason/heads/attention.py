@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.engine.networks import has_bf16
 from preseason.heads.base import Features, Lesson, State, kinds
 from preseason.heads.descent import Descent, Plan
 from preseason.heads.parts import FeatureDropout, Scales, rows_of, scales_of, shape_of
-from preseason.record import Floats, Ints
-from preseason.workers import local_size
+from preseason.runtime.launcher import local_size
 
 HIDDEN, GATE = 128, 64
 KEPT_PARTS = 0.5

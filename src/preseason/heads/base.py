@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.progress import Progress, Silent
-from preseason.record import Floats, Ints
+from preseason.arrays.types import Floats, Ints
 from preseason.registry import Registry
+from preseason.runtime.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
-    from preseason.engine.data_parallel import Alone
+    from preseason.distributed.data_parallel import Alone
 
 CHUNK = 64
 """Samples read from the bank at a time where a computation streams."""

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from preseason.engine.data_parallel import Alone
-from preseason.progress import Progress, Silent
-from preseason.record import Ints
-from preseason.threads import limit_torch
+from preseason.arrays.types import Ints
+from preseason.distributed.data_parallel import Alone
+from preseason.runtime.progress import Progress, Silent
+from preseason.runtime.threads import limit_torch
 
 FEWEST_EPOCHS = 4
 """Fewer are not worth running, however little time is left."""

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.arrays.types import Floats, Ints
 from preseason.heads.base import Features
-from preseason.record import Floats, Ints
 
 
 def whole_frames(features: Features, chosen: Ints, frames: int) -> NDArray[Any]:

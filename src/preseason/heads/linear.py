@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from preseason.arrays.scaling import ROWS, Scale, arrays_of, rotation_of, sample_of, scale_from, scale_over
+from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.heads.base import Features, Lesson, State, kinds
-from preseason.heads.scaling import ROWS, Scale, arrays_of, rotation_of, sample_of, scale_from, scale_over
-from preseason.record import Floats, Ints
-from preseason.threads import one_blas_thread
+from preseason.runtime.threads import one_blas_thread
 
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)
 """Inverse penalties tried, on features of deviation 1 divided by the square root of their number."""

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from preseason.arrays.scaling import Scale, arrays_of, scale_from
+from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.heads.base import Features, Lesson, State, kinds
 from preseason.heads.descent import Descent, Plan
-from preseason.heads.scaling import Scale, arrays_of, scale_from
-from preseason.record import Floats, Ints
 
 WIDTH = 512
 LEARNING_RATE = 1e-3

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from preseason.arrays.types import Floats
 from preseason.backbones.base import Backbone
 from preseason.backbones.encoders import Encoder
 from preseason.backbones.text_blocks import digits
 from preseason.engine.tokens import Windows
 from preseason.heads.base import Features, Lesson, State, kinds
 from preseason.heads.linear import logistic_regression
-from preseason.record import Floats
-from preseason.threads import limit_torch, one_blas_thread
+from preseason.runtime.threads import limit_torch, one_blas_thread
 
 TEMPLATES = ("{}", "This is {}.", "This text is {}.")
 STRENGTH = 10.0

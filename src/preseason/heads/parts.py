@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from preseason.arrays.types import Floats, Ints
 from preseason.heads.base import Features
-from preseason.record import Floats, Ints
 
 LARGEST = 6.0
 """Scaled features are clipped here: one wild activation must not own an example."""

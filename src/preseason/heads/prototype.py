@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from preseason.arrays.scaling import ROWS, Scale, arrays_of, scale_from, scale_over
+from preseason.arrays.types import Floats
 from preseason.backbones.base import Backbone
 from preseason.heads.base import Features, Lesson, State, kinds
-from preseason.heads.scaling import ROWS, Scale, arrays_of, scale_from, scale_over
-from preseason.record import Floats
 
 SHARPNESS = 20.0
 """Logits per unit of cosine similarity, before calibration."""

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.heads.base import Features, Lesson, State
 from preseason.heads.descent import Descent, Plan
 from preseason.heads.frames import whole_frames
 from preseason.heads.parts import FeatureDropout, Scales, scales_of
-from preseason.record import Floats, Ints
 
 PROJECTED, READ = 64, 128
 EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 15, 1e-3, 1e-2

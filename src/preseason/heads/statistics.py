@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
+from preseason.arrays.types import Floats
 from preseason.backbones.base import Backbone
 from preseason.heads.base import Features, Lesson, State, kinds
 from preseason.heads.frames import summarised
 from preseason.heads.linear import Linear, LinearHead
-from preseason.record import Floats
 
 
 @dataclass(frozen=True)

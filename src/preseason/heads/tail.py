@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from preseason.arrays.scaling import rotation_of, scale_of
+from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.backbones.families.chains import parameters_of
 from preseason.engine.networks import in_halves
@@ -23,9 +25,7 @@ from preseason.errors import UsageError
 from preseason.heads.base import Features, Lesson, State, kinds
 from preseason.heads.descent import Descent, Plan
 from preseason.heads.linear import logistic_regression
-from preseason.heads.scaling import rotation_of, scale_of
 from preseason.heads.sequence import Sequence, SequenceNetwork
-from preseason.record import Floats, Ints
 
 CLASSIFIER_RATE = 1e-3
 TAIL_RATE = 2e-4

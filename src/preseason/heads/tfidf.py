@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.errors import UsageError
 from preseason.heads.base import Features, Lesson, State, kinds
-from preseason.record import Floats, Ints
-from preseason.threads import one_blas_thread
+from preseason.runtime.threads import one_blas_thread
 
 STRENGTH = 3.0
 """Inverse L2 penalty; from 1 to 10 it hardly matters on vectors of length 1."""

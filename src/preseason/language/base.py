@@ -10,7 +10,7 @@ from preseason.errors import UsageError, WeightsError, first_line
 from preseason.language import gemma
 from preseason.language.quiet import quiet_transformers
 from preseason.language.template import prepare
-from preseason.progress import Progress
+from preseason.runtime.progress import Progress
 
 LICENCES = {gemma.NAME: "gemma", "gpt2": "mit", "distilgpt2": "apache-2.0"}
 FILES = "config.json, model.safetensors, tokenizer.json and tokenizer_config.json"

@@ -121,7 +121,7 @@ def finder_in(knowledge: "str | Path | Finder | None") -> Finder | None:
     """
     from preseason.language.knowledge import read_passages
     from preseason.language.meaning import best_finder
-    from preseason.places import cache_folder
+    from preseason.runtime.cache_dir import cache_folder
 
     if isinstance(knowledge, str | Path):
         return best_finder(read_passages(Path(knowledge))[0], cache_folder())

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from preseason.engine.data_parallel import Alone, Parallel
+from preseason.distributed.data_parallel import Alone, Parallel
 from preseason.language.packing import Blocks
 from preseason.language.steps import timed_step
 from preseason.language.training import Plan, Run, Trained
 from preseason.language.trunk import Trunk, matrices_in
 from preseason.language.tuning import Tuning, spread, tune
 from preseason.language.vocabulary import Head
-from preseason.progress import Progress
 from preseason.recipe import Recipe
+from preseason.runtime.progress import Progress
 
 if TYPE_CHECKING:
     from torch import Tensor

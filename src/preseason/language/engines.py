@@ -8,7 +8,7 @@ import numpy as np
 
 from preseason.errors import first_line
 from preseason.language.decoding import Decoder, Logits, TorchDecoder
-from preseason.progress import Progress
+from preseason.runtime.progress import Progress
 
 TOLERANCE = 0.08
 """The most that the next word's probabilities may differ in total variation (half the sum of differences)."""

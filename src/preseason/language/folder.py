@@ -18,8 +18,8 @@ from preseason.errors import ModelFolderError
 from preseason.language import gemma
 from preseason.language.quiet import quiet_transformers
 from preseason.language.record import TASK, record_from, record_values
-from preseason.model_folder import ADAPTER, CARD, FORMAT, MANIFEST, REPORT, TOKENIZER, WHOLE, replace_folder
-from preseason.progress import Progress, Silent
+from preseason.runtime.progress import Progress, Silent
+from preseason.storage import ADAPTER, CARD, FORMAT, MANIFEST, REPORT, TOKENIZER, WHOLE, replace_folder
 
 if TYPE_CHECKING:
     from preseason.language.model import ChatModel

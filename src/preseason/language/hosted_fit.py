@@ -18,9 +18,9 @@ from preseason.language.samples import Example
 from preseason.language.sayings import SAYING_TOKENS, beginnings_of_dialogues
 from preseason.language.sides import HELD_OUT, divide
 from preseason.language.speech import Speech, Turns
-from preseason.places import cache_folder
-from preseason.progress import Progress, Stopwatch
 from preseason.recipe import Recipe
+from preseason.runtime.cache_dir import cache_folder
+from preseason.runtime.progress import Progress, Stopwatch
 
 EVERY_S = 2.0
 OVER = ("succeeded", "failed", "cancelled")

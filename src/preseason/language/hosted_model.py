@@ -13,7 +13,7 @@ from preseason.language.decoding import Style
 from preseason.language.protocol_client import Client
 from preseason.language.record import TASK, Saying
 from preseason.language.speech import Speech, Turns
-from preseason.model_folder import CARD, FORMAT, HOSTED, MANIFEST, replace_folder
+from preseason.storage import CARD, FORMAT, HOSTED, MANIFEST, replace_folder
 
 PREFIX = "openai:"
 

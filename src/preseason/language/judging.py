@@ -17,7 +17,7 @@ from preseason.language.samples import Example, Quiz
 from preseason.language.scoring import log_likelihoods, perplexity, perplexity_range
 from preseason.language.speed import computing, device_of
 from preseason.language.trunk import matrices_in
-from preseason.progress import Progress
+from preseason.runtime.progress import Progress
 
 SHARES = {"held_out": 0.04, "general": 0.015, "general_quiz": 0.01, "quiz": 0.035}
 """Parts of the budget for judging once; a fit judges twice."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from preseason.data.dataset import Sample
 from preseason.errors import WeightsError
 from preseason.language.knowledge import Bm25, Hit, Passage, names_of, words_of
-from preseason.progress import Progress, Silent
+from preseason.runtime.progress import Progress, Silent
 
 TOKENS = 256
 ALIKE = 0.6

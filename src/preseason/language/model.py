@@ -9,7 +9,7 @@ from preseason.language.conversation import Conversation
 from preseason.language.decoding import Decoder, Style
 from preseason.language.record import TASK, ChatRecord, Judgement
 from preseason.language.speech import Speech, Turns, spoken_by
-from preseason.progress import Progress, Silent
+from preseason.runtime.progress import Progress, Silent
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from transformers import Cache, DynamicCache
 from preseason.engine.networks import core_of_process, import_openvino, keep, read_kept
 from preseason.language.decoding import Logits
 from preseason.language.quiet import quiet_transformers
-from preseason.threads import available
+from preseason.runtime.threads import available
 
 FEWEST_WEIGHTS = 4096
 """Smaller matrices are left in float32."""

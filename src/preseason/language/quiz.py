@@ -16,7 +16,7 @@ from preseason.language.questions import asked
 from preseason.language.samples import Message, Quiz
 from preseason.language.scoring import log_likelihoods
 from preseason.language.template import encode_dialogue, encode_text
-from preseason.progress import Progress
+from preseason.runtime.progress import Progress
 
 
 @dataclass(frozen=True)

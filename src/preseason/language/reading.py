@@ -9,7 +9,7 @@ from typing import Any
 
 from preseason.data.dataset import Skipped
 from preseason.data.files import hidden, readable
-from preseason.data.layouts.parts import part_from
+from preseason.data.layouts.splits import part_from
 from preseason.errors import DataError
 from preseason.language.rows import RowError, Segment, kind_of, read_row
 from preseason.language.samples import Corpus, Example

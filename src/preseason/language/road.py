@@ -11,16 +11,16 @@ import numpy as np
 from preseason.errors import DataError, UsageError, WorkersError, first_line
 from preseason.language import gemma
 from preseason.language.record import Judgement, Saying, Training
-from preseason.places import cache_folder
-from preseason.progress import Progress, Stopwatch
 from preseason.recipe import Recipe
-from preseason.workers import world
+from preseason.runtime.cache_dir import cache_folder
+from preseason.runtime.launcher import world
+from preseason.runtime.progress import Progress, Stopwatch
 
 if TYPE_CHECKING:
     import torch
 
-    from preseason.engine.data_parallel import Alone
-    from preseason.engine.sharing import Board
+    from preseason.distributed.data_parallel import Alone
+    from preseason.distributed.work_queue import Board
     from preseason.language.base import Base
     from preseason.language.course import Course, Taken
     from preseason.language.judging import Bar
@@ -88,7 +88,7 @@ class ChatFit:
         from preseason.language.findings import record_of, run_id_of
         from preseason.language.reading import read_corpus
         from preseason.language.sides import HELD_OUT, divide
-        from preseason.threads import limit_torch
+        from preseason.runtime.threads import limit_torch
 
         limit_torch()
         with self.watch.stage("reading"):
@@ -210,7 +210,7 @@ class ChatFit:
         checkpoints: Path,
     ) -> "tuple[Tuning, Training]":
         """The tuning with its best weights, and how training went."""
-        from preseason.engine.data_parallel import WorkersLostError
+        from preseason.distributed.data_parallel import WorkersLostError
         from preseason.language.course import Course, take
         from preseason.language.findings import training_of
 
@@ -247,7 +247,7 @@ class ChatFit:
         return CourseCall(self.board, base.network)
 
     def _team(self, call: "CourseCall | None", course: "Course") -> "Alone":
-        from preseason.engine.data_parallel import Alone
+        from preseason.distributed.data_parallel import Alone
 
         if call is None:
             return Alone()

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from preseason.engine.data_parallel import Alone
-from preseason.engine.gathering import Call, Taking, answer
-from preseason.engine.sharing import Board, Doing, Job, load_arrays, save_arrays
+from preseason.distributed.data_parallel import Alone
+from preseason.distributed.rendezvous import Call, Taking, answer
+from preseason.distributed.work_queue import Board, Doing, Job, load_arrays, save_arrays
 from preseason.language.course import Course, take
 from preseason.language.folder import fingerprint
 from preseason.language.packing import Blocks
-from preseason.progress import Progress, Silent
 from preseason.recipe import Recipe
+from preseason.runtime.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from preseason.language.base import Base

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from preseason.engine.data_parallel import Alone
+from preseason.arrays.types import Ints
+from preseason.distributed.data_parallel import Alone
 from preseason.language.packing import IGNORED, Blocks
 from preseason.language.speed import computing, device_of
 from preseason.language.trunk import Trunk
 from preseason.language.vocabulary import Head
-from preseason.record import Ints
 
 
 class Step(nn.Module):

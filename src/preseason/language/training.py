@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from preseason.engine.data_parallel import Alone, clip, load_optimizer, optimizer_state
+from preseason.distributed.data_parallel import Alone, clip, load_optimizer, optimizer_state
 from preseason.heads.descent import keep
 from preseason.language.packing import Blocks
 from preseason.language.speed import computing, device_of
@@ -18,7 +18,7 @@ from preseason.language.steps import Step, held_out_loss, share_of
 from preseason.language.trunk import Trunk
 from preseason.language.tuning import Tuning
 from preseason.language.vocabulary import Head
-from preseason.progress import Progress
+from preseason.runtime.progress import Progress
 
 WARM_STEPS = 8
 FINAL_RATE = 0.05

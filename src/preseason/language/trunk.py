@@ -21,7 +21,7 @@ from preseason.errors import CacheError
 from preseason.language.packing import Blocks
 from preseason.language.scoring import hidden_states
 from preseason.language.tuning import blocks_of
-from preseason.progress import Progress
+from preseason.runtime.progress import Progress
 
 SAMPLED = 4096
 """Weights of each matrix that make up the name of a shelf."""

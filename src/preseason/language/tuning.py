@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from preseason.engine.data_parallel import Parallel, is_spread, like, whole
+from preseason.distributed.data_parallel import Parallel, is_spread, like, whole
 from preseason.errors import UsageError
 from preseason.language.quiet import quiet_transformers
 

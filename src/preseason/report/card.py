@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from preseason.evaluation.metrics import ClassScore, per_class, reliability
-from preseason.record import FitRecord
 from preseason.report import words
+from preseason.results import FitRecord
 
 PIPELINES = {
     "photo": "image-classification",

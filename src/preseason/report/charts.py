@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
+from preseason.arrays.types import Ints
 from preseason.evaluation.metrics import Bin, RiskCoverage
-from preseason.record import Ints
 
 MOST_DOTS = 400
 LONGEST_LABEL = 22

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample
-from preseason.explaining import MOMENTS, Explanation, Near
-from preseason.record import Floats
+from preseason.models.explanation import MOMENTS, Explanation, Near
 from preseason.report.html import environment
 from preseason.report.pictures import SIDE, small
 from preseason.tasks.base import Task

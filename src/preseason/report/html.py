@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preseason.data.dataset import Sample
-from preseason.record import FitRecord
 from preseason.report import views, words
 from preseason.report.pictures import Album
+from preseason.results import FitRecord
 
 if TYPE_CHECKING:
     from jinja2 import Environment

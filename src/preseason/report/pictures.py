@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample
-from preseason.record import Floats
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from preseason.aftercare.causes import CAUSES
-from preseason.aftercare.post_mortem import Mistake, PostMortem
+from preseason.analysis.causes import CAUSES
+from preseason.analysis.error_analysis import Mistake, PostMortem
 from preseason.report.html import environment
 from preseason.report.pictures import Album, Shown
 from preseason.tasks.base import Task

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from preseason.data.dataset import Sample
-from preseason.record import FitRecord
 from preseason.report import charts, words
 from preseason.report.pictures import Album, Shown
+from preseason.results import FitRecord
 
 MOST_SUSPECTS, MOST_PAIRS = 4, 3
 LONGEST_QUOTE = 160

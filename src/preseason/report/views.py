@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from preseason.arrays.types import Ints
 from preseason.data.dataset import Sample, shown
 from preseason.evaluation.metrics import confusion, per_class, reliability, risk_coverage
-from preseason.record import Candidate, FitRecord, Ints
 from preseason.report import charts, words
 from preseason.report import trust as trust_page
 from preseason.report.pictures import Album, place_of
+from preseason.results import Candidate, FitRecord
 
 MOST_MISTAKES = 12
 MOST_FOCUS_RIGHT = 8

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from preseason.evaluation.metrics import Bin, risk_coverage
-from preseason.record import FitRecord, Metrics
+from preseason.results import FitRecord, Metrics
 
 NOUNS = {"photos": "photo", "image": "photo", "clips": "clip", "video": "clip", "matches": "moment"}
 NOUNS |= {

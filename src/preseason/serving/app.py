@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from preseason import __version__
 from preseason.errors import PreseasonError
 from preseason.language.conversation import finder_in
-from preseason.serving import listing, pages, predicting, teaching, watching
+from preseason.serving import listing, matches, pages, predicting, teaching
 from preseason.serving.chat_completions import chat_router
 from preseason.serving.chores import Chores
 from preseason.serving.corrections import Corrections
@@ -81,7 +81,7 @@ def create_app(folders: Mapping[str, Path], settings: Settings | None = None) ->
     async def running(app: FastAPI) -> AsyncIterator[None]:
         with TemporaryDirectory(prefix="preseason-", ignore_cleanup_errors=True) as folder:
             chores = Chores()
-            videos = Videos(Path(folder, "matches"), chosen.limits, chosen.matches, watching.forget(chores))
+            videos = Videos(Path(folder, "matches"), chosen.limits, chosen.matches, matches.forget(chores))
             Path(folder, "requests").mkdir()
             app.state.served = Served(
                 models,
@@ -135,7 +135,7 @@ def _add_routes(app: FastAPI, models: Models, settings: Settings) -> None:
     more = dict if service is None else service.models
     app.state.talkers = HostedTalkers(models, more=more, knowledge=finder)
     app.state.bases = () if service is None else tuple(service.bases)
-    for router in (predicting.router, watching.router, teaching.router, listing.router, pages.router):
+    for router in (predicting.router, matches.router, teaching.router, listing.router, pages.router):
         app.include_router(router)
     talking = chat_router(app.state.talkers, app.state.bases)
     # The server lists its models itself, with more to each.

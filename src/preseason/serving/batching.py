@@ -8,13 +8,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample
-from preseason.progress import Silent
-from preseason.record import Floats, Prediction
+from preseason.results import Prediction
+from preseason.runtime.progress import Silent
 from preseason.serving.faults import RequestError
 
 if TYPE_CHECKING:
-    from preseason.model import Model
+    from preseason.models.classifier import Model
 
 LINGER_S = 0.004
 """How long the first of a batch waits for others; an answer takes ten times as long."""

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from preseason.errors import PreseasonError
-from preseason.progress import Progress
+from preseason.runtime.progress import Progress
 from preseason.serving.faults import RequestError
 
 MOST_KEPT = 64

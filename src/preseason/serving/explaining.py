@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preseason.data.dataset import Sample
-from preseason.progress import Silent
+from preseason.runtime.progress import Silent
 from preseason.serving.batching import Answer
 
 if TYPE_CHECKING:
-    from preseason.model import Model
+    from preseason.models.classifier import Model
 
 Explained = dict[str, Any]
 MOST_WORDS = 200

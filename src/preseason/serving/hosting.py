@@ -11,16 +11,16 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from preseason.errors import PreseasonError, UsageError
-from preseason.loading import load
-from preseason.model_folder import MANIFEST
-from preseason.progress import Progress, Silent
+from preseason.models.loading import load
+from preseason.runtime.progress import Progress, Silent
 from preseason.serving.batching import Batcher, Meter
 from preseason.serving.faults import RequestError
+from preseason.storage import MANIFEST
 
 if TYPE_CHECKING:
     from preseason.language.hosted_model import HostedModel
     from preseason.language.model import ChatModel
-    from preseason.model import Model
+    from preseason.models.classifier import Model
 
 Stamp = tuple[int, int]
 
@@ -63,7 +63,7 @@ class Hosted:
         Raises:
             RequestError: it talks.
         """
-        from preseason.model import Model
+        from preseason.models.classifier import Model
 
         model = self.model
         if not isinstance(model, Model):

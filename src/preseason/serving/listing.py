@@ -64,7 +64,7 @@ async def metrics(request: Request) -> Response:
 
 def described(hosted: Hosted) -> dict[str, Any]:
     """A model as listed."""
-    from preseason.model import Model
+    from preseason.models.classifier import Model
 
     model = hosted.model
     told: dict[str, Any] = {
@@ -92,7 +92,7 @@ def listed_only(name: str, talks: bool) -> dict[str, Any]:
 
 def spots(hosted: Hosted) -> bool:
     """Whether the model can look for actions in a match."""
-    from preseason.model import Model
+    from preseason.models.classifier import Model
 
     model = hosted.model
     return isinstance(model, Model) and bool(model.record.span_s)

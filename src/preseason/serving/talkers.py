@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preseason.progress import Progress, Silent
+from preseason.runtime.progress import Progress, Silent
 from preseason.serving.protocol import ApiError
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ class Talkers:
             self._open.pop(place, None)
 
     def _opened(self, name: str, place: Path) -> Talker:
-        from preseason.loading import load
-        from preseason.model import Model
+        from preseason.models.classifier import Model
+        from preseason.models.loading import load
 
         model = load(place, progress=self.progress, device=self.device, cache=self.cache)
         if isinstance(model, Model):

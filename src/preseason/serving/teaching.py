@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
-from preseason.record import Update
+from preseason.results import Update
 from preseason.serving import intake
 from preseason.serving.corrections import Corrections, folder_name
 from preseason.serving.examples import LABELLED, refusals

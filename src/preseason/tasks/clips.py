@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.backbones.base import Backbone, require
-from preseason.data import layouts, likeness
+from preseason.data import layouts, near_duplicates
 from preseason.data.audit import Signature, digest
 from preseason.data.audit import fingerprint as file_fingerprint
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept, walk
-from preseason.data.layouts.parts import part_from
+from preseason.data.layouts.splits import part_from
 from preseason.data.layouts.table import files_named
 from preseason.data.rows import SUFFIXES as TABLES
 from preseason.engine.extract import Source
@@ -112,9 +112,9 @@ class Clips:
         Raises:
             MediaError: no video, no frames, damaged or cut short.
         """
-        frame = video.evenly(Path(sample.source), 3, sample.span, 2 * likeness.WIDTH)[1]
+        frame = video.evenly(Path(sample.source), 3, sample.span, 2 * near_duplicates.WIDTH)[1]
         height, width = (video.facts(Path(sample.source)).height, video.facts(Path(sample.source)).width)
-        return Signature(self.fingerprint(sample), (height, width), likeness.thumbnail(frame))
+        return Signature(self.fingerprint(sample), (height, width), near_duplicates.thumbnail(frame))
 
     def fingerprint(self, sample: Sample) -> str:
         """Digest of the file or of the folder's frames."""

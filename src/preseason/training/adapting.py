@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from preseason.arrays.scaling import Scale
+from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample
 from preseason.errors import UsageError
 from preseason.heads.base import Features, Head
 from preseason.heads.parts import Scales, rows_of, shape_of
-from preseason.heads.scaling import Scale
-from preseason.progress import Progress
-from preseason.record import Adaptation, Floats
+from preseason.results import Adaptation
+from preseason.runtime.progress import Progress
 from preseason.training.predictor import Bench, Predictor, orders_for
 from preseason.training.ways import Fitted
 

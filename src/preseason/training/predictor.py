@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample, Skipped
+from preseason.distributed.work_queue import Board
 from preseason.engine.extract import Decoder, Extractor, Order, Source
 from preseason.engine.passes import Box, Pass
-from preseason.engine.sharing import Board
-from preseason.evaluation.drift import Sketch
 from preseason.heads.base import Features
 from preseason.heads.frames import whole_frames
-from preseason.progress import Progress
-from preseason.record import Floats, Ints
+from preseason.openset.drift import Sketch
+from preseason.runtime.progress import Progress
 from preseason.training.selection import averaged
 from preseason.training.shared_lessons import Team
 from preseason.training.ways import Fitted, Way, looks_for

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Order
 from preseason.engine.passes import Box
 from preseason.errors import DataError
 from preseason.heads.base import Features, Lesson
 from preseason.heads.descent import NoTimeError
-from preseason.progress import Stopwatch
-from preseason.record import Candidate, Floats
+from preseason.results import Candidate
+from preseason.runtime.progress import Stopwatch
 from preseason.training.predictor import Bench, orders_for
 from preseason.training.selection import accuracy, select
 from preseason.training.ways import Crossfit, Way, crossfit

@@ -10,9 +10,9 @@ from preseason.data.dataset import Dataset
 from preseason.data.split import folds, group_numbers
 from preseason.engine.extract import Order
 from preseason.heads.base import Features, Lesson
-from preseason.progress import Progress
 from preseason.recipe import Recipe
-from preseason.record import Metrics
+from preseason.results import Metrics
+from preseason.runtime.progress import Progress
 from preseason.training.predictor import Bench
 from preseason.training.selection import accuracy
 from preseason.training.ways import crossfit

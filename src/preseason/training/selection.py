@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from preseason.record import Floats, Ints
+from preseason.arrays.types import Floats, Ints
 from preseason.training.ways import Crossfit
 
 LEAST_GAIN = 0.002

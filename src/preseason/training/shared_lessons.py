@@ -17,14 +17,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from preseason.backbones.base import Backbone
+from preseason.distributed.data_parallel import Alone
+from preseason.distributed.rendezvous import Call, Taking, answer
+from preseason.distributed.work_queue import Board, Doing, Job, NeedlessError, load_arrays, save_arrays
 from preseason.engine.bank import Rows, rows_from
-from preseason.engine.data_parallel import Alone
-from preseason.engine.gathering import Call, Taking, answer
-from preseason.engine.sharing import Board, Doing, Job, NeedlessError, load_arrays, save_arrays
 from preseason.errors import CacheError
 from preseason.heads.base import Features, Head, Lesson, State, kinds, restore
 from preseason.heads.descent import NoTimeError
-from preseason.progress import Progress, Silent
+from preseason.runtime.progress import Progress, Silent
 
 LEARNING, STEPS = "learning", "steps"
 """The kinds of these jobs: members that each has one worker, and one whose steps all take together."""

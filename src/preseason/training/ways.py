@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from preseason.engine.gaze import LOOKS, windows
+from preseason.arrays.types import Floats, Ints
 from preseason.engine.passes import Box, Pass
 from preseason.evaluation.calibration import fit_temperature, softmax
 from preseason.heads.base import Features, Folds, Head, Lesson
-from preseason.record import Floats, Ints
+from preseason.training.attention_crops import LOOKS, windows
 from preseason.training.shared_lessons import Team, fit_each
 
 

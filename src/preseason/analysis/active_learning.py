@@ -1,0 +1,188 @@
+"""What to label next, out of examples without labels, and where a person sorts them."""
+
+import csv
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from preseason.arrays.types import Ints
+from preseason.data.dataset import Sample, Skipped
+from preseason.errors import DataError, UsageError
+from preseason.evaluation.choosing import choose
+from preseason.models.classifier import Model
+from preseason.results import Answers
+from preseason.runtime.progress import Progress, Silent
+
+UNSURE = 0.8
+"""Probability below which an answer's rival is named."""
+STRANGERS = "not-known"
+"""Folder of those that are unlike everything the model knows."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One example that a person should label.
+
+    Attributes:
+        input: the file, or the text itself.
+        label, probability: what the model says of it.
+        rival, rival_probability: the next likeliest class.
+        stranger: whether it is unlike everything known; its true label may be a new one.
+        reason: why it is worth a label, in words.
+    """
+
+    input: str
+    label: str
+    probability: float
+    rival: str
+    rival_probability: float
+    stranger: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """The most telling example first.
+
+    Attributes:
+        looked_at: examples they were chosen from.
+        known: examples left out because the model has learnt from them.
+        copies: examples left out because another one has the same content.
+        samples: of `items`, in the same order.
+    """
+
+    items: tuple[Suggestion, ...]
+    looked_at: int
+    known: int
+    copies: int
+    skipped: tuple[Skipped, ...]
+    samples: tuple[Sample, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def suggest(
+    model: Model, *inputs: str | Path, count: int = 20, progress: Progress | None = None
+) -> Suggestions:
+    """Which of the unlabelled examples to label next: unsure ones that differ from each other.
+
+    Args:
+        model: what has been learnt so far.
+        inputs: files, folders and globs, or texts and tables of texts, as for `predict`.
+        count: how many are wanted.
+
+    Raises:
+        UsageError: nothing was named, or `count` is below 1.
+        DataError: nothing is left to choose from.
+
+    Example:
+        for each in preseason.suggest(model, "match/", count=20).items:
+            print(each.input, each.reason)
+    """
+    if count < 1:
+        raise UsageError(f"-n {count}: expected 1 or more.")
+    samples, skipped = model.samples_of(inputs)
+    seen = {example.fingerprint for example in model.known.examples}
+    fresh = [sample for sample in samples if sample.fingerprint not in seen]
+    once = list({(sample.fingerprint, sample.span): sample for sample in reversed(fresh)}.values())[::-1]
+    answers, failed = model.answers(once, progress or Silent())
+    if not answers.samples:
+        raise DataError(_nothing_left(model, len(samples), len(samples) - len(fresh)))
+    chosen = choice_of(answers, count)
+    items = tuple(_suggestion(model, answers, int(place)) for place in chosen)
+    return Suggestions(
+        items,
+        len(answers.samples),
+        len(samples) - len(fresh),
+        len(fresh) - len(once),
+        skipped + failed,
+        tuple(answers.samples[i] for i in chosen),
+    )
+
+
+def choice_of(answers: Answers, count: int) -> Ints:
+    """Positions of the answers whose examples to label next, the most telling first."""
+    assert answers.vectors is not None
+    return choose(answers.probabilities, answers.vectors, count)
+
+
+def sort_into(suggestions: Suggestions, folder: Path, link: bool = False) -> list[Path]:
+    """Put the examples into one folder for each guess, for a person to sort and `fit` or `add` to read.
+
+    Args:
+        folder: is made; one that holds files already is refused.
+        link: make symbolic links instead of copies.
+
+    Raises:
+        UsageError: the folder holds files, or the examples are texts (a table is for these).
+    """
+    if any(isinstance(sample.source, str) for sample in suggestions.samples):
+        raise UsageError(f"Texts are no files: name a table instead, -o {folder.name}.csv.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is there and not empty: name a new folder.")
+    made = []
+    for rank, (item, sample) in enumerate(zip(suggestions.items, suggestions.samples, strict=True), 1):
+        source = Path(sample.source)
+        target = folder / (STRANGERS if item.stranger else item.label) / f"{rank:03}-{source.name}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _place(source, target, link)
+        made.append(target)
+    return made
+
+
+def write_table(suggestions: Suggestions, path: Path) -> None:
+    """Write them as CSV that `fit` reads, the guess as label, for a person to correct."""
+    texts = any(isinstance(sample.source, str) for sample in suggestions.samples)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text" if texts else "path", "label", "sure", "why"])
+        for item, sample in zip(suggestions.items, suggestions.samples, strict=True):
+            shown = sample.source if texts else _relative(Path(sample.source), path.parent)
+            writer.writerow([shown, item.label, f"{item.probability:.3f}", item.reason])
+
+
+def _suggestion(model: Model, answers: Answers, place: int) -> Suggestion:
+    row = answers.probabilities[place]
+    first, second = (int(index) for index in np.argsort(-row, kind="stable")[:2])
+    stranger = bool(answers.distance[place] > model.known.threshold)
+    names = model.labels[first], model.labels[second]
+    reason = _reason(names, float(row[first]), stranger)
+    source = str(answers.samples[place].source)
+    return Suggestion(source, names[0], float(row[first]), names[1], float(row[second]), stranger, reason)
+
+
+def _reason(names: Sequence[str], probability: float, stranger: bool) -> str:
+    if stranger:
+        return "unlike everything known: a new label, or a new kind of picture?"
+    if probability < UNSURE:
+        return f"between {names[0]} and {names[1]}"
+    return f"other than those above, if it is {names[0]}"
+
+
+def _nothing_left(model: Model, read: int, known: int) -> str:
+    noun = model.job.noun
+    if read and known == read:
+        return f"The model has learnt from all {read} {noun} already: name others."
+    return f"None of the {noun} could be read: expected files, folders or patterns of {noun}."
+
+
+def _place(source: Path, target: Path, link: bool) -> None:
+    if link:
+        target.symlink_to(source.resolve(), source.is_dir())
+    elif source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # on another drive of Windows
+        return str(path.resolve())

@@ -1,0 +1,175 @@
+"""Two models on one labelled set, so that nobody ships noise."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from preseason.data.audit import audit
+from preseason.data.dataset import Sample, Skipped
+from preseason.data.split import group_numbers
+from preseason.errors import DataError, UsageError
+from preseason.evaluation.metrics import measure
+from preseason.evaluation.paired import Difference, examples_needed, paired
+from preseason.models.classifier import Model
+from preseason.results import Answers, Metrics
+from preseason.runtime.progress import Progress, Silent
+from preseason.tasks.reading import accept_of
+
+
+@dataclass(frozen=True)
+class Changed:
+    """An example that one model answers rightly and the other does not."""
+
+    input: str
+    truth: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two models reach on the same examples.
+
+    Attributes:
+        first, second: figures of each alone.
+        difference: of the second against the first.
+        verdict: what follows, in a sentence or two.
+        needed: about how many examples would tell them apart; None where they are apart or never differ.
+        learnt: how many of the examples the first and the second have learnt from.
+        changed: examples that one of them alone answers rightly, those gained by the second first.
+    """
+
+    first: Metrics
+    second: Metrics
+    difference: Difference
+    verdict: str
+    needed: int | None
+    learnt: tuple[int, int]
+    changed: tuple[Changed, ...]
+    skipped: tuple[Skipped, ...]
+    warnings: tuple[str, ...]
+
+
+def compare(
+    first: Model,
+    second: Model,
+    data: str | Path,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    names: tuple[str, str] = ("A", "B"),
+    progress: Progress | None = None,
+) -> Comparison:
+    """The difference of two models on labelled data that neither has seen, with its paired interval.
+
+    Copies and near-copies, and what the data itself groups, count as one piece of evidence.
+
+    Args:
+        first, second: of the same kind of data.
+        data: labelled as for `fit`.
+        text, label: columns of a table of texts.
+        names: of the models, in the verdict.
+
+    Raises:
+        UsageError: the models are for different kinds of data.
+        DataError: nothing usable is there.
+
+    Example:
+        preseason.compare(preseason.load("old"), preseason.load("new"), "test/").verdict
+    """
+    if first.task != second.task:
+        raise UsageError(f"{names[0]} is a model of {first.task}, {names[1]} one of {second.task}.")
+    shown = progress or Silent()
+    found = audit(
+        first.job.read(Path(data), accept_of(first.job, first.columns((data,), text, label))),
+        first.job.signature,
+        shown,
+    )
+    each = [model.answers(found.dataset.samples, shown) for model in (first, second)]
+    one, two, samples = _shared(each[0][0], each[1][0])
+    if not samples:
+        raise DataError(f"None of the {first.job.noun} in {data} could be read by both models.")
+    difference = paired(_right(one), _right(two), group_numbers(samples))
+    learnt = (_learnt(first, samples), _learnt(second, samples))
+    return Comparison(
+        measure(one.probabilities, one.targets),
+        measure(two.probabilities, two.targets),
+        difference,
+        verdict(difference, names),
+        None if difference.sure else examples_needed(difference),
+        learnt,
+        _changed(one, two),
+        found.dataset.skipped + tuple({each.path: each for _, failed in each for each in failed}.values()),
+        _warnings(first, second, samples, learnt, names),
+    )
+
+
+def verdict(difference: Difference, names: tuple[str, str]) -> str:
+    """Which is better, by how much, and whether that may be chance."""
+    points, low, high = (100 * v for v in (difference.difference, difference.low, difference.high))
+    if difference.only_first + difference.only_second == 0:
+        return f"{names[0]} and {names[1]} are right on the same examples: nothing tells them apart here."
+    if points == 0:
+        return f"{names[0]} and {names[1]} are right equally often (-{-low:.1f} to {high:.1f} points)."
+    better, worse = names[::-1] if points > 0 else names
+    if points < 0:
+        points, low, high = -points, -high, -low
+    told = f"{better} is better than {worse} by {points:.1f} points ({low:.1f} to {high:.1f})"
+    if difference.sure:
+        return f"{told}: more than chance."
+    needed = examples_needed(difference)
+    return f"{told}: this may be chance. About {needed} examples would tell, if the difference is real."
+
+
+def _shared(one: Answers, two: Answers) -> tuple[Answers, Answers, list[Sample]]:
+    """The answers to the examples that both could read, in one order."""
+    place = {id(sample): index for index, sample in enumerate(two.samples)}
+    mine = [index for index, sample in enumerate(one.samples) if id(sample) in place]
+    theirs = [place[id(one.samples[index])] for index in mine]
+    return _chosen(one, mine), _chosen(two, theirs), [one.samples[index] for index in mine]
+
+
+def _chosen(answers: Answers, places: list[int]) -> Answers:
+    return Answers(
+        tuple(answers.samples[i] for i in places),
+        answers.labels,
+        answers.targets[places],
+        answers.probabilities[places],
+        answers.distance[places],
+    )
+
+
+def _right(answers: Answers) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
+    return np.asarray(answers.probabilities.argmax(axis=1) == answers.targets, np.bool_)
+
+
+def _learnt(model: Model, samples: list[Sample]) -> int:
+    known = {(example.fingerprint, example.span) for example in model.known.examples}
+    return sum((sample.fingerprint, sample.span) in known for sample in samples)
+
+
+def _changed(one: Answers, two: Answers) -> tuple[Changed, ...]:
+    first, second = _right(one), _right(two)
+    said = [[each.labels[i] for i in each.probabilities.argmax(axis=1)] for each in (one, two)]
+    order = [*np.flatnonzero(second & ~first), *np.flatnonzero(first & ~second)]
+    return tuple(
+        Changed(str(one.samples[i].source), str(one.samples[i].label), said[0][i], said[1][i]) for i in order
+    )
+
+
+def _warnings(
+    first: Model, second: Model, samples: list[Sample], learnt: tuple[int, int], names: tuple[str, str]
+) -> tuple[str, ...]:
+    found = []
+    for name, count in zip(names, learnt, strict=True):
+        if count:
+            found.append(
+                f"{name} has learnt from {count} of these {len(samples)} examples: its figure flatters. "
+                "Compare on data that neither has seen."
+            )
+    for name, model in zip(names, (first, second), strict=True):
+        strange = sorted({str(s.label) for s in samples if s.label not in model.labels})
+        if strange:
+            found.append(f"{name} does not know {', '.join(strange)}: its answers to these count as wrong.")
+    return tuple(found)

@@ -1,0 +1,164 @@
+"""A post-mortem of corrected answers: what went wrong, why, and what to do about it at the least cost."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from preseason.analysis.actions import Repair, repairs_of
+from preseason.analysis.causes import Error, Evidence, counts_of, errors_of
+from preseason.data.dataset import Sample, Skipped
+from preseason.engine.hiding import Cover, Hiding
+from preseason.engine.passes import Box
+from preseason.errors import DataError
+from preseason.evaluation.metrics import measure
+from preseason.models.classifier import Model
+from preseason.openset.drift import far_off
+from preseason.results import Answers, Drift, Metrics
+from preseason.runtime.progress import Progress, Silent
+from preseason.tasks.reading import accept_of, fingerprinted
+from preseason.training.predictor import Bench
+
+CROPS = {
+    "the middle": Box(0.15, 0.15, 0.85, 0.85),
+    "the upper half": Box(0.15, 0.0, 0.85, 0.7),
+    "the left": Box(0.0, 0.1, 0.65, 0.9),
+    "the right": Box(0.35, 0.1, 1.0, 0.9),
+}
+ENOUGH = 0.5
+"""Probability of the labelled class from which on another crop counts as giving the right answer."""
+MOST_CROPPED = 60
+"""Wrong answers of which other crops are tried, the surest first."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer with its cause in words."""
+
+    input: str
+    truth: str
+    answer: str
+    probability: float
+    cause: str
+    why: str
+    sample: Sample
+
+
+@dataclass(frozen=True)
+class PostMortem:
+    """What a model got wrong on corrected answers.
+
+    Attributes:
+        metrics: of all examples.
+        mistakes: by cause, the commonest cause first.
+        causes: how many errors each has.
+        repairs: the three that mend most for a minute.
+        drift: whether the examples are another world.
+    """
+
+    metrics: Metrics
+    mistakes: tuple[Mistake, ...]
+    causes: dict[str, int]
+    repairs: tuple[Repair, ...]
+    drift: Drift | None
+    skipped: tuple[Skipped, ...]
+
+
+def post_mortem(
+    model: Model,
+    data: str | Path,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    name: str = "MODEL",
+    progress: Progress | None = None,
+) -> PostMortem:
+    """Why the model was wrong on examples whose right labels are now known.
+
+    Args:
+        data: labelled as for `fit`: answers as a person has corrected them.
+        text, label: columns of a table of texts.
+        name: of the model folder, in the commands of the repairs.
+
+    Raises:
+        DataError: nothing usable is there.
+
+    Example:
+        for repair in preseason.post_mortem(model, "corrected/").repairs:
+            print(repair.words, repair.mends, repair.minutes)
+    """
+    shown = progress or Silent()
+    found = model.job.read(Path(data), accept_of(model.job, model.columns((data,), text, label)))
+    samples, skipped = fingerprinted(found, model.job)
+    answers, failed = model.answers(samples, shown)
+    if not answers.samples:
+        raise DataError(f"None of the {model.job.noun} in {data} could be read.")
+    drift = model.drift(answers)
+    far = np.zeros(len(answers.samples), np.bool_)
+    if drift is not None and drift.verdict == "other" and model.world and answers.plain is not None:
+        far = far_off(model.world, answers.plain, answers.probabilities, model.labels)
+    evidence = Evidence(answers, model.known, far, better_crops(model, answers, shown))
+    errors = errors_of(evidence)
+    causes = counts_of(errors)
+    order = {cause: place for place, cause in enumerate(causes)}
+    listed = sorted(errors, key=lambda each: order[each.cause])
+    return PostMortem(
+        measure(answers.probabilities, answers.targets),
+        tuple(_mistake(each, answers) for each in listed),
+        causes,
+        repairs_of(errors, answers, model.known, name, str(data)),
+        drift,
+        skipped + failed,
+    )
+
+
+def better_crops(model: Model, answers: Answers, progress: Progress) -> dict[int, str]:
+    """For wrong answers, which other crop of the picture gives the right one; nothing of texts."""
+    wrong = (answers.probabilities.argmax(axis=1) != answers.targets) & (answers.targets >= 0)
+    places = np.flatnonzero(wrong)
+    if model.bench.backbone.reads == "texts" or not len(places):
+        return {}
+    places = places[np.argsort(-answers.probabilities[places].max(axis=1), kind="stable")][:MOST_CROPPED]
+    hiding = Hiding(model.bench.source)
+    hiding.covers = {name: Cover(box=box, crop=True) for name, box in CROPS.items()}
+    looking = replace(model, bench=Bench(model.bench.backbone, hiding, model.bench.cache, model.bench.device))
+    forms = [replace(answers.samples[place], variant=name) for place in places for name in CROPS]
+    again, _ = looking.answers(forms, progress)
+    told: dict[int, str] = {}
+    by_form = {(form.fingerprint, form.span, form.variant): row for form, row in _rows(again)}
+    for place in places:
+        told |= _better(answers, int(place), by_form)
+    return told
+
+
+def _rows(again: Answers) -> "list[tuple[Sample, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]]":
+    return list(zip(again.samples, again.probabilities, strict=True))
+
+
+def _better(answers: Answers, place: int, by_form: dict) -> dict[int, str]:  # type: ignore[type-arg]
+    sample, truth = answers.samples[place], int(answers.targets[place])
+    chances = {
+        name: float(by_form[sample.fingerprint, sample.span, name][truth])
+        for name in CROPS
+        if (sample.fingerprint, sample.span, name) in by_form
+    }
+    if not chances:
+        return {}
+    best = max(chances, key=lambda name: chances[name])
+    if chances[best] < ENOUGH:
+        return {}
+    return {place: f"cut to {best} it is {100 * chances[best]:.0f} % {answers.labels[truth]}"}
+
+
+def _mistake(error: Error, answers: Answers) -> Mistake:
+    sample, row = answers.samples[error.place], answers.probabilities[error.place]
+    best = int(row.argmax())
+    return Mistake(
+        str(sample.source),
+        str(sample.label),
+        answers.labels[best],
+        float(row[best]),
+        error.cause,
+        error.why,
+        sample,
+    )

@@ -1,0 +1,1 @@
+"""Arrays at every seam: their types, scaling, and rows compared with each other."""

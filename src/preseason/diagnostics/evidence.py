@@ -1,0 +1,116 @@
+"""What a fit has in hand once it is done: all that the checks of trust look at. Nothing is run again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from preseason.arrays.scaling import rotation_of, scale_of
+from preseason.arrays.types import Floats, Ints
+from preseason.backbones.base import Backbone
+from preseason.data.dataset import Sample, shown
+from preseason.heads.base import Features, Folds
+from preseason.runtime.threads import one_blas_thread
+from preseason.training.predictor import plain_rows
+from preseason.training.rounds import Trials
+from preseason.training.ways import Crossfit
+
+MOST_EXAMPLES = 1500
+"""Examples that refitted checks look at; more hardly change what they say."""
+MOST_COMPONENTS = 384
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Short:
+    """Rows of some examples, turned into few directions.
+
+    Attributes:
+        chosen: int64 [m], positions among all examples, rising.
+        rows: float32 [m, r], of about length 1.
+    """
+
+    chosen: Ints
+    rows: Floats
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """n labelled examples that were learnt from, h of which have an answer by a model that had not seen them.
+
+    Attributes:
+        noun: what the examples are called, in the plural.
+        targets: int64 [n].
+        groups: int64 [n]; what shares a number was never parted.
+        folds: pairs of positions, as the ways were cross-fitted.
+        held: int64 [h], rising.
+        said: float32 [h, c], calibrated.
+        trials: the ways that were fitted, with their rows.
+    """
+
+    noun: str
+    samples: tuple[Sample, ...]
+    labels: tuple[str, ...]
+    targets: Ints
+    groups: Ints
+    folds: Folds
+    held: Ints
+    said: Floats
+    trials: Trials
+    backbone: Backbone
+
+    @cached_property
+    def short(self) -> Short | None:
+        """Pooled rows of at most `MOST_EXAMPLES`; None where no frozen network read the examples."""
+        fit = next((fit for fit in self.trials.fits if fit.fitted.way.plan.kept != "raw"), None)
+        if fit is None:
+            return None
+        chosen = self.few
+        with one_blas_thread():
+            return Short(chosen, shortened(_wholes(fit, self.trials.features, chosen)))
+
+    @cached_property
+    def few(self) -> Ints:
+        """Positions of at most `MOST_EXAMPLES` examples, whole groups, drawn by chance."""
+        if len(self.targets) <= MOST_EXAMPLES:
+            return np.arange(len(self.targets))
+        order = np.random.default_rng(SEED).permutation(np.unique(self.groups))
+        sizes = np.bincount(self.groups)[order]
+        kept = order[np.cumsum(sizes) <= MOST_EXAMPLES]
+        return np.flatnonzero(np.isin(self.groups, kept))
+
+    def way(self, head: str) -> Crossfit | None:
+        """The first fitted way with that head over parts that are the same for all examples."""
+        fits = (fit for fit in self.trials.fits if fit.fitted.way.looks_from is None)
+        return next((fit for fit in fits if fit.fitted.way.head == head), None)
+
+    def named(self, position: int) -> dict[str, Any]:
+        """An example in plain values: its path (or text), and its span where it has one."""
+        return named(self.samples[position])
+
+
+def named(sample: Sample) -> dict[str, Any]:
+    """A sample in plain values: its path (or text), its label, and its span where it has one."""
+    value: dict[str, Any] = {"path": shown(sample.source, 200), "label": str(sample.label)}
+    return value if sample.span is None else value | {"span": list(sample.span)}
+
+
+def shortened(rows: Floats, most: int = MOST_COMPONENTS) -> Floats:
+    """Rows [n, d] scaled, of about length 1, in their `most` leading directions: float32 [n, r]."""
+    scaled = scale_of(rows)(rows) / np.sqrt(np.float32(rows.shape[1]))
+    return np.ascontiguousarray(scaled @ rotation_of(scaled, SEED)[:, ::-1][:, :most], np.float32)
+
+
+def _wholes(fit: Crossfit, features: dict[str, Features], chosen: Ints) -> Floats:
+    """Float32 [m, d]: the whole example, of clips the mean over their frames."""
+    way = fit.fitted.way
+    return plain_rows(way, features[way.name].take(chosen))
+
+
+def mean_of_parts(features: Features, parts: Sequence[int] | Ints) -> Floats:
+    """Mean over some parts of the first pass, float32 [n, d]."""
+    places = np.asarray(parts)
+    means = [features.rows(0, chunk)[:, places].mean(axis=1) for chunk in features.chunks()]
+    return np.concatenate(means)

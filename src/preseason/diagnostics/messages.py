@@ -1,0 +1,149 @@
+"""What the checks found, in sentences that need no statistics to read."""
+
+from typing import Any
+
+from preseason.evaluation.learning_curve import MORE, Curve
+from preseason.results import Metrics
+
+GAP = 0.02
+"""By how much a split by chance must flatter before it is a warning."""
+SHORTCUT = 0.6
+"""Share of what is known beyond chance that parts beside the point may hold before it is a warning."""
+LEAST_GAIN = 0.005
+
+Found = dict[str, Any]
+BESIDE_THE_POINT = {
+    "colours": (
+        "colours and textures, such as kit, pitch and light: by these alone",
+        "Expect it to fail in other kit or light",
+    ),
+    "surroundings": (
+        "the surroundings: with the middle of every picture hidden",
+        "Expect it to fail before another background",
+    ),
+    "names": ("names, hashtags and numbers: by these alone", "Expect it to fail on texts about others"),
+}
+
+
+def label_errors(values: Found, noun: str) -> Found:
+    """How many labels are doubtful, with the likeliest error."""
+    found = values["suspects"]
+    if not found:
+        return {"said": f"No label stands out as wrong among {values['checked']} {noun}."}
+    first = found[0]
+    labels = "1 label is" if len(found) == 1 else f"{len(found)} labels are"
+    said = (
+        f"{labels} probably wrong, of {values['checked']} {noun}: e.g. {_short(first['path'])} is labelled "
+        f"{first['label']} and looks like {first['suggested']} ({_percent(first['probability'])})."
+    )
+    return {"said": said, "warning": f"{said} Look at them in the report."}
+
+
+def honest_split(values: Found, noun: str) -> Found:
+    """What a split by chance would have claimed."""
+    gap = values["chance"] - values["honest"]
+    both = (
+        f"{_percent(values['chance'])} by a split by chance, {_percent(values['honest'])} by the honest one"
+    )
+    start = (
+        f"A linear head alone: {both}, which keeps {values['grouped']} {noun} beside those they belong to."
+    )
+    if gap < GAP or values["low"] <= 0:
+        return {"said": f"{start} The difference is small."}
+    said = f"{start} Scores of a random split would flatter by {100 * gap:.0f} points."
+    return {"said": said, "warning": said}
+
+
+def shortcuts(values: Found, noun: str) -> Found:
+    """What the answers may rest on, the largest share first."""
+    by_key = {test["key"]: test for test in values["tests"]}
+    beside = sorted(BESIDE_THE_POINT.keys() & by_key.keys(), key=lambda key: -by_key[key]["share"])
+    lines = [_resting(by_key[key], values["chance"], noun) for key in beside]
+    if "one frame" in by_key:
+        lines.append(_one_frame(by_key["one frame"]))
+    lines += _deciding(values.get("deciders", []))
+    found: Found = {"said": " ".join(lines) or "Nothing beside the point could be shown alone."}
+    if beside and by_key[beside[0]]["share"] >= SHORTCUT:
+        found["warning"] = f"{lines[0]} {BESIDE_THE_POINT[beside[0]][1]}."
+    return found
+
+
+def _resting(test: Found, chance: float, noun: str) -> str:
+    alone = f"a linear head is still right on {_percent(test['accuracy'])} of the {noun}"
+    near = " by the layers that see only what is near" if test["key"] == "surroundings" else ""
+    beside = f"{_percent(test['full'])} with everything{near}, {_percent(chance)} by luck"
+    what = BESIDE_THE_POINT[test["key"]][0]
+    return f"Up to {_percent(test['share'])} of this model may rest on {what} {alone} ({beside})."
+
+
+def curve(found: Curve, metrics: Metrics) -> Found:
+    """The curve of the linear head carried over to the model: its errors shrink in the same proportion."""
+    now, *later = found.forecasts
+    ratio = (1 - metrics.accuracy) / max(1 - now.accuracy, 1e-3)
+    ratio = min(ratio, 1.5) if metrics.n else 1.0
+    level = metrics.accuracy if metrics.n else now.accuracy
+
+    def carried(accuracy: float) -> float:
+        return min(max(1 - (1 - accuracy) * ratio, level), 1.0)
+
+    half = (metrics.high - metrics.low) / 2 if metrics.n else (now.high - now.low) / 2
+    gains = [{"label": g.label, "gain": g.gain * ratio, "sure": g.sure} for g in found.gains]
+    forecasts = [
+        {"times": f.times, "accuracy": carried(f.accuracy), "low": carried(f.low), "high": carried(f.high)}
+        for f in later
+    ]
+    return {
+        "now": level,
+        "half_width": half,
+        "sizes": list(found.sizes),
+        "linear": list(found.accuracies),
+        "linear_forecasts": [
+            {"times": f.times, "accuracy": f.accuracy, "low": f.low, "high": f.high} for f in found.forecasts
+        ],
+        "forecasts": forecasts,
+        "gains": gains,
+        "said": _outlook(level, half, gains, forecasts),
+    }
+
+
+def _outlook(level: float, half: float, gains: list[Found], forecasts: list[Found]) -> str:
+    parts = [f"{_percent(level)} ± {max(100 * half, 1):.0f} now"]
+    sure = [gain for gain in gains if gain["sure"] and gain["gain"] >= LEAST_GAIN]
+    rest = [gain["label"] for gain in gains if gain not in sure]
+    parts += [f"{MORE} more of {gain['label']} give about +{_points(gain['gain'])}" for gain in sure[:3]]
+    if rest:
+        left = len(rest) - 3
+        more = f" and {left} other{'s' * (left > 1)}" if left > 0 else ""
+        parts.append(f"more of {', '.join(rest[:3])}{more} nothing that could be measured")
+    twice = forecasts[0]
+    parts.append(
+        f"twice the labels of all: about {_percent(twice['accuracy'])} "
+        f"({_percent(twice['low'])} to {_percent(twice['high'])})"
+    )
+    return "; ".join(parts) + "."
+
+
+def _one_frame(test: Found) -> str:
+    both = f"{_percent(test['accuracy'])} against {_percent(test['full'])} with all frames, by a linear head"
+    if test["accuracy"] >= test["full"] - 0.02:
+        return f"One frame alone does as well ({both}): it reads the scene, not the movement."
+    return f"One frame alone: {both}; {_percent(test['share'])} of it needs no movement."
+
+
+def _deciding(found: list[Found]) -> list[str]:
+    if not found:
+        return []
+    words = [f"“{d['word']}” ({d['label']} in {d['count']} of {d['total']})" for d in found[:3]]
+    return [f"Words that decide alone: {', '.join(words)}. Should they?"]
+
+
+def _points(gain: float) -> str:
+    return f"{100 * gain:.0f}" if gain >= 0.015 else f"{100 * gain:.1f}"
+
+
+def _short(path: str) -> str:
+    return path if path.startswith("“") else path.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

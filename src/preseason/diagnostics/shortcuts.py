@@ -1,0 +1,209 @@
+"""The shirt test: judged again with less of every example, from the bank alone.
+
+What colours and textures give, or the surroundings without the middle, was not read off a face; what one
+frame gives needs no movement. Linear heads are fitted anew on what is left: that is what could be read there.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.arrays.types import Floats, Ints
+from preseason.backbones.base import Backbone
+from preseason.diagnostics.evidence import Evidence, shortened
+from preseason.diagnostics.locality import layers_of
+from preseason.engine.passes import WHOLE, Box
+from preseason.heads.attention import AttentionHead
+from preseason.heads.linear import logistic_regression
+from preseason.runtime.threads import one_blas_thread
+from preseason.training.ways import Crossfit
+
+MIDDLE = Box(0.25, 0.25, 0.75, 0.75)
+UPPER, LOWER = Box(0.0, 0.0, 1.0, 0.5), Box(0.0, 0.5, 1.0, 1.0)
+MOSTLY, HARDLY = 0.7, 0.2
+"""Share of a region inside a box from which on it counts as inside; and up to which as outside."""
+CLOSE = 0.12
+"""Regions of at most this share of the picture are close ones."""
+PENALTY = 3.0
+Masks = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of every example.
+
+    Attributes:
+        key, shown: e.g. `surroundings`, and in words.
+        weights: float32 [p], how the parts of a row are averaged.
+        columns: int64 columns that are read, or None for all.
+        of: key of what it is compared with.
+    """
+
+    key: str
+    shown: str
+    weights: Floats
+    columns: Ints | None = None
+    of: str = "all"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One part of the examples shown alone.
+
+    Attributes:
+        full: accuracy of the same kind of head with everything that `accuracy` is compared with.
+    """
+
+    key: str
+    shown: str
+    accuracy: float
+    full: float
+
+
+@dataclass(frozen=True)
+class Shortcuts:
+    """What the answers may rest on.
+
+    Attributes:
+        chance: accuracy of always naming the commonest class.
+        trials: each part shown alone.
+    """
+
+    chance: float
+    trials: tuple[Trial, ...]
+
+    def share(self, trial: Trial) -> float:
+        """How much of what can be known beyond chance is there with that part alone, 0..1."""
+        return float(np.clip((trial.accuracy - self.chance) / max(trial.full - self.chance, 1e-9), 0, 1))
+
+
+def hidden_parts(evidence: Evidence) -> Shortcuts | None:
+    """The test on pictures or frames; None where no way reads parts of them."""
+    fit = _of_parts(evidence)
+    if fit is None:
+        return None
+    plan = fit.fitted.way.plan
+    boxes = np.array(plan.parts(), np.float32)
+    parts = _frames(boxes, plan.frames) if plan.frames else _places(boxes, fit, evidence.backbone)
+    right = _regressed(evidence, fit, parts)
+    chosen = evidence.targets[evidence.few]
+    chance = float(np.bincount(chosen).max() / len(chosen))
+    trials = [Trial(p.key, p.shown, right[p.key], right[p.of]) for p in parts if p.shown]
+    return Shortcuts(chance, (*trials, *_crops(evidence)))
+
+
+def _of_parts(evidence: Evidence) -> Crossfit | None:
+    """A way whose rows hold several parts, at the same places for all examples."""
+    for fit in evidence.trials.fits:
+        plan = fit.fitted.way.plan
+        if plan.kept == "pooled" and fit.fitted.way.looks_from is None and len(plan.parts()) > 1:
+            return fit
+    return None
+
+
+def _places(boxes: Floats, fit: Crossfit, backbone: Backbone) -> list[Part]:
+    """The whole picture, its colours, and places of it, as far as there are layers that see nothing else."""
+    plan = fit.fitted.way.plan
+    whole = _mean(np.all(boxes == np.array(WHOLE, np.float32), axis=1))
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    inside = _inside(boxes, MIDDLE)
+    around = (inside <= HARDLY) & (area < CLOSE)
+    found = [Part("all", "", whole)]
+    if not around.any() or len(plan.looks) > 1:
+        return found
+    layers = layers_of(backbone, plan, np.flatnonzero(around))
+    if len(layers.first):
+        found.append(Part("colours", "only colours and textures", whole, layers.first))
+    if not len(layers.local):
+        return found
+    masks = [
+        ("surroundings", "only the surroundings", around),
+        ("middle", "only the middle", inside >= MOSTLY),
+        ("upper", "only the upper half", _inside(boxes, UPPER) >= MOSTLY),
+        ("lower", "only the lower half", _inside(boxes, LOWER) >= MOSTLY),
+    ]
+    found.append(Part("near", "", whole, layers.local))
+    return found + [
+        Part(key, said, _mean(mask), layers.local, "near") for key, said, mask in masks if mask.any()
+    ]
+
+
+def _frames(boxes: Floats, frames: int) -> list[Part]:
+    """All moments of a clip, and some alone."""
+    moment = np.repeat(np.arange(frames), len(boxes) // frames)
+    every = [
+        ("all", "", moment >= 0),
+        ("one frame", "only one frame, the middle one", moment == frames // 2),
+        ("beginning", "only the first half", moment < frames / 2),
+        ("end", "only the second half", moment >= frames / 2),
+    ]
+    return [Part(key, shown, _mean(mask)) for key, shown, mask in every]
+
+
+def _mean(mask: Masks) -> Floats:
+    return np.asarray(mask / max(mask.sum(), 1), np.float32)
+
+
+def _inside(boxes: Floats, box: Box) -> Floats:
+    """Share of each region that lies inside `box`, float32 [p]."""
+    width = np.minimum(boxes[:, 2], box.x1) - np.maximum(boxes[:, 0], box.x0)
+    height = np.minimum(boxes[:, 3], box.y1) - np.maximum(boxes[:, 1], box.y0)
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return np.asarray(width.clip(0) * height.clip(0) / np.maximum(area, 1e-9), np.float32)
+
+
+def _regressed(evidence: Evidence, fit: Crossfit, parts: list[Part]) -> dict[str, float]:
+    """Accuracy of a linear head on each part, over the folds of the fit."""
+    chosen = evidence.few
+    features = evidence.trials.features[fit.fitted.way.name].take(chosen)
+    pieces: dict[str, list[Floats]] = {part.key: [] for part in parts}
+    for chunk in features.chunks():
+        rows = features.rows(0, chunk)
+        for part in parts:
+            mixed = np.einsum("p,npd->nd", part.weights, rows)
+            pieces[part.key].append(mixed if part.columns is None else mixed[:, part.columns])
+    with one_blas_thread():
+        return {key: _accuracy(evidence, np.concatenate(pieces.pop(key))) for key in list(pieces)}
+
+
+def _accuracy(evidence: Evidence, rows: Floats) -> float:
+    chosen = evidence.few
+    targets, place = evidence.targets[chosen], np.full(len(evidence.targets), -1)
+    place[chosen] = np.arange(len(chosen))
+    short, said = shortened(rows), np.full(len(chosen), -1)
+    strength = PENALTY / short.shape[1]
+    for train, held in evidence.folds:
+        inside, asked = place[train][place[train] >= 0], place[held][place[held] >= 0]
+        weight, bias = logistic_regression(short[inside], targets[inside], len(evidence.labels), strength)
+        said[asked] = (short[asked] @ weight + bias).argmax(axis=1)
+    seen = said >= 0
+    return float((said[seen] == targets[seen]).mean())
+
+
+def _crops(evidence: Evidence) -> list[Trial]:
+    """The closer look with its crops alone, which went through the network on their own, and without them."""
+    for fit in evidence.trials.fits:
+        way = fit.fitted.way
+        if way.head == "attention" and way.looks_from is not None and way.joined:
+            features = evidence.trials.features[way.name]
+            first = features.sources[0].shape[1]
+            count = sum(source.shape[1] for source in features.sources)
+            far = np.arange(count) < first
+            full, near, without = _by_attention(evidence, fit, np.stack([far | True, ~far, far])[:, None])
+            return [
+                Trial("crops", "only the closest crops", near, full),
+                Trial("no crops", "without the closest crops", without, full),
+            ]
+    return []
+
+
+def _by_attention(evidence: Evidence, fit: Crossfit, masks: Masks) -> list[float]:
+    """Accuracy [m] of the way's own unseeing members on the parts that are left."""
+    features = evidence.trials.features[fit.fitted.way.name]
+    right = []
+    for member, (_, held) in zip(fit.fitted.members, evidence.folds, strict=False):
+        if isinstance(member, AttentionHead):
+            said = member.within(features.take(held), masks).argmax(axis=2)
+            right.append(said == evidence.targets[held])
+    return [float(share) for share in np.concatenate(right, axis=1).mean(axis=1)]

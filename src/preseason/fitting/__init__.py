@@ -1,0 +1,1 @@
+"""One fit from data to model folder."""

@@ -1,0 +1,64 @@
+"""Fitting a language model, and its folder with card and report."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preseason.errors import UsageError
+from preseason.language.folder import save
+from preseason.language.hosted_model import PREFIX, HostedModel
+from preseason.language.model import ChatModel
+from preseason.language.road import ChatFit
+from preseason.recipe import Recipe
+from preseason.report.chat import write_chat_report
+from preseason.report.chat_card import write_chat_card
+from preseason.runtime.progress import Progress
+from preseason.storage import CARD, REPORT
+
+if TYPE_CHECKING:
+    from preseason.distributed.work_queue import Board
+
+
+def fit_chat(
+    root: Path, output: Path | None, recipe: Recipe, progress: Progress, board: "Board | None" = None
+) -> "ChatModel | HostedModel":
+    """Fine-tune a language model on dialogues or texts.
+
+    Args:
+        output: model folder to write; None keeps the model in memory.
+        board: where other workers are told that they may train as well; None where there are none.
+
+    Raises:
+        UsageError: a setting does not fit a language model.
+        DataError: nothing can be learnt from the data.
+        WeightsError: the base model is not on this machine.
+    """
+    if recipe.backbone.startswith(PREFIX):
+        return _fit_hosted(root, output, recipe, progress)
+    if recipe.base_url is not None:
+        raise UsageError(f"--base-url is for --backbone {PREFIX}MODEL, received {recipe.backbone}.")
+    fit = ChatFit(recipe, progress, board)
+    fitted = fit.run(root)
+    record = fitted.model.record
+
+    def pages(part: Path) -> None:
+        write_chat_card(record, part / CARD, output.name if output else "model")
+        write_chat_report(record, part / REPORT)
+
+    if output is not None:
+        # A base that was named by a folder of this machine cannot be found by name on another.
+        whole = recipe.merge or recipe.weights is not None or Path(recipe.backbone).is_dir()
+        with fit.watch.stage("report and saving"):
+            save(fitted.model, output, None if whole else fitted.adapter, pages)
+        record.seconds.update(fit.watch.seconds)
+    shutil.rmtree(fitted.checkpoints, ignore_errors=True)
+    return fitted.model
+
+
+def _fit_hosted(root: Path, output: Path | None, recipe: Recipe, progress: Progress) -> HostedModel:
+    from preseason.language.hosted_fit import fit_hosted
+
+    model = fit_hosted(root, recipe, progress)
+    if output is not None:
+        model.save(output)
+    return model

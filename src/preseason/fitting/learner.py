@@ -1,0 +1,193 @@
+"""From audited samples to a predictor: the trials, what they become, and its unseeing answers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from preseason.arrays.scaling import ROWS
+from preseason.arrays.types import Floats, Ints
+from preseason.data.audit import Audit
+from preseason.data.labels import targets_of
+from preseason.data.split import folds, group_numbers
+from preseason.evaluation.calibration import fit_temperature
+from preseason.heads.base import Features, Lesson
+from preseason.models.prediction import answers_of
+from preseason.openset.detection import Choice, thin
+from preseason.openset.drift import Sketch, World, sketch_of, world_of
+from preseason.openset.probe import probe
+from preseason.openset.reference_set import MOST_EXAMPLES, Known, know
+from preseason.recipe import Recipe
+from preseason.results import Answers
+from preseason.runtime.progress import Progress
+from preseason.runtime.threads import one_blas_thread
+from preseason.tasks.base import Task
+from preseason.training.predictor import Bench, Predictor, plain_rows, plain_way, sharpened
+from preseason.training.rounds import Clock, Rounds, Trials, fold_numbers
+from preseason.training.selection import select
+from preseason.training.ways import Fitted, Way
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What the chosen samples gave.
+
+    Attributes:
+        chosen: int64 [n], positions among all samples.
+        held: int64 [h], positions among the chosen ones that `answers` are of, by members that had not
+            seen them.
+    """
+
+    chosen: Ints
+    trials: Trials
+    predictor: Predictor
+    known: Known
+    choice: Choice
+    answers: Answers
+    held: Ints
+
+
+class Learner:
+    """Trials and predictor on a choice of the audited samples."""
+
+    def __init__(
+        self,
+        task: Task,
+        audit: Audit,
+        bench: Bench,
+        recipe: Recipe,
+        progress: Progress,
+        checkpoints: Path,
+    ) -> None:
+
+        self.task, self.bench, self.recipe, self.progress = task, bench, recipe, progress
+        self.samples = audit.dataset.samples
+        self.labels = audit.dataset.labels
+        self.targets = targets_of(self.samples, self.labels)
+        self.groups = group_numbers(self.samples)
+        self.checkpoints = checkpoints
+
+    def folds(self, chosen: Ints) -> list[tuple[Ints, Ints]]:
+        """Pairs of positions within `chosen`."""
+
+        return folds(self.targets[chosen], self.groups[chosen], self.recipe.folds, self.recipe.seed)
+
+    def trials(self, chosen: Ints, ways: Sequence[Way], clock: Clock) -> Trials:
+        """All ways that fit into the budget, cross-fitted on the chosen samples."""
+
+        lesson = Lesson(
+            Features((), np.arange(len(chosen))),
+            self.targets[chosen],
+            len(self.labels),
+            self.folds(chosen),
+            self.recipe.seed,
+            settings={"refit": self.recipe.refit},
+            backbone=self.bench.backbone,
+            progress=self.progress,
+        )
+        samples = [self.samples[i] for i in chosen]
+        return Rounds(self.bench, samples, lesson, clock, self.checkpoints).run(ways)
+
+    def predictor(self, chosen: Ints, trials: Trials, keep: Sequence[str] = ()) -> "Learnt":
+        """What the trials become, and its unseeing answers to the chosen samples.
+
+        The answers have the sketches of the samples as `plain`, from which `world` is made.
+        """
+
+        targets = self.targets[chosen]
+        named = [i for i, fit in enumerate(trials.fits) if not keep or fit.fitted.way.name in keep]
+        selection = select([trials.fits[i] for i in named], targets)
+        kept = tuple(trials.fits[named[i]].fitted.way.name for i in selection.kept)
+        trials.candidates = [replace(c, kept=c.name in kept) for c in trials.candidates]
+        logs = np.log(np.maximum(selection.probabilities, 1e-12))
+        temperature = fit_temperature(logs, targets[selection.held])
+        needed = _needed(trials, kept)
+        embedding = next((n for n in kept if trials.focus(n) is not None), kept[0])
+        sketch, plain = _sketched(needed, trials)
+        predictor = Predictor(tuple(needed), kept, embedding, temperature, sketch)
+        held = selection.held
+        fitted = next(fit.fitted for fit in trials.fits if fit.fitted.way.name == embedding)
+        features = trials.features[embedding].take(held)
+        few = thin(targets[held], MOST_EXAMPLES)
+        embeddings = fitted.embed(features.take(few))
+        said = sharpened(selection.probabilities, temperature)
+        numbers = fold_numbers(self.folds(chosen), len(chosen))[held]
+        with one_blas_thread():
+            samples = [self.samples[chosen[i]] for i in held[few]]
+            share = self.recipe.strangers_share()
+            known, choice = know(
+                self.labels, embeddings, targets[held[few]], said[few], numbers[few], probe, samples, share
+            )
+            distance = choice.unseen
+            if distance is None or len(few) < len(held):
+                distance = _distances(known, fitted, features)
+            answers = self._held(chosen[held], said, distance, trials, held)
+            answers = replace(answers, plain=None if plain is None else plain[held])
+        return Learnt(chosen, trials, predictor, known, choice, answers, held)
+
+    def world(self, chosen: Ints, answers: Answers) -> World | None:
+        """What the chosen samples look like to the frozen network, from their unseeing answers."""
+        if answers.plain is None:
+            return None
+        place = {id(sample): index for index, sample in enumerate(self.samples)}
+        places = np.array([place[id(sample)] for sample in answers.samples], np.int64)
+        numbers = np.zeros(len(self.samples), np.int64)
+        numbers[chosen] = fold_numbers(self.folds(chosen), len(chosen))
+        return world_of(
+            self.labels,
+            answers.plain,
+            answers.probabilities,
+            answers.targets,
+            numbers[places],
+            self.groups[places],
+        )
+
+    def tested(self, chosen: Ints, predictor: Predictor, known: Known) -> Answers:
+        """Answers to samples that were not learnt from."""
+        samples = [self.samples[i] for i in chosen]
+        return answers_of(self.bench, predictor, known, samples, self.progress)[0]
+
+    def _held(self, places: Ints, said: Floats, distance: Floats, trials: Trials, held: Ints) -> Answers:
+        first = next((f.focus for f in trials.fits if f.focus is not None), None)
+        return Answers(
+            tuple(self.samples[i] for i in places),
+            self.labels,
+            self.targets[places],
+            said,
+            distance,
+            None if first is None else first[held],
+        )
+
+
+def _distances(known: Known, fitted: Fitted, features: Features) -> Floats:
+    """Unlikeness of each example to every known class, float32 [n]; few embeddings in memory at a time."""
+    pieces = features.pieces(ROWS)
+    return np.concatenate([known.distance(known.place(fitted.embed(piece))) for piece in pieces])
+
+
+def _sketched(fits: Sequence[Fitted], trials: Trials) -> tuple[Sketch | None, Floats | None]:
+    """How whole examples are sketched, and the sketches of the samples that were tried."""
+    way = plain_way([fitted.way for fitted in fits])
+    if way is None:
+        return None, None
+    features = trials.features[way.name]
+
+    def pieces() -> Iterator[Floats]:
+        return (plain_rows(way, piece) for piece in features.pieces(ROWS))
+
+    sketch = sketch_of(pieces)
+    return sketch, np.concatenate([sketch(piece) for piece in pieces()])
+
+
+def _needed(trials: Trials, kept: Sequence[str]) -> list[Fitted]:
+    """The kept ways and those that choose looks for them, in the order of fitting."""
+    by_name = {fit.fitted.way.name: fit.fitted for fit in trials.fits}
+    names, waiting = set(), list(kept)
+    while waiting:
+        name = waiting.pop()
+        names.add(name)
+        origin = by_name[name].way.looks_from
+        if origin is not None:
+            waiting.append(origin)
+    return [fit.fitted for fit in trials.fits if fit.fitted.way.name in names]

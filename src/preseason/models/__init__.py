@@ -1,0 +1,1 @@
+"""Fitted classifiers: prediction, explanation, and the model folder they are saved in."""

@@ -1,0 +1,256 @@
+"""Why an answer: parts are hidden one at a time and the answer is asked again, and what known is near.
+
+Occlusion (Zeiler and Fergus 2014, arXiv 1311.2901) asks the whole model, whatever ways it is made of, and its
+figures are probabilities: hiding this costs the answer so much. d width of the known vectors.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from preseason.arrays.types import Floats
+from preseason.data.dataset import Dataset, Sample
+from preseason.data.files import Columns
+from preseason.engine.hiding import Cover, Hiding
+from preseason.engine.passes import Box, grid
+from preseason.errors import DataError, PreseasonError, UsageError
+from preseason.models.prediction import answers_of
+from preseason.openset.reference_set import Example, Known
+from preseason.results import Answers
+from preseason.runtime.cache_dir import recall_place
+from preseason.runtime.progress import Progress, Silent
+from preseason.tasks.base import Task
+from preseason.tasks.reading import accept_of, fingerprinted
+from preseason.training.predictor import Bench, Predictor
+
+PLACES = tuple(grid(7, 0.25))
+"""Overlapping squares of a picture that are hidden in turn."""
+MOMENTS = 8
+MOST_WORDS = 160
+"""Longer texts lose several words at a time."""
+NEAREST = 4
+
+Found = dict[str, Sample]
+
+
+@dataclass(frozen=True)
+class Near:
+    """A known example close to what was asked.
+
+    Attributes:
+        label: of the known example.
+        likeness: cosine of the two vectors, -1 to 1.
+        name: of its file; empty for a text.
+        path: where it lies, None where it was not found there any more.
+        text: of a text that was found.
+    """
+
+    label: str
+    likeness: float
+    name: str
+    path: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why an answer; iterating gives pairs of part and weight.
+
+    Attributes:
+        input: what was asked.
+        label, probability, unknown: the answer.
+        kind: `words`, `places` or `moments`.
+        parts: names of the parts: words as they stand, places in words, times in percent of the clip.
+        weights: for each part, by how much the answer's probability falls when it is hidden.
+        boxes: float32 [p, 4] of the places, x0 y0 x1 y1 in 0..1; None of words and moments.
+        neighbours: the nearest known examples, the nearest first.
+        sample: what was asked, for its picture.
+    """
+
+    input: str
+    label: str
+    probability: float
+    unknown: bool
+    kind: str
+    parts: tuple[str, ...]
+    weights: tuple[float, ...]
+    boxes: Floats | None
+    neighbours: tuple[Near, ...]
+    sample: Sample
+
+    def __iter__(self) -> Iterator[tuple[str, float]]:
+        """Parts with their weights."""
+        return iter(zip(self.parts, self.weights, strict=True))
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __getitem__(self, place: int) -> tuple[str, float]:
+        return self.parts[place], self.weights[place]
+
+
+class Explainer:
+    """Explains answers of one model; the network stays compiled between examples."""
+
+    def __init__(
+        self,
+        job: Task,
+        bench: Bench,
+        predictor: Predictor,
+        known: Known,
+        columns: Columns,
+        progress: Progress,
+    ) -> None:
+        self.job, self.predictor, self.known = job, predictor, known
+        self.columns, self.progress = columns, progress
+        self.hiding = Hiding(bench.source)
+        self.bench = Bench(bench.backbone, self.hiding, bench.cache, bench.device)
+
+    def explain(self, sample: Sample, found: Found) -> Explanation:
+        """Why the answer to `sample`, a sample with its fingerprint.
+
+        Args:
+            found: known examples that were found again, by fingerprint.
+
+        Raises:
+            DataError: it cannot be read.
+            UsageError: it is a text without words.
+        """
+        if self.bench.backbone.reads == "texts":
+            return self._words(sample, found)
+        timed = any(fitted.way.plan.frames for fitted in self.predictor.ways)
+        covers = _moments() if timed else [Cover(box=box) for box in PLACES]
+        self.hiding.covers = {str(number): cover for number, cover in enumerate(covers)}
+        forms = [sample, *(replace(sample, variant=name) for name in self.hiding.covers)]
+        names = [_time(cover) if timed else _place(cover) for cover in covers]
+        boxes = None if timed else np.array([list(_corners(box)) for box in PLACES], np.float32)
+        return self._told(sample, forms, names, boxes, found)
+
+    def _words(self, sample: Sample, found: Found) -> Explanation:
+        """Runs of words left out in turn; of short texts single words."""
+        words = self._text(sample).split()
+        if not words:
+            raise UsageError("explain needs a text with words in it.")
+        step = -(-len(words) // MOST_WORDS)
+        starts = range(0, len(words), step)
+        without = [" ".join(words[:at] + words[at + step :]) or "." for at in starts]
+        plain = Dataset(Path(), "loose", tuple(Sample(text) for text in (" ".join(words), *without)), ())
+        forms, _ = fingerprinted(plain, self.job)
+        names = [" ".join(words[at : at + step]) for at in starts]
+        return self._told(sample, forms, names, None, found)
+
+    def _told(
+        self,
+        sample: Sample,
+        forms: Sequence[Sample],
+        names: list[str],
+        boxes: Floats | None,
+        found: Found,
+    ) -> Explanation:
+        """What the answers to `forms`, the first of which hides nothing, say of the parts `names`."""
+        answers, failed = answers_of(self.bench, self.predictor, self.known, forms, Silent())
+        if failed or not answers.samples:
+            raise DataError(f"{sample.source} cannot be read: {failed[0].reason}.")
+        best = int(answers.probabilities[0].argmax())
+        gains = answers.probabilities[0, best] - answers.probabilities[1:, best]
+        self.progress.advance()
+        return Explanation(
+            input=str(sample.source),
+            label=self.known.labels[best],
+            probability=float(answers.probabilities[0, best]),
+            unknown=bool(answers.distance[0] > self.known.threshold),
+            kind=self._kind(boxes),
+            parts=tuple(names),
+            weights=tuple(float(gain) for gain in gains),
+            boxes=boxes,
+            neighbours=self._near(answers, found),
+            sample=sample,
+        )
+
+    def _kind(self, boxes: Floats | None) -> str:
+        if self.bench.backbone.reads == "texts":
+            return "words"
+        return "moments" if boxes is None else "places"
+
+    def _near(self, answers: Answers, found: Found) -> tuple[Near, ...]:
+        assert answers.vectors is not None
+        likeness = _unit(self.known.vectors) @ _unit(answers.vectors[:1])[0]
+        nearest = np.argsort(-likeness, kind="stable")[:NEAREST]
+        return tuple(self._one_near(int(place), float(likeness[place]), found) for place in nearest)
+
+    def _one_near(self, place: int, likeness: float, found: Found) -> Near:
+        label = self.known.labels[int(self.known.targets[place])]
+        if not self.known.examples:
+            return Near(label, likeness, "")
+        example: Example = self.known.examples[place]
+        there = found.get(_key(example.fingerprint, example.span))
+        if there is None:
+            return Near(label, likeness, example.name)
+        if self.bench.backbone.reads == "texts":
+            return Near(label, likeness, example.name, text=self._text(there))
+        return Near(label, likeness, example.name, path=str(there.source))
+
+    def _text(self, sample: Sample) -> str:
+        from preseason.media.text import read_text
+
+        return sample.source if isinstance(sample.source, str) else read_text(sample.source)
+
+
+def whereabouts(run: Explainer, cache: Path, fit: str, data: str | Path | None) -> Found:
+    """Known examples that still lie where the fit found them, or at `data`, by content.
+
+    Args:
+        run: whose known examples are looked for.
+        cache: remembers where the data of fits on this machine lay.
+        fit: fingerprint of the fit.
+        data: where to look instead.
+
+    Raises:
+        DataError: `data` was named and nothing usable is there.
+    """
+    root = Path(data) if data is not None else recall_place(cache, fit)
+    if root is None or not run.known.examples:
+        return {}
+    try:
+        samples = run.job.read(root, accept_of(run.job, run.columns)).samples
+    except PreseasonError:
+        if data is not None:
+            raise
+        return {}
+    wanted = {example.name for example in run.known.examples}
+    named = tuple(s for s in samples if isinstance(s.source, str) or s.source.name in wanted)
+    there, _ = fingerprinted(Dataset(root, "", named, ()), run.job)
+    return {_key(sample.fingerprint, sample.span): sample for sample in there}
+
+
+def _key(fingerprint: str, span: tuple[float, float] | None) -> str:
+    return f"{fingerprint} {span}"
+
+
+def _moments() -> list[Cover]:
+    edges = np.linspace(0, 1, MOMENTS + 1)
+    return [Cover(span=(float(a), float(b))) for a, b in pairwise(edges)]
+
+
+def _time(cover: Cover) -> str:
+    assert cover.span is not None
+    return f"{100 * cover.span[0]:.0f} to {100 * cover.span[1]:.0f} %"
+
+
+def _place(cover: Cover) -> str:
+    assert cover.box is not None
+    x, y = (cover.box.x0 + cover.box.x1) / 2, (cover.box.y0 + cover.box.y1) / 2
+    across = ("left", "", "right")[min(int(3 * x), 2)]
+    down = ("upper", "", "lower")[min(int(3 * y), 2)]
+    return " ".join(filter(None, (down, across))) or "middle"
+
+
+def _corners(box: Box) -> tuple[float, float, float, float]:
+    return box.x0, box.y0, box.x1, box.y1
+
+
+def _unit(rows: Floats) -> Floats:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), np.float32)

@@ -1,0 +1,134 @@
+"""A saved model folder back into a model; nothing in the folder is run as code."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from preseason.errors import DeviceMemoryError, ModelFolderError, UsageError, device_is_full
+from preseason.models.manifest import record_from, way_from
+from preseason.storage import BACKBONE, HEADS, HOSTED, KNOWN, MANIFEST, WORLD, read_manifest
+
+if TYPE_CHECKING:
+    from preseason.language.hosted_model import HostedModel
+    from preseason.language.model import ChatModel
+    from preseason.models.classifier import Model
+    from preseason.runtime.progress import Progress
+
+
+def load(
+    folder: str | Path, *, progress: "Progress | None" = None, device: str = "auto", cache: str | None = None
+) -> "Model | ChatModel | HostedModel":
+    """The model saved in `folder`; nothing in it is run as code.
+
+    Raises:
+        ModelFolderError: it is no model folder, a file is missing or damaged, or the format is newer.
+    """
+    from preseason.backbones.folder import load_network
+    from preseason.engine.networks import device_for
+    from preseason.models.classifier import Model
+    from preseason.runtime.cache_dir import cache_folder
+    from preseason.tasks.base import tasks
+    from preseason.training.predictor import Bench
+
+    place = Path(folder)
+    manifest = read_manifest(place)
+    chosen = device_for(device)
+    if HOSTED in manifest:
+        from preseason.language.hosted_model import load_hosted
+
+        return load_hosted(place, manifest[HOSTED])
+    if manifest.get("task") == "chat":
+        from preseason.language.folder import load as load_chat
+
+        return load_chat(place, manifest, cache_folder(cache), chosen, progress)
+    try:
+        backbone = load_network(place / BACKBONE, manifest["backbone"])
+        job = tasks.get(manifest["task"])
+        bench = Bench(backbone, job.source(backbone), cache_folder(cache), chosen)
+        predictor = _predictor(place, manifest, backbone)
+        sketch, world = _world(place, manifest)
+        predictor = replace(predictor, sketch=sketch)
+        known, record = _known(place, manifest), record_from(manifest["record"])
+        return Model(job, bench, predictor, known, record, world)
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError, UsageError) as error:
+        if device_is_full(error):
+            raise DeviceMemoryError from error
+        raise ModelFolderError(
+            f"{place} cannot be loaded: {MANIFEST} and the files beside it do not fit together ({error!r}). "
+            "Copy the whole folder again, or fit anew."
+        ) from error
+
+
+def classifier(model: "Model | ChatModel | HostedModel", verb: str) -> "Model":
+    """The model where it is one that sorts into labels.
+
+    Raises:
+        UsageError: it is a model that talks.
+    """
+    from preseason.models.classifier import Model
+
+    if not isinstance(model, Model):
+        raise UsageError(f"This model talks: {verb} needs one of labelled examples.")
+    return model
+
+
+def _predictor(folder: Path, manifest: dict[str, Any], backbone: Any) -> Any:
+    from preseason.heads.base import State, restore
+    from preseason.training.predictor import Predictor
+    from preseason.training.ways import Fitted
+
+    tensors = _arrays(folder / HEADS)
+    values = manifest["predictor"]
+    ways = []
+    for index, fitted in enumerate(values["ways"]):
+        states = [
+            State(member["kind"], dict(_below(tensors, f"{index}.{number}.")), member["settings"])
+            for number, member in enumerate(fitted["members"])
+        ]
+        heads = tuple(restore(state, backbone) for state in states)
+        ways.append(Fitted(way_from(fitted["way"]), heads, fitted["temperature"]))
+    return Predictor(tuple(ways), tuple(values["kept"]), values["embedding"], values["temperature"])
+
+
+def _known(folder: Path, manifest: dict[str, Any]) -> Any:
+    from preseason.openset.reference_set import Known
+
+    values = manifest["known"]
+    arrays = _arrays(folder / KNOWN)
+    labels = tuple(manifest["labels"])
+    return Known.from_state(arrays, labels, tuple(values["columns"]), values["threshold"])
+
+
+def _world(folder: Path, manifest: dict[str, Any]) -> tuple[Any, Any]:
+    """The sketch and the world; neither in models of before they were kept."""
+    from preseason.openset.drift import Sketch, World
+
+    labels = manifest.get("world")
+    if labels is None:
+        return None, None
+    arrays = _arrays(folder / WORLD)
+    sketch = {key: value for key, value in arrays.items() if key.startswith("sketch.")}
+    own = {key: value for key, value in arrays.items() if key not in sketch}
+    return Sketch(**dict(_below(sketch, "sketch."))), World(tuple(labels), **own)
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays: dict[str, NDArray[Any]] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelFolderError(
+            f"{path} cannot be read: {error}. Copy the folder again, or fit anew."
+        ) from error
+    return arrays
+
+
+def _below(tensors: dict[str, NDArray[Any]], prefix: str) -> Iterator[tuple[str, NDArray[Any]]]:
+    for name, array in tensors.items():
+        if name.startswith(prefix):
+            yield name.removeprefix(prefix), array

@@ -1,0 +1,72 @@
+"""Ways and records as JSON values and back; the held-out answers stay in the report, not here."""
+
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from preseason.data.dataset import Skipped
+from preseason.engine.passes import pass_from
+from preseason.results import Answers, Candidate, FitRecord, Metrics
+from preseason.training.ways import Way
+
+
+def way_values(way: Way) -> dict[str, Any]:
+    """A way as JSON values."""
+    return asdict(way)
+
+
+def way_from(values: dict[str, Any]) -> Way:
+    """The way of `way_values`.
+
+    Raises:
+        KeyError, TypeError, ValueError: values that no way has.
+    """
+    return Way(**{**values, "plan": pass_from(values["plan"])})
+
+
+def record_values(record: FitRecord) -> dict[str, Any]:
+    """A record as JSON values, without the held-out answers and without the user's paths and texts."""
+    left_out = {"answers", "boxes", "duplicates", "skipped"}
+    values = {item.name: getattr(record, item.name) for item in fields(record) if item.name not in left_out}
+    values["metrics"] = asdict(record.metrics)
+    values["candidates"] = [asdict(candidate) for candidate in record.candidates]
+    values["skipped"] = [{"path": Path(s.path).name, "reason": s.reason} for s in record.skipped]
+    values["duplicates"] = [[_name(each) for each in cluster] for cluster in record.duplicates]
+    values["trust"] = _without_paths(record.trust)
+    values["boxes"] = None if record.boxes is None else record.boxes.tolist()
+    return values
+
+
+def _name(shown: str) -> str:
+    """A file's name; a text stays with the user."""
+    return "a text" if shown.startswith("“") else Path(shown).name
+
+
+def _without_paths(value: Any) -> Any:
+    """Plain values in which every path is the file's name alone, and no text is left."""
+    if isinstance(value, dict):
+        return {
+            key: _name(str(item)) if key == "path" else _without_paths(item) for key, item in value.items()
+        }
+    return [_without_paths(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def record_from(values: dict[str, Any]) -> FitRecord:
+    """The record of `record_values`, with no answers."""
+    labels = tuple(values["labels"])
+    nothing = np.zeros((0, len(labels)), np.float32)
+    answers = Answers((), labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
+    changed = {
+        "labels": labels,
+        "answers": answers,
+        "metrics": Metrics(**values["metrics"]),
+        "candidates": tuple(Candidate(**candidate) for candidate in values["candidates"]),
+        "skipped": tuple(Skipped(**skipped) for skipped in values["skipped"]),
+        "duplicates": tuple(tuple(cluster) for cluster in values["duplicates"]),
+        "warnings": tuple(values["warnings"]),
+        "words": {label: tuple(words) for label, words in values.get("words", {}).items()},
+        "boxes": None if values["boxes"] is None else np.array(values["boxes"], np.float32),
+    }
+    return FitRecord(**{**values, **changed})

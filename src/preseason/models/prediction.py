@@ -1,0 +1,73 @@
+"""Answers from samples: run the ways, place the examples among the known ones, say who is a stranger."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from preseason.arrays.types import Floats
+from preseason.data.dataset import Sample, Skipped
+from preseason.data.labels import targets_of
+from preseason.openset.reference_set import Known
+from preseason.results import Answers
+from preseason.runtime.progress import Progress, Silent
+from preseason.training.predictor import Bench, Predictor, Raw
+
+CHUNK, TEXTS = 64, 512
+"""Examples that are in memory at a time while predicting; of texts more, to sort them by length."""
+
+
+def answers_of(
+    bench: Bench, predictor: Predictor, known: Known, samples: Sequence[Sample], progress: Progress
+) -> tuple[Answers, tuple[Skipped, ...]]:
+    """Calibrated answers to samples with fingerprints, a chunk at a time, and the unreadable ones."""
+    parts: list[Answers] = []
+    skipped: list[Skipped] = []
+    progress.start("answering", len(samples))
+    size = TEXTS if bench.backbone.reads == "texts" else CHUNK
+    for start in range(0, len(samples), size):
+        chunk = samples[start : start + size]
+        raw = predictor.answer(chunk, bench, Silent())
+        parts.append(_judged([chunk[i] for i in raw.kept], raw, known))
+        skipped += raw.skipped
+        progress.advance(len(chunk))
+    progress.finish()
+    return _joined(parts, known.labels), tuple(skipped)
+
+
+def _judged(samples: list[Sample], raw: Raw, known: Known) -> Answers:
+    if not samples:
+        nothing = np.zeros((0, len(known.labels)), np.float32)
+        return Answers((), known.labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
+    vectors = known.place(raw.embeddings)
+    return Answers(
+        tuple(samples),
+        known.labels,
+        targets_of(samples, known.labels),
+        known.probabilities(raw.probabilities, vectors),
+        known.distance(vectors),
+        raw.focus,
+        vectors,
+        raw.plain,
+    )
+
+
+def _joined(parts: list[Answers], labels: tuple[str, ...]) -> Answers:
+    parts = [part for part in parts if part.samples]
+    if not parts:
+        nothing = np.zeros((0, len(labels)), np.float32)
+        return Answers((), labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
+    return Answers(
+        tuple(sample for part in parts for sample in part.samples),
+        labels,
+        np.concatenate([part.targets for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate([part.distance for part in parts]),
+        _stacked([part.focus for part in parts]),
+        _stacked([part.vectors for part in parts]),
+        _stacked([part.plain for part in parts]),
+    )
+
+
+def _stacked(parts: Sequence[Floats | None]) -> Floats | None:
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if len(there) == len(parts) else None

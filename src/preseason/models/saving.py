@@ -1,0 +1,137 @@
+"""A classifier as a model folder: JSON and safetensors, never code."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from preseason.models.manifest import record_values, way_values
+from preseason.storage import (
+    BACKBONE,
+    CARD,
+    FINETUNED,
+    FORMAT,
+    HEADS,
+    KNOWN,
+    MANIFEST,
+    REPORT,
+    WORLD,
+    replace_folder,
+)
+
+if TYPE_CHECKING:
+    from preseason.heads.base import State
+    from preseason.models.classifier import Model
+    from preseason.training.ways import Fitted
+
+
+def save(model: "Model", folder: Path, pages: Callable[[Path], None] | None = None) -> None:
+    """Write `model` to `folder`; what was there is replaced when the new one is complete.
+
+    Args:
+        pages: writes card and report into the folder it is given; without it those there are kept.
+
+    Raises:
+        ModelFolderError: the folder cannot be written, or holds something that is no model.
+    """
+
+    def write(part: Path) -> None:
+        if pages is not None:
+            pages(part)
+        elif folder.exists():
+            _keep_pages(folder, part)
+        _write(model, part)
+
+    replace_folder(folder, write)
+
+
+def _write(model: "Model", part: Path) -> None:
+    from safetensors.numpy import save_file
+
+    from preseason.backbones.folder import backbone_facts, save_network
+
+    backbone = model.bench.backbone
+    save_network(backbone, part / BACKBONE)
+    _write_finetuned(model, part / FINETUNED)
+    states = [[member.state() for member in fitted.members] for fitted in model.predictor.ways]
+    tensors = {
+        f"{way}.{number}.{name}": np.ascontiguousarray(array)
+        for way, members in enumerate(states)
+        for number, state in enumerate(members)
+        for name, array in state.arrays.items()
+    }
+    save_file(tensors, part / HEADS)
+    save_file({k: np.ascontiguousarray(v) for k, v in model.known.state().items()}, part / KNOWN)
+    world = _world_arrays(model)
+    if world:
+        save_file(world, part / WORLD)
+    manifest = {
+        "format": FORMAT,
+        "task": model.task,
+        "labels": list(model.labels),
+        "backbone": backbone_facts(backbone),
+        "predictor": {
+            "kept": list(model.predictor.kept),
+            "embedding": model.predictor.embedding,
+            "temperature": model.predictor.temperature,
+            "ways": [
+                _fitted_values(fitted, members)
+                for fitted, members in zip(model.predictor.ways, states, strict=True)
+            ],
+        },
+        "known": {"columns": list(model.known.columns), "threshold": model.known.threshold},
+        "world": list(model.world.labels) if world and model.world else None,
+        "record": record_values(model.record),
+        "metrics": asdict(model.record.metrics),
+    }
+    text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
+    (part / MANIFEST).write_text(text, "utf-8")
+
+
+def _world_arrays(model: "Model") -> dict[str, Any]:
+    """The sketch and the world as arrays; none where the model has none."""
+    sketch, world = model.predictor.sketch, model.world
+    if sketch is None or world is None:
+        return {}
+    how = {f"sketch.{name}": getattr(sketch, name) for name in ("mean", "deviation", "directions")}
+    return {k: np.ascontiguousarray(v) for k, v in (how | world.state()).items()}
+
+
+def finetuned(model: "Model") -> "Fitted | None":
+    """The first way with trained blocks that is kept; None where there is none."""
+    from preseason.heads.tail import TailHead
+
+    for fitted in model.predictor.ways:
+        if isinstance(fitted.members[0], TailHead) and fitted.way.name in model.predictor.kept:
+            return fitted
+    return None
+
+
+def _write_finetuned(model: "Model", folder: Path) -> None:
+    """The first fine-tuned member as a network of its own, with its classifier."""
+    from preseason.backbones.folder import save_network
+
+    fitted = finetuned(model)
+    if fitted is not None:
+        member: Any = fitted.members[0]
+        labels = () if member.tail.frames else model.record.labels
+        save_network(model.bench.backbone, folder, member.timm_tensors(), labels)
+
+
+def _fitted_values(fitted: Any, members: "list[State]") -> dict[str, Any]:
+    return {
+        "way": way_values(fitted.way),
+        "temperature": fitted.temperature,
+        "members": [{"kind": state.kind, "settings": state.settings} for state in members],
+    }
+
+
+def _keep_pages(old: Path, new: Path) -> None:
+    """A changed model keeps its report and card until a fit writes new ones."""
+    for name in (CARD, REPORT):
+        if (old / name).is_file() and not (new / name).exists():
+            shutil.copy2(old / name, new / name)

@@ -1,0 +1,344 @@
+"""The examples a model knows, as short vectors: who is a stranger, and how a class is added or removed.
+
+Vectors come from the frozen network (weighted by attention, which the labels have shaped), so a class that
+was never trained on has a place among them too. No picture is kept, only its vector.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.arrays.scaling import rotation_of
+from preseason.arrays.types import Floats, Ints
+from preseason.data.dataset import Sample
+from preseason.errors import UsageError
+from preseason.evaluation.calibration import softmax
+from preseason.openset.detection import (
+    Choice,
+    FitPredict,
+    UnknownScorer,
+    choose,
+    deal,
+    fit_scorer,
+    thin,
+)
+
+WIDTH = 256
+MOST_EXAMPLES = 4000
+MOST_RESHAPED = 1500
+"""Examples up to which principal directions are found anew for every class left out."""
+STRENGTH = 1e-2
+
+Probe = Callable[[Floats, Ints, int], tuple[Floats, Floats]]
+"""Fits linear logits: vectors [n, d], targets [n], classes -> weights [d, c], biases [c]."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """Which example a vector is of: enough to find it again where it lies, not to see it.
+
+    Attributes:
+        name: of the file alone, without its folders; empty for a text, which stays with its owner.
+        fingerprint: of the content.
+        span: start and end in seconds, of a part of a video.
+    """
+
+    name: str
+    fingerprint: str
+    span: tuple[float, float] | None = None
+
+
+def example_of(sample: Sample) -> Example:
+    """The trace of a sample that a model keeps."""
+    name = "" if isinstance(sample.source, str) else sample.source.name
+    return Example(name, sample.fingerprint, sample.span)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Known examples and what was learnt from them about strangers.
+
+    Attributes:
+        labels: class names in the order of `targets`; the first are those the network was trained on.
+        trained: how many of the classes the network itself was trained on, in its own order `columns`.
+        columns: which of the network's outputs stand for the first `trained` labels.
+        centre, directions: float32 [e] and [e, d]: vectors are `(embedding - centre) @ directions`.
+        vectors: float32 [n, d] of the known examples.
+        targets: int64 [n].
+        said: float32 [n, trained] probabilities by members that had not seen the example.
+        folds: int64 [n], which fold each example was held out in.
+        weight, bias: a linear probe on the vectors, float32 [d, c] and [c].
+        scorer, threshold: distance to the known, and where unknown begins.
+        examples: of each vector, what it is of; empty in models of before this was kept.
+    """
+
+    labels: tuple[str, ...]
+    columns: tuple[int, ...]
+    centre: Floats
+    directions: Floats
+    vectors: Floats
+    targets: Ints
+    said: Floats
+    folds: Ints
+    weight: Floats
+    bias: Floats
+    scorer: UnknownScorer
+    threshold: float
+    examples: tuple[Example, ...] = ()
+
+    @property
+    def trained(self) -> int:
+        """How many classes the network itself answers for."""
+        return len(self.columns)
+
+    def place(self, embeddings: Floats) -> Floats:
+        """Vectors float32 [m, d] of embeddings [m, e]."""
+        return np.asarray((embeddings - self.centre) @ self.directions, np.float32)
+
+    def distance(self, vectors: Floats) -> Floats:
+        """Unlikeness to every known class, float32 [m]."""
+        return self.scorer.distance(vectors, vectors @ self.weight + self.bias)
+
+    def probabilities(self, network: Floats, vectors: Floats) -> Floats:
+        """Probabilities of `labels`, float32 [m, c].
+
+        Added classes get what the probe gives them; the network's classes share the rest.
+
+        Args:
+            network: float32 [m, outputs of the network].
+            vectors: float32 [m, d].
+        """
+        return _joined(network[:, self.columns], vectors, self.weight, self.bias)
+
+    def recall(self, probe: Probe) -> dict[str, float]:
+        """Share of each class's known examples that get its name, by members that had not seen them.
+
+        A class without known examples is left out.
+        """
+        out = np.zeros((len(self.targets), len(self.labels)), np.float32)
+        for fold in np.unique(self.folds):
+            asked, rest = self.folds == fold, self.folds != fold
+            weight, bias = probe(self.vectors[rest], self.targets[rest], len(self.labels))
+            out[asked] = _joined(self.said[asked], self.vectors[asked], weight, bias)
+        right = out.argmax(1) == self.targets
+        known = set(self.targets.tolist())
+        return {
+            name: float(right[self.targets == i].mean()) for i, name in enumerate(self.labels) if i in known
+        }
+
+    def unseen_distance(self, probe: Probe) -> Floats:
+        """Unlikeness of each known example to the others' folds, float32 [n]."""
+        out = np.zeros(len(self.targets), np.float32)
+        for fold in np.unique(self.folds):
+            asked, rest = self.folds == fold, self.folds != fold
+            weight, bias = probe(self.vectors[rest], self.targets[rest], len(self.labels))
+            scorer = fit_scorer(self.scorer.kind, self.vectors[rest], self.targets[rest])
+            out[asked] = scorer.distance(self.vectors[asked], self.vectors[asked] @ weight + bias)
+        return out
+
+    def added(self, name: str, embeddings: Floats, probe: Probe, examples: Sequence[Example] = ()) -> "Known":
+        """With a class more, or with more examples of an added class.
+
+        Args:
+            examples: what the new vectors are of.
+
+        Raises:
+            UsageError: the network itself was trained on a class of that name.
+        """
+        if name in self.labels[: self.trained]:
+            raise UsageError(
+                f"{name!r} is one of the classes this model was trained on. New photos of it belong into the "
+                "training folder: put them there and run fit again."
+            )
+        labels = self.labels if name in self.labels else (*self.labels, name)
+        new = self.place(embeddings)
+        count = len(np.unique(self.folds))
+        nothing = np.full((len(new), self.trained), 1 / max(self.trained, 1), np.float32)
+        grown = replace(
+            self,
+            labels=labels,
+            vectors=np.concatenate([self.vectors, new]),
+            targets=np.concatenate([self.targets, np.full(len(new), labels.index(name))]),
+            said=np.concatenate([self.said, nothing]),
+            folds=np.concatenate([self.folds, np.arange(len(new)) % max(count, 1)]),
+            examples=(*self.examples, *examples) if self.examples else (),
+        )
+        return grown._refitted(probe)
+
+    def removed(self, name: str, probe: Probe) -> "Known":
+        """Without a class: its vectors are gone and the others share its probability.
+
+        Raises:
+            UsageError: there is no such class, or it is one of the last two.
+        """
+        if name not in self.labels:
+            raise UsageError(f"This model knows no {name!r}. It knows: {', '.join(self.labels)}.")
+        if len(self.labels) <= 2:
+            raise UsageError("A model needs two classes: the last two cannot be removed.")
+        gone = self.labels.index(name)
+        kept = self.targets != gone
+        said, columns = self.said[kept], self.columns
+        if gone < self.trained:
+            said, columns = np.delete(said, gone, axis=1), columns[:gone] + columns[gone + 1 :]
+            said = said / np.maximum(said.sum(axis=1, keepdims=True), 1e-9)
+        targets = self.targets[kept]
+        smaller = replace(
+            self,
+            labels=self.labels[:gone] + self.labels[gone + 1 :],
+            columns=columns,
+            vectors=self.vectors[kept],
+            targets=np.where(targets > gone, targets - 1, targets),
+            said=said,
+            folds=self.folds[kept],
+            examples=tuple(self.examples[i] for i in np.flatnonzero(kept)) if self.examples else (),
+        )
+        return smaller._refitted(probe)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Plain arrays to store; `labels`, `columns` and `threshold` are stored beside them."""
+        named = ("centre", "directions", "vectors", "targets", "said", "folds", "weight", "bias")
+        arrays = {name: getattr(self, name) for name in named}
+        listed = [[each.name, each.fingerprint, each.span] for each in self.examples]
+        arrays["examples"] = np.frombuffer(json.dumps(listed).encode(), np.uint8)
+        return arrays | {f"scorer.{key}": value for key, value in self.scorer.state().items()}
+
+    @classmethod
+    def from_state(
+        cls,
+        arrays: dict[str, NDArray[Any]],
+        labels: tuple[str, ...],
+        columns: tuple[int, ...],
+        threshold: float,
+    ) -> "Known":
+        """What `state` was taken of."""
+        scorer = {k.removeprefix("scorer."): v for k, v in arrays.items() if k.startswith("scorer.")}
+        own = {k: v for k, v in arrays.items() if not k.startswith("scorer.") and k != "examples"}
+        return cls(
+            labels,
+            columns,
+            **own,
+            scorer=UnknownScorer.from_state(scorer),
+            threshold=threshold,
+            examples=_examples_from(arrays.get("examples")),
+        )
+
+    def _refitted(self, probe: Probe) -> "Known":
+        weight, bias = probe(self.vectors, self.targets, len(self.labels))
+        scorer = fit_scorer(self.scorer.kind, self.vectors, self.targets)
+        return replace(self, weight=weight, bias=bias, scorer=scorer)
+
+
+def _examples_from(stored: NDArray[np.uint8] | None) -> tuple[Example, ...]:
+    listed = [] if stored is None else json.loads(stored.tobytes())
+    return tuple(Example(name, mark, tuple(span) if span else None) for name, mark, span in listed)
+
+
+def know(
+    labels: tuple[str, ...],
+    embeddings: Floats,
+    targets: Ints,
+    said: Floats,
+    folds: Ints,
+    probe: Probe,
+    samples: Sequence[Sample] = (),
+    strangers: float | None = None,
+) -> tuple[Known, Choice]:
+    """What is known of n examples, and how strangers were found by leaving whole classes out.
+
+    The score and how many known examples it may refuse are chosen with a class missing; the threshold then
+    refuses as many with all classes there, since distances shift with their number.
+
+    Args:
+        embeddings: float32 [n, e]; at most `MOST_EXAMPLES` are kept, evenly over the classes.
+        said: float32 [n, c], unseeing probabilities.
+        folds: int64 [n]; where all are the same, the examples are dealt out anew.
+        samples: what the embeddings are of, n or none.
+        strangers: share of strangers that may get a name, see `choose`.
+    """
+    kept = thin(targets, MOST_EXAMPLES)
+    examples = tuple(example_of(samples[i]) for i in kept) if samples else ()
+    embeddings, targets, said = embeddings[kept], targets[kept], said[kept]
+    folds = folds[kept] if len(np.unique(folds[kept])) > 1 else deal(targets)
+    centre = embeddings.mean(axis=0)
+    directions = _principal(embeddings - centre)
+    vectors = ((embeddings - centre) @ directions).astype(np.float32)
+    weight, bias = probe(vectors, targets, len(labels))
+
+    seen_from = _Sight(embeddings, vectors)
+
+    def fit_predict(train: Ints, asked: Ints) -> Floats:
+        rows = seen_from(train)
+        present, inverse = np.unique(targets[train], return_inverse=True)
+        w, b = probe(rows[train], inverse, len(present))
+        return np.asarray(rows[asked] @ w + b, np.float32)
+
+    choice = choose(vectors, targets, fit_predict, folds, budget=strangers, seen_from=seen_from)
+    known = Known(
+        labels, tuple(range(len(labels))), centre, directions, vectors, targets, said, folds,
+        weight, bias, choice.scorer, choice.threshold, examples,
+    )  # fmt: skip
+    unseen = _unseen(choice.scorer.kind, seen_from, targets, folds, fit_predict)
+    share = 1 - choice.known_rejected
+    threshold = float(np.quantile(unseen, share, method="higher" if strangers is None else "lower"))
+    return replace(known, threshold=threshold), replace(choice, threshold=threshold, unseen=unseen)
+
+
+class _Sight:
+    """Where a part of the examples alone would have placed all: principal directions of that part.
+
+    With few examples for each direction those of the whole set fit every example of it, strangers too, and
+    leaving a class out would show nothing. With many it makes no difference and is not done.
+    """
+
+    def __init__(self, embeddings: Floats, vectors: Floats) -> None:
+        self._vectors, self._rows = vectors, None
+        self._last: tuple[bytes, Floats] = (b"", vectors)
+        if len(embeddings) <= MOST_RESHAPED:
+            centred = embeddings - embeddings.mean(axis=0)
+            self._rows = centred @ rotation_of(centred, 0)
+
+    def __call__(self, train: Ints) -> Floats:
+        """Float32 [n, w]."""
+        if self._rows is None:
+            return self._vectors
+        key = train.tobytes()
+        if self._last[0] != key:
+            middle = self._rows[train].mean(axis=0)
+            directions = rotation_of(self._rows[train] - middle, 0)[:, ::-1][:, :WIDTH]
+            rows = (self._rows - middle) @ directions
+            self._last = key, np.asarray(rows / max(float(rows[train].std()), 1e-9), np.float32)
+        return self._last[1]
+
+
+def _unseen(kind: str, seen_from: _Sight, targets: Ints, folds: Ints, fit_predict: FitPredict) -> Floats:
+    """Distance of each known example by the others' folds, float32 [n]."""
+    out = np.zeros(len(targets), np.float32)
+    for fold in np.unique(folds):
+        asked, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        rows = seen_from(rest)
+        scorer = fit_scorer(kind, rows[rest], targets[rest])
+        out[asked] = scorer.distance(rows[asked], fit_predict(rest, asked))
+    return out
+
+
+def _joined(network: Floats, vectors: Floats, weight: Floats, bias: Floats) -> Floats:
+    own = np.asarray(network / np.maximum(network.sum(axis=1, keepdims=True), 1e-9), np.float32)
+    if weight.shape[1] == network.shape[1]:
+        return own
+    probe = softmax(vectors @ weight + bias, 1.0)
+    new = probe[:, network.shape[1] :]
+    return np.concatenate([own * (1 - new.sum(axis=1, keepdims=True)), new], axis=1).astype(np.float32)
+
+
+def _principal(rows: Floats) -> Floats:
+    """The leading directions float32 [e, d] of centred rows, each scaled to deviation 1 on average."""
+    from sklearn.utils.extmath import randomized_svd
+
+    count = min(WIDTH, len(rows), rows.shape[1])
+    _, values, axes = randomized_svd(rows, n_components=count, n_iter=3, random_state=0)
+    scale = np.sqrt(np.square(values).sum() / len(rows) / count)
+    return np.asarray(axes.T / max(float(scale), 1e-9), np.float32)

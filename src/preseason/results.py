@@ -1,0 +1,201 @@
+"""What a fit or an evaluation found, as plain values: the JSON output, the report and the card read it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from preseason.arrays.types import Floats, Ints
+from preseason.data.dataset import Sample, Skipped
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Figures of n answers; `low` and `high` bound the accuracy at 95 % (Wilson score interval)."""
+
+    n: int
+    accuracy: float
+    low: float
+    high: float
+    balanced_accuracy: float
+    macro_f1: float
+    ece: float
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Calibrated answers to n labelled samples.
+
+    Attributes:
+        samples: n samples with a label each.
+        labels: the c class names.
+        targets: int64 [n], -1 where the sample's label is none of `labels`.
+        probabilities: float32 [n, c], rows sum to 1.
+        distance: float32 [n], unlikeness to every known class; above the threshold means unknown.
+        focus: float32 [n, p], weight of each part in the answer, or None.
+        vectors: float32 [n, d], where the examples lie among the known ones, or None.
+        plain: float32 [n, e], features of the whole examples as the frozen network gives them, or None.
+    """
+
+    samples: tuple[Sample, ...]
+    labels: tuple[str, ...]
+    targets: Ints
+    probabilities: Floats
+    distance: Floats
+    focus: Floats | None = None
+    vectors: Floats | None = None
+    plain: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way: its cross-validated accuracy, what it cost, and whether it was kept.
+
+    `accuracy` is None for a way that was not fitted; `note` says why.
+    """
+
+    name: str
+    accuracy: float | None
+    seconds: float
+    kept: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class FitRecord:
+    """Everything a fit found.
+
+    Attributes:
+        task, backbone, head: names.
+        recipe: all settings as plain values.
+        answers: of the held-out part, by a model that did not see it.
+        metrics: of `answers`.
+        baselines: accuracy on the same held-out part, e.g. `scratch`, `linear`, `majority`.
+        candidates: what was tried, in order.
+        boxes: float32 [p, 4], x0 y0 x1 y1 in 0..1, the region of each part of `answers.focus`.
+        duplicates: clusters of paths with the same or nearly the same content.
+        split: {"train", "test", "groups", "seed", "by"} in plain values.
+        temperature: divisor of the logits found by calibration.
+        unknown_threshold: distance above which an answer is `unknown`; with `unknown_auroc` of
+            classes left out whole, None where there are too few classes to try.
+        seconds: wall seconds by stage.
+        versions: of preseason, Python and the libraries.
+        span_s: seconds of a video that an example usually shows, None for other examples.
+        words: of texts, for each label the words that speak most for it when words alone are counted.
+        trust: what was found about when to believe the model, by name of the check, in plain values.
+    """
+
+    task: str
+    backbone: str
+    head: str
+    recipe: dict[str, Any]
+    labels: tuple[str, ...]
+    counts: dict[str, int]
+    answers: Answers
+    metrics: Metrics
+    baselines: dict[str, float]
+    candidates: tuple[Candidate, ...]
+    boxes: Floats | None
+    skipped: tuple[Skipped, ...]
+    duplicates: tuple[tuple[str, ...], ...]
+    split: dict[str, Any]
+    warnings: tuple[str, ...]
+    temperature: float
+    unknown_threshold: float
+    unknown_auroc: float | None
+    seconds: dict[str, float]
+    versions: dict[str, str] = field(default_factory=dict)
+    licence: str = ""
+    fingerprint: str = ""
+    span_s: float | None = None
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    trust: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer to one input; `label` is the most probable class also when `unknown` is true."""
+
+    input: str
+    label: str
+    probability: float
+    unknown: bool
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Whether a batch comes from another world than the examples of training.
+
+    Attributes:
+        verdict: `same`, `other` or `cannot tell`.
+        words: what follows, a sentence.
+        p_value: chance of a batch as far off, were nothing changed; None where nothing can be told.
+        distance: energy distance, 0 none to 1.
+        usual, expected: accuracy in cross-fitting, and the one expected of this batch.
+        label_first: inputs whose labels would help most; of another world alone.
+    """
+
+    verdict: str
+    words: str
+    p_value: float | None = None
+    distance: float | None = None
+    usual: float | None = None
+    expected: float | None = None
+    label_first: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What re-centring features on a batch changed.
+
+    Attributes:
+        examples: that it was taken from.
+        moved: mean way that features were moved, in deviations of training.
+        ways: names of the ways that were re-centred.
+        left: names of those that were not, such as fine-tuned blocks.
+    """
+
+    examples: int
+    moved: float
+    ways: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Answers in the order asked, inputs that could not be read, whether the batch is unlike training."""
+
+    predictions: tuple[Prediction, ...]
+    skipped: tuple[Skipped, ...] = ()
+    drift: Drift | None = None
+    adaptation: Adaptation | None = None
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    def __getitem__(self, index: int) -> Prediction:
+        return self.predictions[index]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model reaches on a labelled set."""
+
+    task: str
+    answers: Answers
+    metrics: Metrics
+    skipped: tuple[Skipped, ...]
+    warnings: tuple[str, ...]
+    seconds: dict[str, float]
+    adaptation: Adaptation | None = None
+
+
+@dataclass(frozen=True)
+class Update:
+    """What adding or removing a class did: recall of every class before and after, on known examples."""
+
+    name: str
+    examples: int
+    before: dict[str, float]
+    after: dict[str, float]
+    skipped: tuple[Skipped, ...]
+    warnings: tuple[str, ...] = ()

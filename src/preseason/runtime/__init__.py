@@ -1,0 +1,1 @@
+"""This machine and this process: progress, threads, the cache folder, measured speeds, launchers."""

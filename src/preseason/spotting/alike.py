@@ -1,0 +1,97 @@
+"""Find more like these: the moments of a video nearest to a few of its times, with no model fitted."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from preseason import backbones
+from preseason.arrays.types import Floats
+from preseason.backbones.base import Backbone
+from preseason.data.audit import fingerprint
+from preseason.engine.extract import Extractor
+from preseason.engine.networks import device_for
+from preseason.engine.passes import WHOLE, Pass
+from preseason.engine.upkeep import WALKS
+from preseason.media.stream import Pixels
+from preseason.runtime.cache_dir import cache_folder
+from preseason.runtime.progress import Progress, Silent
+from preseason.spotting.scan import Rows, Walk
+from preseason.spotting.similar import Moment, nearest
+from preseason.tasks.clips import LARGEST_SIDE, ClipSource
+from preseason.tasks.looks import cut_out
+
+RATE = 2.0
+SIDE_STEPS = 2
+"""Steps before and after a moment that belong to it: two seconds at the usual rate."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """How a video is searched.
+
+    Attributes:
+        backbone: name of the network whose features tell what is alike.
+        rate: frames a second that are looked at.
+        count: moments wanted.
+        apart_s: least seconds between two of them.
+    """
+
+    backbone: str = "efficientnet_lite0"
+    weights: str | None = None
+    rate: float = RATE
+    count: int = 20
+    apart_s: float = 3.0
+    device: str = "auto"
+    cache: str | None = None
+
+
+def alike(
+    match: str | Path,
+    times_s: Sequence[float],
+    search: Search | None = None,
+    progress: Progress | None = None,
+) -> tuple[Moment, ...]:
+    """The moments of a video that are most like the ones at `times_s`, the likest first.
+
+    The video is watched once; a second search of the same video takes a moment.
+
+    Raises:
+        UsageError: no time is given, or one lies outside the video.
+        MediaError: the video cannot be decoded.
+    """
+    search = search or Search()
+    features = features_of(Path(match), search, progress or Silent())
+    return nearest(features, times_s, search.rate, search.count, search.apart_s)
+
+
+def features_of(path: Path, search: Search, progress: Progress) -> Floats:
+    """What is seen at each step and how it changes around it: float16 [s, 2 d], mapped from the disk."""
+    backbone = backbones.load(search.backbone, search.weights)
+    cache = cache_folder(search.cache)
+    plan = Pass(backbone.preprocessing.size, frames=1)
+    extractor = Extractor(backbone, plan, ClipSource(0), cache, device_for(search.device))
+    extractor.prepare(progress.say)
+    folder = cache / WALKS / _key(path, backbone, search)
+    walk = Walk(path, search.rate, SIDE_STEPS, SIDE_STEPS, LARGEST_SIDE, folder)
+
+    def rows(frames: Sequence[Pixels]) -> Rows:
+        looks = [cut_out(frame, WHOLE, plan.shape)[None] for frame in frames]
+        return {"whole": np.stack(extractor.rows(looks, progress.say))[:, 0]}
+
+    return walk.run(rows, _around, progress, f"watching {path.name}")
+
+
+def _around(rows: Rows) -> Floats:
+    """Mean and mean change over a step and its neighbours."""
+    shown = np.lib.stride_tricks.sliding_window_view(rows["whole"], 2 * SIDE_STEPS + 1, axis=0)
+    mean = shown.mean(axis=-1)
+    change = np.abs(np.diff(shown, axis=-1)).mean(axis=-1)
+    return np.concatenate([mean, change], axis=1).astype(np.float16)
+
+
+def _key(path: Path, backbone: Backbone, search: Search) -> str:
+    text = f"{fingerprint(path)} {backbone.weights_id} {search.rate:.6f} alike 1"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,206 @@
+"""Actions of a long video by a fitted model: every step is judged by the window around it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from preseason.arrays.types import Floats
+from preseason.data.actions import BACKGROUND, Action, LabelledVideo
+from preseason.data.dataset import Sample
+from preseason.engine.upkeep import WALKS
+from preseason.errors import UsageError
+from preseason.evaluation.spotting import Recording, SpottingMetrics, by_half, measure
+from preseason.media import video
+from preseason.models.classifier import Model
+from preseason.results import Drift
+from preseason.runtime.progress import Progress, Silent
+from preseason.spotting.nms import suppress
+from preseason.spotting.readers import WindowReader
+from preseason.spotting.scan import Walk
+from preseason.tasks.actions import labelled
+from preseason.tasks.clips import LARGEST_SIDE
+
+if TYPE_CHECKING:
+    from preseason.language.hosted_model import HostedModel
+    from preseason.language.model import ChatModel
+
+LEAST = 0.02
+"""Confidence from which on an answer counts in the measures."""
+COMPARED = 40
+"""Windows of a video, evenly spread, that are compared with those of training."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model says of a video's steps.
+
+    Attributes:
+        scores: float32 [s, c].
+        rate: steps a second.
+        start_s: time of the first step.
+    """
+
+    scores: Floats
+    rate: float
+    start_s: float
+
+
+@dataclass(frozen=True)
+class Spotted:
+    """What was found in a video.
+
+    Attributes:
+        actions: in order of time; confidence is the model's probability.
+        scores: float32 [s, c], the probability of every class at every step.
+        rate: steps a second.
+        drift: whether the video is another world than those of training; None of models that cannot compare.
+    """
+
+    path: Path
+    labels: tuple[str, ...]
+    actions: tuple[Action, ...]
+    scores: Floats
+    rate: float
+    drift: Drift | None = None
+
+
+def spot(
+    model: "Model | ChatModel | HostedModel | str | Path",
+    match: str | Path,
+    *,
+    rate: float | None = None,
+    threshold: float = 0.5,
+    apart_s: float | None = None,
+    progress: Progress | None = None,
+) -> Spotted:
+    """Find the model's actions in a long video.
+
+    Args:
+        model: fitted on actions with times, or on clips; or the folder it was saved in.
+        rate: frames a second that are looked at; by default as many as a window of training had.
+        threshold: least probability of an action.
+        apart_s: least seconds between two actions of one class; by default half the length of a window.
+        progress: told how far it is.
+
+    Raises:
+        UsageError: the model is one of photos or text.
+        MediaError: the video cannot be decoded.
+
+    Example:
+        found = preseason.spot("actions", "match.mp4")
+        found.actions[0].time_s
+    """
+    model, path, told = _classifier(model), Path(match), progress or Silent()
+    seen = scores_of(model, path, rate, told)
+    actions = chosen(model, seen, threshold, apart_s)
+    return Spotted(path, model.labels, actions, seen.scores, seen.rate, drift_in(model, path, told))
+
+
+def drift_in(model: Model, path: Path, progress: Progress) -> Drift | None:
+    """Whether a video is another world than those of training, from `COMPARED` windows of it.
+
+    A video is one match: a model that knows fewer than four cannot tell.
+    """
+    if model.world is None:
+        return None
+    span = _span_s(model)
+    length = video.facts(path).duration_s
+    if length < 2 * span:
+        return None
+    starts = np.linspace(0, length - span, min(COMPARED, int(length / span)))
+    whole = model.job.fingerprint(Sample(path))
+    windows = [Sample(path, span=(float(at), float(at) + span), fingerprint=whole) for at in starts]
+    return model.drift(model.answers(windows, progress)[0])
+
+
+def chosen(model: Model, seen: Scores, threshold: float, apart_s: float | None = None) -> tuple[Action, ...]:
+    """The actions that stand out from the scores of all steps; background is none of them."""
+    names = [name for name in model.labels if name != BACKGROUND]
+    columns = [model.labels.index(name) for name in names]
+    # Peaks are silenced within half of the window on either side.
+    window_s = _span_s(model) if apart_s is None else 2 * apart_s
+    return suppress(
+        seen.scores[:, columns],
+        seen.rate,
+        names,
+        window_s=window_s,
+        threshold=threshold,
+        start_s=seen.start_s,
+    )
+
+
+def evaluate_spotting(
+    model: "Model | ChatModel | HostedModel",
+    data: str | Path,
+    progress: Progress | None = None,
+    seen: Callable[[LabelledVideo, tuple[Action, ...]], None] | None = None,
+) -> SpottingMetrics:
+    """SoccerNet's measures and the plain average precision over all labelled videos at `data`.
+
+    Args:
+        model: of clips or of actions.
+        data: labelled videos.
+        progress: told what happens.
+        seen: told each video and what was found in it, however unsure.
+
+    Raises:
+        DataError: nothing usable is there.
+        UsageError: as `spot`.
+    """
+    model = _classifier(model)
+    recordings: list[Recording] = []
+    for each in labelled(Path(data)).videos:
+        found = chosen(model, scores_of(model, each.path, None, progress or Silent()), LEAST)
+        recordings += by_half(each.actions, found)
+        if seen is not None:
+            seen(each, found)
+    names = [name for name in model.labels if name != BACKGROUND]
+    return measure(recordings, names)
+
+
+def scores_of(model: Model, path: Path, rate: float | None, progress: Progress) -> Scores:
+    """Probabilities of a video's steps.
+
+    Args:
+        rate: frames a second that are looked at.
+
+    Raises:
+        UsageError: the rate is not positive, or the model is none of clips.
+    """
+    steps = rate if rate is not None else _most_frames(model) / _span_s(model)
+    if steps <= 0:
+        raise UsageError(f"--rate {rate:g}: expected more than 0 frames a second.")
+    width = max(1, round(_span_s(model) * steps))
+    reader = WindowReader(model, steps, width)
+    folder = model.bench.cache / WALKS / reader.key(path)
+    walk = Walk(path, steps, reader.before, reader.after, LARGEST_SIDE, folder)
+    scores = walk.run(reader.rows, reader.judge, progress, f"watching {path.name}")
+    # A window of an odd number of frames has its middle half a frame behind the step that it is named by.
+    start_s = 0.5 * (width % 2) / steps
+    return Scores(np.array(scores[:: reader.stride]), steps / reader.stride, start_s)
+
+
+def _most_frames(model: Model) -> int:
+    """From the first to the last frame of a window, as the way whose frames lie nearest sees it."""
+    run = max(model.bench.backbone.preprocessing.frames, 1)
+    plans = [fitted.way.plan for fitted in model.predictor.ways]
+    return max(1, *(round((plan.frames * run - 1) / plan.middle) for plan in plans))
+
+
+def _classifier(model: "Model | ChatModel | HostedModel | str | Path") -> Model:
+    from preseason.models.loading import load
+
+    loaded = load(model) if isinstance(model, str | Path) else model
+    if not isinstance(loaded, Model):
+        raise UsageError("This model talks: spot needs one of clips or of actions.")
+    return loaded
+
+
+def _span_s(model: Model) -> float:
+    span = model.record.span_s
+    if not span:
+        raise UsageError(f"This model is one of {model.job.noun}: spot needs one of clips or of actions.")
+    return span

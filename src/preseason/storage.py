@@ -1,0 +1,117 @@
+"""What a model folder holds; it is written beside its place and moved there when complete.
+
+preseason.json       manifest, written last: format, labels, recipe, metrics, versions, ways
+heads.safetensors    tensors of the fitted heads
+known.safetensors    vectors of the known examples
+world.safetensors    what training looked like to the frozen network, to notice another world
+backbone/            the pretrained network; timm opens it
+finetuned/           the fine-tuned network, where blocks were trained; timm opens it
+adapter/ tokenizer/  of a language model; model/ where the whole of it is kept (language/folder.py)
+README.md            model card
+report.html          what the fit found
+"""
+
+import json
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from preseason.errors import ModelFolderError
+
+FORMAT = 1
+MANIFEST, CARD, REPORT = "preseason.json", "README.md", "report.html"
+HEADS, KNOWN, WORLD = "heads.safetensors", "known.safetensors", "world.safetensors"
+BACKBONE, FINETUNED = "backbone", "finetuned"
+ADAPTER, TOKENIZER, WHOLE = "adapter", "tokenizer", "model"
+HOSTED = "hosted"
+"""Key of the manifest of a model that lies with a service."""
+
+OWN = {MANIFEST, HEADS, KNOWN, WORLD, CARD, REPORT, BACKBONE, FINETUNED, ADAPTER, TOKENIZER, WHOLE}
+
+
+def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a new folder, then put it in the place of `folder`; what the user added stays.
+
+    Raises:
+        ModelFolderError: the folder cannot be written, or holds something that is no model.
+    """
+    folder = folder.absolute()
+    refuse_other(folder)
+    part = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}"
+    try:
+        part.mkdir(parents=True)
+        write(part)
+        _swap(part, folder)
+    except OSError as error:
+        raise ModelFolderError(
+            f"The model cannot be written to {folder}: {error.strerror or error}. Free some space or name "
+            "another folder; what was extracted and trained is kept."
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def refuse_other(folder: Path) -> None:
+    """Never replace a folder that holds other things than a model.
+
+    Raises:
+        ModelFolderError: `folder` is a file, or a folder with files and no manifest.
+    """
+    if folder.is_dir() and ((folder / MANIFEST).is_file() or not any(folder.iterdir())):
+        return
+    if folder.exists():
+        raise ModelFolderError(
+            f"{folder} is there and no model folder (it holds no {MANIFEST}): it will not be replaced. Name "
+            "a new folder for the model.",
+            code="PS-M04",
+        )
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a model folder.
+
+    Raises:
+        ModelFolderError: absent, damaged, or of a newer format.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ModelFolderError(
+            f"{folder} is no model folder: there is no {MANIFEST} in it. Name the folder that fit wrote.",
+            code="PS-M02",
+        )
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+        number = manifest["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelFolderError(f"{path} is damaged: {error}. Copy the folder again, or fit anew.") from error
+    if number != FORMAT:
+        raise ModelFolderError(
+            f"{folder} has format {number}; this preseason reads format {FORMAT}. Update preseason.",
+            code="PS-M03",
+        )
+    checked: dict[str, Any] = manifest
+    return checked
+
+
+def _swap(part: Path, folder: Path) -> None:
+    if not folder.exists():
+        part.rename(folder)
+        return
+    old = folder.parent / f".{folder.name}.old-{uuid.uuid4().hex[:8]}"
+    folder.rename(old)
+    try:
+        part.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    _keep_foreign(old, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _keep_foreign(old: Path, new: Path) -> None:
+    """Files that the user put into the model folder stay in it."""
+    for path in old.iterdir():
+        if path.name not in OWN and not (new / path.name).exists():
+            path.rename(new / path.name)

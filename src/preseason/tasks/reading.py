@@ -1,0 +1,130 @@
+"""From what a user names to an audited dataset."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preseason.data.dataset import Dataset, Sample, Skipped
+from preseason.data.files import Accept, Columns, files_in
+from preseason.data.groups import NONE
+from preseason.data.layouts import unlabelled
+from preseason.data.layouts.texts import table_of
+from preseason.data.rows import SUFFIXES, read_rows
+from preseason.errors import DataError, UsageError
+from preseason.runtime.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from preseason.data.audit import Audit
+    from preseason.tasks.base import Task
+
+NOT_NAMED = Columns()
+
+
+def task_for(root: Path, columns: Columns = NOT_NAMED) -> "Task":
+    """The task that recognises what lies at `root`; columns of texts, where named, tell it too.
+
+    Raises:
+        DataError: nothing is there.
+    """
+    from preseason.tasks.base import tasks
+
+    if not root.exists():
+        expected = "Expected a folder with one folder of photos for each label."
+        raise DataError(f"There is no {root}. {expected}", code="PS-D02")
+    if (columns.text or columns.label) and table_of(root):
+        return tasks.get("texts")
+    ranked = sorted((tasks.get(name) for name in tasks), key=lambda task: task.rank)
+    return next(task for task in ranked if task.recognises(root))
+
+
+def read(data: str | Path, progress: Progress | None = None, columns: Columns = NOT_NAMED) -> "Audit":
+    """Read labelled data: samples, skipped files, copies and conflicts.
+
+    Args:
+        columns: of a table of texts; None of them is guessed from the header.
+
+    Raises:
+        DataError: nothing usable is there.
+    """
+    from preseason.data.audit import audit
+
+    root = Path(data)
+    task = task_for(root, columns)
+    column, pattern = group_of(root, columns.group)
+    accept = replace(accept_of(task, columns), group=column)
+    return audit(task.read(root, accept), task.signature, progress or Silent(), group=pattern)
+
+
+def group_of(root: Path, named: str | None) -> tuple[str | None, str | None]:
+    """What `--group` means: a column of the table at `root`, or a regular expression (`none` as well).
+
+    Raises:
+        UsageError: it is neither: no such column, and nothing that looks like an expression.
+    """
+    if named is None or named == NONE:
+        return None, named
+    header = _header(root)
+    if named in header:
+        return named, None
+    if named.isidentifier() and header:
+        near = get_close_matches(named, header, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UsageError(
+            f"--group {named}: the table has no such column.{hint} Found the columns "
+            f"{', '.join(filter(None, header)) or '(none)'}."
+        )
+    return None, named
+
+
+def _header(root: Path) -> tuple[str, ...]:
+    """Columns of the table at `root`; none where there is no table."""
+    inside = [root] if root.is_file() else files_in(root)
+    tables = [path for path in inside if path.suffix.lower() in SUFFIXES]
+    return read_rows(tables[0], limit=1)[0] if len(tables) == 1 else ()
+
+
+def accept_of(task: "Task", columns: Columns) -> Accept:
+    """What the task takes, with the columns that the user named where it reads tables of texts."""
+    accept = task.accept
+    return accept if accept.columns is None else replace(accept, columns=columns)
+
+
+def read_inputs(
+    inputs: "tuple[str | Path, ...]", task: "Task", columns: Columns = NOT_NAMED
+) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
+    """Unlabelled samples with fingerprints, in the order asked, and what could not be read.
+
+    Where texts are examples, an input that is no file is a text itself.
+    """
+    accept = accept_of(task, columns)
+    if accept.columns is None:
+        return fingerprinted(unlabelled.collect(inputs, accept), task)
+    return fingerprinted(inputs.collect(inputs, accept), task)
+
+
+def has_column(inputs: Sequence[str | Path], name: str | None) -> bool:
+    """Whether a column is called `name` in every table among `inputs`."""
+    tables = [table for given in inputs if (table := _table(given)) is not None]
+    return name is not None and all(name in read_rows(table, limit=1)[0] for table in tables)
+
+
+def _table(given: str | Path) -> Path | None:
+    try:
+        return table_of(Path(given))
+    except (OSError, ValueError):  # a text, longer than a path may be
+        return None
+
+
+def fingerprinted(found: Dataset, task: "Task") -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
+    """The samples with the fingerprint of their content; unreadable files are skipped."""
+    from preseason.media.content import opening_failure
+
+    samples, skipped = [], list(found.skipped)
+    for sample in found.samples:
+        try:
+            samples.append(replace(sample, fingerprint=task.fingerprint(sample)))
+        except OSError as error:
+            skipped.append(Skipped(str(sample.source), opening_failure(error)))
+    return tuple(samples), tuple(skipped)

@@ -1,0 +1,263 @@
+"""The road of scouting: each network on this machine reads the examples once, and its features are judged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from preseason.errors import DataError, PreseasonError, UsageError
+from preseason.evaluation.learning_curve import Curve
+from preseason.recipe import Recipe
+from preseason.runtime.progress import Progress, Silent, Stopwatch
+
+if TYPE_CHECKING:
+    from preseason.arrays.types import Floats, Ints
+    from preseason.backbones.base import Backbone
+    from preseason.data.audit import Audit
+    from preseason.tasks.base import Task
+    from preseason.training.predictor import Bench
+
+MOST = 2000
+"""Examples that are looked at; of larger data sets a part, evenly over the classes."""
+BUDGET_S, SECONDS_EACH = 60.0, 0.1
+MODALITIES = {"photos": ("image",), "texts": ("text",), "clips": ("image", "video"), "actions": ("image",)}
+
+
+@dataclass(frozen=True)
+class Scouted:
+    """One network on this data.
+
+    Attributes:
+        name: of the network.
+        linear, low, high: cross-validated accuracy of a linear head, with its Wilson interval at 95 %.
+        neighbours: cross-validated accuracy of the nearest neighbours.
+        logme, h_score: measures without cross-validation; comparable between networks, not between data sets.
+        shift: distance of the data to the pretraining data, 0 to about 1; None where nothing tells it.
+        seconds: reading all examples, and the measures.
+        note: why the network was left out, with no figures then.
+    """
+
+    name: str
+    linear: float | None = None
+    low: float | None = None
+    high: float | None = None
+    neighbours: float | None = None
+    logme: float | None = None
+    h_score: float | None = None
+    shift: float | None = None
+    seconds: float = 0.0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What scouting found, the best network first.
+
+    Attributes:
+        task: name of the task that the data is for.
+        noun: what its examples are called.
+        examples, looked_at: how many there are, and how many were read.
+        scratch: accuracy of a linear head on the best network with random weights; None without the time.
+        curve: of the best network.
+        counts: examples of each class.
+    """
+
+    task: str
+    noun: str
+    examples: int
+    looked_at: int
+    counts: dict[str, int]
+    networks: tuple[Scouted, ...]
+    scratch: float | None
+    curve: Curve
+    warnings: tuple[str, ...]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def best(self) -> Scouted:
+        """The network to take."""
+        return self.networks[0]
+
+
+def scout(
+    data: str | Path,
+    backbones: Sequence[str] = (),
+    *,
+    budget_s: float | str | None = None,
+    text: str | None = None,
+    label: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    cache: str | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Which pretrained network suits the data, whether transfer pays, and what more labels would bring.
+
+    Args:
+        data: labelled as for `fit`.
+        backbones: networks to compare; without any, those of the task whose weights are on this machine.
+        budget_s: seconds, or such as `2m`; by default a minute and 0.1 s for each example and network.
+        text, label: columns of a table of texts.
+
+    Raises:
+        DataError: nothing can be learnt from the data.
+        UsageError: a network does not exist or is one of other data.
+        WeightsError: weights of a network that was named are not on this machine.
+
+    Example:
+        preseason.scout("photos/").best.name
+    """
+    settings = {"text": text, "label": label, "cache": cache, "budget_s": budget_s}
+    given = {name: value for name, value in settings.items() if value is not None}
+    recipe = Recipe().with_settings(seed=seed, device=device, **given)
+    return Scout(recipe, progress or Silent()).run(Path(data), tuple(backbones))
+
+
+class Scout:
+    """One scouting; `run` does the whole of it."""
+
+    def __init__(self, recipe: Recipe, progress: Progress) -> None:
+        self.recipe, self.progress = recipe, progress
+        self.watch = Stopwatch()
+
+    def run(self, root: Path, names: tuple[str, ...]) -> Report:
+        """Read, compare, look ahead."""
+        from preseason.data.checks import check_trainable
+        from preseason.data.files import Columns
+        from preseason.tasks.reading import read, task_for
+
+        columns = Columns(self.recipe.text, self.recipe.label)
+        task = task_for(root, columns)
+        with self.watch.stage("reading and auditing files"):
+            audit = read(root, self.progress, columns)
+        told = check_trainable(audit.dataset, task.noun)
+        chosen = _evenly(audit, self.recipe.seed)
+        budget = self.recipe.budget_s
+        if budget is None:
+            budget = BUDGET_S + SECONDS_EACH * len(chosen) * max(len(names), 1)
+        found, tried = self._networks(task, audit, chosen, names, budget)
+        found.sort(key=lambda each: -1.0 if each.linear is None else -each.linear - 1)
+        if found[0].linear is None:
+            raise DataError(f"No network could be tried: {found[0].note}.")
+        bench, rows = tried[found[0].name]
+        scratch = self._scratch(task, audit, chosen, bench, budget)
+        with self.watch.stage("learning curve"):
+            curve = self._curve(audit, chosen, rows)
+        counts = {name: sum(s.label == name for s in audit.dataset.samples) for name in audit.dataset.labels}
+        return Report(
+            task.name, task.noun, len(audit.dataset.samples), len(chosen), counts, tuple(found), scratch,
+            curve, tuple(told), dict(self.watch.seconds),
+        )  # fmt: skip
+
+    def _networks(
+        self, task: "Task", audit: "Audit", chosen: "Ints", names: tuple[str, ...], budget: float
+    ) -> "tuple[list[Scouted], dict[str, tuple[Bench, Floats]]]":
+        """Every network's figures, and the rows of those that were tried."""
+        from preseason import backbones
+
+        found: list[Scouted] = []
+        tried = {}
+        for number, name in enumerate(names or _here(task)):
+            if number and self.watch.elapsed() > budget * 0.7:
+                found.append(Scouted(name, note="left out: no time was left (--budget)"))
+                continue
+            try:
+                with self.watch.stage(f"trying {Path(name).name}"):
+                    backbone = backbones.load(name)
+                    bench, rows, figures = self._try(task, audit, chosen, backbone)
+            except PreseasonError as error:
+                if names or not number:
+                    raise
+                found.append(Scouted(name, note=f"left out: {error}"))
+                continue
+            found.append(figures)
+            tried[figures.name] = (bench, rows)
+        return found, tried
+
+    def _try(
+        self, task: "Task", audit: "Audit", chosen: "Ints", backbone: "Backbone"
+    ) -> "tuple[Bench, Floats, Scouted]":
+        """Read through one network in the first pass of a fit, and judge what it gives."""
+        from preseason.data.labels import targets_of
+        from preseason.data.split import folds, group_numbers
+        from preseason.engine.networks import device_for
+        from preseason.evaluation.metrics import measure
+        from preseason.heads.base import Features, Lesson
+        from preseason.heads.frames import summarised
+        from preseason.runtime.cache_dir import cache_folder
+        from preseason.training.predictor import Bench, orders_for
+        from preseason.training.ways import crossfit
+        from preseason.transferability.measures import h_score, logme, neighbour_accuracy
+        from preseason.transferability.shift import domain_shift
+
+        watch = Stopwatch()
+        samples = [audit.dataset.samples[i] for i in chosen]
+        targets = targets_of(samples, audit.dataset.labels)
+        bench = Bench(
+            backbone, task.source(backbone), cache_folder(self.recipe.cache), device_for(self.recipe.device)
+        )
+        way = task.ways(self.recipe, backbone, audit.dataset.samples)[0]
+        way = replace(way, name=backbone.name)
+        extracted = bench.extractor(way.plan).extract(
+            orders_for(way, samples, None, ()), self.progress, f"reading: {backbone.name}"
+        )
+        if extracted.failed:
+            raise DataError(f"{extracted.failed[0].path} cannot be read any more. Run the command again.")
+        features = Features.of([extracted.rows])
+        pairs = folds(targets, group_numbers(samples), self.recipe.folds, self.recipe.seed)
+        lesson = Lesson(features, targets, len(audit.dataset.labels), pairs, self.recipe.seed)
+        lesson = replace(lesson, backbone=backbone, progress=self.progress)
+        fit = crossfit(way, lesson, None, None)
+        metrics = measure(fit.probabilities, targets[fit.held])
+        rows = summarised(features, way.plan.frames).whole() if way.head == "statistics" else features.whole()
+        return bench, rows, Scouted(
+            backbone.name, metrics.accuracy, metrics.low, metrics.high,
+            neighbour_accuracy(rows, targets, pairs), logme(rows, targets), h_score(rows, targets),
+            domain_shift(backbone, bench.source, samples, 1 if way.plan.frames else 0), watch.elapsed(),
+        )  # fmt: skip
+
+    def _scratch(
+        self, task: "Task", audit: "Audit", chosen: "Ints", bench: "Bench", budget: float
+    ) -> float | None:
+        from preseason.training.scratch import scratch_accuracy
+
+        part = replace(audit.dataset, samples=tuple(audit.dataset.samples[i] for i in chosen))
+        with self.watch.stage("random weights"):
+            left = budget - self.watch.elapsed()
+            return scratch_accuracy(task, bench, part, self.recipe, left, self.progress)
+
+    def _curve(self, audit: "Audit", chosen: "Ints", rows: "Floats") -> Curve:
+        from preseason.data.labels import targets_of
+        from preseason.data.split import group_numbers
+        from preseason.evaluation.learning_curve import learning_curve
+
+        samples = [audit.dataset.samples[i] for i in chosen]
+        targets = targets_of(samples, audit.dataset.labels)
+        return learning_curve(rows, targets, group_numbers(samples), audit.dataset.labels)
+
+
+def _here(task: "Task") -> list[str]:
+    """Networks of the task's kind whose weights are on this machine, the task's own first.
+
+    Raises:
+        UsageError: none is.
+    """
+    from preseason import backbones
+
+    wanted = MODALITIES.get(task.name, ("image",))
+    names = [info.name for info in backbones.listing() if info.available and info.modality in wanted]
+    if not names:
+        raise UsageError("No network's weights are on this machine: name one with --backbone.")
+    return sorted(names, key=lambda name: name != task.backbone)
+
+
+def _evenly(audit: "Audit", seed: int) -> "Ints":
+    """Positions of at most `MOST` examples, the evenly over the classes."""
+    from preseason.data.labels import targets_of
+    from preseason.openset.detection import thin
+
+    targets = targets_of(audit.dataset.samples, audit.dataset.labels)
+    order = np.random.default_rng(seed).permutation(len(targets))
+    return np.sort(order[thin(targets[order], MOST)])
