@@ -10,7 +10,7 @@ from PIL import Image
 
 from preseason.data.dataset import Dataset
 from preseason.data.files import Accept, Columns
-from preseason.data.layouts import layouts
+from preseason.data.layouts.base import layouts
 from preseason.media import image, text
 
 PHOTOS = Accept(image.check, "photos")

@@ -9,7 +9,7 @@ import pytest
 
 import preseason
 from preseason.errors import PreseasonError, UsageError
-from preseason.fitting.fit import ray
+from preseason.fitting import ray
 
 pytestmark = pytest.mark.slow
 SETTINGS: dict[str, Any] = {"head": "linear", "unfreeze": 0, "backbone": "test_resnet", "image_size": 96}

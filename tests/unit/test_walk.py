@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from movies import level, picture, write
 from preseason.errors import MediaError
 from preseason.runtime.progress import Silent
+from preseason.spotting import scan
 from preseason.spotting.scan import RESULT, Rows, Walk
 
 SECONDS = 20

@@ -2,6 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from preseason.backbones import encoders
+from preseason.backbones.library import libraries
+from preseason.errors import UsageError
+
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone, BackboneInfo
 
@@ -16,10 +20,6 @@ def load(name: str, weights: str | None = None) -> "Backbone":
         UsageError: no such name.
         WeightsError: its weights are not on this machine, or do not fit.
     """
-    from preseason.backbones import encoders
-    from preseason.backbones.library import libraries
-    from preseason.errors import UsageError
-
     for library in map(libraries.get, libraries):
         if library.knows(name):
             return library.load(name, weights)
@@ -30,16 +30,11 @@ def load(name: str, weights: str | None = None) -> "Backbone":
 
 def exists(name: str) -> bool:
     """Whether `load` knows `name`."""
-    from preseason.backbones.library import libraries
-
     return any(libraries.get(library).knows(name) for library in libraries)
 
 
 def listing() -> "list[BackboneInfo]":
     """What `preseason models` shows: networks of pictures, of clips, of texts; embedded ones first."""
-    from preseason.backbones import encoders
-    from preseason.backbones.library import libraries
-
     rows = [info for library in libraries for info in libraries.get(library).listing()]
     rows.sort(key=lambda info: (info.modality != "image", info.source != "embedded"))
     return [*rows, *encoders.listing()]
@@ -47,8 +42,6 @@ def listing() -> "list[BackboneInfo]":
 
 def _nearest(name: str) -> str:
     import difflib
-
-    from preseason.backbones.library import libraries
 
     known = [each for library in libraries for each in libraries.get(library).names()]
     near = difflib.get_close_matches(name, known, n=1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from preseason.backbones.base import Backbone, BackboneInfo, Preprocessing, Split
+from preseason.backbones.hubs import hugging_face_answers
 from preseason.backbones.text_blocks import split_of
 from preseason.errors import WeightsError, first_line
 
@@ -276,8 +277,6 @@ def _cached(path: object) -> Path | None:
 
 def _from_hub(name: str) -> Path | None:
     from huggingface_hub import snapshot_download
-
-    from preseason.backbones.hubs import hugging_face_answers
 
     wanted = [CONFIG, WEIGHTS, TOKENIZER, *BESIDE, "*.model", "*.bpe", "vocab.json", "merges.txt"]
     try:

@@ -12,6 +12,7 @@ from torch import Tensor
 from preseason.backbones.base import Backbone, Preprocessing
 from preseason.backbones.encoders import Encoder, from_folder, random_encoder, save_encoder
 from preseason.backbones.library import libraries
+from preseason.backbones.weights import load_into, read_tensors
 from preseason.errors import ModelFolderError, PreseasonError
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -51,8 +52,6 @@ def load_network(folder: Path, facts: Mapping[str, Any]) -> Backbone:
     Raises:
         ModelFolderError: a file is missing or does not fit.
     """
-    from preseason.backbones.weights import load_into, read_tensors
-
     name = facts.get("library", "timm")
     try:
         if facts["preprocessing"].get("tokens"):

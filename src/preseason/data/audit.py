@@ -16,6 +16,7 @@ from preseason.data.actions import BACKGROUND
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import readable
 from preseason.errors import MediaError
+from preseason.media import content, image
 from preseason.runtime.progress import Progress, Silent
 from preseason.runtime.threads import available
 
@@ -108,8 +109,6 @@ def photo_signature(sample: Sample) -> Signature:
     Raises:
         MediaError: the file cannot be read or decoded.
     """
-    from preseason.media import content, image
-
     try:
         data = Path(sample.source).read_bytes()
     except OSError as error:

@@ -12,8 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from preseason import __version__
+from preseason.backbones.encoders import TOKENIZER, Encoder
+from preseason.engine.tokens import specials
 from preseason.errors import ExportError, ModelFolderError
-from preseason.exporting.checking import MOST_DIFFERENCE, Check
+from preseason.exporting import checking, libraries
+from preseason.exporting.checking import MOST_DIFFERENCE, Check, content_of
+from preseason.exporting.counts import write_counts
+from preseason.exporting.files import write_onnx, write_openvino
+from preseason.exporting.graphs import stages_of
+from preseason.exporting.int8 import MOST, inputs_of, quantise
+from preseason.models.classifier import Model
+from preseason.models.loading import load
 from preseason.runtime.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -113,9 +123,6 @@ def export(
 
 
 def _loaded(model: "str | Path | Model", to: str, progress: Progress, cache: str | None) -> "Model":
-    from preseason.models.classifier import Model
-    from preseason.models.loading import load
-
     loaded: Any = model
     if isinstance(model, str | Path):
         loaded = load(model, progress=progress, device="cpu", cache=cache)
@@ -148,8 +155,6 @@ def _refuse_other(place: Path) -> None:
 
 def _fill(part: Path, model: "Model", to: str, data: Sequence[str | Path], progress: Progress) -> Check:
     """Write everything but the check's result."""
-    from preseason.exporting import checking
-
     with tempfile.TemporaryDirectory() as beside:
         chosen = data or checking.drawn(Path(beside), model.task)
         samples = checking.samples_of(model, chosen)
@@ -166,8 +171,6 @@ def _fill_network(
     part: Path, model: "Model", to: str, data: Sequence[str | Path], allowed: bool, progress: Progress
 ) -> tuple[Check | None, tuple[str, ...]]:
     """Write the network alone; where it has a classifier, compare the answers, else the vectors."""
-    from preseason.exporting import checking, libraries
-
     written = libraries.write(part, model, to)
     libraries.refuse_uncarried(written.left, to, allowed, model.task == "photos")
     libraries.check_vectors(part, model, to)
@@ -187,10 +190,6 @@ def _fill_network(
 def _write_graphs(
     part: Path, model: "Model", to: str, calibration: "Sequence[Sample]", progress: Progress
 ) -> None:
-    from preseason.exporting.counts import write_counts
-    from preseason.exporting.files import write_onnx, write_openvino
-    from preseason.exporting.graphs import stages_of
-
     stages = stages_of(model.predictor)
     found: dict[str, Any] = {}
     progress.start("writing graphs", len(stages))
@@ -219,9 +218,6 @@ def _quantise(
     part: Path, model: "Model", names: Sequence[str], examples: "Sequence[Sample]", progress: Progress
 ) -> None:
     """Replace the graphs by ones in 8 bits, with ranges from examples that can be read."""
-    from preseason.exporting.checking import content_of
-    from preseason.exporting.int8 import MOST, inputs_of, quantise
-
     progress.start("8 bits", len(names))
     chosen = [content_of(sample, model.task) for sample in examples[:: -(-len(examples) // MOST)]]
     for name, calibration in zip(names, inputs_of(runner(part, model.task), chosen), strict=True):
@@ -240,8 +236,6 @@ def runner(folder: Path, task: str) -> "Runner":
 
 def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Sequence[str]) -> dict[str, Any]:
     """What exported.json holds."""
-    from preseason import __version__
-
     predictor, known = model.predictor, model.known
     numbers = {fitted.way.name: number for number, fitted in enumerate(predictor.ways)}
     return {
@@ -263,9 +257,6 @@ def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Seque
 
 def _of_tokens(backbone: "Backbone") -> dict[str, list[int]]:
     """Tokens that stand before and after every window of a text."""
-    from preseason.backbones.encoders import Encoder
-    from preseason.engine.tokens import specials
-
     if not isinstance(backbone, Encoder):
         return {}
     before, after = specials(backbone)
@@ -290,8 +281,6 @@ def write_known(part: Path, model: "Model") -> None:
 
 def _write_pages(part: Path, model: "Model", to: str) -> None:
     from importlib.resources import files
-
-    from preseason.backbones.encoders import TOKENIZER, Encoder
 
     package, (program, needed) = files("preseason.exporting"), RUNNERS[model.task]
     code = package.joinpath(program).read_text("utf-8")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from preseason.backbones.base import Backbone
 from preseason.backbones.encoders import Encoder
+from preseason.engine.networks import import_openvino
 from preseason.errors import ExportError, first_line
 from preseason.exporting.graphs import Stage, StageGraph
 
@@ -96,7 +97,5 @@ def _tidy(path: Path) -> None:
 
 def write_openvino(onnx: Path, path: Path) -> None:
     """The same graph in OpenVINO's format: `path` (.xml) and weights beside it."""
-    from preseason.engine.networks import import_openvino
-
     ov = import_openvino()
     ov.save_model(ov.convert_model(onnx), path, compress_to_fp16=False)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from preseason.errors import UsageError
 from preseason.language.folder import save
+from preseason.language.hosted_fit import fit_hosted
 from preseason.language.hosted_model import PREFIX, HostedModel
 from preseason.language.model import ChatModel
 from preseason.language.road import ChatFit
@@ -56,8 +57,6 @@ def fit_chat(
 
 
 def _fit_hosted(root: Path, output: Path | None, recipe: Recipe, progress: Progress) -> HostedModel:
-    from preseason.language.hosted_fit import fit_hosted
-
     model = fit_hosted(root, recipe, progress)
     if output is not None:
         model.save(output)

@@ -10,12 +10,37 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from preseason import backbones
+from preseason.data.checks import check_trainable
+from preseason.data.dataset import shown
+from preseason.data.files import Columns
+from preseason.data.split import hold_out
+from preseason.diagnostics.checks import RANKS, Caution, Judged, check
+from preseason.diagnostics.evidence import Evidence
+from preseason.engine.networks import device_for
+from preseason.engine.upkeep import evict
 from preseason.errors import UsageError
+from preseason.evaluation.metrics import measure
+from preseason.fitting import summary
+from preseason.fitting.chat import fit_chat
+from preseason.fitting.learner import Learner
 from preseason.fitting.worker import assist, open_board
+from preseason.language.reading import recognises
+from preseason.models.classifier import Model
+from preseason.models.loading import load
+from preseason.models.saving import save
 from preseason.recipe import Recipe, recipe_from
+from preseason.report.card import write_card
+from preseason.report.html import write_report
+from preseason.results import FitRecord
 from preseason.runtime.cache_dir import cache_folder, remember_place
 from preseason.runtime.launcher import world
 from preseason.runtime.progress import Progress, Silent, Stopwatch
+from preseason.storage import CARD, REPORT
+from preseason.tasks.reading import read, task_for
+from preseason.training.predictor import Bench
+from preseason.training.rounds import Clock
+from preseason.training.scratch import scratch_accuracy, transfer_warning
 
 if TYPE_CHECKING:
     from preseason.arrays.types import Ints
@@ -80,11 +105,7 @@ def fit(
 def _fitted(
     root: Path, folder: Path | None, recipe: Recipe, progress: Progress, board: "Board | None" = None
 ) -> "Model | ChatModel | HostedModel":
-    from preseason.language.reading import recognises
-
     if recognises(root):
-        from preseason.fitting.chat import fit_chat
-
         return fit_chat(root, folder, recipe, progress, board)
     return Fit(recipe, progress, board).run(root, folder)
 
@@ -93,10 +114,6 @@ def _helped(
     root: Path, folder: Path | None, recipe: Recipe, board: "Board"
 ) -> "Model | ChatModel | HostedModel":
     """Help the worker that leads, and load what it wrote."""
-    from preseason.data.files import Columns
-    from preseason.models.loading import load
-    from preseason.tasks.reading import task_for
-
     if folder is None:
         raise UsageError("A fit by several workers needs a folder to write: name it (output, or -o).")
     columns = Columns(recipe.text, recipe.label, recipe.group)
@@ -122,11 +139,6 @@ class Fit:
 
     def run(self, root: Path, output: Path | None) -> "Model":
         """Read, learn, judge, save."""
-        from preseason.data.checks import check_trainable
-        from preseason.data.files import Columns
-        from preseason.fitting.fit import summary
-        from preseason.tasks.reading import read, task_for
-
         columns = Columns(self.recipe.text, self.recipe.label, self.recipe.group)
         task = task_for(root, columns)
         self._check_head(task)
@@ -148,8 +160,6 @@ class Fit:
         return model
 
     def _warn(self, kind: str, texts: "Iterable[str]") -> None:
-        from preseason.diagnostics.checks import RANKS, Caution
-
         self.cautions += [Caution(RANKS[kind], text) for text in texts]
 
     def _warnings(self) -> tuple[str, ...]:
@@ -163,10 +173,6 @@ class Fit:
             )
 
     def _bench(self, task: "Task") -> "Bench":
-        from preseason import backbones
-        from preseason.engine.networks import device_for
-        from preseason.training.predictor import Bench
-
         name = task.backbone if self.recipe.backbone == "auto" else self.recipe.backbone
         backbone = backbones.load(name, self.recipe.weights)
         if self.recipe.frames is not None and backbone.preprocessing.frames:
@@ -178,10 +184,6 @@ class Fit:
     def _learn(
         self, task: "Task", audit: "Audit", bench: "Bench", checkpoints: Path
     ) -> "tuple[Model, Trials]":
-        from preseason.fitting.fit import summary
-        from preseason.fitting.learner import Learner
-        from preseason.training.rounds import Clock
-
         ways = task.ways(self.recipe, bench.backbone, audit.dataset.samples)
         self._warn("way", dict.fromkeys(way.caution for way in ways if way.caution))
         sides = self._sides(audit)
@@ -209,8 +211,6 @@ class Fit:
             boxes=summary.boxes(task, found.predictor),
             trust=self._checked(task, audit, learner, found, record),
         )
-        from preseason.models.classifier import Model
-
         world = learner.world(found.chosen, found.answers)
         return Model(task, bench, found.predictor, found.known, record, world), trials
 
@@ -218,9 +218,6 @@ class Fit:
         self, task: "Task", audit: "Audit", learner: "Learner", found: "Learnt", record: "FitRecord"
     ) -> dict[str, Any]:
         """What the checks of trust find, and their warnings among the others."""
-        from preseason.diagnostics.checks import Judged, check
-        from preseason.diagnostics.evidence import Evidence
-
         chosen = found.chosen
         evidence = Evidence(
             noun=task.noun,
@@ -244,8 +241,6 @@ class Fit:
         self, learner: "Learner", ways: "Sequence[Way]", predictor: "Predictor", clock: "Clock"
     ) -> "Learnt":
         """The same ways on every labelled example."""
-        from preseason.training.rounds import Clock
-
         everything = np.arange(len(learner.samples))
         names = [fitted.way.name for fitted in predictor.ways]
         free = Clock(clock.budget_s, strict=False, watch=self.watch)
@@ -253,8 +248,6 @@ class Fit:
         return learner.predictor(everything, trials, keep=predictor.kept)
 
     def _sides(self, audit: "Audit") -> _Sides:
-        from preseason.data.split import hold_out
-
         parts = {sample.part for sample in audit.dataset.samples}
         nothing = np.zeros(0, np.int64)
         everything = np.arange(len(audit.dataset.samples))
@@ -273,11 +266,6 @@ class Fit:
         sides: _Sides,
         by: str,
     ) -> "FitRecord":
-        from preseason.data.dataset import shown
-        from preseason.evaluation.metrics import measure
-        from preseason.fitting.fit import summary
-        from preseason.results import FitRecord
-
         samples = audit.dataset.samples
         counts = Counter(str(sample.label) for sample in samples)
         kept = [candidate.name for candidate in trials.candidates if candidate.kept]
@@ -319,8 +307,6 @@ class Fit:
         self, record: "FitRecord", task: "Task", bench: "Bench", trials: "Trials", audit: "Audit"
     ) -> "FitRecord":
         """The scratch baseline, where the budget allows it, and what follows from it."""
-        from preseason.training.scratch import scratch_accuracy, transfer_warning
-
         with self.watch.stage("baseline with random weights"):
             scratch = scratch_accuracy(
                 task, bench, audit.dataset, self.recipe, self._budget(task, audit) - self.watch.elapsed(),
@@ -336,11 +322,6 @@ class Fit:
         return replace(record, baselines=baselines, warnings=self._warnings(), seconds=seconds)
 
     def _save(self, model: "Model", output: Path, task: "Task") -> None:
-        from preseason.models.saving import save
-        from preseason.report.card import write_card
-        from preseason.report.html import write_report
-        from preseason.storage import CARD, REPORT
-
         def pages(part: Path) -> None:
             write_card(model.record, part / CARD, output.name)
             write_report(model.record, part / REPORT, task.picture)
@@ -391,8 +372,6 @@ class Fit:
         return digest.hexdigest()
 
     def _evict(self, bench: "Bench") -> None:
-        from preseason.engine.upkeep import evict
-
         freed = evict(bench.cache, self.recipe.cache_limit_gb * 2**30, bench.shelf_names())
         if freed:
             self.progress.say(f"{freed / 2**20:.0f} MiB of old features were evicted (--cache-limit-gb).")

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preseason.errors import UsageError
+from preseason.fitting import fit as worker
+from preseason.models.loading import load
 
 if TYPE_CHECKING:
     from preseason.language.hosted_model import HostedModel
@@ -35,9 +37,7 @@ class _Worker:
     def fit(self, variables: dict[str, str], data: str, output: str, settings: dict[str, Any]) -> None:
         """Lead or help, as the variables say."""
         os.environ.update(variables)
-        from preseason.fitting.fit import fit
-
-        fit(data, output, **settings)
+        worker.fit(data, output, **settings)
 
 
 def fit(
@@ -87,6 +87,4 @@ def fit(
     finally:
         for each in team:
             ray.kill(each)
-    from preseason.models.loading import load
-
     return load(output, **{name: settings[name] for name in ("device", "cache") if name in settings})

@@ -8,10 +8,20 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preseason.distributed.work_queue import Board
+from preseason.engine.extract import Extractor, Order
+from preseason.engine.networks import device_for
+from preseason.engine.passes import Pass
+from preseason.engine.shared_reading import READING, reading_of
+from preseason.language.base import load_base
+from preseason.language.road import base_of
+from preseason.language.shared_course import TRAINING, training_of
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.launcher import World, run_name
 from preseason.runtime.progress import Silent
+from preseason.runtime.threads import limit_torch
+from preseason.training.shared_lessons import LEARNING, STEPS, learning_of, steps_of
 
 if TYPE_CHECKING:
     from preseason.distributed.work_queue import Board, Doing, Job
@@ -23,8 +33,6 @@ FORGOTTEN_S = 24 * 3600.0
 
 def open_board(here: World, folder: Path) -> "Board":
     """The folder below the cache `folder` through which the workers of this run speak."""
-    from preseason.distributed.work_queue import Board
-
     place = folder / "work"
     if here.rank == 0:
         for board in place.glob("*"):
@@ -43,12 +51,6 @@ def _touched_lately(board: Path) -> bool:
 
 def assist(board: "Board", recipe: Recipe, make_bench: Callable[[], "Bench"]) -> None:
     """Do what the leader of `board` asks for until it is done."""
-    from preseason.engine.extract import Extractor, Order
-    from preseason.engine.passes import Pass
-    from preseason.engine.shared_reading import READING, reading_of
-    from preseason.language.shared_course import TRAINING
-    from preseason.training.shared_lessons import LEARNING, STEPS, learning_of, steps_of
-
     bench = cache(make_bench)
 
     def extractor(plan: Pass) -> Extractor:
@@ -71,12 +73,6 @@ def assist(board: "Board", recipe: Recipe, make_bench: Callable[[], "Bench"]) ->
 
 
 def _training(job: "Job", board: "Board", recipe: Recipe) -> "Doing":
-    from preseason.engine.networks import device_for
-    from preseason.language.base import load_base
-    from preseason.language.road import base_of
-    from preseason.language.shared_course import training_of
-    from preseason.runtime.threads import limit_torch
-
     limit_torch()
     folder = cache_folder(recipe.cache)
     device = device_for(recipe.device)

@@ -13,6 +13,7 @@ from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.errors import UsageError
 from preseason.heads.base import Features, Lesson, State, kinds
+from preseason.heads.linear import logistic_regression
 from preseason.runtime.threads import one_blas_thread
 
 STRENGTH = 3.0
@@ -165,8 +166,6 @@ def _rows(counts: tuple[Counts, ...], texts: list[str]) -> Any:
 
 
 def _regressed(rows: Any, targets: Ints, classes: int) -> tuple[Floats, Floats]:
-    from preseason.heads.linear import logistic_regression
-
     if rows.shape[1] == 0:
         return np.zeros((0, classes), np.float32), np.log(
             np.bincount(targets, minlength=classes) / len(targets) + 1e-9

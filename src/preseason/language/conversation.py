@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from preseason.language.decoding import Style, TorchDecoder, continued, spoken
-from preseason.language.knowledge import Finder, Passage
+from preseason.language.knowledge import Finder, Passage, read_passages
+from preseason.language.meaning import best_finder
 from preseason.language.samples import Message
 from preseason.language.speech import Speaker, Turns, decoding, stops_of
 from preseason.language.template import encode_text, prompt_tokens
+from preseason.runtime.cache_dir import cache_folder
 
 MOST_CONTEXT = 1024
 """Tokens of history and passages that are read again with every question."""
@@ -119,10 +121,6 @@ def finder_in(knowledge: "str | Path | Finder | None") -> Finder | None:
     Raises:
         DataError: nothing there is text.
     """
-    from preseason.language.knowledge import read_passages
-    from preseason.language.meaning import best_finder
-    from preseason.runtime.cache_dir import cache_folder
-
     if isinstance(knowledge, str | Path):
         return best_finder(read_passages(Path(knowledge))[0], cache_folder())
     return knowledge

@@ -8,6 +8,7 @@ import numpy as np
 
 from preseason.errors import first_line
 from preseason.language.decoding import Decoder, Logits, TorchDecoder
+from preseason.language.openvino_decoder import OpenVinoDecoder
 from preseason.runtime.progress import Progress
 
 TOLERANCE = 0.08
@@ -26,8 +27,6 @@ def decoder_for(network: Any, key: str, cache: Path, progress: Progress) -> Deco
     plain = TorchDecoder(network)
     if network.get_input_embeddings().weight.device.type == "cuda":
         return plain
-    from preseason.language.openvino_decoder import OpenVinoDecoder
-
     kept = cache / "networks" / f"{key}-chat8-ov{version('openvino')}.xml"
     if not kept.is_file():
         progress.say("Converting the model for fast answers, once ...")

@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from preseason.language.folder import fingerprint
 from preseason.language.record import ChatRecord, Judgement, Saying, Training
 from preseason.recipe import Recipe
 
@@ -104,8 +105,6 @@ def warnings_of(before: Judgement, after: Judgement) -> list[str]:
 
 def run_id_of(recipe: Recipe, network: Any, corpus: "Corpus") -> str:
     """The name of a fit: the same data, settings and base weights go on where they were stopped."""
-    from preseason.language.folder import fingerprint
-
     named = run_id_of_data(recipe, corpus) + fingerprint(network)
     return hashlib.blake2b(named.encode(), digest_size=12).hexdigest()
 

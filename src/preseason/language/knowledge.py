@@ -12,6 +12,7 @@ import numpy as np
 from preseason.data.dataset import Skipped
 from preseason.data.files import Accept, readable, walk
 from preseason.errors import DataError
+from preseason.language.reading import records
 
 SUFFIXES = {".txt", ".md", ".csv", ".tsv", ".jsonl", ".ndjson", ".json"}
 WORDS_A_PASSAGE = 120
@@ -163,8 +164,6 @@ def _passages(path: Path, name: str) -> Iterator[Passage]:
     if path.suffix.lower() in (".txt", ".md"):
         yield from _of_prose(path.read_bytes().decode("utf-8-sig"), name)
         return
-    from preseason.language.reading import records
-
     for number, row in records(path):
         if not isinstance(row, str):
             text = _sentence(row)

@@ -11,10 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason import backbones
+from preseason.backbones.encoders import DEFAULT
+from preseason.data.audit import digest
 from preseason.data.dataset import Sample
+from preseason.engine.extract import Extractor, Order
+from preseason.engine.passes import Pass
 from preseason.errors import WeightsError
 from preseason.language.knowledge import Bm25, Hit, Passage, names_of, words_of
 from preseason.runtime.progress import Progress, Silent
+from preseason.tasks.texts import TextSource
 
 TOKENS = 256
 ALIKE = 0.6
@@ -37,12 +43,6 @@ class Meanings:
     def __init__(
         self, passages: Sequence[Passage], cache: Path, device: str = "cpu", progress: Progress | None = None
     ) -> None:
-        from preseason import backbones
-        from preseason.backbones.encoders import DEFAULT
-        from preseason.engine.extract import Extractor
-        from preseason.engine.passes import Pass
-        from preseason.tasks.texts import TextSource
-
         encoder = backbones.load(DEFAULT, None)
         plan = Pass(TOKENS, blocks=(len(encoder) - 1,))
         self.extractor = Extractor(encoder, plan, TextSource(), cache, device)
@@ -56,9 +56,6 @@ class Meanings:
 
     def _vectors(self, texts: Sequence[str], keep: bool) -> NDArray[np.float32]:
         """Unit vectors [n, d]: the mean of the last layer's tokens, as all-MiniLM-L6-v2 was trained."""
-        from preseason.data.audit import digest
-        from preseason.engine.extract import Order
-
         orders = [Order(Sample(text, fingerprint=digest(text.encode("utf-8", "replace")))) for text in texts]
         found = self.extractor.extract(orders, self.progress, "reading passages", keep=keep)
         rows: Any = np.zeros((len(texts), found.rows.shape[-1]), np.float32)

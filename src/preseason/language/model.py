@@ -7,6 +7,10 @@ from typing import Any, Never
 from preseason.errors import UsageError
 from preseason.language.conversation import Conversation
 from preseason.language.decoding import Decoder, Style
+from preseason.language.folder import save
+from preseason.language.judging import Bar, general_blocks, general_endings, judge
+from preseason.language.packing import pack, pieces_of
+from preseason.language.reading import read_corpus
 from preseason.language.record import TASK, ChatRecord, Judgement
 from preseason.language.speech import Speech, Turns, spoken_by
 from preseason.runtime.progress import Progress, Silent
@@ -83,10 +87,6 @@ class ChatModel:
         Raises:
             DataError: nothing usable is there.
         """
-        from preseason.language.judging import Bar, general_blocks, general_endings, judge
-        from preseason.language.packing import pack, pieces_of
-        from preseason.language.reading import read_corpus
-
         corpus = read_corpus(Path(data))
         length = self.record.training.length
         blocks = pack(
@@ -137,8 +137,6 @@ class ChatModel:
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder, with the whole network in it."""
-        from preseason.language.folder import save
-
         save(self, Path(folder), adapter=None)
 
 

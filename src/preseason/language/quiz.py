@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from preseason.evaluation.metrics import wilson
 from preseason.language.packing import Piece, in_one_block
 from preseason.language.questions import asked
 from preseason.language.samples import Message, Quiz
@@ -50,8 +51,6 @@ def score(
 
 def score_of(right: Sequence[bool], chances: Sequence[float]) -> Score:
     """The score of right and wrong answers to questions with those chances of a lucky guess."""
-    from preseason.evaluation.metrics import wilson
-
     n, hits = len(right), sum(right)
     low, high = wilson(hits, n)
     return Score(

@@ -10,6 +10,7 @@ from typing import Any
 from preseason.data.dataset import Skipped
 from preseason.data.files import hidden, readable
 from preseason.data.layouts.splits import part_from
+from preseason.data.rows import read_rows
 from preseason.errors import DataError
 from preseason.language.rows import RowError, Segment, kind_of, read_row
 from preseason.language.samples import Corpus, Example
@@ -99,8 +100,6 @@ def records(path: Path) -> Iterator[tuple[int, Record]]:
     """
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
-        from preseason.data.rows import read_rows
-
         for row in read_rows(path)[1]:
             yield row.number, row.fault or row.values
     elif suffix == ".json":

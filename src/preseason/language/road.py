@@ -8,13 +8,34 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from preseason.distributed.data_parallel import Alone, WorkersLostError
+from preseason.engine.networks import device_for
+from preseason.engine.upkeep import evict
 from preseason.errors import DataError, UsageError, WorkersError, first_line
 from preseason.language import gemma
+from preseason.language.base import load_base
+from preseason.language.conversation import answer_once
+from preseason.language.course import Course, take
+from preseason.language.decoding import TorchDecoder
+from preseason.language.findings import record_of, run_id_of, training_of
+from preseason.language.folder import save_adapter
+from preseason.language.judging import affordable, judge
+from preseason.language.model import ChatModel
+from preseason.language.packing import pack, pieces_of
+from preseason.language.reading import read_corpus
 from preseason.language.record import Judgement, Saying, Training
+from preseason.language.sayings import SAYING_TOKENS, SAYINGS, beginnings_of, said_after, said_before
+from preseason.language.scoring import head_is_plain
+from preseason.language.shared_course import CourseCall
+from preseason.language.sides import HELD_OUT, divide
+from preseason.language.speed import device_of, fastest_type, seconds_of_forward
+from preseason.language.template import encode_dialogue
+from preseason.language.tuning import count_trained, tune
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.launcher import world
 from preseason.runtime.progress import Progress, Stopwatch
+from preseason.runtime.threads import limit_torch
 
 if TYPE_CHECKING:
     import torch
@@ -85,11 +106,6 @@ class ChatFit:
             DataError: nothing can be learnt from the data.
             WeightsError: the base model is not on this machine.
         """
-        from preseason.language.findings import record_of, run_id_of
-        from preseason.language.reading import read_corpus
-        from preseason.language.sides import HELD_OUT, divide
-        from preseason.runtime.threads import limit_torch
-
         limit_torch()
         with self.watch.stage("reading"):
             corpus = read_corpus(root)
@@ -119,9 +135,6 @@ class ChatFit:
         return Fitted(_model(network, base, record), adapter, checkpoints)
 
     def _base(self, cache: Path) -> "Base":
-        from preseason.engine.networks import device_for
-        from preseason.language.base import load_base
-
         with self.watch.stage("loading the language model"):
             base = load_base(self.backbone, self.recipe.weights, cache, self.progress)
             self.device = device_for(self.recipe.device)
@@ -132,8 +145,6 @@ class ChatFit:
 
     def _blocks(self, base: "Base", sides: "Sides") -> "tuple[Blocks, Blocks]":
         """Blocks to learn from and to judge on."""
-        from preseason.language.packing import pack, pieces_of
-
         tokenizer = base.tokenizer
         length = min(self._length(base, sides), base.context)
         parts = [
@@ -146,8 +157,6 @@ class ChatFit:
 
     def _length(self, base: "Base", sides: "Sides") -> int:
         """Texts take the length that was measured to be fast; dialogues what nearly all of them need."""
-        from preseason.language.template import encode_dialogue
-
         dialogues = [example.messages for example in sides.learn if example.messages]
         if not dialogues:
             return TEXT_LENGTH
@@ -157,8 +166,6 @@ class ChatFit:
 
     def _measure(self, base: "Base", learn: "Blocks") -> None:
         """Find out in which type this machine computes faster."""
-        from preseason.language.speed import device_of, fastest_type, seconds_of_forward
-
         network = base.network
         with self.watch.stage("measuring speed"):
             self.kind = fastest_type(
@@ -166,9 +173,6 @@ class ChatFit:
             )
 
     def _judge_before(self, base: "Base", style: str, held: "Blocks", sides: "Sides") -> Before:
-        from preseason.language.judging import affordable, judge
-        from preseason.language.sayings import beginnings_of, said_before
-
         questions = [example.quiz for example in sides.held if example.quiz is not None]
         network, tokenizer = base.network, base.tokenizer
         with self.watch.stage("judging before"):
@@ -183,9 +187,6 @@ class ChatFit:
     def _judge_after(
         self, network: Any, base: "Base", style: str, before: Before
     ) -> tuple[Judgement, list[Saying]]:
-        from preseason.language.judging import judge
-        from preseason.language.sayings import said_after
-
         with self.watch.stage("judging after"):
             after = judge(network, base.tokenizer, before.bar, self.progress, self.kind)
             sayings = said_after(before.sayings, self._answering(network, base, style))
@@ -193,9 +194,6 @@ class ChatFit:
 
     def _answering(self, network: Any, base: "Base", style: str) -> Any:
         """What gives the network's answer to a prompt, in a part of the budget."""
-        from preseason.language.conversation import answer_once
-        from preseason.language.sayings import SAYING_TOKENS, SAYINGS
-
         most_s = SAYINGS_SHARE * self.budget_s / SAYINGS
         seed = self.recipe.seed
         return lambda prompt: answer_once(network, base.tokenizer, style, prompt, SAYING_TOKENS, most_s, seed)
@@ -210,10 +208,6 @@ class ChatFit:
         checkpoints: Path,
     ) -> "tuple[Tuning, Training]":
         """The tuning with its best weights, and how training went."""
-        from preseason.distributed.data_parallel import WorkersLostError
-        from preseason.language.course import Course, take
-        from preseason.language.findings import training_of
-
         _refuse_odd_head(base, learn)
         with self.watch.stage("training"):
             file = checkpoints / "run.pt"
@@ -242,13 +236,9 @@ class ChatFit:
         """The helpers, called to the training."""
         if self.board is None:
             return None
-        from preseason.language.shared_course import CourseCall
-
         return CourseCall(self.board, base.network)
 
     def _team(self, call: "CourseCall | None", course: "Course") -> "Alone":
-        from preseason.distributed.data_parallel import Alone
-
         if call is None:
             return Alone()
         return call.group(course, self.device, self.spread, self.progress)
@@ -261,9 +251,6 @@ class ChatFit:
 
     def _whole_again(self, base: "Base", taken: "Taken") -> "Tuning":
         """The network loaded again, with the trained weights: the one that was spread is of no more use."""
-        from preseason.language.base import load_base
-        from preseason.language.tuning import tune
-
         again = load_base(self.backbone, self.recipe.weights, cache_folder(self.recipe.cache), self.progress)
         tuning = tune(again.network, self.recipe.unfreeze, self.recipe.seed)
         tuning.load(taken.best)
@@ -275,15 +262,11 @@ class ChatFit:
 
     def _evict(self, cache: Path, shelf: str | None) -> None:
         """Keep the bank below its size."""
-        from preseason.engine.upkeep import evict
-
         if shelf is not None:
             evict(cache, self.recipe.cache_limit_gb * 2**30, [shelf])
 
     def _adapter(self, tuning: "Tuning", base: "Base", checkpoints: Path) -> Path | None:
         """The adapter, kept aside before it is folded in; none where the model is saved whole."""
-        from preseason.language.folder import save_adapter
-
         if tuning.adapted is None:
             return None
         folder = checkpoints / "adapter"
@@ -312,8 +295,6 @@ def wants_spread(recipe: Recipe, network: Any, device: str) -> bool:
     Training needs 4 bytes a weight, and 12 more (its gradient, two means of AdamW) where it is trained.
     """
     import torch
-
-    from preseason.language.tuning import count_trained
 
     if recipe.spread_weights != "auto" or device == "cpu":
         return recipe.spread_weights == "yes"
@@ -351,8 +332,6 @@ def _refuse_odd_head(base: "Base", learn: "Blocks") -> None:
     Raises:
         UsageError: this is one of them.
     """
-    from preseason.language.scoring import head_is_plain
-
     if not head_is_plain(base.network, learn):
         raise UsageError(
             f"{base.name} computes its logits in a way of its own that preseason does not know. Choose "
@@ -361,7 +340,4 @@ def _refuse_odd_head(base: "Base", learn: "Blocks") -> None:
 
 
 def _model(network: Any, base: "Base", record: Any) -> "ChatModel":
-    from preseason.language.decoding import TorchDecoder
-    from preseason.language.model import ChatModel
-
     return ChatModel(network, base.tokenizer, TorchDecoder(network), record)

@@ -15,6 +15,7 @@ from preseason.evaluation.choosing import choose
 from preseason.evaluation.metrics import measure
 from preseason.models.explanation import Explainer, Explanation, whereabouts
 from preseason.models.prediction import answers_of
+from preseason.models.saving import save
 from preseason.openset.drift import World, drift_of
 from preseason.openset.probe import probe
 from preseason.openset.reference_set import Known, example_of
@@ -226,8 +227,6 @@ class Model:
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; one that is there is replaced when the new one is complete."""
-        from preseason.models.saving import save
-
         save(self, Path(folder))
 
     def columns(

@@ -17,6 +17,7 @@ from preseason.data.files import Columns
 from preseason.engine.hiding import Cover, Hiding
 from preseason.engine.passes import Box, grid
 from preseason.errors import DataError, PreseasonError, UsageError
+from preseason.media.text import read_text
 from preseason.models.prediction import answers_of
 from preseason.openset.reference_set import Example, Known
 from preseason.results import Answers
@@ -194,8 +195,6 @@ class Explainer:
         return Near(label, likeness, example.name, path=str(there.source))
 
     def _text(self, sample: Sample) -> str:
-        from preseason.media.text import read_text
-
         return sample.source if isinstance(sample.source, str) else read_text(sample.source)
 
 

@@ -7,9 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from preseason.backbones.folder import load_network
+from preseason.engine.networks import device_for
 from preseason.errors import DeviceMemoryError, ModelFolderError, UsageError, device_is_full
+from preseason.heads.base import State, restore
+from preseason.language.hosted_model import load_hosted
+from preseason.language.loading import load as load_chat
+from preseason.models.classifier import Model
 from preseason.models.manifest import record_from, way_from
+from preseason.openset.drift import Sketch, World
+from preseason.openset.reference_set import Known
+from preseason.runtime.cache_dir import cache_folder
 from preseason.storage import BACKBONE, HEADS, HOSTED, KNOWN, MANIFEST, WORLD, read_manifest
+from preseason.tasks.base import tasks
+from preseason.training.predictor import Bench, Predictor
+from preseason.training.ways import Fitted
 
 if TYPE_CHECKING:
     from preseason.language.hosted_model import HostedModel
@@ -26,23 +38,12 @@ def load(
     Raises:
         ModelFolderError: it is no model folder, a file is missing or damaged, or the format is newer.
     """
-    from preseason.backbones.folder import load_network
-    from preseason.engine.networks import device_for
-    from preseason.models.classifier import Model
-    from preseason.runtime.cache_dir import cache_folder
-    from preseason.tasks.base import tasks
-    from preseason.training.predictor import Bench
-
     place = Path(folder)
     manifest = read_manifest(place)
     chosen = device_for(device)
     if HOSTED in manifest:
-        from preseason.language.hosted_model import load_hosted
-
         return load_hosted(place, manifest[HOSTED])
     if manifest.get("task") == "chat":
-        from preseason.language.folder import load as load_chat
-
         return load_chat(place, manifest, cache_folder(cache), chosen, progress)
     try:
         backbone = load_network(place / BACKBONE, manifest["backbone"])
@@ -68,18 +69,12 @@ def classifier(model: "Model | ChatModel | HostedModel", verb: str) -> "Model":
     Raises:
         UsageError: it is a model that talks.
     """
-    from preseason.models.classifier import Model
-
     if not isinstance(model, Model):
         raise UsageError(f"This model talks: {verb} needs one of labelled examples.")
     return model
 
 
 def _predictor(folder: Path, manifest: dict[str, Any], backbone: Any) -> Any:
-    from preseason.heads.base import State, restore
-    from preseason.training.predictor import Predictor
-    from preseason.training.ways import Fitted
-
     tensors = _arrays(folder / HEADS)
     values = manifest["predictor"]
     ways = []
@@ -94,8 +89,6 @@ def _predictor(folder: Path, manifest: dict[str, Any], backbone: Any) -> Any:
 
 
 def _known(folder: Path, manifest: dict[str, Any]) -> Any:
-    from preseason.openset.reference_set import Known
-
     values = manifest["known"]
     arrays = _arrays(folder / KNOWN)
     labels = tuple(manifest["labels"])
@@ -104,8 +97,6 @@ def _known(folder: Path, manifest: dict[str, Any]) -> Any:
 
 def _world(folder: Path, manifest: dict[str, Any]) -> tuple[Any, Any]:
     """The sketch and the world; neither in models of before they were kept."""
-    from preseason.openset.drift import Sketch, World
-
     labels = manifest.get("world")
     if labels is None:
         return None, None

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from preseason.backbones.folder import backbone_facts, save_network
+from preseason.heads.tail import TailHead
 from preseason.models.manifest import record_values, way_values
 from preseason.storage import (
     BACKBONE,
@@ -51,8 +53,6 @@ def save(model: "Model", folder: Path, pages: Callable[[Path], None] | None = No
 
 def _write(model: "Model", part: Path) -> None:
     from safetensors.numpy import save_file
-
-    from preseason.backbones.folder import backbone_facts, save_network
 
     backbone = model.bench.backbone
     save_network(backbone, part / BACKBONE)
@@ -103,8 +103,6 @@ def _world_arrays(model: "Model") -> dict[str, Any]:
 
 def finetuned(model: "Model") -> "Fitted | None":
     """The first way with trained blocks that is kept; None where there is none."""
-    from preseason.heads.tail import TailHead
-
     for fitted in model.predictor.ways:
         if isinstance(fitted.members[0], TailHead) and fitted.way.name in model.predictor.kept:
             return fitted
@@ -113,8 +111,6 @@ def finetuned(model: "Model") -> "Fitted | None":
 
 def _write_finetuned(model: "Model", folder: Path) -> None:
     """The first fine-tuned member as a network of its own, with its classifier."""
-    from preseason.backbones.folder import save_network
-
     fitted = finetuned(model)
     if fitted is not None:
         member: Any = fitted.members[0]

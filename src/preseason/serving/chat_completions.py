@@ -13,6 +13,9 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import iterate_in_threadpool
 
+from preseason.language.conversation import Conversation
+from preseason.language.decoding import Style
+from preseason.language.samples import Message
 from preseason.serving.protocol import OWNER, ApiError, ProtocolRoute, listed, new_id, now
 from preseason.serving.talkers import Talker, Talkers
 
@@ -132,10 +135,6 @@ def refuse_unsupported(request: ChatRequest) -> None:
 
 def conversation_of(request: ChatRequest, talker: Talker, talkers: Talkers) -> "Conversation":
     """A conversation in which everything but the last message has been said already."""
-    from preseason.language.conversation import Conversation
-    from preseason.language.decoding import Style
-    from preseason.language.samples import Message
-
     plain = Style()
     limit = request.max_completion_tokens or request.max_tokens or MOST_TOKENS
     named = [request.stop] if isinstance(request.stop, str) else request.stop or []

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preseason.data.dataset import Sample
+from preseason.report.pictures import jpeg, small, spotlight
 from preseason.runtime.progress import Silent
 from preseason.serving.batching import Answer
 
@@ -54,8 +55,6 @@ def _nearest(model: "Model", answer: Answer) -> Explained:
 
 def _looked(model: "Model", sample: Sample, answer: Answer) -> Explained:
     """The picture with what counted kept bright, and the part that counted most in words."""
-    from preseason.report.pictures import jpeg, small, spotlight
-
     plan = model.predictor.focused()
     shown = model.job.picture(sample)
     if plan is None or answer.focus is None or shown is None:

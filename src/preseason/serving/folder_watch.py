@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from preseason.data.audit import fingerprint
 from preseason.errors import DataError, UsageError
 from preseason.runtime.progress import Progress, Silent
 
@@ -67,8 +68,8 @@ class Journal:
         journal = cls(answers, answers.with_name(f".{answers.name}.journal"))
         lines = list(journal._lines())
         for line in lines:
-            for name, size, changed, fingerprint in line["files"]:
-                journal.done[name] = Done((size, changed), fingerprint)
+            for name, size, changed, seen in line["files"]:
+                journal.done[name] = Done((size, changed), seen)
         if lines:
             journal._complete(lines[-1]["offset"], lines[-1]["text"].encode())
         return journal
@@ -271,8 +272,6 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _fingerprint(path: Path) -> str:
-    from preseason.data.audit import fingerprint
-
     return fingerprint(path)
 
 

@@ -11,6 +11,7 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from preseason.errors import PreseasonError, UsageError
+from preseason.models.classifier import Model
 from preseason.models.loading import load
 from preseason.runtime.progress import Progress, Silent
 from preseason.serving.batching import Batcher, Meter
@@ -63,8 +64,6 @@ class Hosted:
         Raises:
             RequestError: it talks.
         """
-        from preseason.models.classifier import Model
-
         model = self.model
         if not isinstance(model, Model):
             raise RequestError(422, f"{self.name} talks and names nothing: use /v1/chat/completions.")

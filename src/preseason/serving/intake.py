@@ -19,7 +19,7 @@ from starlette.requests import Request
 
 from preseason.data.dataset import Sample
 from preseason.errors import MediaError
-from preseason.media import image, text, video
+from preseason.media import content, image, text, video
 from preseason.serving.faults import RequestError
 from preseason.serving.limits import Limits
 
@@ -60,9 +60,9 @@ class Form:
 
     def close(self) -> None:
         """Let go of uploaded files."""
-        for _, content in self.parts:
-            if not isinstance(content, str | bytes):
-                content.close()
+        for _, part in self.parts:
+            if not isinstance(part, str | bytes):
+                part.close()
 
     def flag(self, name: str) -> bool:
         """A field that is true or false."""
@@ -209,8 +209,6 @@ def _text(content: str, job: "Task", limits: Limits) -> Sample:
 
 def _text_of(path: Path) -> str:
     """The content of a text file, whatever it is called."""
-    from preseason.media import content
-
     found = content.kind(content.read_head(path))
     if found not in ("text file", "empty file", None):
         raise RequestError(415, f"a {found}, and this model reads texts")

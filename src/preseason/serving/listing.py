@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from preseason.models.classifier import Model
 from preseason.serving.examples import refusals
 from preseason.serving.faults import RequestError
 from preseason.serving.hosting import Hosted
@@ -64,8 +65,6 @@ async def metrics(request: Request) -> Response:
 
 def described(hosted: Hosted) -> dict[str, Any]:
     """A model as listed."""
-    from preseason.models.classifier import Model
-
     model = hosted.model
     told: dict[str, Any] = {
         "id": hosted.name,
@@ -92,7 +91,5 @@ def listed_only(name: str, talks: bool) -> dict[str, Any]:
 
 def spots(hosted: Hosted) -> bool:
     """Whether the model can look for actions in a match."""
-    from preseason.models.classifier import Model
-
     model = hosted.model
     return isinstance(model, Model) and bool(model.record.span_s)

@@ -13,7 +13,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from preseason.data import action_files
 from preseason.data.actions import Action, LabelledVideo
+from preseason.media import video
+from preseason.media.image import thumbnail_jpeg
 from preseason.results import Drift
 from preseason.runtime.progress import Progress
 from preseason.serving.chores import Chore, Chores
@@ -21,6 +24,9 @@ from preseason.serving.examples import MATCH, later, refusals
 from preseason.serving.faults import RequestError
 from preseason.serving.state import Served, served
 from preseason.serving.videos import Video
+from preseason.spotting.alike import Search, features_of
+from preseason.spotting.spotting import chosen, drift_in, scores_of
+from preseason.spotting.tagging import Tagger
 
 router = APIRouter(tags=["matches"])
 BLOCK = 1 << 20
@@ -115,8 +121,6 @@ async def frame(request: Request, match: str, t: float = 0.0) -> Response:
 @router.post("/v1/spot", responses=later(401, 404, 422, 429))
 async def spot(request: Request, asked: Spot) -> Response:
     """The actions of a match. While it is being watched the answer is 202 with how far it is: ask again."""
-    from preseason.spotting.spotting import chosen, drift_in, scores_of
-
     own = served(request)
     hosted = own.models.chosen(asked.model)
     model = hosted.classifier
@@ -216,25 +220,17 @@ def _result(chore: Chore) -> Any:
 
 
 def _tagger(own: Served, found: Video, progress: Progress) -> Any:
-    from preseason.spotting.alike import Search, features_of
-    from preseason.spotting.tagging import Tagger
-
     search = Search(device=own.where.device, cache=own.where.cache)
     return Tagger(features_of(found.path, search, progress), search.rate)
 
 
 def _frame(path: Path, time_s: float) -> bytes:
-    from preseason.media import video
-    from preseason.media.image import thumbnail_jpeg
-
     if not 0 <= time_s < 1e6:
         raise RequestError(422, f"t={time_s}: expected seconds from the beginning.")
     return thumbnail_jpeg(video.at(path, [time_s], FRAME_SIDE)[0], FRAME_SIDE)
 
 
 def _file_of(found: Video, given: Labels) -> bytes:
-    from preseason.data import action_files
-
     actions = sorted((Action(mark.time_s, mark.label) for mark in given.marks), key=lambda each: each.time_s)
     with TemporaryDirectory() as folder:
         path = Path(folder, f"labels.{given.format}")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preseason.models.classifier import Model
+from preseason.models.loading import load
 from preseason.runtime.progress import Progress, Silent
 from preseason.serving.protocol import ApiError
 
@@ -82,9 +84,6 @@ class Talkers:
             self._open.pop(place, None)
 
     def _opened(self, name: str, place: Path) -> Talker:
-        from preseason.models.classifier import Model
-        from preseason.models.loading import load
-
         model = load(place, progress=self.progress, device=self.device, cache=self.cache)
         if isinstance(model, Model):
             raise ApiError(

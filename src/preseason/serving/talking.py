@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preseason.language.model import ChatModel
 from preseason.serving.hosting import Models
 from preseason.serving.talkers import Talker, Talkers
 
@@ -39,8 +40,6 @@ class HostedTalkers(Talkers):
         Raises:
             ApiError: there is none of that name that talks.
         """
-        from preseason.language.model import ChatModel
-
         model = self._models[name].model if name in self._models else None
         if not isinstance(model, ChatModel):
             return super().get(name)

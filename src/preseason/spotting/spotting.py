@@ -15,6 +15,7 @@ from preseason.errors import UsageError
 from preseason.evaluation.spotting import Recording, SpottingMetrics, by_half, measure
 from preseason.media import video
 from preseason.models.classifier import Model
+from preseason.models.loading import load
 from preseason.results import Drift
 from preseason.runtime.progress import Progress, Silent
 from preseason.spotting.nms import suppress
@@ -191,8 +192,6 @@ def _most_frames(model: Model) -> int:
 
 
 def _classifier(model: "Model | ChatModel | HostedModel | str | Path") -> Model:
-    from preseason.models.loading import load
-
     loaded = load(model) if isinstance(model, str | Path) else model
     if not isinstance(loaded, Model):
         raise UsageError("This model talks: spot needs one of clips or of actions.")

@@ -15,6 +15,7 @@ from preseason.data.files import Accept
 from preseason.engine.extract import Source
 from preseason.engine.passes import WHOLE, Box, Pass, grid
 from preseason.errors import MediaError
+from preseason.media.image import check, decode, thumbnail_jpeg
 from preseason.recipe import Recipe
 from preseason.tasks.base import refuse_frames, tasks
 from preseason.tasks.looks import cut_out, gradient_settings, views
@@ -38,8 +39,6 @@ class PhotoSource:
         """uint8 [looks, size, size, 3]."""
         from PIL import Image
 
-        from preseason.media.image import decode
-
         narrowest = min(min(abs(box.x1 - box.x0), box.y1 - box.y0) for box in plan.looks)
         side = min(LARGEST_SIDE, round(1.5 * plan.size / narrowest))
         picture = Image.fromarray(decode(Path(sample.source), side))
@@ -60,8 +59,6 @@ class Photos:
     @property
     def accept(self) -> Accept:
         """Files whose content is a picture."""
-        from preseason.media.image import check
-
         return Accept(check, "photos")
 
     def read(self, root: Path, accept: Accept) -> Dataset:
@@ -114,8 +111,6 @@ class Photos:
 
     def picture(self, sample: Sample) -> bytes | None:
         """A thumbnail, None where the file is gone."""
-        from preseason.media.image import decode, thumbnail_jpeg
-
         try:
             return thumbnail_jpeg(decode(Path(sample.source), 480), 240)
         except MediaError:

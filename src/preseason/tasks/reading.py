@@ -6,14 +6,18 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preseason.data.audit import audit
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import Accept, Columns, files_in
 from preseason.data.groups import NONE
 from preseason.data.layouts import unlabelled
+from preseason.data.layouts.inputs import collect as collect_texts
 from preseason.data.layouts.texts import table_of
 from preseason.data.rows import SUFFIXES, read_rows
 from preseason.errors import DataError, UsageError
+from preseason.media.content import opening_failure
 from preseason.runtime.progress import Progress, Silent
+from preseason.tasks.base import tasks
 
 if TYPE_CHECKING:
     from preseason.data.audit import Audit
@@ -28,8 +32,6 @@ def task_for(root: Path, columns: Columns = NOT_NAMED) -> "Task":
     Raises:
         DataError: nothing is there.
     """
-    from preseason.tasks.base import tasks
-
     if not root.exists():
         expected = "Expected a folder with one folder of photos for each label."
         raise DataError(f"There is no {root}. {expected}", code="PS-D02")
@@ -48,8 +50,6 @@ def read(data: str | Path, progress: Progress | None = None, columns: Columns = 
     Raises:
         DataError: nothing usable is there.
     """
-    from preseason.data.audit import audit
-
     root = Path(data)
     task = task_for(root, columns)
     column, pattern = group_of(root, columns.group)
@@ -101,7 +101,7 @@ def read_inputs(
     accept = accept_of(task, columns)
     if accept.columns is None:
         return fingerprinted(unlabelled.collect(inputs, accept), task)
-    return fingerprinted(inputs.collect(inputs, accept), task)
+    return fingerprinted(collect_texts(inputs, accept), task)
 
 
 def has_column(inputs: Sequence[str | Path], name: str | None) -> bool:
@@ -119,8 +119,6 @@ def _table(given: str | Path) -> Path | None:
 
 def fingerprinted(found: Dataset, task: "Task") -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
     """The samples with the fingerprint of their content; unreadable files are skipped."""
-    from preseason.media.content import opening_failure
-
     samples, skipped = [], list(found.skipped)
     for sample in found.samples:
         try:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from preseason.arrays.scaling import rotation_of, scale_of
 from preseason.arrays.types import Floats, Ints
 from preseason.heads.base import Folds
 
@@ -79,8 +80,6 @@ def h_score(rows: Floats, targets: Ints) -> float:
 
 def _principal(rows: Floats) -> Floats:
     """Centred rows of deviation 1 in their leading directions, float32 [n, at most `MOST_DIRECTIONS`]."""
-    from preseason.arrays.scaling import rotation_of, scale_of
-
     scaled = scale_of(rows)(rows)
     most = min(MOST_DIRECTIONS, max(len(rows) // 2, 1))
     # Directions come with rising variance.

@@ -7,10 +7,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from preseason import backbones
+from preseason.data.checks import check_trainable
+from preseason.data.files import Columns
+from preseason.data.labels import targets_of
+from preseason.data.split import folds, group_numbers
+from preseason.engine.networks import device_for
 from preseason.errors import DataError, PreseasonError, UsageError
-from preseason.evaluation.learning_curve import Curve
+from preseason.evaluation.learning_curve import Curve, learning_curve
+from preseason.evaluation.metrics import measure
+from preseason.heads.base import Features, Lesson
+from preseason.heads.frames import summarised
+from preseason.openset.detection import thin
 from preseason.recipe import Recipe
+from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent, Stopwatch
+from preseason.tasks.reading import read, task_for
+from preseason.training.predictor import Bench, orders_for
+from preseason.training.scratch import scratch_accuracy
+from preseason.training.ways import crossfit
+from preseason.transferability.measures import h_score, logme, neighbour_accuracy
+from preseason.transferability.shift import domain_shift
 
 if TYPE_CHECKING:
     from preseason.arrays.types import Floats, Ints
@@ -124,10 +141,6 @@ class Scout:
 
     def run(self, root: Path, names: tuple[str, ...]) -> Report:
         """Read, compare, look ahead."""
-        from preseason.data.checks import check_trainable
-        from preseason.data.files import Columns
-        from preseason.tasks.reading import read, task_for
-
         columns = Columns(self.recipe.text, self.recipe.label)
         task = task_for(root, columns)
         with self.watch.stage("reading and auditing files"):
@@ -155,8 +168,6 @@ class Scout:
         self, task: "Task", audit: "Audit", chosen: "Ints", names: tuple[str, ...], budget: float
     ) -> "tuple[list[Scouted], dict[str, tuple[Bench, Floats]]]":
         """Every network's figures, and the rows of those that were tried."""
-        from preseason import backbones
-
         found: list[Scouted] = []
         tried = {}
         for number, name in enumerate(names or _here(task)):
@@ -180,18 +191,6 @@ class Scout:
         self, task: "Task", audit: "Audit", chosen: "Ints", backbone: "Backbone"
     ) -> "tuple[Bench, Floats, Scouted]":
         """Read through one network in the first pass of a fit, and judge what it gives."""
-        from preseason.data.labels import targets_of
-        from preseason.data.split import folds, group_numbers
-        from preseason.engine.networks import device_for
-        from preseason.evaluation.metrics import measure
-        from preseason.heads.base import Features, Lesson
-        from preseason.heads.frames import summarised
-        from preseason.runtime.cache_dir import cache_folder
-        from preseason.training.predictor import Bench, orders_for
-        from preseason.training.ways import crossfit
-        from preseason.transferability.measures import h_score, logme, neighbour_accuracy
-        from preseason.transferability.shift import domain_shift
-
         watch = Stopwatch()
         samples = [audit.dataset.samples[i] for i in chosen]
         targets = targets_of(samples, audit.dataset.labels)
@@ -221,18 +220,12 @@ class Scout:
     def _scratch(
         self, task: "Task", audit: "Audit", chosen: "Ints", bench: "Bench", budget: float
     ) -> float | None:
-        from preseason.training.scratch import scratch_accuracy
-
         part = replace(audit.dataset, samples=tuple(audit.dataset.samples[i] for i in chosen))
         with self.watch.stage("random weights"):
             left = budget - self.watch.elapsed()
             return scratch_accuracy(task, bench, part, self.recipe, left, self.progress)
 
     def _curve(self, audit: "Audit", chosen: "Ints", rows: "Floats") -> Curve:
-        from preseason.data.labels import targets_of
-        from preseason.data.split import group_numbers
-        from preseason.evaluation.learning_curve import learning_curve
-
         samples = [audit.dataset.samples[i] for i in chosen]
         targets = targets_of(samples, audit.dataset.labels)
         return learning_curve(rows, targets, group_numbers(samples), audit.dataset.labels)
@@ -244,8 +237,6 @@ def _here(task: "Task") -> list[str]:
     Raises:
         UsageError: none is.
     """
-    from preseason import backbones
-
     wanted = MODALITIES.get(task.name, ("image",))
     names = [info.name for info in backbones.listing() if info.available and info.modality in wanted]
     if not names:
@@ -255,9 +246,6 @@ def _here(task: "Task") -> list[str]:
 
 def _evenly(audit: "Audit", seed: int) -> "Ints":
     """Positions of at most `MOST` examples, the evenly over the classes."""
-    from preseason.data.labels import targets_of
-    from preseason.openset.detection import thin
-
     targets = targets_of(audit.dataset.samples, audit.dataset.labels)
     order = np.random.default_rng(seed).permutation(len(targets))
     return np.sort(order[thin(targets[order], MOST)])

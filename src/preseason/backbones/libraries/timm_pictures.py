@@ -7,8 +7,10 @@ from typing import Any
 from torch import nn
 
 from preseason.backbones.base import Backbone, BackboneInfo, Split
+from preseason.backbones.catalogue import embedded_info, timm_info
 from preseason.backbones.embedded import EMBEDDED, Embedded
 from preseason.backbones.library import libraries
+from preseason.backbones.timm_networks import build, create, split_of
 from preseason.backbones.weights import load_in_order, load_into, read_tensors
 from preseason.errors import WeightsError
 
@@ -43,14 +45,10 @@ class TimmPictures:
 
     def load(self, name: str, weights: str | None) -> Backbone:
         """The embedded or timm network `name`."""
-        from preseason.backbones.timm_networks import build
-
         return _embedded(EMBEDDED[name], weights) if name in EMBEDDED else build(name, weights)
 
     def listing(self) -> list[BackboneInfo]:
         """The embedded networks, then well-known timm names."""
-        from preseason.backbones.catalogue import embedded_info, timm_info
-
         return [embedded_info(entry) for entry in EMBEDDED.values()] + [timm_info(name) for name in LISTED]
 
     def architecture(self, network: nn.Module) -> str:
@@ -60,15 +58,11 @@ class TimmPictures:
 
     def rebuild(self, architecture: str, config: dict[str, Any]) -> nn.Module:
         """The network with random weights, as timm draws them."""
-        from preseason.backbones.timm_networks import create
-
         network: nn.Module = create(architecture)
         return network
 
     def split(self, network: nn.Module) -> Split:
         """The blocks of its family; one block where that is not known."""
-        from preseason.backbones.timm_networks import split_of
-
         return split_of(network)
 
     def config(self, backbone: Backbone, labels: tuple[str, ...]) -> dict[str, Any]:
@@ -90,8 +84,6 @@ class TimmPictures:
 
 
 def _embedded(entry: Embedded, weights: str | None) -> Backbone:
-    from preseason.backbones.timm_networks import create, split_of
-
     network = create(entry.timm_name)
     path = entry.path()
     if weights is not None:

@@ -1,36 +1,12 @@
 """On-disk layouts: how labelled examples lie in folders and tables. One file per layout."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from preseason.data.dataset import Dataset
-from preseason.data.files import Accept
+from preseason.data.files import Accept, files_in
+from preseason.data.layouts.base import Layout, layouts
+from preseason.data.layouts.texts import table_of
 from preseason.errors import DataError
-from preseason.registry import Registry
-
-
-@dataclass(frozen=True)
-class Layout:
-    """One way in which examples lie on disk.
-
-    Attributes:
-        expects: one line for messages, what it looks like on disk.
-        rank: layouts are tried in rising order; the first that matches reads.
-        labelled: whether its samples carry labels.
-        matches: whether `root` (an existing file or folder) is laid out so; looks, never reads all.
-        read: all samples under `root` in a stable order, unusable files named in `skipped`; raises
-            DataError where nothing can be made of it.
-    """
-
-    expects: str
-    rank: int
-    labelled: bool
-    matches: Callable[[Path], bool]
-    read: Callable[[Path, Accept], Dataset]
-
-
-layouts: Registry[Layout] = Registry("layout", package="preseason.data.layouts")
 
 
 def find(root: Path, labelled: bool = True) -> str:
@@ -67,15 +43,11 @@ def read(root: Path, accept: Accept, layout: str | None = None) -> Dataset:
 
 def _named(root: Path, accept: Accept) -> str | None:
     """The layout of tables of texts, where the user says which column holds them."""
-    from preseason.data.layouts.texts import table_of
-
     named = accept.columns is not None and (accept.columns.text or accept.columns.label)
     return "texts" if named and table_of(root) else None
 
 
 def _no_layout(root: Path) -> str:
-    from preseason.data.files import files_in
-
     expected = "; or ".join(layouts.get(name).expects for name in layouts if layouts.get(name).labelled)
     if root.is_file():
         return f"{root} is one file without labels. Expected {expected}."

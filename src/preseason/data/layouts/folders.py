@@ -4,7 +4,7 @@ from pathlib import Path
 
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import Accept, Found, files_in, folders_in, label_from, readable, walk
-from preseason.data.layouts import Layout, layouts
+from preseason.data.layouts.base import Layout, layouts
 
 _ASTRAY = "lies beside the class folders, so it has no label"
 

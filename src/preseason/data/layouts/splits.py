@@ -4,7 +4,7 @@ from pathlib import Path
 
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import Accept, Found, files_in, folders_in, readable
-from preseason.data.layouts import Layout, layouts
+from preseason.data.layouts.base import Layout, layouts
 from preseason.data.layouts.folders import read_classes
 
 _ASTRAY = "lies beside the parts, so it has no label"

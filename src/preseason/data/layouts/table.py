@@ -6,7 +6,7 @@ from pathlib import Path
 
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import Accept, files_in, label_from, readable
-from preseason.data.layouts import Layout, layouts
+from preseason.data.layouts.base import Layout, layouts
 from preseason.data.layouts.splits import part_from
 from preseason.data.rows import SUFFIXES, Row, listed, read_rows
 from preseason.errors import DataError

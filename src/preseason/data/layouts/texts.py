@@ -7,7 +7,7 @@ from pathlib import Path
 
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import Accept, Columns, files_in, folders_in, label_from, readable
-from preseason.data.layouts import Layout, layouts
+from preseason.data.layouts.base import Layout, layouts
 from preseason.data.layouts.splits import part_from
 from preseason.data.layouts.table import COLUMNS as PATH_COLUMNS
 from preseason.data.layouts.table import EMPTY, fits, guess_columns

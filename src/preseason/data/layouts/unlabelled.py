@@ -6,7 +6,7 @@ from pathlib import Path
 
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept, Found, walk
-from preseason.data.layouts import Layout, layouts
+from preseason.data.layouts.base import Layout, layouts
 
 
 def matches(root: Path) -> bool:
