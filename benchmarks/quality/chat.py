@@ -19,7 +19,7 @@ import numpy as np
 import preseason
 from preseason.cli.chat_words import fields_of_fit
 from preseason.cli.shapes import plain
-from preseason.language.conversation import MOST_PASSAGES
+from preseason.language.conversation import MAX_PASSAGES
 from preseason.language.knowledge import Finder, Passage, read_passages
 from preseason.language.meaning import best_finder
 from preseason.language.quiz import likelihoods, score_of
@@ -99,7 +99,7 @@ def text_of(example: Example) -> str:
 
 def answered(model: Any, quiz: Quiz, finder: Finder | None) -> str:
     """`right`, `wrong` or `unknown`."""
-    hits = finder.find(quiz.question, MOST_PASSAGES) if finder is not None else []
+    hits = finder.find(quiz.question, MAX_PASSAGES) if finder is not None else []
     if finder is not None and not hits:
         return "unknown"
     notes = "\n".join(hit.passage.text for hit in hits)

@@ -66,7 +66,7 @@ def blocks_of(page: str) -> list[Block]:
     return [Block(kind, text) for excuse, kind, text in found if not excuse]
 
 
-MOST = 6
+MAX_EXAMPLES = 6
 """Pictures of each player: enough for every command, few enough for every run of the suite."""
 
 
@@ -146,7 +146,7 @@ def fill_language(desk: Path, cache: Path) -> None:
 def copy_numbered(source: Path, target: Path) -> None:
     target.mkdir(parents=True)
     files = sorted(source.iterdir())
-    for number, path in enumerate(files[:: -(-len(files) // MOST)], start=1):
+    for number, path in enumerate(files[:: -(-len(files) // MAX_EXAMPLES)], start=1):
         shutil.copy(path, target / f"{number}.jpg")
 
 

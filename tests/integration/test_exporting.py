@@ -34,7 +34,7 @@ def looking_closer(pictures: Pictures, tmp_path_factory: pytest.TempPathFactory)
         for path in sorted((pictures.photos / game).iterdir())[:6]:
             (photos / game / path.name).symlink_to(path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(selection, "LEAST_GAIN", -1e9)  # a closer look is kept however little it helps
+        patch.setattr(selection, "MIN_GAIN", -1e9)  # a closer look is kept however little it helps
         model = preseason.fit(photos, head="attention", epochs=1, folds=2, budget_s="10m")
     assert isinstance(model, Model)
     assert "closer look" in [fitted.way.name for fitted in model.predictor.ways]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from preseason.evaluation.learning_curve import FEWEST, learning_curve
+from preseason.evaluation.learning_curve import MIN_EXAMPLES, learning_curve
 
 LABELS = ("a", "b", "c")
 
@@ -17,7 +17,7 @@ def blobs(each: int, apart: float, seed: int = 0, width: int = 12) -> tuple[np.n
 
 
 def test_too_few_examples_are_said() -> None:
-    rows, targets = blobs(FEWEST - 1, 3.0)
+    rows, targets = blobs(MIN_EXAMPLES - 1, 3.0)
     curve = learning_curve(rows, targets, np.arange(len(targets)), LABELS)
     assert "cannot tell" in curve.reason
     assert curve.forecasts == ()

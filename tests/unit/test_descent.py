@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from preseason.heads.descent import FEWEST_EPOCHS, Descent, NoTimeError, Plan, train_mode
+from preseason.heads.descent import MIN_EPOCHS, Descent, NoTimeError, Plan, train_mode
 from preseason.runtime.progress import Silent
 
 N = 60
@@ -190,7 +190,7 @@ def test_after_a_loss_that_is_no_number_a_finite_one_is_the_best(monkeypatch: py
 
 
 def test_too_little_time_is_said_with_the_time_it_would_take() -> None:
-    with pytest.raises(NoTimeError, match=rf"{FEWEST_EPOCHS} epochs would take \d+ s"):
+    with pytest.raises(NoTimeError, match=rf"{MIN_EPOCHS} epochs would take \d+ s"):
         descent(network(), seconds=1e-9)
     with pytest.raises(NoTimeError, match="2 epochs would take"):
         descent(network(), 2, seconds=1e-9)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from preseason.openset.drift import (
-    FEWEST,
     LEVEL,
+    MIN_EXAMPLES,
     World,
     drift_of,
     energy_test,
@@ -77,7 +77,7 @@ def test_one_class_alone_is_no_other_world() -> None:
 def test_few_examples_cannot_tell() -> None:
     rng = np.random.default_rng(2)
     world, sketch = trained(rng)
-    few = asked(world, sketch, rng, np.zeros(FEWEST - 1, int), shift=9)
+    few = asked(world, sketch, rng, np.zeros(MIN_EXAMPLES - 1, int), shift=9)
     assert few.verdict == "cannot tell"
     assert "too few" in few.words
     small, sketch = trained(rng, 20)

@@ -9,7 +9,7 @@ import pytest
 
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample
-from preseason.engine.extract import FEWEST_TIMED, Extractor, Order
+from preseason.engine.extract import MIN_TIMED, Extractor, Order
 from preseason.engine.passes import WHOLE, Box, Pass
 from preseason.engine.upkeep import usage
 from preseason.errors import CacheError, MediaError
@@ -164,7 +164,7 @@ def test_a_bank_that_cannot_be_written_is_said_before_anything_is_read(
 def test_the_speed_of_a_pretrained_network_is_remembered(tmp_path: Path) -> None:
     named, own = tiny("test_efficientnet"), tiny("with random weights")
     for backbone in (named, own):
-        extractor(backbone, Numbers(), tmp_path).extract(orders(FEWEST_TIMED), Silent(), "reading")
+        extractor(backbone, Numbers(), tmp_path).extract(orders(MIN_TIMED), Silent(), "reading")
     speed = measured_speed("test_efficientnet", tmp_path)
     assert speed is not None
     assert speed > 1
@@ -174,13 +174,13 @@ def test_the_speed_of_a_pretrained_network_is_remembered(tmp_path: Path) -> None
 def test_the_speed_of_a_part_of_the_network_is_not_taken_for_the_wholes(tmp_path: Path) -> None:
     plan = Pass(SIDE, kept="map", cut=1)
     found = extractor(tiny("test_efficientnet"), Numbers(), tmp_path, plan)
-    found.extract(orders(FEWEST_TIMED), Silent(), "reading", keep=False)
+    found.extract(orders(MIN_TIMED), Silent(), "reading", keep=False)
     assert measured_speed("test_efficientnet", tmp_path) is None
 
 
 def test_the_speed_is_of_pictures_of_224_pixels_without_the_conversion(tmp_path: Path) -> None:
     found = extractor(tiny("test_efficientnet"), Numbers(), tmp_path)
-    found.extract(orders(FEWEST_TIMED - 1), Silent(), "reading", keep=False)
+    found.extract(orders(MIN_TIMED - 1), Silent(), "reading", keep=False)
     assert measured_speed("test_efficientnet", tmp_path) is None
     result = found.extract(orders(64), Silent(), "reading", keep=False)
     expected = 64 * SIDE**2 / 224**2 / result.seconds

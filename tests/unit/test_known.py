@@ -175,7 +175,7 @@ def test_state_and_back_answers_the_same(known: Known) -> None:
 
 
 def test_many_examples_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_EXAMPLES", 15)
+    monkeypatch.setattr(module, "MAX_EXAMPLES", 15)
     found = make()
     assert np.bincount(found.targets).tolist() == [5, 5, 5]
     assert found.vectors.shape == (15, 15)

@@ -14,7 +14,7 @@ from preseason.data.dataset import Sample, Skipped
 from preseason.evaluation.calibration import softmax
 from preseason.evaluation.metrics import measure
 from preseason.report.html import SECTIONS, Section, write_report
-from preseason.report.pictures import MOST_PICTURES, Album, place_of, small, spotlight
+from preseason.report.pictures import MAX_PICTURES, Album, place_of, small, spotlight
 from preseason.results import Answers, Candidate, FitRecord
 
 HOSTILE = (
@@ -257,7 +257,7 @@ def test_the_page_stays_small(tmp_path: Path) -> None:
     record = record_of(tuple(f"player {i}" for i in range(40)), n=3000, margin=1.0, duplicates=many)
     page = page_of(record, tmp_path, picture=lambda sample: buffer.getvalue())
     assert (tmp_path / "report.html").stat().st_size < 2_000_000
-    assert 0 < len([tag for tag, _ in page.tags if tag == "img"]) <= MOST_PICTURES
+    assert 0 < len([tag for tag, _ in page.tags if tag == "img"]) <= MAX_PICTURES
 
 
 def test_a_task_can_add_a_section_of_its_own(tmp_path: Path) -> None:
@@ -340,8 +340,8 @@ def test_places_are_named() -> None:
 
 def test_the_album_stops_when_the_page_is_full() -> None:
     album = Album(photo)
-    shown = [album.thumbnail(Sample(Path(f"{index}.jpg"))) for index in range(MOST_PICTURES + 5)]
-    assert sum(picture is not None for picture in shown) == MOST_PICTURES
+    shown = [album.thumbnail(Sample(Path(f"{index}.jpg"))) for index in range(MAX_PICTURES + 5)]
+    assert sum(picture is not None for picture in shown) == MAX_PICTURES
     assert shown[-1] is None
 
 

@@ -18,7 +18,7 @@ MENDED_BY_ADDING = 0.8
 DECAY = 0.5
 """Errors fall with the number of labels to this power (Hestness et al. 2017, arXiv 1712.00409)."""
 SHOWN = 3
-FEWEST_TO_ADD = 3
+MIN_TO_ADD = 3
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _additions(errors: Sequence[Error], answers: Answers, model: str) -> list[Re
     found = []
     for label, count in counts.items():
         own = [each for each in mine if answers.samples[each.place].label == label]
-        if count >= FEWEST_TO_ADD:
+        if count >= MIN_TO_ADD:
             words = f"Teach the model {label} from these {count} examples, without fitting again."
             command = f"preseason add {model} {_quoted(label)} PATHS"
             inputs = _inputs(own, answers)

@@ -29,7 +29,7 @@ HARDLY = 0.1
 """Probability of the labelled class below which a label is doubted."""
 FEW = 0.5
 """Share of the median class's known examples below which a class has few."""
-FEWEST = 15
+MIN_EXAMPLES = 15
 RIVAL = 0.2
 """Probability of the labelled class from which on the two are held for alike."""
 
@@ -93,7 +93,7 @@ def _judged(place: int, said: int, evidence: Evidence, confusion: Floats, bars: 
     if place in evidence.cropped:
         return Error(place, "crop", evidence.cropped[place])
     counts = np.bincount(known.targets, minlength=len(known.labels))
-    if counts[truth] < max(FEW * float(np.median(counts)), FEWEST):
+    if counts[truth] < max(FEW * float(np.median(counts)), MIN_EXAMPLES):
         return Error(place, "few labels", f"{names[0]} has {counts[truth]} labelled examples")
     if row[truth] >= RIVAL or confusion[truth, said] >= 2 * _usual_share(confusion):
         share = f"{100 * confusion[truth, said]:.0f} % of {names[0]} are taken for {names[1]} in training too"

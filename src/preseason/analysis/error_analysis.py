@@ -27,7 +27,7 @@ CROPS = {
 }
 ENOUGH = 0.5
 """Probability of the labelled class from which on another crop counts as giving the right answer."""
-MOST_CROPPED = 60
+MAX_CROPPED = 60
 """Wrong answers of which other crops are tried, the surest first."""
 
 
@@ -118,7 +118,7 @@ def better_crops(model: Model, answers: Answers, progress: Progress) -> dict[int
     places = np.flatnonzero(wrong)
     if model.bench.backbone.reads == "texts" or not len(places):
         return {}
-    places = places[np.argsort(-answers.probabilities[places].max(axis=1), kind="stable")][:MOST_CROPPED]
+    places = places[np.argsort(-answers.probabilities[places].max(axis=1), kind="stable")][:MAX_CROPPED]
     hiding = Hiding(model.bench.source)
     hiding.covers = {name: Cover(box=box, crop=True) for name, box in CROPS.items()}
     looking = replace(model, bench=Bench(model.bench.backbone, hiding, model.bench.cache, model.bench.device))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats
 
-MOST_COMPONENTS = 2048
+MAX_COMPONENTS = 2048
 ROWS = 1024
 """Rows that are worked on at a time, so that memory holds few copies of them."""
 
@@ -51,20 +51,20 @@ def scale_over(pieces: Pieces) -> Scale:
 
 
 def sample_of(count: int, seed: int) -> NDArray[np.int64]:
-    """Positions of the rows that directions are taken from: all, or `MOST_COMPONENTS` drawn by chance."""
-    if count <= MOST_COMPONENTS:
+    """Positions of the rows that directions are taken from: all, or `MAX_COMPONENTS` drawn by chance."""
+    if count <= MAX_COMPONENTS:
         return np.arange(count)
-    return np.random.default_rng(seed).choice(count, MOST_COMPONENTS, replace=False)
+    return np.random.default_rng(seed).choice(count, MAX_COMPONENTS, replace=False)
 
 
 def rotation_of(x: Floats, seed: int) -> Floats:
     """Orthonormal directions float32 [d, r] that span rows [n, d], the leading ones last.
 
-    With n at most `MOST_COMPONENTS` nothing is lost: a linear model with an L2 penalty is the same
+    With n at most `MAX_COMPONENTS` nothing is lost: a linear model with an L2 penalty is the same
     in these r <= n coordinates, and much quicker to fit. With more rows the leading directions of a sample
     of them are taken.
     """
-    sample = x if len(x) <= MOST_COMPONENTS else x[sample_of(len(x), seed)]
+    sample = x if len(x) <= MAX_COMPONENTS else x[sample_of(len(x), seed)]
     gram = (sample @ sample.T).astype(np.float64)
     values, vectors = np.linalg.eigh(gram)
     kept = values > values.max() * 1e-9

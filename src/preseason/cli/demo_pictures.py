@@ -26,7 +26,7 @@ WINDOW = 48
 ENLARGED = 288
 STEPS_BETWEEN = 23
 WARM_UP_STEPS = 120
-LEAST_CONTENT = 0.05
+MIN_CONTENT = 0.05
 """Part of a picture that is not of its commonest colour; plainer ones look the same in every game."""
 
 
@@ -110,7 +110,7 @@ def close_up(frame: "Frame", before: "Frame") -> "Frame | None":
     window = frame[top : top + WINDOW, left : left + WINDOW]
     colours = window.astype(np.int64) @ np.array([65536, 256, 1])
     counts = np.unique(colours, return_counts=True)[1]
-    return window if counts.max() <= (1 - LEAST_CONTENT) * WINDOW**2 else None
+    return window if counts.max() <= (1 - MIN_CONTENT) * WINDOW**2 else None
 
 
 def _write(place: Path, game: str, setting: Setting, count: int, seed: int) -> None:

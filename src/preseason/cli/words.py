@@ -21,7 +21,7 @@ BASELINES = {
 SHOWN_SKIPS = 5
 SHOWN_WARNINGS = 5
 SHOWN_FIRST = 12
-LONGEST_INPUT = 72
+MAX_INPUT = 72
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -154,7 +154,7 @@ def of_spotting(measured: "SpottingMetrics") -> str:
 def short(given: str) -> str:
     """An input on one line; a text is cut where it is long, a path is not."""
     line = " ".join(given.split())
-    return line if len(line) <= LONGEST_INPUT or " " not in line else f"{line[: LONGEST_INPUT - 1]}…"
+    return line if len(line) <= MAX_INPUT or " " not in line else f"{line[: MAX_INPUT - 1]}…"
 
 
 def as_csv(predictions: "Predictions") -> str:

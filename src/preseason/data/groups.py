@@ -25,9 +25,9 @@ BURST_S = 10.0
 """Pictures of one camera that follow each other within so many seconds are one burst."""
 NEAR_S = 2.0
 """Clips of one video with at most so many seconds between them belong together."""
-FEWEST = 4
+MIN_EXAMPLES = 4
 """Groups that every class must keep, or as many as it had."""
-FEWEST_PAIRS, BORNE_OUT = 10, 0.7
+MIN_PAIRS, BORNE_OUT = 10, 0.7
 """Fewest neighbours by name, and how often they must be more alike than two others of the class."""
 COMPARED = 2000
 SEED = 0
@@ -107,7 +107,7 @@ def proposals(dataset: Dataset, clues: Sequence[Clue]) -> dict[str, Members]:
 def judged(
     kind: str, members: Members, samples: tuple[Sample, ...], joined: Callable[[Members], Sequence[int]]
 ) -> Family:
-    """Whether a kind of groups can be used: every class keeps `FEWEST` groups, or what it had.
+    """Whether a kind of groups can be used: every class keeps `MIN_EXAMPLES` groups, or what it had.
 
     Args:
         joined: root of every sample when these members hang together as well; of nothing, what it is now.
@@ -121,7 +121,7 @@ def judged(
 def keeps_enough(
     members: Members, samples: tuple[Sample, ...], joined: Callable[[Members], Sequence[int]]
 ) -> bool:
-    """Whether every class keeps `FEWEST` groups, or what it had, when these hang together; see `judged`."""
+    """Whether every class keeps `MIN_EXAMPLES` groups, or what it had, when these hang together; see `judged`."""
     return _short(members, samples, joined) is None
 
 
@@ -130,7 +130,7 @@ def _short(
 ) -> tuple[str, int] | None:
     """The first class that is left with too few groups, and how many."""
     before, after = _per_class(joined(()), samples), _per_class(joined(members), samples)
-    found = ((label, count) for label, count in after.items() if count < min(FEWEST, before[label]))
+    found = ((label, count) for label, count in after.items() if count < min(MIN_EXAMPLES, before[label]))
     return next(found, None)
 
 
@@ -257,7 +257,7 @@ def _borne_out(runs: list[list[int]], samples: tuple[Sample, ...], clues: Sequen
         one, other = rng.choice(pools[rng.integers(len(pools))], 2, replace=False)
         if number[int(one)] != number[int(other)]:
             far.append((int(one), int(other)))
-    if len(near) < FEWEST_PAIRS or len(far) < FEWEST_PAIRS:
+    if len(near) < MIN_PAIRS or len(far) < MIN_PAIRS:
         return False
     near = near[:: max(1, len(near) // COMPARED)]
     inside, outside = (np.sort(_correlations(pairs, clues)) for pairs in (near, far))

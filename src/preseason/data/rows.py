@@ -13,7 +13,7 @@ from preseason.media.text import decoded
 
 JSON_LINES = frozenset({".jsonl", ".ndjson"})
 SUFFIXES = frozenset({".csv", ".tsv", ".parquet"}) | JSON_LINES
-MOST_NAME = 40
+MAX_NAME = 40
 _DELIMITERS = ",;\t|"
 _FIELD_LIMIT = 10_000_000  # characters; csv's own 131,072 is less than a long text
 
@@ -57,8 +57,8 @@ def listed(header: Sequence[str]) -> str:
         ('Tweet, Sentiment', '(none)')
     """
     names = [" ".join(name.split()) for name in header if name.strip()]
-    shown = ", ".join(name if len(name) <= MOST_NAME else f"{name[: MOST_NAME - 1]}…" for name in names)
-    if any(len(name) > MOST_NAME for name in names):
+    shown = ", ".join(name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…" for name in names)
+    if any(len(name) > MAX_NAME for name in names):
         shown += " (the first line must name the columns)"
     return shown or "(none)"
 

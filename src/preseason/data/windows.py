@@ -16,8 +16,8 @@ from preseason.data.actions import BACKGROUND, Action, LabelledVideo
 from preseason.data.dataset import Sample
 from preseason.errors import UsageError
 
-LONGEST_S = 4.0
-SHORTEST_S = 0.5
+MAX_WINDOW_S = 4.0
+MIN_WINDOW_S = 0.5
 Room = list[tuple[float, float]]
 
 
@@ -67,8 +67,8 @@ def fitting_length(videos: Iterable[LabelledVideo]) -> float:
     videos = tuple(videos)
     lengths = [a.end_s - a.time_s for video in videos for a in video.actions if a.end_s is not None]
     gaps = [gap for video in videos for gap in np.diff(_moments(video.actions)).tolist() if gap > 0]
-    usual = 1.5 * float(np.median(lengths)) if lengths else float(np.median(gaps)) if gaps else LONGEST_S
-    return min(max(round(usual, 3), SHORTEST_S), LONGEST_S)
+    usual = 1.5 * float(np.median(lengths)) if lengths else float(np.median(gaps)) if gaps else MAX_WINDOW_S
+    return min(max(round(usual, 3), MIN_WINDOW_S), MAX_WINDOW_S)
 
 
 def windows(

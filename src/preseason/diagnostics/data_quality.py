@@ -7,7 +7,7 @@ from preseason.data.audit import Audit
 from preseason.data.split import group_numbers
 from preseason.diagnostics.evidence import named
 
-MOST_NAMED = 200
+MAX_NAMED = 200
 """Files that the record names of each kind; more are counted."""
 
 
@@ -19,7 +19,7 @@ def copies(audit: Audit, noun: str) -> dict[str, Any]:
     values: dict[str, Any] = {
         "exact": len(audit.exact),
         "near": max(near, 0),
-        "across_labels": across[:MOST_NAMED],
+        "across_labels": across[:MAX_NAMED],
     }
     if not audit.clusters:
         return values | {"said": f"No {noun} are there twice."}
@@ -46,7 +46,7 @@ def odd(audit: Audit, noun: str) -> dict[str, Any]:
     kinds = Counter(item["reason"] for item in listed)
     summed = ", ".join(f"{count} {reason}" for reason, count in kinds.most_common())
     said = f"{len(listed)} {noun} show little: {summed}."
-    return {"files": listed[:MOST_NAMED], "said": said, "warning": said}
+    return {"files": listed[:MAX_NAMED], "said": said, "warning": said}
 
 
 def groups(audit: Audit, noun: str) -> dict[str, Any]:

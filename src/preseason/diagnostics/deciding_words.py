@@ -14,8 +14,8 @@ from preseason.evaluation.metrics import wilson
 from preseason.heads.base import Features
 from preseason.heads.tfidf import TfidfHead, texts_of
 
-MOST_WORDS = 8
-FEWEST = 8
+MAX_WORDS = 8
+MIN_EXAMPLES = 8
 """Texts that a word must occur in before it can be said to decide."""
 DECIDES = 0.8
 """Lower bound, at 95 %, of the share of one label among the texts with a word that decides alone."""
@@ -44,13 +44,13 @@ class Decider:
 
 
 def deciders(texts: list[str], labels: list[str]) -> tuple[Decider, ...]:
-    """Words that decide alone, those in most texts first, at most `MOST_WORDS`."""
+    """Words that decide alone, those in most texts first, at most `MAX_WORDS`."""
     found: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for text, label in zip(texts, labels, strict=True):
         for word in {_folded(word) for word in _WORD.findall(text)}:
             found[word][label] += 1
     shares = Counter(labels)
-    least = max(FEWEST, len(texts) // 400)
+    least = max(MIN_EXAMPLES, len(texts) // 400)
     kept = []
     for word, counts in found.items():
         total = sum(counts.values())
@@ -58,7 +58,7 @@ def deciders(texts: list[str], labels: list[str]) -> tuple[Decider, ...]:
         low = wilson(count, total)[0]
         if total >= least and low >= DECIDES and low > shares[label] / len(texts) + BEYOND:
             kept.append(Decider(word, _kind(word), label, count, total))
-    return tuple(sorted(kept, key=lambda each: (-each.total, each.word))[:MOST_WORDS])
+    return tuple(sorted(kept, key=lambda each: (-each.total, each.word))[:MAX_WORDS])
 
 
 def without_names(text: str) -> str:

@@ -17,9 +17,9 @@ from preseason.training.predictor import plain_rows
 from preseason.training.rounds import Trials
 from preseason.training.ways import Crossfit
 
-MOST_EXAMPLES = 1500
+MAX_EXAMPLES = 1500
 """Examples that refitted checks look at; more hardly change what they say."""
-MOST_COMPONENTS = 384
+MAX_COMPONENTS = 384
 SEED = 0
 
 
@@ -63,7 +63,7 @@ class Evidence:
 
     @cached_property
     def short(self) -> Short | None:
-        """Pooled rows of at most `MOST_EXAMPLES`; None where no frozen network read the examples."""
+        """Pooled rows of at most `MAX_EXAMPLES`; None where no frozen network read the examples."""
         fit = next((fit for fit in self.trials.fits if fit.fitted.way.plan.kept != "raw"), None)
         if fit is None:
             return None
@@ -73,12 +73,12 @@ class Evidence:
 
     @cached_property
     def few(self) -> Ints:
-        """Positions of at most `MOST_EXAMPLES` examples, whole groups, drawn by chance."""
-        if len(self.targets) <= MOST_EXAMPLES:
+        """Positions of at most `MAX_EXAMPLES` examples, whole groups, drawn by chance."""
+        if len(self.targets) <= MAX_EXAMPLES:
             return np.arange(len(self.targets))
         order = np.random.default_rng(SEED).permutation(np.unique(self.groups))
         sizes = np.bincount(self.groups)[order]
-        kept = order[np.cumsum(sizes) <= MOST_EXAMPLES]
+        kept = order[np.cumsum(sizes) <= MAX_EXAMPLES]
         return np.flatnonzero(np.isin(self.groups, kept))
 
     def way(self, head: str) -> Crossfit | None:
@@ -97,7 +97,7 @@ def named(sample: Sample) -> dict[str, Any]:
     return value if sample.span is None else value | {"span": list(sample.span)}
 
 
-def shortened(rows: Floats, most: int = MOST_COMPONENTS) -> Floats:
+def shortened(rows: Floats, most: int = MAX_COMPONENTS) -> Floats:
     """Rows [n, d] scaled, of about length 1, in their `most` leading directions: float32 [n, r]."""
     scaled = scale_of(rows)(rows) / np.sqrt(np.float32(rows.shape[1]))
     return np.ascontiguousarray(scaled @ rotation_of(scaled, SEED)[:, ::-1][:, :most], np.float32)

@@ -11,7 +11,7 @@ FILTER = "prune_by_noise_rate"
 DOUBTED = 0.05
 """Calibrated probability of the label given from which on cleanlab's word is not taken: planted errors showed
 that most of what lies above are mistakes of the model, not of the label."""
-FEWEST = 3
+MIN_EXAMPLES = 3
 """Unseeing answers of a class below which its labels are not judged."""
 
 
@@ -36,12 +36,12 @@ def suspects(said: Floats, targets: Ints, rule: str = FILTER) -> tuple[Suspect, 
 
     Args:
         said: float32 [h, c] by models that had not seen the example.
-        targets: int64 [h] in 0..c-1. Classes with fewer than `FEWEST` answers are left out, as cleanlab
+        targets: int64 [h] in 0..c-1. Classes with fewer than `MIN_EXAMPLES` answers are left out, as cleanlab
             needs every class present and numbered from 0.
         rule: cleanlab's `filter_by`.
     """
     counts = np.bincount(targets, minlength=said.shape[1])
-    classes = np.flatnonzero(counts >= FEWEST)
+    classes = np.flatnonzero(counts >= MIN_EXAMPLES)
     rows = np.flatnonzero(np.isin(targets, classes))
     if len(classes) < 2:
         return ()

@@ -9,7 +9,7 @@ GAP = 0.02
 """By how much a split by chance must flatter before it is a warning."""
 SHORTCUT = 0.6
 """Share of what is known beyond chance that parts beside the point may hold before it is a warning."""
-LEAST_GAIN = 0.005
+MIN_GAIN = 0.005
 
 Found = dict[str, Any]
 BESIDE_THE_POINT = {
@@ -108,7 +108,7 @@ def curve(found: Curve, metrics: Metrics) -> Found:
 
 def _outlook(level: float, half: float, gains: list[Found], forecasts: list[Found]) -> str:
     parts = [f"{_percent(level)} ± {max(100 * half, 1):.0f} now"]
-    sure = [gain for gain in gains if gain["sure"] and gain["gain"] >= LEAST_GAIN]
+    sure = [gain for gain in gains if gain["sure"] and gain["gain"] >= MIN_GAIN]
     rest = [gain["label"] for gain in gains if gain not in sure]
     parts += [f"{MORE} more of {gain['label']} give about +{_points(gain['gain'])}" for gain in sure[:3]]
     if rest:

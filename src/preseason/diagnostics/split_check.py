@@ -12,7 +12,7 @@ from preseason.runtime.threads import one_blas_thread
 FOLDS, REPEATS = 4, 3
 PENALTY = 3.0
 """Inverse L2 penalty on rows of about length 1, as of the learning curve."""
-MOST_PAIRS = 5
+MAX_PAIRS = 5
 SEED = 0
 
 
@@ -120,4 +120,4 @@ def _pairs(
                 likeness = unit[mates] @ unit[place]
                 best = int(likeness.argmax())
                 found[place] = Pair(place, int(mates[best]), int(said[place]), float(likeness[best]))
-    return tuple(sorted(found.values(), key=lambda pair: -pair.likeness)[:MOST_PAIRS])
+    return tuple(sorted(found.values(), key=lambda pair: -pair.likeness)[:MAX_PAIRS])

@@ -28,7 +28,7 @@ from preseason.distributed.leases import BEAT_S, STALE_S, Leases, beat
 from preseason.errors import CacheError
 from preseason.runtime.progress import Progress
 
-PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+PAUSE_S, MAX_PAUSE_S = 0.05, 1.0
 """Between two looks at the folder: the longer, the longer there was nothing to do."""
 LOST_S, COMING_S = 120.0, 300.0
 """Without a sign of life of the leader for so long, helpers give up: after one was seen, and before."""
@@ -172,7 +172,7 @@ class Board:
                 except Exception as error:
                     warnings.warn(f"left to other workers: {job.kind} failed here: {error!r}", stacklevel=2)
                     finished.add(job.name)
-            pause_s = PAUSE_S if units > before else min(2 * pause_s, LONGEST_PAUSE_S)
+            pause_s = PAUSE_S if units > before else min(2 * pause_s, MAX_PAUSE_S)
             time.sleep(pause_s)
         return units
 

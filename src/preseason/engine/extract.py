@@ -27,7 +27,7 @@ from preseason.runtime.progress import Progress, Silent
 from preseason.runtime.speeds import note_speed
 from preseason.runtime.threads import available
 
-FEWEST_TIMED = 32
+MIN_TIMED = 32
 """New rows from which on the speed is told to `preseason models`."""
 
 Array = NDArray[Any]
@@ -154,7 +154,7 @@ class Extractor:
         elif missing and isinstance(shelf, Loose):
             failed = self._fill(missing, shelf.append, progress, stage)
         seconds = time.monotonic() - begin
-        if len(missing) - len(failed) >= FEWEST_TIMED:
+        if len(missing) - len(failed) >= MIN_TIMED:
             self._note_speed(len(missing) - len(failed), seconds - self._compiling_s + compiling_s)
         kept = np.array([i for i, order in enumerate(orders) if order.key() not in failed], np.int64)
         rows = shelf.rows([orders[i].key() for i in kept])

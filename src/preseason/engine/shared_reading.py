@@ -18,7 +18,7 @@ READING = "reading"
 """The kind of these jobs."""
 UNITS_EACH = 6
 """Units that a worker gets on average: enough for the quick to do more than the slow."""
-FEWEST, MOST = 8, 512
+MIN_EXAMPLES, MAX_EXAMPLES = 8, 512
 """Orders of a unit."""
 
 
@@ -40,7 +40,7 @@ def read_together(
     board: Board, filling: Filling, plan: Pass, orders: Sequence[Any], progress: Progress, stage: str
 ) -> dict[str, str]:
     """Fill the bank with the rows of `orders`; why each failed order did, by its key."""
-    unit = min(MOST, max(FEWEST, -(-len(orders) // (UNITS_EACH * board.workers))))
+    unit = min(MAX_EXAMPLES, max(MIN_EXAMPLES, -(-len(orders) // (UNITS_EACH * board.workers))))
     values = {"shelf": filling.shelf_name, "plan": asdict(plan), "orders": [_values(o) for o in orders]}
     sizes = [min(unit, len(orders) - start) for start in range(0, len(orders), unit)]
     job = board.post(READING, values, sizes)

@@ -10,7 +10,7 @@ import numpy as np
 
 from preseason.arrays.types import Floats, Ints
 
-MOST = 20_000
+MAX_EXAMPLES = 20_000
 """Examples that are compared with each other, the most doubtful ones."""
 SAMPLE = 500
 """Examples whose unlikeness to each other is the usual one."""
@@ -32,7 +32,7 @@ def choose(probabilities: Floats, vectors: Floats, count: int) -> Ints:
         count: how many are wanted.
     """
     doubts = doubt(probabilities) + 1e-6
-    pool = np.argsort(-doubts, kind="stable")[:MOST]
+    pool = np.argsort(-doubts, kind="stable")[:MAX_EXAMPLES]
     doubts, unit = doubts[pool], _unit(vectors[pool])
     full = _usual(unit)
     novelty = np.ones(len(pool), np.float32)

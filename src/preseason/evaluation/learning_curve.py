@@ -16,20 +16,20 @@ from preseason.data.split import folds
 from preseason.heads.linear import logistic_regression
 from preseason.runtime.threads import one_blas_thread
 
-FEWEST = 8
+MIN_EXAMPLES = 8
 """Independent examples of the smallest class below which nothing can be told."""
 SHARES = (0.25, 0.35, 0.5, 0.7, 1.0)
 REPEATS, FOLDS = 2, 4
 PENALTY = 3.0
 """Inverse L2 penalty on rows of about length 1."""
-MOST_EXAMPLES, MOST_COMPONENTS = 1500, 384
+MAX_EXAMPLES, MAX_COMPONENTS = 1500, 384
 ENSEMBLE = 200
 MISFIT = 0.025
 """Standard deviation, for each doubling, of what no power law through few noisy points foresees."""
 DOUBLINGS = (2, 4)
 MORE = 20
 """Further examples of one class whose worth is told."""
-MOST_CLASSES = 12
+MAX_CLASSES = 12
 """Classes whose single worth is measured, those with the fewest examples first."""
 SEED = 0
 
@@ -100,7 +100,7 @@ def learning_curve(rows: Floats, targets: Ints, groups: Ints, labels: tuple[str,
         labels: class names.
     """
     fewest, name = _fewest_groups(targets, groups, labels)
-    if fewest < FEWEST:
+    if fewest < MIN_EXAMPLES:
         return Curve(reason=_too_few(fewest, name))
     with one_blas_thread():
         return _curve(_shortened(rows, targets, groups, len(labels)), labels)
@@ -109,7 +109,7 @@ def learning_curve(rows: Floats, targets: Ints, groups: Ints, labels: tuple[str,
 def curve_of_short(rows: Floats, targets: Ints, groups: Ints, labels: tuple[str, ...]) -> Curve:
     """The curve from rows [m, r] that are short and of about length 1 already, see `learning_curve`."""
     fewest, name = _fewest_groups(targets, groups, labels)
-    if fewest < FEWEST:
+    if fewest < MIN_EXAMPLES:
         return Curve(reason=_too_few(fewest, name))
     with one_blas_thread():
         return _curve(_Task(rows, targets, groups, len(labels)), labels)
@@ -125,7 +125,7 @@ def _curve(task: _Task, labels: tuple[str, ...]) -> Curve:
 
 
 def _too_few(fewest: int, name: str) -> str:
-    return f"cannot tell: {name!r} has {fewest} independent examples, and {FEWEST} are the fewest"
+    return f"cannot tell: {name!r} has {fewest} independent examples, and {MIN_EXAMPLES} are the fewest"
 
 
 def _fewest_groups(targets: Ints, groups: Ints, labels: tuple[str, ...]) -> tuple[int, str]:
@@ -135,12 +135,12 @@ def _fewest_groups(targets: Ints, groups: Ints, labels: tuple[str, ...]) -> tupl
 
 
 def _shortened(rows: Floats, targets: Ints, groups: Ints, classes: int) -> _Task:
-    """At most `MOST_EXAMPLES` examples in at most `MOST_COMPONENTS` directions."""
-    if len(rows) > MOST_EXAMPLES:
-        kept = np.sort(np.random.default_rng(SEED).permutation(len(rows))[:MOST_EXAMPLES])
+    """At most `MAX_EXAMPLES` examples in at most `MAX_COMPONENTS` directions."""
+    if len(rows) > MAX_EXAMPLES:
+        kept = np.sort(np.random.default_rng(SEED).permutation(len(rows))[:MAX_EXAMPLES])
         rows, targets, groups = rows[kept], targets[kept], groups[kept]
     scaled = scale_of(rows)(rows) / np.sqrt(np.float32(rows.shape[1]))
-    short = scaled @ rotation_of(scaled, SEED)[:, ::-1][:, :MOST_COMPONENTS]
+    short = scaled @ rotation_of(scaled, SEED)[:, ::-1][:, :MAX_COMPONENTS]
     return _Task(np.ascontiguousarray(short), targets, groups, classes)
 
 
@@ -228,7 +228,7 @@ def _law(sizes: Floats, accuracies: Floats, wanted: Floats, floor: bool) -> Floa
 def _gains(task: _Task, labels: tuple[str, ...], forecasts: tuple[Forecast, ...]) -> list[Gain]:
     """What halving a class costs tells what more of it brings: a doubling gives what is left of that."""
     counts = np.bincount(task.targets, minlength=task.classes)
-    asked = [int(index) for index in np.argsort(counts, kind="stable")[:MOST_CLASSES]]
+    asked = [int(index) for index in np.argsort(counts, kind="stable")[:MAX_CLASSES]]
     lost: dict[int, list[float]] = {index: [] for index in asked}
     for train, held, rng in _draws(task):
         state = rng.bit_generator.state

@@ -12,7 +12,7 @@ from preseason.arrays.types import Floats, Ints
 from preseason.results import Metrics
 
 Z_95 = 1.959964
-MOST_BINS = 10
+MAX_BINS = 10
 ANSWERS_PER_BIN = 10
 
 
@@ -141,7 +141,7 @@ def reliability(probabilities: Floats, targets: Ints, bins: int | None = None) -
         return ()
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == targets
-    count = max(1, min(MOST_BINS, n // ANSWERS_PER_BIN)) if bins is None else max(1, bins)
+    count = max(1, min(MAX_BINS, n // ANSWERS_PER_BIN)) if bins is None else max(1, bins)
     edges = np.quantile(confidence, np.arange(1, count) / count, method="higher")
     place = np.searchsorted(edges, confidence, side="right")
     return tuple(_bin(confidence[place == b], right[place == b]) for b in np.unique(place))

@@ -27,7 +27,7 @@ class Judging(Protocol):
         ...
 
 
-MOST_DIFFERENCE = 0.5
+MAX_DIFFERENCE = 0.5
 """Points that an exported model may differ by before it is refused."""
 DRAWN = 16
 SENTENCES = tuple(

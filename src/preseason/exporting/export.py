@@ -17,11 +17,11 @@ from preseason.backbones.encoders import TOKENIZER, Encoder
 from preseason.engine.tokens import specials
 from preseason.errors import ExportError, ModelFolderError
 from preseason.exporting import checking, libraries
-from preseason.exporting.checking import MOST_DIFFERENCE, Check, content_of
+from preseason.exporting.checking import MAX_DIFFERENCE, Check, content_of
 from preseason.exporting.counts import write_counts
 from preseason.exporting.files import write_onnx, write_openvino
 from preseason.exporting.graphs import stages_of
-from preseason.exporting.int8 import MOST, inputs_of, quantise
+from preseason.exporting.int8 import MAX_EXAMPLES, inputs_of, quantise
 from preseason.models.classifier import Model
 from preseason.models.loading import load
 from preseason.runtime.progress import Progress, Silent
@@ -219,7 +219,7 @@ def _quantise(
 ) -> None:
     """Replace the graphs by ones in 8 bits, with ranges from examples that can be read."""
     progress.start("8 bits", len(names))
-    chosen = [content_of(sample, model.task) for sample in examples[:: -(-len(examples) // MOST)]]
+    chosen = [content_of(sample, model.task) for sample in examples[:: -(-len(examples) // MAX_EXAMPLES)]]
     for name, calibration in zip(names, inputs_of(runner(part, model.task), chosen), strict=True):
         if name.endswith("onnx"):
             quantise(part / name, calibration, model.task == "texts")
@@ -295,12 +295,12 @@ def _write_pages(part: Path, model: "Model", to: str) -> None:
 
 def refuse_different(check: Check, allowed: bool) -> None:
     """Raise ExportError where the export differs by more than half a point and that is not allowed."""
-    if check.points <= MOST_DIFFERENCE or allowed:
+    if check.points <= MAX_DIFFERENCE or allowed:
         return
     what = "labels" if check.accuracy is None else "accuracy"
     raise ExportError(
         f"The exported model differs from the model by {check.points:.1f} points of {what} on {check.n} "
-        f"examples, and at most {MOST_DIFFERENCE:g} are taken: nothing was written. Name more with --data, "
+        f"examples, and at most {MAX_DIFFERENCE:g} are taken: nothing was written. Name more with --data, "
         "export without int8, or keep it with --allow-difference.",
         code="PS-E02",
     )

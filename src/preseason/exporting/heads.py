@@ -19,7 +19,7 @@ from preseason.heads.linear import LinearHead
 from preseason.heads.lora import LoraHead
 from preseason.heads.mlp import MlpHead
 from preseason.heads.names import NamesHead
-from preseason.heads.parts import LARGEST, Scales
+from preseason.heads.parts import MAX_VALUE, Scales
 from preseason.heads.prototype import SHARPNESS, PrototypeHead
 from preseason.heads.tail import TailHead
 
@@ -42,7 +42,7 @@ class Scaled(nn.Module):
         """Scaled rows."""
         if self.kinds is None:
             return (rows - self.mean) / self.deviation
-        return ((rows - self.mean[self.kinds]) / self.deviation[self.kinds]).clamp(-LARGEST, LARGEST)
+        return ((rows - self.mean[self.kinds]) / self.deviation[self.kinds]).clamp(-MAX_VALUE, MAX_VALUE)
 
 
 class LinearModule(nn.Module):

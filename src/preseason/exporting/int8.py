@@ -17,7 +17,7 @@ from preseason.errors import ExportError
 from preseason.exporting.answers import Runner
 from preseason.exporting.files import INSTALL, SCOPES
 
-MOST = 64
+MAX_EXAMPLES = 64
 """Examples that set the ranges."""
 Inputs = list[dict[str, np.ndarray[Any, Any]]]
 

@@ -33,7 +33,7 @@ Box = tuple[float, float, float, float]
 
 FORMATS = ("PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 PIXEL_LIMIT = 180_000_000
-LARGEST_SIDE = 1600
+MAX_SIDE = 1600
 TURNS = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE"}
 TURNS |= {6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90"}
 CELLS, NEAR_PEAK = 14, 0.97
@@ -60,7 +60,7 @@ class Exported(Runner):
 def looks(data: bytes, boxes: Sequence[Box], size: int) -> Array:
     """Regions of the photo in a file, uint8 [boxes, size, size, 3]."""
     narrowest = min(min(abs(x1 - x0), y1 - y0) for x0, y0, x1, y1 in boxes)
-    picture = Image.fromarray(decode(data, min(LARGEST_SIDE, round(1.5 * size / narrowest))))
+    picture = Image.fromarray(decode(data, min(MAX_SIDE, round(1.5 * size / narrowest))))
     return np.stack([cut_out(picture, box, size) for box in boxes])
 
 

@@ -17,7 +17,7 @@ from preseason.models.prediction import answers_of
 from preseason.openset.detection import Choice, thin
 from preseason.openset.drift import Sketch, World, sketch_of, world_of
 from preseason.openset.probe import probe
-from preseason.openset.reference_set import MOST_EXAMPLES, Known, know
+from preseason.openset.reference_set import MAX_EXAMPLES, Known, know
 from preseason.recipe import Recipe
 from preseason.results import Answers
 from preseason.runtime.progress import Progress
@@ -109,7 +109,7 @@ class Learner:
         held = selection.held
         fitted = next(fit.fitted for fit in trials.fits if fit.fitted.way.name == embedding)
         features = trials.features[embedding].take(held)
-        few = thin(targets[held], MOST_EXAMPLES)
+        few = thin(targets[held], MAX_EXAMPLES)
         embeddings = fitted.embed(features.take(few))
         said = sharpened(selection.probabilities, temperature)
         numbers = fold_numbers(self.folds(chosen), len(chosen))[held]

@@ -16,7 +16,7 @@ from preseason.tasks.base import Task
 from preseason.training.predictor import Predictor
 from preseason.training.rounds import Trials
 
-MOST_WORDS = 12
+MAX_WORDS = 12
 
 
 def baselines(answers: Answers, trials: Trials) -> dict[str, float]:
@@ -32,7 +32,7 @@ def deciding_words(trials: Trials, labels: tuple[str, ...]) -> dict[str, tuple[s
     for fit in trials.fits:
         member = fit.fitted.members[0]
         if isinstance(member, TfidfHead):
-            return {label: tuple(member.words(place, MOST_WORDS)) for place, label in enumerate(labels)}
+            return {label: tuple(member.words(place, MAX_WORDS)) for place, label in enumerate(labels)}
     return {}
 
 

@@ -24,9 +24,9 @@ HIDDEN, GATE = 128, 64
 KEPT_PARTS = 0.5
 """Share of an example's parts that a training step sees; the rest are left out at random."""
 EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 15, 1e-3, 1e-2
-FEWEST_STEPS, SMALLEST_BATCH = 150, 8
+MIN_STEPS, MIN_BATCH = 150, 8
 """Few examples are shown in smaller batches and more often: 15 steps, one an epoch, teach little."""
-MOST_IN_MEMORY = 2 * 2**30
+MAX_IN_MEMORY = 2 * 2**30
 """Bytes up to which scaled parts are kept in memory while training, by all workers of a machine together;
 beyond, they are read at each step."""
 
@@ -142,16 +142,14 @@ class Attention:
 
 def _plan(network: nn.Module, lesson: Lesson) -> Plan:
     count = len(lesson.targets)
-    batch_size = min(
-        lesson.settings.get("batch_size", 32), max(SMALLEST_BATCH, EPOCHS * count // FEWEST_STEPS)
-    )
+    batch_size = min(lesson.settings.get("batch_size", 32), max(MIN_BATCH, EPOCHS * count // MIN_STEPS))
     steps = EPOCHS * -(-count // batch_size)
     return Plan(
         [{"params": list(network.parameters()), "lr": LEARNING_RATE}],
         min(EPOCHS, lesson.settings.get("epochs", EPOCHS)),
         batch_size,
         lesson.seed,
-        rounds=max(1, round(FEWEST_STEPS / steps)),
+        rounds=max(1, round(MIN_STEPS / steps)),
         weight_decay=WEIGHT_DECAY,
         seconds=lesson.settings.get("seconds"),
         firm=lesson.settings.get("firm", False),
@@ -164,7 +162,7 @@ def _some_parts(features: Features, scales: Scales) -> Any:
     every, fewer = np.arange(count), max(2, int(count * KEPT_PARTS))
     held = None
     kind = torch.bfloat16 if has_bf16() else torch.float32
-    if len(features) * count * width * kind.itemsize <= MOST_IN_MEMORY // local_size():
+    if len(features) * count * width * kind.itemsize <= MAX_IN_MEMORY // local_size():
         held = torch.cat([_all_parts(features, scales, chunk).to(kind) for chunk in features.chunks()])
 
     def batch(chosen: Ints, rng: np.random.Generator) -> Tensor:

@@ -16,7 +16,7 @@ from preseason.heads.descent import Descent, Plan
 from preseason.heads.tail import Tail, TailHead, TailKind, random_view, start_at_head_only
 
 RATE = 1e-4
-STEPS, MOST_EPOCHS = 60, 40
+STEPS, MAX_EPOCHS = 60, 40
 
 
 class Together(nn.Module):
@@ -66,7 +66,7 @@ class Contrastive(TailKind):
 
 def _plan(tail: Tail, lesson: Lesson) -> Plan:
     size = int(lesson.settings.get("batch_size", 32))
-    epochs = int(np.clip(STEPS * size // len(lesson.targets), 2, MOST_EPOCHS))
+    epochs = int(np.clip(STEPS * size // len(lesson.targets), 2, MAX_EPOCHS))
     groups: list[dict[str, Any]] = tail.groups(lesson.settings.get("learning_rate") or Contrastive.rate)[1:]
     return Plan(
         groups,

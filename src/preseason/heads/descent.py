@@ -21,7 +21,7 @@ from preseason.distributed.data_parallel import Alone
 from preseason.runtime.progress import Progress, Silent
 from preseason.runtime.threads import limit_torch
 
-FEWEST_EPOCHS = 4
+MIN_EPOCHS = 4
 """Fewer are not worth running, however little time is left."""
 
 T = TypeVar("T")
@@ -166,10 +166,10 @@ class Descent:
         times = times[len(warming_up) :]
         (step_s,) = self._or_alone(lambda: self.team.told([float(np.median(times))]))
         epoch_s = step_s * self._steps()
-        fewest = min(FEWEST_EPOCHS, self.plan.epochs)
+        fewest = min(MIN_EPOCHS, self.plan.epochs)
         if fewest * epoch_s > seconds and not self.plan.firm:
             raise NoTimeError(f"{fewest} epochs would take {fewest * epoch_s:.0f} s")
-        affordable = max(int(seconds / max(epoch_s, 1e-6)), FEWEST_EPOCHS)
+        affordable = max(int(seconds / max(epoch_s, 1e-6)), MIN_EPOCHS)
         return min(affordable, self.plan.epochs)
 
     def _part_loss(self, module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:

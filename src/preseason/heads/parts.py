@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from preseason.arrays.types import Floats, Ints
 from preseason.heads.base import Features
 
-LARGEST = 6.0
+MAX_VALUE = 6.0
 """Scaled features are clipped here: one wild activation must not own an example."""
 
 
@@ -50,7 +50,7 @@ class Scales:
         rows = torch.from_numpy(np.ascontiguousarray(parts)).float()
         kinds = self.kinds[chosen]
         mean, deviation = torch.from_numpy(self.mean[kinds]), torch.from_numpy(self.deviation[kinds])
-        return rows.sub_(mean).div_(deviation).clamp_(-LARGEST, LARGEST)
+        return rows.sub_(mean).div_(deviation).clamp_(-MAX_VALUE, MAX_VALUE)
 
 
 def scales_of(features: Features, kinds: Ints) -> Scales:

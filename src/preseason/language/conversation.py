@@ -15,10 +15,10 @@ from preseason.language.speech import Speaker, Turns, decoding, stops_of
 from preseason.language.template import encode_text, prompt_tokens
 from preseason.runtime.cache_dir import cache_folder
 
-MOST_CONTEXT = 1024
+MAX_CONTEXT = 1024
 """Tokens of history and passages that are read again with every question."""
 
-MOST_PASSAGES = 3
+MAX_PASSAGES = 3
 NOT_KNOWN = "I do not know: nothing that I was given tells it."
 
 
@@ -63,7 +63,7 @@ class Conversation:
         model: Speaker,
         knowledge: "str | Path | Finder | None" = None,
         style: Style | None = None,
-        context: int = MOST_CONTEXT,
+        context: int = MAX_CONTEXT,
         system: str = "",
     ) -> None:
         self.model = model
@@ -78,7 +78,7 @@ class Conversation:
 
         `last` is the whole answer when the pieces are over.
         """
-        hits = self.finder.find(text, MOST_PASSAGES) if self.finder is not None else []
+        hits = self.finder.find(text, MAX_PASSAGES) if self.finder is not None else []
         if self.finder is not None and not hits:
             self._remember(text, Answer(NOT_KNOWN, known=False))
             yield NOT_KNOWN

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EPOCHS = 4
 TOKENS_A_STEP = 1024
-FEWEST_STEPS = 60
+MIN_STEPS = 60
 """Steps that should fit into the time."""
 
 
@@ -113,7 +113,7 @@ def _plan(
         step_s = timed_step(trunk, head, tried, course.kind)
     seconds = step_s / len(tried) * several / team.size
     seconds, left = team.told([seconds, left_s()])
-    several = int(several * min(1.0, left / seconds / FEWEST_STEPS))
+    several = int(several * min(1.0, left / seconds / MIN_STEPS))
     several = max(1, several // team.size) * team.size
     rate = recipe.learning_rate
     return Plan(

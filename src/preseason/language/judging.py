@@ -22,7 +22,7 @@ from preseason.runtime.progress import Progress
 SHARES = {"held_out": 0.04, "general": 0.015, "general_quiz": 0.01, "quiz": 0.035}
 """Parts of the budget for judging once; a fit judges twice."""
 
-MOST_QUESTIONS = 400
+MAX_QUESTIONS = 400
 GENERAL_LENGTH = 256
 GENERAL_TEXT = ("breast_cancer.rst", "california_housing.rst", "olivetti_faces.rst", "digits.rst")
 MORE_TEXT = (
@@ -103,7 +103,7 @@ def _some_questions(
     begin = time.monotonic()
     quiz.likelihoods(network, tokenizer, questions[0])
     most = seconds / max(time.monotonic() - begin, 1e-6)
-    return tuple(questions[at] for at in _spread(len(questions), min(most, MOST_QUESTIONS)))
+    return tuple(questions[at] for at in _spread(len(questions), min(most, MAX_QUESTIONS)))
 
 
 def judge(

@@ -21,7 +21,7 @@ from preseason.language.decoding import Logits
 from preseason.language.quiet import quiet_transformers
 from preseason.runtime.threads import available
 
-FEWEST_WEIGHTS = 4096
+MIN_WEIGHTS = 4096
 """Smaller matrices are left in float32."""
 
 
@@ -187,11 +187,7 @@ def in_eight_bits(model: Any) -> int:
             continue
         port = 1 if node.get_type_name() == "MatMul" else 0
         source = node.input_value(port).get_node()
-        if (
-            source.get_type_name() != "Constant"
-            or len(source.shape) != 2
-            or source.data.size < FEWEST_WEIGHTS
-        ):
+        if source.get_type_name() != "Constant" or len(source.shape) != 2 or source.data.size < MIN_WEIGHTS:
             continue
         if source.get_friendly_name() not in changed:
             axis = 1 if port == 0 or node.get_attributes()["transpose_b"] else 0

@@ -19,7 +19,7 @@ from preseason.media.content import opening_failure
 TABLES = {".jsonl", ".ndjson", ".json", ".csv", ".tsv"}
 PROSE = {".txt", ".md"}
 PEEKED_ROWS = 20
-LARGEST_PEEK = 2**26  # bytes of a .json file that is read only to see what it is
+MAX_PEEK = 2**26  # bytes of a .json file that is read only to see what it is
 EXPECTED = (
     'Expected JSON Lines with {"messages": [...]}, with prompt and response, or with text; '
     "or .txt and .md files."
@@ -80,7 +80,7 @@ def _recognises_file(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix in PROSE:
         return True
-    if suffix not in TABLES or (suffix == ".json" and path.stat().st_size > LARGEST_PEEK):
+    if suffix not in TABLES or (suffix == ".json" and path.stat().st_size > MAX_PEEK):
         return False
     try:
         rows = [row for _, row in islice(records(path), PEEKED_ROWS) if not isinstance(row, str)]

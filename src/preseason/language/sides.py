@@ -8,7 +8,7 @@ from preseason.errors import DataError
 from preseason.language.samples import Corpus, Example
 
 HELD_OUT = 0.1
-FEWEST_CHARACTERS = 200
+MIN_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _place(name: str, seed: int) -> bytes:
 
 def _divided_text(corpus: Corpus, fraction: float) -> Sides:
     last = corpus.examples[-1]
-    if last.messages or last.size < FEWEST_CHARACTERS:
+    if last.messages or last.size < MIN_CHARACTERS:
         raise DataError(
             f"There is one group only ({corpus.groups[0][:60]!r}), so nothing can be held out to judge "
             "the model. "

@@ -20,7 +20,7 @@ Span = tuple[float, float]
 
 SEEK_GAP_S = 5.0
 """Frames further apart than this are jumped to; nearer ones are decoded on the way."""
-LEAST_THERE = 0.8
+MIN_THERE = 0.8
 """A file that holds less of its own declared length than this was cut short."""
 _LATE_S = 1e-4
 
@@ -171,10 +171,10 @@ def packet_times(container: "InputContainer", stream: "VideoStream", span: Span 
 
 def refuse_cut(container: "InputContainer", stream: "VideoStream", times: Sequence[float]) -> None:
     """Raise MediaError for a file that holds less than it declares."""
-    if stream.frames and "mp4" in container.format.name and len(times) < LEAST_THERE * stream.frames:
+    if stream.frames and "mp4" in container.format.name and len(times) < MIN_THERE * stream.frames:
         raise MediaError(f"cut short: {len(times)} of {stream.frames} frames are there")
     declared = _video_s(container, stream)
-    if times and declared > 1 and times[-1] < LEAST_THERE * declared:
+    if times and declared > 1 and times[-1] < MIN_THERE * declared:
         raise MediaError(f"cut short: {times[-1]:.1f} of {declared:.1f} s are there")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from preseason.errors import MediaError
 from preseason.media import content
 
-MOST_BYTES = 20_000_000
+MAX_BYTES = 20_000_000
 """A larger file is a log or a dump, not one example."""
 SUFFIXES = frozenset({".txt", ".text", ".md"})
 _MARKS = (
@@ -52,8 +52,8 @@ def read_text(path: Path) -> str:
         MediaError: it cannot be opened, is too large, is no text, or is empty.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise MediaError(f"larger than {MOST_BYTES // 1_000_000} MB, which is no single text")
+        if path.stat().st_size > MAX_BYTES:
+            raise MediaError(f"larger than {MAX_BYTES // 1_000_000} MB, which is no single text")
         data = path.read_bytes()
     except OSError as error:
         raise MediaError(content.opening_failure(error)) from None

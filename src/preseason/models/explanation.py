@@ -30,7 +30,7 @@ from preseason.training.predictor import Bench, Predictor
 PLACES = tuple(grid(7, 0.25))
 """Overlapping squares of a picture that are hidden in turn."""
 MOMENTS = 8
-MOST_WORDS = 160
+MAX_WORDS = 160
 """Longer texts lose several words at a time."""
 NEAREST = 4
 
@@ -135,7 +135,7 @@ class Explainer:
         words = self._text(sample).split()
         if not words:
             raise UsageError("explain needs a text with words in it.")
-        step = -(-len(words) // MOST_WORDS)
+        step = -(-len(words) // MAX_WORDS)
         starts = range(0, len(words), step)
         without = [" ".join(words[:at] + words[at + step :]) or "." for at in starts]
         plain = Dataset(Path(), "loose", tuple(Sample(text) for text in (" ".join(words), *without)), ())

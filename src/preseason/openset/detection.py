@@ -16,13 +16,13 @@ from preseason.evaluation.calibration import softmax
 
 SCORES = ("neighbours", "mahalanobis", "energy", "max-softmax")
 NEEDS_LOGITS = ("energy", "max-softmax")
-MOST_REFERENCES = 2000
-MOST_ROUNDS = 25
+MAX_REFERENCES = 2000
+MAX_ROUNDS = 25
 FOLDS = 5
-MOST_WIDTH = 128
-MOST_NEIGHBOURS = 5
+MAX_WIDTH = 128
+MAX_NEIGHBOURS = 5
 CHUNK = 1024
-MOST_KNOWN_REJECTED = 0.1
+MAX_KNOWN_REJECTED = 0.1
 
 FitPredict = Callable[[Ints, Ints], Floats]
 SeenFrom = Callable[[Ints], Floats]
@@ -115,7 +115,7 @@ def fit_scorer(kind: str, embeddings: Floats, labels: Ints) -> UnknownScorer:
     """
     if kind in NEEDS_LOGITS:
         return UnknownScorer(kind)
-    kept = thin(labels, MOST_REFERENCES)
+    kept = thin(labels, MAX_REFERENCES)
     rows, truth = np.asarray(embeddings[kept], np.float32), labels[kept]
     fit = _fit_neighbours if kind == "neighbours" else _fit_mahalanobis
     return UnknownScorer(kind, fit(rows, truth))
@@ -126,7 +126,7 @@ def choose(
     labels: Ints,
     fit_predict: FitPredict | None = None,
     folds: Ints | None = None,
-    most_rounds: int = MOST_ROUNDS,
+    most_rounds: int = MAX_ROUNDS,
     budget: float | None = None,
     seen_from: SeenFrom | None = None,
 ) -> Choice:
@@ -150,7 +150,7 @@ def choose(
         seen_from: where the embeddings were shaped by all rows, how the references of a round alone would
             have placed them: strangers must have no say in the space that they are judged in.
     """
-    rows = thin(labels, 2 * MOST_REFERENCES)
+    rows = thin(labels, 2 * MAX_REFERENCES)
     dealt = deal(labels) if folds is None else folds
     kinds = [kind for kind in SCORES if fit_predict is not None or kind not in NEEDS_LOGITS]
     if len(np.unique(labels)) < 3:
@@ -256,7 +256,7 @@ def _ask(
 
 
 def _balance(known: Floats, strangers: Floats) -> float:
-    lowest = np.quantile(known, 1 - MOST_KNOWN_REJECTED, method="higher")
+    lowest = np.quantile(known, 1 - MAX_KNOWN_REJECTED, method="higher")
     points = np.unique(np.concatenate([known, strangers]))
     points = points[points >= lowest]
     rejected = 1 - np.searchsorted(np.sort(known), points, side="right") / len(known)
@@ -318,7 +318,7 @@ def _of_logits(kind: str, logits: Floats) -> Floats:
 def _fit_neighbours(embeddings: Floats, labels: Ints) -> dict[str, Floats]:
     centre = embeddings.mean(axis=0)
     smallest = int(np.unique(labels, return_counts=True)[1].min())
-    nearest = np.array([min(smallest, MOST_NEIGHBOURS)], np.float32)
+    nearest = np.array([min(smallest, MAX_NEIGHBOURS)], np.float32)
     return {"centre": centre, "references": _unit(embeddings - centre), "neighbours": nearest}
 
 
@@ -361,8 +361,8 @@ def _mahalanobis_distance(arrays: dict[str, Floats], embeddings: Floats) -> Floa
 def _principal_axes(rows: Floats) -> Floats:
     from sklearn.utils.extmath import randomized_svd
 
-    width, most = rows.shape[1], min(MOST_WIDTH, rows.shape[0], rows.shape[1])
-    if width <= MOST_WIDTH:
+    width, most = rows.shape[1], min(MAX_WIDTH, rows.shape[0], rows.shape[1])
+    if width <= MAX_WIDTH:
         return np.eye(width, dtype=np.float32)
     _, _, axes = randomized_svd(rows, n_components=most, n_iter=2, random_state=0)
     return np.asarray(axes.T, np.float32)

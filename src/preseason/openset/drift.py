@@ -17,13 +17,13 @@ from preseason.arrays.types import Floats, Ints
 from preseason.results import Drift
 
 WIDTH = 48
-FEWEST = 10
+MIN_EXAMPLES = 10
 """New examples below which nothing can be told."""
-FEWEST_KNOWN = 30
-FEWEST_GROUPS = 4
+MIN_KNOWN = 30
+MIN_GROUPS = 4
 RARE = 0.05
 """Share of a batch below which a class does not limit with how many known examples it is compared."""
-MOST = 400
+MAX_EXAMPLES = 400
 """Examples of either side that are compared."""
 FAR = 0.9
 """Quantile of the distances of training beyond which an example lies far off."""
@@ -127,7 +127,7 @@ class World:
         there = np.array([(self.answered == c).sum() for c in classes])
         common = share >= RARE
         size = int((there[common] / share[common]).min()) if common.any() else 0
-        if size < FEWEST_KNOWN // 2:
+        if size < MIN_KNOWN // 2:
             return self.rows
         rng = np.random.default_rng(SEED)
         taken = [
@@ -188,9 +188,9 @@ def drift_of(world: World, batch: Batch) -> Drift:
     rows = batch.rows
     clustered = len(np.unique(world.groups)) < len(world.rows) / 2
     groups = len(np.unique(world.groups))
-    if len(rows) < FEWEST:
-        return Drift("cannot tell", f"{len(rows)} examples are too few, {FEWEST} are the fewest.")
-    if len(world.rows) < FEWEST_KNOWN or (clustered and groups < FEWEST_GROUPS):
+    if len(rows) < MIN_EXAMPLES:
+        return Drift("cannot tell", f"{len(rows)} examples are too few, {MIN_EXAMPLES} are the fewest.")
+    if len(world.rows) < MIN_KNOWN or (clustered and groups < MIN_GROUPS):
         known = f"{groups} matches or scenes" if clustered else f"{len(world.rows)} examples"
         return Drift("cannot tell", f"the model has learnt from {known} only.")
     here, there = _evenly(world.like(batch)), _evenly(rows)
@@ -268,10 +268,10 @@ def _against_groups(world: World, there: Floats) -> tuple[float, float]:
     own = []
     for group in np.unique(world.groups):
         inside = world.groups == group
-        if inside.sum() >= FEWEST // 2:
+        if inside.sum() >= MIN_EXAMPLES // 2:
             own.append(_energy(_evenly(world.rows[~inside]), _evenly(world.rows[inside])))
     distance = _energy(_evenly(world.rows), there)
-    if len(own) < FEWEST_GROUPS:
+    if len(own) < MIN_GROUPS:
         return distance, 1.0
     logs = np.log(np.maximum(own, 1e-4))
     spread = max(float(logs.std(ddof=1)), 0.1) * np.sqrt(1 + 1 / len(logs))
@@ -304,9 +304,9 @@ def _distances(a: Floats, b: Floats) -> Floats:
 
 
 def _evenly(rows: Floats) -> Floats:
-    if len(rows) <= MOST:
+    if len(rows) <= MAX_EXAMPLES:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, MOST).round().astype(np.int64)]
+    return rows[np.linspace(0, len(rows) - 1, MAX_EXAMPLES).round().astype(np.int64)]
 
 
 def _means(plain: Floats, answered: Ints, classes: int) -> Floats:

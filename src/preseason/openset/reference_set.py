@@ -28,8 +28,8 @@ from preseason.openset.detection import (
 )
 
 WIDTH = 256
-MOST_EXAMPLES = 4000
-MOST_RESHAPED = 1500
+MAX_EXAMPLES = 4000
+MAX_RESHAPED = 1500
 """Examples up to which principal directions are found anew for every class left out."""
 STRENGTH = 1e-2
 
@@ -253,13 +253,13 @@ def know(
     refuses as many with all classes there, since distances shift with their number.
 
     Args:
-        embeddings: float32 [n, e]; at most `MOST_EXAMPLES` are kept, evenly over the classes.
+        embeddings: float32 [n, e]; at most `MAX_EXAMPLES` are kept, evenly over the classes.
         said: float32 [n, c], unseeing probabilities.
         folds: int64 [n]; where all are the same, the examples are dealt out anew.
         samples: what the embeddings are of, n or none.
         strangers: share of strangers that may get a name, see `choose`.
     """
-    kept = thin(targets, MOST_EXAMPLES)
+    kept = thin(targets, MAX_EXAMPLES)
     examples = tuple(example_of(samples[i]) for i in kept) if samples else ()
     embeddings, targets, said = embeddings[kept], targets[kept], said[kept]
     folds = folds[kept] if len(np.unique(folds[kept])) > 1 else deal(targets)
@@ -297,7 +297,7 @@ class _Sight:
     def __init__(self, embeddings: Floats, vectors: Floats) -> None:
         self._vectors, self._rows = vectors, None
         self._last: tuple[bytes, Floats] = (b"", vectors)
-        if len(embeddings) <= MOST_RESHAPED:
+        if len(embeddings) <= MAX_RESHAPED:
             centred = embeddings - embeddings.mean(axis=0)
             self._rows = centred @ rotation_of(centred, 0)
 

@@ -21,7 +21,7 @@ PIPELINES = {
     "picture": "object-detection",
 }
 LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0", "cc-by-nc-4.0", "gemma"}
-MOST_CLASSES = 60
+MAX_CLASSES = 60
 BACKTICK = "\\u0060"
 UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 MARKDOWN = re.compile(r"([\\`*_\[\]#~|!])")
@@ -135,7 +135,7 @@ print(answer.label, answer.probability, answer.unknown)
 
 def _data(record: FitRecord) -> str:
     noun = words.noun_of(record.task)
-    rows = [f"| {_text(name)} | {n:,} |" for name, n in list(record.counts.items())[:MOST_CLASSES]]
+    rows = [f"| {_text(name)} | {n:,} |" for name, n in list(record.counts.items())[:MAX_CLASSES]]
     more = len(record.counts) - len(rows)
     table = "\n".join([f"| class | {noun}s |", "|---|---:|", *rows])
     rest = f"\n\nand {words.count(more, 'more class').replace('classs', 'classes')}." if more else ""
@@ -156,7 +156,7 @@ def _accuracy(record: FitRecord) -> str:
     rows += [(f"baseline: {_text(name)}", words.percent(rate)) for name, rate in record.baselines.items()]
     table = "\n".join(["| measure | on unseen data |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
     scores = per_class(record.answers.probabilities, record.answers.targets)
-    named = list(zip(record.labels, scores, strict=True))[:MOST_CLASSES]
+    named = list(zip(record.labels, scores, strict=True))[:MAX_CLASSES]
     classes = "\n".join(["| class | recognised | range at 95 % |", "|---|---|---|", *map(_class_row, named)])
     note = f"\n\n{words.judged(record)} {words.delivered(record)}"
     bins = reliability(record.answers.probabilities, record.answers.targets)

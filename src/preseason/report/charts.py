@@ -11,8 +11,8 @@ from markupsafe import Markup
 from preseason.arrays.types import Ints
 from preseason.evaluation.metrics import Bin, RiskCoverage
 
-MOST_DOTS = 400
-LONGEST_LABEL = 22
+MAX_DOTS = 400
+MAX_LABEL = 22
 SINGLE_CELLS = 30
 PLOT = 300
 LEFT, BOTTOM, TOP, RIGHT = 44, 40, 12, 14
@@ -21,7 +21,7 @@ LEFT, BOTTOM, TOP, RIGHT = 44, 40, 12, 14
 def dots(right: int, wrong: int) -> tuple[Markup, int]:
     """One dot for each answer, the wrong ones last and hollow; and how many answers a dot stands for."""
     n = right + wrong
-    each = max(1, -(-n // MOST_DOTS))
+    each = max(1, -(-n // MAX_DOTS))
     bad = -(-wrong // each)
     good = max(-(-n // each) - bad, 0)
     columns = max(5, math.ceil((1.5 * (good + bad)) ** 0.5))
@@ -269,4 +269,4 @@ def _frame(across: str, up: str) -> Markup:
 
 
 def _clip(label: str) -> str:
-    return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
+    return label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + "…"

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 CELLS = 112
 WARM = np.array([230, 60, 20], np.float32)
 COLD = np.array([30, 110, 200], np.float32)
-MOST_TINT = 0.62
+MAX_TINT = 0.62
 DRAWN = 480
-SMALLEST = 0.02
+MIN_VALUE = 0.02
 """Probability up to which a weight is drawn faintly: less is the noise of hiding anything at all."""
 
 
@@ -99,7 +99,7 @@ def heated(image: "Image", boxes: Floats, weights: Floats) -> "Image":
     from PIL import Image, ImageFilter
 
     heat = heat_of(boxes, weights)
-    strength = np.abs(heat) / max(float(np.abs(heat).max()), SMALLEST)
+    strength = np.abs(heat) / max(float(np.abs(heat).max()), MIN_VALUE)
     size = image.size
     scaled = Image.fromarray((255 * strength).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
     sign = Image.fromarray(np.where(heat >= 0, 255, 0).astype(np.uint8)).resize(
@@ -107,7 +107,7 @@ def heated(image: "Image", boxes: Floats, weights: Floats) -> "Image":
     )
     soft = max(size) / 60
     scaled, sign = (layer.filter(ImageFilter.GaussianBlur(soft)) for layer in (scaled, sign))
-    alpha = MOST_TINT * np.asarray(scaled, np.float32)[..., None] / 255
+    alpha = MAX_TINT * np.asarray(scaled, np.float32)[..., None] / 255
     warm = np.asarray(sign, np.float32)[..., None] / 255
     grey = np.asarray(image.convert("L").convert("RGB"), np.float32)
     base = 0.45 * np.asarray(image, np.float32) + 0.55 * grey
@@ -133,7 +133,7 @@ def barred(sheet: "Image", weights: Floats) -> "Image":
     band = max(height // 7, 10)
     out = Image.new("RGB", (width * columns, 2 * (height + band)), (24, 30, 27))
     draw = ImageDraw.Draw(out)
-    largest = max(float(np.abs(weights).max()), SMALLEST)
+    largest = max(float(np.abs(weights).max()), MIN_VALUE)
     for number, weight in enumerate(weights):
         row, column = divmod(number, columns)
         x, y = column * width, row * (height + band)
@@ -164,7 +164,7 @@ def lead(each: Explanation) -> str:
     """The heaviest part in a sentence."""
     heaviest = int(np.argmax(each.weights))
     weight = 100 * each.weights[heaviest]
-    if weight < 100 * SMALLEST:
+    if weight < 100 * MIN_VALUE:
         return "No single part carries the answer: hiding any one of them leaves it as it is."
     part = each.parts[heaviest]
     named = {"words": f"Without “{part}”", "moments": f"Without the moment from {part} of the clip"}
@@ -174,7 +174,7 @@ def lead(each: Explanation) -> str:
 
 def _coloured(each: Explanation) -> tuple[tuple[str, str], ...]:
     largest = max((abs(weight) for weight in each.weights), default=0.0)
-    scale = max(largest, SMALLEST)
+    scale = max(largest, MIN_VALUE)
     return tuple((part, _colour(weight / scale)) for part, weight in each)
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 SIDE = 320
 QUALITY = 78
-MOST_PICTURES = 60
-MOST_BYTES = 1_200_000
-MOST_PIXELS = 120_000_000
+MAX_PICTURES = 60
+MAX_BYTES = 1_200_000
+MAX_PIXELS = 120_000_000
 GRID = 96
 OUTLINE = (255, 214, 64)
 
@@ -56,7 +56,7 @@ class Album:
         return self._add(None if image is None else spotlight(image, boxes, weights))
 
     def _open(self, sample: Sample) -> "Image | None":
-        if self._picture is None or self._pictures >= MOST_PICTURES or self._bytes >= MOST_BYTES:
+        if self._picture is None or self._pictures >= MAX_PICTURES or self._bytes >= MAX_BYTES:
             return None
         data = self._picture(sample)
         return None if data is None else small(data)
@@ -65,7 +65,7 @@ class Album:
         if image is None:
             return None
         data = jpeg(image)
-        if self._bytes + len(data) > MOST_BYTES:
+        if self._bytes + len(data) > MAX_BYTES:
             return None
         self._pictures += 1
         self._bytes += len(data)
@@ -81,7 +81,7 @@ def small(data: bytes, side: int = SIDE) -> "Image | None":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(data))
-            if image.width * image.height > MOST_PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 return None
             image.draft("RGB", (2 * side, 2 * side))
             upright = ImageOps.exif_transpose(image)

@@ -13,12 +13,12 @@ from preseason.data.clock import clock
 
 WIDTH, LEFT, RIGHT = 1000, 150, 20
 ROW, TRUTH, TOP, AXIS = 40, 14, 8, 26
-FEWEST_S = 1.0
+MIN_AXIS_S = 1.0
 LIKELY = 0.5
 """Least probability of what is drawn where nobody says."""
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
-MOST_TICKS = 10
-LONGEST_LABEL = 20
+MAX_TICKS = 10
+MAX_LABEL = 20
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --faint: #6b7480; --line: #d5dae0; --ground: #fff;
@@ -59,7 +59,7 @@ class Timeline:
     def until_s(self) -> float:
         """Where the axis ends."""
         times = [action.moment_s for action in [*self.found, *(self.truth or ())]]
-        return max([FEWEST_S, *times]) * 1.02
+        return max([MIN_AXIS_S, *times]) * 1.02
 
 
 def write_timeline(path: Path, timelines: Sequence[Timeline]) -> None:
@@ -85,7 +85,7 @@ def picture(timeline: Timeline, link: str) -> Markup:
     parts = _axis(timeline.until_s, height)
     for row, label in enumerate(labels):
         y = TOP + row * ROW
-        short = label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
+        short = label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + "…"
         parts.append(Markup('<text x="0" y="{}" dy=".35em">{}</text>').format(y + ROW / 2, short))
         own = [action for action in timeline.found if action.label == label]
         true = [action for action in timeline.truth or () if action.label == label]
@@ -146,7 +146,7 @@ def _mark(action: Action, until_s: float, y: float, height: float, style: str, l
 
 
 def _axis(until_s: float, height: int) -> list[Markup]:
-    step = next((s for s in STEPS_S if until_s / s <= MOST_TICKS), STEPS_S[-1])
+    step = next((s for s in STEPS_S if until_s / s <= MAX_TICKS), STEPS_S[-1])
     parts = []
     for number in range(int(until_s / step) + 1):
         x = _x(number * step, until_s)

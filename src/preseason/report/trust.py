@@ -10,8 +10,8 @@ from preseason.report import charts, words
 from preseason.report.pictures import Album, Shown
 from preseason.results import FitRecord
 
-MOST_SUSPECTS, MOST_PAIRS = 4, 3
-LONGEST_QUOTE = 160
+MAX_SUSPECTS, MAX_PAIRS = 4, 3
+MAX_QUOTE = 160
 ORDER = {"warn": 0, "note": 1, "good": 2}
 QUESTIONS = {
     "copies": ("Is one picture there under two names?", "Are there copies?"),
@@ -72,15 +72,15 @@ def _shown(record: FitRecord, name: str, album: Album) -> Block:
     found = record.trust[name]
     if name == "label_errors":
         return {
-            "suspects": [_suspect(record, item, album) for item in found.get("suspects", [])[:MOST_SUSPECTS]]
+            "suspects": [_suspect(record, item, album) for item in found.get("suspects", [])[:MAX_SUSPECTS]]
         }
     if name == "copies":
-        across = found.get("across_labels", [])[:MOST_PAIRS]
+        across = found.get("across_labels", [])[:MAX_PAIRS]
         return {"pairs": [_across(items, album) for items in across]}
     if name == "honest_split":
         return {
             "bars": _two_bars(found) if "honest" in found else [],
-            "pairs": [_lucky(pair, album) for pair in found.get("pairs", [])[:MOST_PAIRS]],
+            "pairs": [_lucky(pair, album) for pair in found.get("pairs", [])[:MAX_PAIRS]],
         }
     if name == "shortcuts":
         return {"bars": _hidden(found), "words": found.get("deciders", [])}
@@ -132,7 +132,7 @@ def _item(item: Block, album: Album) -> Block:
     if path.startswith("“"):
         return {
             "picture": None,
-            "name": path if len(path) <= LONGEST_QUOTE else path[: LONGEST_QUOTE - 1] + "…",
+            "name": path if len(path) <= MAX_QUOTE else path[: MAX_QUOTE - 1] + "…",
         }
     span = tuple(item["span"]) if "span" in item else None
     picture = _picture(album, Sample(Path(path), str(item["label"]), span=span))

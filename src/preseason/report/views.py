@@ -13,15 +13,15 @@ from preseason.report import trust as trust_page
 from preseason.report.pictures import Album, place_of
 from preseason.results import Candidate, FitRecord
 
-MOST_MISTAKES = 12
-MOST_FOCUS_RIGHT = 8
-MOST_FOCUS_WRONG = 4
-MOST_CLUSTERS = 5
-MOST_OF_CLUSTER = 3
-MOST_SKIPPED = 12
-MOST_MIXUPS = 8
-MOST_BESIDE = 12
-LONGEST_QUOTE = 400
+MAX_MISTAKES = 12
+MAX_FOCUS_RIGHT = 8
+MAX_FOCUS_WRONG = 4
+MAX_CLUSTERS = 5
+MAX_OF_CLUSTER = 3
+MAX_SKIPPED = 12
+MAX_MIXUPS = 8
+MAX_BESIDE = 12
+MAX_QUOTE = 400
 BASELINE_NAMES = {
     "scratch": "Same network, random weights",
     "majority": "Always the commonest class",
@@ -85,8 +85,8 @@ def data(record: FitRecord, album: Album) -> View:
         "skipped": [
             (words.short_path(item.path), words.without_folders(item.reason)) for item in record.skipped
         ],
-        "shown": MOST_SKIPPED,
-        "clusters": [_cluster(cluster, album) for cluster in record.duplicates[:MOST_CLUSTERS]],
+        "shown": MAX_SKIPPED,
+        "clusters": [_cluster(cluster, album) for cluster in record.duplicates[:MAX_CLUSTERS]],
         "cluster_count": len(record.duplicates),
         "judged": words.judged(record),
     }
@@ -109,10 +109,10 @@ def mixups(record: FitRecord, album: Album) -> View:
     table = confusion(record.answers.probabilities, record.answers.targets)
     off = table.copy()
     np.fill_diagonal(off, 0)
-    worst = np.argsort(-off, axis=None, kind="stable")[:MOST_MIXUPS]
+    worst = np.argsort(-off, axis=None, kind="stable")[:MAX_MIXUPS]
     pairs = [divmod(int(place), len(record.labels)) for place in worst]
     return {
-        "broad": len(record.labels) > MOST_BESIDE,
+        "broad": len(record.labels) > MAX_BESIDE,
         "matrix": charts.confusion_matrix(table, record.labels),
         "pairs": [
             (record.labels[row], record.labels[column], int(off[row, column]), int(table[row].sum()))
@@ -142,7 +142,7 @@ def mistakes(record: FitRecord, album: Album) -> View:
     answers = record.answers
     wrong = _wrong(record)
     return {
-        "cards": [_card(record, int(index), album) for index in wrong[:MOST_MISTAKES]],
+        "cards": [_card(record, int(index), album) for index in wrong[:MAX_MISTAKES]],
         "total": len(wrong),
         "n": len(answers.targets),
     }
@@ -153,8 +153,8 @@ def focus(record: FitRecord, album: Album) -> View:
     answers = record.answers
     if answers.focus is None or record.boxes is None or not len(answers.targets):
         return None
-    right = [_looked(record, index, album) for index in _right_of_each(record)[:MOST_FOCUS_RIGHT]]
-    wrong = [_looked(record, int(index), album) for index in _wrong(record)[:MOST_FOCUS_WRONG]]
+    right = [_looked(record, index, album) for index in _right_of_each(record)[:MAX_FOCUS_RIGHT]]
+    wrong = [_looked(record, int(index), album) for index in _wrong(record)[:MAX_FOCUS_WRONG]]
     groups = [("Right answers", [c for c in right if c]), ("Wrong answers", [c for c in wrong if c])]
     shown = [group for group in groups if group[1]]
     return {"groups": shown} if shown else None
@@ -279,7 +279,7 @@ def _weakest(record: FitRecord, noun: str) -> words.Verdict:
 def _cluster(paths: tuple[str, ...], album: Album) -> dict[str, Any]:
     shown = [
         (words.short_path(path), None if path.startswith("“") else album.thumbnail(Sample(Path(path))))
-        for path in paths[:MOST_OF_CLUSTER]
+        for path in paths[:MAX_OF_CLUSTER]
     ]
     return {"items": shown, "more": len(paths) - len(shown)}
 
@@ -309,7 +309,7 @@ def _card(record: FitRecord, index: int, album: Album) -> dict[str, Any]:
     target = int(answers.targets[index])
     return {
         "picture": album.thumbnail(sample),
-        "name": words.short_path(shown(sample.source, LONGEST_QUOTE)),
+        "name": words.short_path(shown(sample.source, MAX_QUOTE)),
         "said": answers.labels[int(row.argmax())],
         "sure": float(row.max()),
         "truth": sample.label or (answers.labels[target] if target >= 0 else "not labelled"),
@@ -329,7 +329,7 @@ def _looked(record: FitRecord, index: int, album: Album) -> dict[str, Any] | Non
     said, target = int(row.argmax()), int(answers.targets[index])
     return {
         "picture": picture,
-        "name": words.short_path(shown(answers.samples[index].source, LONGEST_QUOTE)),
+        "name": words.short_path(shown(answers.samples[index].source, MAX_QUOTE)),
         "said": answers.labels[said],
         "sure": float(row.max()),
         "truth": answers.samples[index].label if said != target else None,

@@ -22,7 +22,7 @@ from preseason.serving.talkers import Talker, Talkers
 if TYPE_CHECKING:
     from preseason.language.conversation import Answer, Conversation
 
-MOST_TOKENS = 512
+MAX_TOKENS = 512
 """Length of an answer where the request names none."""
 
 UNSUPPORTED = ("tools", "functions", "response_format", "logprobs", "audio", "modalities", "logit_bias")
@@ -136,7 +136,7 @@ def refuse_unsupported(request: ChatRequest) -> None:
 def conversation_of(request: ChatRequest, talker: Talker, talkers: Talkers) -> "Conversation":
     """A conversation in which everything but the last message has been said already."""
     plain = Style()
-    limit = request.max_completion_tokens or request.max_tokens or MOST_TOKENS
+    limit = request.max_completion_tokens or request.max_tokens or MAX_TOKENS
     named = [request.stop] if isinstance(request.stop, str) else request.stop or []
     style = Style(
         temperature=plain.temperature if request.temperature is None else request.temperature,

@@ -11,8 +11,8 @@ from preseason.errors import PreseasonError
 from preseason.runtime.progress import Progress
 from preseason.serving.faults import RequestError
 
-MOST_KEPT = 64
-MOST_WAITING = 8
+MAX_KEPT = 64
+MAX_WAITING = 8
 
 
 class Stopped(Exception):  # noqa: N818  no failure
@@ -60,8 +60,8 @@ class Chores:
             chore = self._kept.get(key)
             if chore is not None and chore.status not in ("failed", "stopped"):
                 return chore
-            if sum(not each.over.is_set() for each in self._kept.values()) > MOST_WAITING:
-                raise RequestError(429, f"{MOST_WAITING} videos wait already: ask again later.", retry_s=30)
+            if sum(not each.over.is_set() for each in self._kept.values()) > MAX_WAITING:
+                raise RequestError(429, f"{MAX_WAITING} videos wait already: ask again later.", retry_s=30)
             chore = self._kept[key] = Chore(key)
             self._kept.move_to_end(key)
             self._forget()
@@ -85,7 +85,7 @@ class Chores:
 
     def _forget(self) -> None:
         over = [key for key, each in self._kept.items() if each.over.is_set()]
-        for key in over[: max(0, len(self._kept) - MOST_KEPT)]:
+        for key in over[: max(0, len(self._kept) - MAX_KEPT)]:
             del self._kept[key]
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from preseason.models.classifier import Model
 
 Explained = dict[str, Any]
-MOST_WORDS = 200
+MAX_WORDS = 200
 """Words of a text that are left out one by one; a longer text is not explained."""
 SIDE = 640
 NEAREST = 4
@@ -27,7 +27,7 @@ def explained(model: "Model", sample: Sample, answer: Answer) -> Explained:
 
 
 def _words(model: "Model", sample: Sample) -> Explained:
-    if not 1 < len(str(sample.source).split()) <= MOST_WORDS:
+    if not 1 < len(str(sample.source).split()) <= MAX_WORDS:
         return {}
     # Given as a sample, since a text given by itself might be taken for a path.
     told = next(model.explanations([sample], None, Silent()))

@@ -31,8 +31,8 @@ from preseason.spotting.tagging import Tagger
 router = APIRouter(tags=["matches"])
 BLOCK = 1 << 20
 FRAME_SIDE = 320
-MOST_MARKS = 2000
-LONGEST_WAIT_S = 25.0
+MAX_MARKS = 2000
+MAX_WAIT_S = 25.0
 
 
 class Spot(BaseModel):
@@ -42,14 +42,14 @@ class Spot(BaseModel):
     match: str
     threshold: float = Field(0.5, ge=0, le=1)
     apart_s: float | None = Field(None, gt=0)
-    wait_s: float = Field(0, ge=0, le=LONGEST_WAIT_S)
+    wait_s: float = Field(0, ge=0, le=MAX_WAIT_S)
 
 
 class Tags(BaseModel):
     """What was accepted and what rejected, in seconds."""
 
-    accepted: list[float] = Field(min_length=1, max_length=MOST_MARKS)
-    rejected: list[float] = Field(default_factory=list, max_length=MOST_MARKS)
+    accepted: list[float] = Field(min_length=1, max_length=MAX_MARKS)
+    rejected: list[float] = Field(default_factory=list, max_length=MAX_MARKS)
     count: int = Field(12, ge=1, le=100)
     apart_s: float = Field(3.0, gt=0, le=600)
 

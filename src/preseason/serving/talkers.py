@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from preseason.language.knowledge import Finder
     from preseason.language.model import ChatModel
 
-MOST_OPEN = 2
+MAX_OPEN = 2
 """Models in memory at a time; one of 270 million weights takes about 1.5 GB."""
 
 
@@ -73,7 +73,7 @@ class Talkers:
         with self._opening:
             if places[name] not in self._open:
                 self._open[places[name]] = self._opened(name, places[name])
-                while len(self._open) > MOST_OPEN:
+                while len(self._open) > MAX_OPEN:
                     self._open.popitem(last=False)
             self._open.move_to_end(places[name])
             return self._open[places[name]]

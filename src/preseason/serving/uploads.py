@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 from preseason.serving.protocol import ApiError, new_id, now
 
-LARGEST = 512 * 2**20
+MAX_VALUE = 512 * 2**20
 ABOUT, DATA = "about.json", "data.jsonl"
 PIECE = 2**20
 
@@ -84,9 +84,9 @@ def _copied(content: BinaryIO, target: Path) -> int:
     with target.open("wb") as file:
         while piece := content.read(PIECE):
             size += len(piece)
-            if size > LARGEST:
+            if size > MAX_VALUE:
                 raise ApiError(
-                    f"The file is larger than {LARGEST // 2**20} MB.", 413, "file_too_large", "file"
+                    f"The file is larger than {MAX_VALUE // 2**20} MB.", 413, "file_too_large", "file"
                 )
             file.write(piece)
     if size == 0:

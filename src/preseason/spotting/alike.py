@@ -20,7 +20,7 @@ from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent
 from preseason.spotting.scan import Rows, Walk
 from preseason.spotting.similar import Moment, nearest
-from preseason.tasks.clips import LARGEST_SIDE, ClipSource
+from preseason.tasks.clips import MAX_SIDE, ClipSource
 from preseason.tasks.looks import cut_out
 
 RATE = 2.0
@@ -75,7 +75,7 @@ def features_of(path: Path, search: Search, progress: Progress) -> Floats:
     extractor = Extractor(backbone, plan, ClipSource(0), cache, device_for(search.device))
     extractor.prepare(progress.say)
     folder = cache / WALKS / _key(path, backbone, search)
-    walk = Walk(path, search.rate, SIDE_STEPS, SIDE_STEPS, LARGEST_SIDE, folder)
+    walk = Walk(path, search.rate, SIDE_STEPS, SIDE_STEPS, MAX_SIDE, folder)
 
     def rows(frames: Sequence[Pixels]) -> Rows:
         looks = [cut_out(frame, WHOLE, plan.shape)[None] for frame in frames]

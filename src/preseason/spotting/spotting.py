@@ -22,13 +22,13 @@ from preseason.spotting.nms import suppress
 from preseason.spotting.readers import WindowReader
 from preseason.spotting.scan import Walk
 from preseason.tasks.actions import labelled
-from preseason.tasks.clips import LARGEST_SIDE
+from preseason.tasks.clips import MAX_SIDE
 
 if TYPE_CHECKING:
     from preseason.language.hosted_model import HostedModel
     from preseason.language.model import ChatModel
 
-LEAST = 0.02
+MIN_SCORE = 0.02
 """Confidence from which on an answer counts in the measures."""
 COMPARED = 40
 """Windows of a video, evenly spread, that are compared with those of training."""
@@ -154,7 +154,7 @@ def evaluate_spotting(
     model = _classifier(model)
     recordings: list[Recording] = []
     for each in labelled(Path(data)).videos:
-        found = chosen(model, scores_of(model, each.path, None, progress or Silent()), LEAST)
+        found = chosen(model, scores_of(model, each.path, None, progress or Silent()), MIN_SCORE)
         recordings += by_half(each.actions, found)
         if seen is not None:
             seen(each, found)
@@ -177,7 +177,7 @@ def scores_of(model: Model, path: Path, rate: float | None, progress: Progress) 
     width = max(1, round(_span_s(model) * steps))
     reader = WindowReader(model, steps, width)
     folder = model.bench.cache / WALKS / reader.key(path)
-    walk = Walk(path, steps, reader.before, reader.after, LARGEST_SIDE, folder)
+    walk = Walk(path, steps, reader.before, reader.after, MAX_SIDE, folder)
     scores = walk.run(reader.rows, reader.judge, progress, f"watching {path.name}")
     # A window of an odd number of frames has its middle half a frame behind the step that it is named by.
     start_s = 0.5 * (width % 2) / steps

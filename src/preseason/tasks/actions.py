@@ -17,7 +17,7 @@ from preseason.tasks.base import tasks
 from preseason.tasks.clips import Clips
 from preseason.training.ways import Way
 
-FEWEST_GROUPS = 4
+MIN_GROUPS = 4
 """Matches that cross-validation needs; of fewer, stretches of time take the place of matches."""
 
 MIDDLE = 1 / 3
@@ -40,7 +40,7 @@ class Actions(Clips):
         """Windows of all labelled videos, in groups by match, or by stretch of time where matches are few."""
         found = labelled(root)
         samples = windows(found.videos)
-        if len({sample.group for sample in samples}) < FEWEST_GROUPS:
+        if len({sample.group for sample in samples}) < MIN_GROUPS:
             samples = _by_stretch(samples)
         labels = tuple(sorted({str(sample.label) for sample in samples}))
         return Dataset(root, "actions", samples, labels, found.skipped)
@@ -87,7 +87,7 @@ def duration_s(path: Path) -> float:
 def _by_stretch(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     """Groups of neighbouring windows, parted only where no two overlap."""
     ordered = sorted(samples, key=lambda sample: (str(sample.source), sample.span))
-    wished = max(1, len(ordered) // (4 * FEWEST_GROUPS))
+    wished = max(1, len(ordered) // (4 * MIN_GROUPS))
     found: list[Sample] = []
     number, size, until, source = 0, 0, 0.0, ""
     for sample in ordered:

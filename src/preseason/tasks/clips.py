@@ -38,7 +38,7 @@ FRAMES = 8
 WINDOWS = 2
 """Runs of frames that a video network sees of a clip."""
 QUARTERS = (WHOLE, *grid(2, 4 / 7))
-LARGEST_SIDE = 640
+MAX_SIDE = 640
 ASPECTS = (0.5, 2.0)
 """Frames that are narrower or wider than this are squeezed to it."""
 STEP = 32
@@ -69,7 +69,7 @@ class ClipSource:
     def inputs(self, sample: Sample, plan: Pass) -> NDArray[np.uint8]:
         """uint8 [moments x looks, h, w, 3], for video networks [moments x looks, t, h, w, 3]."""
         count = plan.frames * max(self.run, 1)
-        side = min(LARGEST_SIDE, round(1.5 * max(plan.shape) / min(abs(b.x1 - b.x0) for b in plan.looks)))
+        side = min(MAX_SIDE, round(1.5 * max(plan.shape) / min(abs(b.x1 - b.x0) for b in plan.looks)))
         frames = self._frames(sample, plan, count, side)
         cut = np.stack([[cut_out(frame, box, plan.shape) for box in plan.looks] for frame in frames])
         if not self.run:

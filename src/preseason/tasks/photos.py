@@ -27,7 +27,7 @@ CROPS = (WHOLE, *grid(3, 0.5), *grid(4, 0.3))
 QUARTERS = (WHOLE, *grid(2, 4 / 7))
 FIRST_SCALE = 2
 """The first look is this many times the network's own input side: small things are seen, at 4 x the cost."""
-LARGEST_SIDE = 1600
+MAX_SIDE = 1600
 """Photos are decoded no larger than this: the closest window is then still sharp."""
 TAIL_BLOCKS, TUNED_EPOCHS = 2, 8
 
@@ -40,7 +40,7 @@ class PhotoSource:
         from PIL import Image
 
         narrowest = min(min(abs(box.x1 - box.x0), box.y1 - box.y0) for box in plan.looks)
-        side = min(LARGEST_SIDE, round(1.5 * plan.size / narrowest))
+        side = min(MAX_SIDE, round(1.5 * plan.size / narrowest))
         picture = Image.fromarray(decode(Path(sample.source), side))
         return np.stack([cut_out(picture, box, plan.shape) for box in plan.looks])
 

@@ -26,10 +26,10 @@ from preseason.training.ways import Way
 
 SIZES = (64, 128, 256)
 """Tokens of a window: few sizes, so that data sets share rows of the bank."""
-MOST_WINDOWS = 8
+MAX_WINDOWS = 8
 OVERLAP = 0.75
 """Windows begin this share of a window apart, so that a sentence is whole in one of them."""
-MOST_FEATURES = 9000
+MAX_FEATURES = 9000
 """Values of a pooled row: of deep or wide networks not every block is kept."""
 FEW = 600
 """Examples up to which pairs of them teach more than their labels."""
@@ -195,9 +195,9 @@ def _windows(encoder: Encoder, samples: Sequence[Sample]) -> tuple[int, int, str
         return next(size for size in (*SIZES, most) if size >= min(lengths.max() + margin, most)), 1, ""
     common = float(np.quantile(lengths, 0.98))
     size = min(128, most)
-    if common > MOST_WINDOWS * OVERLAP * (size - margin):
+    if common > MAX_WINDOWS * OVERLAP * (size - margin):
         size = most
-    count = int(np.clip(np.ceil(common / (OVERLAP * (size - margin))), 2, MOST_WINDOWS))
+    count = int(np.clip(np.ceil(common / (OVERLAP * (size - margin))), 2, MAX_WINDOWS))
     long = np.flatnonzero(lengths > count * (size - margin))
     if not len(long):
         return size, count, ""
@@ -262,8 +262,8 @@ def _texts(samples: Sequence[Sample]) -> list[str]:
 
 
 def _blocks(encoder: Encoder) -> tuple[int, ...]:
-    """Every block, or as many as `MOST_FEATURES` allows, the last one always."""
-    most = max(1, MOST_FEATURES // (3 * encoder.width))
+    """Every block, or as many as `MAX_FEATURES` allows, the last one always."""
+    most = max(1, MAX_FEATURES // (3 * encoder.width))
     if len(encoder) <= most:
         return ()
     return tuple(int(place) for place in np.linspace(len(encoder) - 1, 1, most).round()[::-1])

@@ -24,8 +24,8 @@ from preseason.training.predictor import Bench, Predictor, orders_for
 from preseason.training.ways import Fitted
 
 PRIOR = 16
-FEWEST = 20
-LEAST_WEIGHT, MOST_WEIGHT = 0.2, 5.0
+MIN_EXAMPLES = 20
+MIN_WEIGHT, MAX_WEIGHT = 0.2, 5.0
 
 
 def adapted(
@@ -38,10 +38,12 @@ def adapted(
         shares: float32 [outputs], shares of the classes in training.
 
     Raises:
-        UsageError: there are fewer than `FEWEST` examples, or no way can be re-centred.
+        UsageError: there are fewer than `MIN_EXAMPLES` examples, or no way can be re-centred.
     """
-    if len(samples) < FEWEST:
-        raise UsageError(f"--adapt needs {FEWEST} examples or more to re-centre on, received {len(samples)}.")
+    if len(samples) < MIN_EXAMPLES:
+        raise UsageError(
+            f"--adapt needs {MIN_EXAMPLES} examples or more to re-centre on, received {len(samples)}."
+        )
     ways: list[Fitted] = []
     moved: dict[str, float] = {}
     for fitted in predictor.ways:
@@ -76,7 +78,7 @@ def _way(
 def _weights(probabilities: Floats, shares: Floats) -> Floats:
     """float32 [n], mean 1: examples of classes that are rarer here than in training count more."""
     here = np.maximum(probabilities.mean(axis=0), 1e-6)
-    weights = np.clip(probabilities @ (shares / here), LEAST_WEIGHT, MOST_WEIGHT)
+    weights = np.clip(probabilities @ (shares / here), MIN_WEIGHT, MAX_WEIGHT)
     return np.asarray(weights / weights.mean(), np.float32)
 
 

@@ -20,7 +20,7 @@ from preseason.training.ways import crossfit
 if TYPE_CHECKING:
     from preseason.tasks.base import Task
 
-MOST = 600
+MAX_EXAMPLES = 600
 """Examples that are enough to see whether random weights do as well."""
 SEED = 0
 
@@ -33,7 +33,7 @@ def scratch_accuracy(
     Returns:
         None when a few examples show that the rest would take longer than `seconds`.
     """
-    kept = np.random.default_rng(SEED).permutation(len(dataset.samples))[:MOST]
+    kept = np.random.default_rng(SEED).permutation(len(dataset.samples))[:MAX_EXAMPLES]
     samples = [dataset.samples[i] for i in np.sort(kept)]
     place = {name: index for index, name in enumerate(dataset.labels)}
     targets = np.array([place[str(sample.label)] for sample in samples])

@@ -8,7 +8,7 @@ import numpy as np
 from preseason.arrays.types import Floats, Ints
 from preseason.training.ways import Crossfit
 
-LEAST_GAIN = 0.002
+MIN_GAIN = 0.002
 """A further way must lower the mean negative log-likelihood by this many nats to be kept."""
 
 CLEAR = 1.5
@@ -50,7 +50,7 @@ def select(tried: Sequence[Crossfit], targets: Ints) -> Selection:
     while rest := [index for index in range(len(tried)) if index not in kept]:
         trials = {i: log_loss(averaged([each[j] for j in (*kept, i)]), targets[held]) for i in rest}
         index = min(trials, key=lambda i: trials[i])
-        if trials[index] > best - LEAST_GAIN:
+        if trials[index] > best - MIN_GAIN:
             break
         kept.append(index)
         best = trials[index]
@@ -71,9 +71,9 @@ def _from_trusted(kept: list[int], each: Sequence[Floats], targets: Ints) -> lis
 
 
 def _is_clear(gain: Floats) -> bool:
-    """Whether gains [n] of single examples are more on average than chance and `LEAST_GAIN` together."""
+    """Whether gains [n] of single examples are more on average than chance and `MIN_GAIN` together."""
     error = float(gain.std()) / np.sqrt(len(gain))
-    return bool(gain.mean() > max(LEAST_GAIN, CLEAR * error))
+    return bool(gain.mean() > max(MIN_GAIN, CLEAR * error))
 
 
 def _losses(probabilities: Floats, targets: Ints) -> Floats:

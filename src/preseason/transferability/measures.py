@@ -7,8 +7,8 @@ from preseason.arrays.types import Floats, Ints
 from preseason.heads.base import Folds
 
 NEIGHBOURS = 5
-MOST_DIRECTIONS = 256
-MOST_STEPS = 30
+MAX_DIRECTIONS = 256
+MAX_STEPS = 30
 
 
 def neighbour_accuracy(rows: Floats, targets: Ints, folds: Folds) -> float:
@@ -29,7 +29,7 @@ def logme(rows: Floats, targets: Ints) -> float:
     """Log of the maximum evidence of linear models on the rows, per example, mean over classes.
 
     LogME (You et al. 2021, arXiv 2102.11005), by the fixed point in the space of singular vectors. The rows
-    are brought to `MOST_DIRECTIONS` principal ones, so that networks of different width compare.
+    are brought to `MAX_DIRECTIONS` principal ones, so that networks of different width compare.
     """
     left, values, _ = np.linalg.svd(_principal(rows).astype(np.float64), full_matrices=False)
     squares = values**2
@@ -43,7 +43,7 @@ def _evidence(left: Floats, squares: Floats, is_class: Ints) -> float:
     share = (left.T @ y) ** 2
     rest = float(y @ y - share.sum())
     alpha, beta = 1.0, 1.0
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_STEPS):
         ratio = alpha / beta
         gamma = float((squares / (squares + ratio)).sum())
         weight = float((squares * share / (squares + ratio) ** 2).sum())
@@ -79,8 +79,8 @@ def h_score(rows: Floats, targets: Ints) -> float:
 
 
 def _principal(rows: Floats) -> Floats:
-    """Centred rows of deviation 1 in their leading directions, float32 [n, at most `MOST_DIRECTIONS`]."""
+    """Centred rows of deviation 1 in their leading directions, float32 [n, at most `MAX_DIRECTIONS`]."""
     scaled = scale_of(rows)(rows)
-    most = min(MOST_DIRECTIONS, max(len(rows) // 2, 1))
+    most = min(MAX_DIRECTIONS, max(len(rows) // 2, 1))
     # Directions come with rising variance.
     return np.asarray(scaled @ rotation_of(scaled, 0)[:, ::-1][:, :most], np.float32)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from preseason.tasks.base import Task
     from preseason.training.predictor import Bench
 
-MOST = 2000
+MAX_EXAMPLES = 2000
 """Examples that are looked at; of larger data sets a part, evenly over the classes."""
 BUDGET_S, SECONDS_EACH = 60.0, 0.1
 MODALITIES = {"photos": ("image",), "texts": ("text",), "clips": ("image", "video"), "actions": ("image",)}
@@ -245,7 +245,7 @@ def _here(task: "Task") -> list[str]:
 
 
 def _evenly(audit: "Audit", seed: int) -> "Ints":
-    """Positions of at most `MOST` examples, the evenly over the classes."""
+    """Positions of at most `MAX_EXAMPLES` examples, the evenly over the classes."""
     targets = targets_of(audit.dataset.samples, audit.dataset.labels)
     order = np.random.default_rng(seed).permutation(len(targets))
-    return np.sort(order[thin(targets[order], MOST)])
+    return np.sort(order[thin(targets[order], MAX_EXAMPLES)])
