@@ -6,13 +6,13 @@ import tiny_language as tiny
 from preseason.language.packing import pack, pieces_of
 from preseason.language.samples import Example, Message
 from preseason.language.template import prepare
-from preseason.language.training import Plan, Run
+from preseason.language.training import Run, TrainingConfig
 from preseason.language.trunk import Trunk
 from preseason.language.tuning import tune
 from preseason.language.vocabulary import Head
 from preseason.runtime.progress import Silent
 
-PLAN = Plan(epochs=3, batch=2, learning_rate=0.01, seconds=1e6, seed=0)
+PLAN = TrainingConfig(epochs=3, batch=2, learning_rate=0.01, seconds=1e6, seed=0)
 
 
 def examples(first: int, last: int) -> list[Example]:
@@ -29,7 +29,9 @@ def examples(first: int, last: int) -> list[Example]:
     ]
 
 
-def prepared(family: str = "gpt2", unfreeze: str = "auto", plan: Plan = PLAN, flipped: bool = False) -> Run:
+def prepared(
+    family: str = "gpt2", unfreeze: str = "auto", config: TrainingConfig = PLAN, flipped: bool = False
+) -> Run:
     tokenizer = prepare(tiny.tokenizer())
     network = tiny.FAMILIES[family](2000)
     tuning = tune(network, unfreeze, seed=0)
@@ -38,7 +40,7 @@ def prepared(family: str = "gpt2", unfreeze: str = "auto", plan: Plan = PLAN, fl
     if flipped:  # what is held out contradicts what is learnt
         held.targets[held.targets >= 0] = learn.targets[learn.targets >= 0].min()
     trunk = Trunk(network, tuning.cut, None, torch.float32, 64, Silent())
-    return Run(tuning, Head(network, learn), learn, held, plan, trunk)
+    return Run(tuning, Head(network, learn), learn, held, config, trunk)
 
 
 class Interrupting(Silent):

@@ -32,7 +32,7 @@ from preseason.language.reading import read_corpus
 from preseason.language.scoring import log_likelihoods, perplexity
 from preseason.language.sides import HELD_OUT, divide
 from preseason.language.speed import computing, fastest_type, seconds_of_forward, seconds_of_product
-from preseason.language.training import Plan, Run
+from preseason.language.training import Run, TrainingConfig
 from preseason.language.trunk import Trunk, matrices_in
 from preseason.language.tuning import tune
 from preseason.language.vocabulary import Head
@@ -238,11 +238,11 @@ def ours_for(base: Base, packed: Any, judged: Any, seconds: float, kind: Any) ->
     network = copy.deepcopy(base.network)
     tuning = tune(network, "auto", 0)
     batch = max(1, 1024 // packed.ids.shape[1])
-    plan = Plan(4, batch, tuning.learning_rate, seconds, 0, autocast=kind)
+    config = TrainingConfig(4, batch, tuning.learning_rate, seconds, 0, autocast=kind)
     with tempfile.TemporaryDirectory() as folder, matrices_in(network, kind):
         trunk = Trunk(network, tuning.cut, Path(folder), kind or torch.float32, packed.ids.shape[1], Silent())
         begin = time.monotonic()
-        trained = Run(tuning, Head(network, packed), packed, judged, plan, trunk).run(None, Silent())
+        trained = Run(tuning, Head(network, packed), packed, judged, config, trunk).run(None, Silent())
         spent = time.monotonic() - begin
     perplexity = perplexity_of(network, judged, kind)
     return {"tokens_per_s": trained.tokens_per_s, "seconds": spent, "perplexity": perplexity}

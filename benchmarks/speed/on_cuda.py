@@ -24,8 +24,8 @@ from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.engine.feeds import feed_for
 from preseason.engine.networks import compile_network
 from preseason.engine.passes import FrozenPass, Pass
-from preseason.heads.descent import Descent, Plan
 from preseason.heads.tail import Tail
+from preseason.heads.trainer import Trainer, TrainingConfig
 from preseason.runtime.progress import Silent
 from preseason.runtime.threads import available, limit_torch
 
@@ -94,12 +94,12 @@ def tail(backbone: Backbone, cache: Path, seconds: float) -> Figures:
     for device, rounds in (("cuda", 30), ("cpu", 1)):
         backbone.device = device
         tuned = Tail(backbone, 0, 10).placed()
-        plan = Plan(tuned.groups(1e-4), epochs=1, batch_size=32, seed=0, rounds=rounds)
+        plan = TrainingConfig(tuned.groups(1e-4), epochs=1, batch_size=32, seed=0, rounds=rounds)
         targets = np.arange(len(pictures)) % 10
-        descent = Descent(tuned, targets, lambda chosen, _: pictures[torch.from_numpy(chosen)], plan)
-        descent.run(None, Silent())
+        trainer = Trainer(tuned, targets, lambda chosen, _: pictures[torch.from_numpy(chosen)], plan)
+        trainer.run(None, Silent())
         begin = time.perf_counter()
-        Descent(tuned, targets, descent.batch, plan).run(None, Silent())
+        Trainer(tuned, targets, trainer.batch, plan).run(None, Silent())
         found[device] = rounds * len(pictures) / (time.perf_counter() - begin)
     backbone.device = "cpu"
     return {"CUDA, examples/s": found["cuda"], f"over {available()} processors": found["cuda"] / found["cpu"]}

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from photo_fits import command, fitted, network_settings, rows_in_bank
 from preseason.cli.main import run
 from preseason.engine.upkeep import usage
-from preseason.heads.descent import Descent
+from preseason.heads.trainer import Trainer
 
 
 @pytest.mark.slow
@@ -135,13 +135,13 @@ def test_stopping_while_training_keeps_finished_epochs(
 def epochs_of(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
     """Run the command in this process and count the epochs that are trained."""
     counted: list[int] = []
-    train = Descent._train_epoch
+    train = Trainer._train_epoch
 
-    def counting(self: Descent) -> None:
+    def counting(self: Trainer) -> None:
         counted.append(1)
         train(self)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Descent, "_train_epoch", counting)
+        patched.setattr(Trainer, "_train_epoch", counting)
         assert run(arguments) == 0
     return len(counted)

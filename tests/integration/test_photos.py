@@ -12,7 +12,7 @@ from photo_fits import GAMES, asked, network_settings, rows_in_bank, some_photo
 from preseason.cli.demo_pictures import Pictures
 from preseason.cli.main import run
 from preseason.engine.upkeep import usage
-from preseason.heads.descent import Descent
+from preseason.heads.trainer import Trainer
 from preseason.runtime.cache_dir import cache_folder
 
 
@@ -125,8 +125,8 @@ def test_what_was_asked_for_is_fitted_however_slow_the_machine(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    measured = Descent._affordable
-    monkeypatch.setattr(Descent, "_affordable", lambda self, seconds: measured(self, 0.0))
+    measured = Trainer._affordable
+    monkeypatch.setattr(Trainer, "_affordable", lambda self, seconds: measured(self, 0.0))
     options = ["--head", "attention", "--unfreeze", "0", "--epochs", "2", "--budget", "60s"]
     shown = asked(capsys, "fit", photos, "-o", tmp_path / "m", *options, *network_settings(weights))
     assert shown["candidates"][0]["kept"]

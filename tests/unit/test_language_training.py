@@ -11,7 +11,7 @@ import tiny_language as tiny
 from preseason.errors import UsageError
 from preseason.language.speed import fastest_type
 from preseason.language.steps import timed_step
-from preseason.language.training import Plan
+from preseason.language.training import TrainingConfig
 from preseason.language.tuning import tune
 from preseason.runtime.progress import Silent
 from tiny_training import Interrupting, prepared
@@ -68,7 +68,9 @@ def test_a_damaged_checkpoint_is_thrown_away(tmp_path: Path) -> None:
 
 
 def test_it_stops_early_and_keeps_the_best(tmp_path: Path) -> None:
-    run = prepared(plan=Plan(epochs=40, batch=2, learning_rate=0.02, seconds=600, seed=0), flipped=True)
+    run = prepared(
+        config=TrainingConfig(epochs=40, batch=2, learning_rate=0.02, seconds=600, seed=0), flipped=True
+    )
     before = run.tuning.state()
     trained = run.run(None, Silent())
     assert trained.stopped == "the held-out loss rose"
@@ -81,7 +83,9 @@ def test_it_stops_early_and_keeps_the_best(tmp_path: Path) -> None:
 
 def test_the_time_is_kept() -> None:
     begin = time.monotonic()
-    trained = prepared(plan=Plan(100_000, 2, 0.01, seconds=1.5, seed=0, patience=100)).run(None, Silent())
+    trained = prepared(config=TrainingConfig(100_000, 2, 0.01, seconds=1.5, seed=0, patience=100)).run(
+        None, Silent()
+    )
     assert trained.stopped == "the time was used"
     assert 0.7 < time.monotonic() - begin < 3.5
     assert trained.steps >= 2

@@ -20,7 +20,7 @@ from preseason.backbones.base import Backbone
 from preseason.distributed.work_queue import Board, Job
 from preseason.engine.bank import Shelf
 from preseason.heads.base import Features, Lesson
-from preseason.heads.descent import NoTimeError
+from preseason.heads.trainer import NoTimeError
 from preseason.training.shared_lessons import Team, _Heeding, _Others, fit_each, learning_of
 
 COUNT, PARTS, WIDTH, CLASSES = 60, 5, 12, 3

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from preseason.distributed.data_parallel import Alone, Parallel, open_store
-from preseason.heads.descent import Descent, NoTimeError, Plan
+from preseason.heads.trainer import NoTimeError, Trainer, TrainingConfig
 from preseason.runtime.progress import Silent
 from tiny_workers import helpers
 
@@ -39,44 +39,44 @@ def batch(chosen: np.ndarray, rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(ROWS[chosen] + noise)
 
 
-def descent(team: Alone, epochs: int, seconds: float | None = None) -> Descent:
+def trainer(team: Alone, epochs: int, seconds: float | None = None) -> Trainer:
     """Batches of 8 of 49 examples: the last has one, so that some workers have none."""
     module = Network()
     if team.rank:  # what other workers begin at does not matter
         nn.init.zeros_(module.layers[0].weight)
-    plan = Plan(
+    config = TrainingConfig(
         [{"params": list(module.parameters()), "lr": 0.02}],
         *(epochs, 8, 0),
         label_smoothing=0.1,
         patience=epochs,
         seconds=seconds,
     )
-    return Descent(module, TARGETS, batch, plan, np.arange(14), team=team)
+    return Trainer(module, TARGETS, batch, config, np.arange(14), team=team)
 
 
 def helped(team: Parallel, epochs: int, checkpoint: str, seconds: float | None) -> str:
     """What another worker does."""
     try:
-        outcome = descent(team, epochs, seconds).run(Path(checkpoint) if checkpoint else None, Silent())
+        outcome = trainer(team, epochs, seconds).run(Path(checkpoint) if checkpoint else None, Silent())
     except NoTimeError:
         return "no time"
     return f"{outcome.epochs} {outcome.best_epoch}"
 
 
-def alike(one: Descent, other: Descent) -> bool:
+def alike(one: Trainer, other: Trainer) -> bool:
     mine, theirs = one.module.state_dict(), other.module.state_dict()
     return all(torch.allclose(mine[name], theirs[name], atol=1e-5) for name in mine)
 
 
 @pytest.mark.parametrize("workers", [2, 3])
 def test_several_workers_train_what_one_does(workers: int, tmp_path: Path) -> None:
-    alone = descent(Alone(), 12)
+    alone = trainer(Alone(), 12)
     expected = alone.run(None, Silent())
     store, port = open_store("127.0.0.1")
     call = (port, False, (12, str(tmp_path / "run.pt"), None))
     with helpers("test_shared_steps", call, count=workers - 1) as started:
         team = Parallel(0, workers, store, "cpu")
-        together = descent(team, 12)
+        together = trainer(team, 12)
         outcome = together.run(tmp_path / "run.pt", Silent())
         team.close()
         said = [helper.communicate()[0].split() for helper in started]
@@ -84,7 +84,7 @@ def test_several_workers_train_what_one_does(workers: int, tmp_path: Path) -> No
     assert (outcome.epochs, outcome.best_epoch) == (expected.epochs, expected.best_epoch)
     assert said == [[str(outcome.epochs), str(outcome.best_epoch)]] * (workers - 1)
     assert alike(alone, together)
-    again = descent(Alone(), 12)
+    again = trainer(Alone(), 12)
     again.run(tmp_path / "run.pt", Silent())
     assert alike(alone, again), "what was kept is no checkpoint of one worker"
 
@@ -100,12 +100,12 @@ def test_a_helper_that_is_killed_is_done_without() -> None:
         def say(self, line: str) -> None:
             said.append(line)
 
-    alone = descent(Alone(), 9)
+    alone = trainer(Alone(), 9)
     alone.run(None, Silent())
     store, port = open_store("127.0.0.1")
     with helpers("test_shared_steps", (port, False, (9, "", None))) as (helper,):
         team = Parallel(0, 2, store, "cpu")
-        together = descent(team, 9)
+        together = trainer(team, 9)
         assert together.run(None, Killing()).epochs == 9
         team.close()
     assert said == ["Other workers are gone: going on alone."]
@@ -118,11 +118,11 @@ def test_the_leader_tells_how_many_epochs_there_is_time_for() -> None:
     calls = [(port, False, (10**6, "", seconds)) for (_, port), seconds in zip(stores, times, strict=True)]
     with helpers("test_shared_steps", *calls) as (helper,):
         team = Parallel(0, 2, stores[0][0], "cpu")
-        epochs = descent(team, 10**6, times[0]).run(None, Silent()).epochs
+        epochs = trainer(team, 10**6, times[0]).run(None, Silent()).epochs
         team.close()
         team = Parallel(0, 2, stores[1][0], "cpu")
         with pytest.raises(NoTimeError):
-            descent(team, 10**6, times[1])
+            trainer(team, 10**6, times[1])
         team.close()
         first, second = helper.communicate()[0].splitlines()
     assert int(first.split()[0]) == epochs

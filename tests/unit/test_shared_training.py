@@ -10,7 +10,7 @@ import torch
 
 from preseason.distributed.data_parallel import Alone, Parallel, WorkersLostError, join_store, open_store
 from preseason.language.steps import share_of
-from preseason.language.training import Plan, Run, Trained
+from preseason.language.training import Run, Trained, TrainingConfig
 from preseason.language.trunk import Trunk
 from preseason.language.tuning import spread
 from preseason.language.vocabulary import Head
@@ -25,16 +25,16 @@ TOLERANCE = 2e-4
 
 PLANS = {
     "short": PLAN,
-    "wide": Plan(epochs=1, batch=7, learning_rate=0.01, seconds=1e6, seed=0),
-    "long": Plan(epochs=1000, batch=2, learning_rate=1e-4, seconds=1e6, seed=0, patience=10**6),
-    "killed": Plan(epochs=10, batch=2, learning_rate=3e-3, seconds=1e6, seed=0, patience=10**6),
-    "timed": Plan(epochs=100_000, batch=2, learning_rate=1e-4, seconds=3.0, seed=0, patience=10**6),
+    "wide": TrainingConfig(epochs=1, batch=7, learning_rate=0.01, seconds=1e6, seed=0),
+    "long": TrainingConfig(epochs=1000, batch=2, learning_rate=1e-4, seconds=1e6, seed=0, patience=10**6),
+    "killed": TrainingConfig(epochs=10, batch=2, learning_rate=3e-3, seconds=1e6, seed=0, patience=10**6),
+    "timed": TrainingConfig(epochs=100_000, batch=2, learning_rate=1e-4, seconds=3.0, seed=0, patience=10**6),
 }
 
 
-def joined(team: Alone, family: str, unfreeze: str, plan: Plan) -> Run:
+def joined(team: Alone, family: str, unfreeze: str, config: TrainingConfig) -> Run:
     """A run of `team`, as each worker makes it; without dropout, which workers draw for themselves."""
-    run = prepared(family, unfreeze, plan)
+    run = prepared(family, unfreeze, config)
     tuning, trunk = run.tuning, run.trunk
     for part in tuning.network.modules():
         if isinstance(part, torch.nn.Dropout):
@@ -42,18 +42,18 @@ def joined(team: Alone, family: str, unfreeze: str, plan: Plan) -> Run:
     if isinstance(team, Parallel) and team.sharded:
         spread(tuning, team, None)
         trunk = Trunk(tuning.network, 0, None, torch.float32, 64, Silent())
-    return Run(tuning, Head(tuning.network, run.learn), run.learn, run.held, plan, trunk, team)
+    return Run(tuning, Head(tuning.network, run.learn), run.learn, run.held, config, trunk, team)
 
 
-def helped(team: Parallel, family: str, unfreeze: str, plan: str, checkpoint: str) -> str:
+def helped(team: Parallel, family: str, unfreeze: str, config: str, checkpoint: str) -> str:
     """What another worker does."""
-    run = joined(team, family, unfreeze, PLANS[plan])
+    run = joined(team, family, unfreeze, PLANS[config])
     trained = run.run(Path(checkpoint) if checkpoint else None, Silent())
     return f"{trained.steps} {run.best_step} {len(run.curve)}"
 
 
 def helping(*runs: tuple[int, str, str, bool, str, str], count: int = 1) -> Any:
-    calls = [(port, sharded, (*names, plan, kept)) for port, *names, sharded, plan, kept in runs]
+    calls = [(port, sharded, (*names, config, kept)) for port, *names, sharded, config, kept in runs]
     return helpers("test_shared_training", *calls, count=count)
 
 
@@ -61,10 +61,10 @@ def led(
     store: object, size: int, run: tuple[str, str, bool, str], checkpoint: Path | None = None
 ) -> tuple[Run, Trained]:
     """The leader's part."""
-    family, unfreeze, sharded, plan = run
+    family, unfreeze, sharded, config = run
     team = Parallel(0, size, store, "cpu", sharded)
     try:
-        found = joined(team, family, unfreeze, PLANS[plan])
+        found = joined(team, family, unfreeze, PLANS[config])
         return found, found.run(checkpoint, Silent())
     finally:
         found.team.close()

@@ -347,7 +347,7 @@ class Fit:
     def _intention(self, task: "Task", bench: "Bench", budget_s: float) -> str:
         recipe = self.recipe
         if recipe.head == "auto" and recipe.unfreeze == "auto" and recipe.name == "default":
-            return f"Plan, within {budget_s:.0f} s: {task.plan(recipe, bench.backbone)}."
+            return f"Plan, within {budget_s:.0f} s: {task.describe(recipe, bench.backbone)}."
         asked = f"head {recipe.head}, unfreeze {recipe.unfreeze}"
         return f"Plan: {recipe.name} recipe, {bench.backbone.name}, {asked}."
 

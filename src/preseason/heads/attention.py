@@ -16,8 +16,8 @@ from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.engine.networks import has_bf16
 from preseason.heads.base import Features, Lesson, State, kinds
-from preseason.heads.descent import Descent, Plan
 from preseason.heads.parts import FeatureDropout, Scales, rows_of, scales_of, shape_of
+from preseason.heads.trainer import Trainer, TrainingConfig
 from preseason.runtime.launcher import local_size
 
 HIDDEN, GATE = 128, 64
@@ -123,8 +123,8 @@ class Attention:
         scales = scales_of(features, np.array(lesson.settings.get("kinds", [0] * count)))
         torch.manual_seed(lesson.seed)
         network = AttentionNetwork(width, lesson.classes)
-        descent = Descent(network, lesson.targets, _some_parts(features, scales), _plan(network, lesson))
-        descent.run(lesson.checkpoint, lesson.progress, lesson.stage)
+        trainer = Trainer(network, lesson.targets, _some_parts(features, scales), _config(network, lesson))
+        trainer.run(lesson.checkpoint, lesson.progress, lesson.stage)
         return AttentionHead(scales, network.eval())
 
     def restore(self, state: State, backbone: Backbone) -> AttentionHead:
@@ -140,16 +140,16 @@ class Attention:
         return AttentionHead(scales, network.eval())
 
 
-def _plan(network: nn.Module, lesson: Lesson) -> Plan:
+def _config(network: nn.Module, lesson: Lesson) -> TrainingConfig:
     count = len(lesson.targets)
     batch_size = min(lesson.settings.get("batch_size", 32), max(MIN_BATCH, EPOCHS * count // MIN_STEPS))
     steps = EPOCHS * -(-count // batch_size)
-    return Plan(
+    return TrainingConfig(
         [{"params": list(network.parameters()), "lr": LEARNING_RATE}],
         min(EPOCHS, lesson.settings.get("epochs", EPOCHS)),
         batch_size,
         lesson.seed,
-        rounds=max(1, round(MIN_STEPS / steps)),
+        repeats=max(1, round(MIN_STEPS / steps)),
         weight_decay=WEIGHT_DECAY,
         seconds=lesson.settings.get("seconds"),
         firm=lesson.settings.get("firm", False),

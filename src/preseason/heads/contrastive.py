@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from preseason.heads.base import Lesson, kinds
-from preseason.heads.descent import Descent, Plan
 from preseason.heads.tail import Tail, TailHead, TailKind, random_view, start_at_head_only
+from preseason.heads.trainer import Trainer, TrainingConfig
 
 RATE = 1e-4
 STEPS, MAX_EPOCHS = 60, 40
@@ -56,19 +56,19 @@ class Contrastive(TailKind):
             raise ValueError("a tail is made of a backbone's blocks: the lesson holds none")
         torch.manual_seed(lesson.seed)
         tail = Tail(lesson.backbone, lesson.settings["cut"], lesson.classes).placed().eval()
-        plan = _plan(tail, lesson)
+        config = _config(tail, lesson)
         batch = random_view(lesson.features)
-        descent = Descent(Together(tail), lesson.targets, batch, plan, loss=pairs_loss)
-        outcome = descent.run(lesson.checkpoint, lesson.progress, lesson.stage)
+        trainer = Trainer(Together(tail), lesson.targets, batch, config, loss=pairs_loss)
+        outcome = trainer.run(lesson.checkpoint, lesson.progress, lesson.stage)
         start_at_head_only(tail, lesson)
         return self.head(tail.eval(), outcome.epochs)
 
 
-def _plan(tail: Tail, lesson: Lesson) -> Plan:
+def _config(tail: Tail, lesson: Lesson) -> TrainingConfig:
     size = int(lesson.settings.get("batch_size", 32))
     epochs = int(np.clip(STEPS * size // len(lesson.targets), 2, MAX_EPOCHS))
     groups: list[dict[str, Any]] = tail.groups(lesson.settings.get("learning_rate") or Contrastive.rate)[1:]
-    return Plan(
+    return TrainingConfig(
         groups,
         min(epochs, lesson.settings.get("epochs", epochs)),
         size,

@@ -10,7 +10,7 @@ from preseason.arrays.scaling import Scale, arrays_of, scale_from
 from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.heads.base import Features, Lesson, State, kinds
-from preseason.heads.descent import Descent, Plan
+from preseason.heads.trainer import Trainer, TrainingConfig
 
 WIDTH = 512
 LEARNING_RATE = 1e-3
@@ -55,14 +55,14 @@ class Mlp:
         width = int(_inputs(lesson.features, scale, np.arange(1)).shape[1])
         torch.manual_seed(lesson.seed)
         network = _network(width, lesson.classes, lesson.settings.get("dropout", 0.2))
-        descent = Descent(
+        trainer = Trainer(
             network,
             lesson.targets,
             lambda chosen, _: _inputs(lesson.features, scale, chosen),
-            _plan(network, lesson),
+            _config(network, lesson),
             lesson.folds[0][1] if lesson.folds else None,
         )
-        descent.run(lesson.checkpoint, lesson.progress, lesson.stage)
+        trainer.run(lesson.checkpoint, lesson.progress, lesson.stage)
         return MlpHead(scale, network)
 
     def restore(self, state: State, backbone: Backbone) -> MlpHead:
@@ -78,9 +78,9 @@ def _network(width: int, classes: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, WIDTH), nn.ReLU(), nn.Dropout(dropout), nn.Linear(WIDTH, classes))
 
 
-def _plan(network: nn.Module, lesson: Lesson) -> Plan:
+def _config(network: nn.Module, lesson: Lesson) -> TrainingConfig:
     rate = lesson.settings.get("learning_rate") or LEARNING_RATE
-    return Plan(
+    return TrainingConfig(
         [{"params": list(network.parameters()), "lr": rate}],
         lesson.settings.get("epochs", 20),
         lesson.settings.get("batch_size", 32),

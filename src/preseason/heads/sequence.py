@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.heads.base import Features, Lesson, State
-from preseason.heads.descent import Descent, Plan
 from preseason.heads.frames import whole_frames
 from preseason.heads.parts import FeatureDropout, Scales, scales_of
+from preseason.heads.trainer import Trainer, TrainingConfig
 
 PROJECTED, READ = 64, 128
 EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 15, 1e-3, 1e-2
@@ -106,10 +106,13 @@ class Sequence:
         torch.manual_seed(lesson.seed)
         network = SequenceNetwork(self.reader, features.sources[0].shape[-1], lesson.classes)
         held = torch.cat([_frames(wholes, scales, chunk, frames) for chunk in wholes.chunks()])
-        descent = Descent(
-            network, lesson.targets, lambda chosen, _: held[torch.from_numpy(chosen)], _plan(network, lesson)
+        trainer = Trainer(
+            network,
+            lesson.targets,
+            lambda chosen, _: held[torch.from_numpy(chosen)],
+            _config(network, lesson),
         )
-        descent.run(lesson.checkpoint, lesson.progress, lesson.stage)
+        trainer.run(lesson.checkpoint, lesson.progress, lesson.stage)
         return SequenceHead(self.kind, frames, scales, network.eval())
 
     def restore(self, state: State, backbone: Backbone) -> SequenceHead:
@@ -138,9 +141,9 @@ def _frames(features: Features, scales: Scales, chosen: Ints, frames: int) -> Te
     return scales(whole_frames(features, chosen, frames), np.arange(frames))
 
 
-def _plan(network: nn.Module, lesson: Lesson) -> Plan:
+def _config(network: nn.Module, lesson: Lesson) -> TrainingConfig:
     settings: dict[str, Any] = lesson.settings
-    return Plan(
+    return TrainingConfig(
         [{"params": list(network.parameters()), "lr": settings.get("learning_rate") or LEARNING_RATE}],
         min(EPOCHS, settings.get("epochs", EPOCHS)),
         settings.get("batch_size", 32),

@@ -23,9 +23,9 @@ from preseason.backbones.families.chains import parameters_of
 from preseason.engine.networks import in_halves
 from preseason.errors import UsageError
 from preseason.heads.base import Features, Lesson, State, kinds
-from preseason.heads.descent import Descent, Plan
 from preseason.heads.linear import logistic_regression
 from preseason.heads.sequence import Sequence, SequenceNetwork
+from preseason.heads.trainer import Trainer, TrainingConfig
 
 CLASSIFIER_RATE = 1e-3
 TAIL_RATE = 2e-4
@@ -224,18 +224,18 @@ class TailKind:
         first = lesson.team is None or lesson.team.rank == 0
         if tail.reader is None and not settings.get("fresh") and first:
             start_at_head_only(tail, lesson)
-        plan = self._plan(tail, lesson, epochs)
+        config = self._config(tail, lesson, epochs)
         checkpoint = lesson.checkpoint
         if checkpoint is not None and validation is None:
             checkpoint = checkpoint.with_name(f"all-{checkpoint.name}")
         batch = random_view(lesson.features, tail.frames, tail.shown)
         if lesson.team is not None:
-            freeze_others(tail, plan)
-        descent = Descent(tail, lesson.targets, batch, plan, validation, team=lesson.team)
-        outcome = descent.run(checkpoint, lesson.progress, lesson.stage)
+            freeze_others(tail, config)
+        trainer = Trainer(tail, lesson.targets, batch, config, validation, team=lesson.team)
+        outcome = trainer.run(checkpoint, lesson.progress, lesson.stage)
         return self.head(tail.eval(), outcome.best_epoch), outcome.best_epoch
 
-    def _plan(self, tail: Tail, lesson: Lesson, epochs: int) -> Plan:
+    def _config(self, tail: Tail, lesson: Lesson, epochs: int) -> TrainingConfig:
         settings = lesson.settings
         named = settings.get("learning_rate")
         own = (
@@ -243,7 +243,7 @@ class TailKind:
             if settings.get("fresh")
             else {"groups": tail.groups(named or self.rate)}
         )
-        return Plan(
+        return TrainingConfig(
             epochs=epochs,
             batch_size=settings.get("batch_size", 32),
             seed=lesson.seed,
@@ -253,9 +253,9 @@ class TailKind:
         )
 
 
-def freeze_others(tail: Tail, plan: Plan) -> None:
+def freeze_others(tail: Tail, config: TrainingConfig) -> None:
     """Keep no gradients of weights that are not trained: they would be sent to all workers."""
-    trained = {id(weight) for group in plan.groups for weight in group["params"]}
+    trained = {id(weight) for group in config.groups for weight in group["params"]}
     for weight in tail.parameters():
         weight.requires_grad_(id(weight) in trained)
 

@@ -10,7 +10,7 @@ import torch
 from preseason.distributed.data_parallel import Alone, Parallel
 from preseason.language.packing import Blocks
 from preseason.language.steps import timed_step
-from preseason.language.training import Plan, Run, Trained
+from preseason.language.training import Run, Trained, TrainingConfig
 from preseason.language.trunk import Trunk, matrices_in
 from preseason.language.tuning import Tuning, spread, tune
 from preseason.language.vocabulary import Head
@@ -57,7 +57,7 @@ class Taken:
 
     tuning: Tuning
     head: Head
-    plan: Plan
+    config: TrainingConfig
     trained: Trained
     best: "dict[str, Tensor]"
     shelf: str | None
@@ -80,12 +80,12 @@ def take(course: Course, team: Alone, left_s: Callable[[], float], progress: Pro
     head = Head(network, course.learn)
     # Spread weights have a type of their own to compute in.
     with matrices_in(network, None if team.sharded else course.kind):
-        plan = _plan(tuning, trunk, head, course, team, left_s)
+        config = _config(tuning, trunk, head, course, team, left_s)
         if team.rank == 0:
-            progress.say(_plan_line(tuning, head, course.learn, plan, team))
-        run = Run(tuning, head, course.learn, course.held, plan, trunk, team)
+            progress.say(_config_line(tuning, head, course.learn, config, team))
+        run = Run(tuning, head, course.learn, course.held, config, trunk, team)
         trained = run.run(course.checkpoint, progress)
-    return Taken(tuning, head, plan, trained, run.best, trunk.shelf_name)
+    return Taken(tuning, head, config, trained, run.best, trunk.shelf_name)
 
 
 def _trunk(tuning: Tuning, course: Course, team: Alone, progress: Progress) -> Trunk:
@@ -98,9 +98,9 @@ def _trunk(tuning: Tuning, course: Course, team: Alone, progress: Progress) -> T
     return Trunk(network, 0, None, kind, length, progress)
 
 
-def _plan(
+def _config(
     tuning: Tuning, trunk: Trunk, head: Head, course: Course, team: Alone, left_s: Callable[[], float]
-) -> Plan:
+) -> TrainingConfig:
     """What fits into the time: a step has fewer blocks where few steps of the usual size would fit.
 
     All workers have as many blocks in a step, and one at least, where there are enough.
@@ -116,7 +116,7 @@ def _plan(
     several = int(several * min(1.0, left / seconds / MIN_STEPS))
     several = max(1, several // team.size) * team.size
     rate = recipe.learning_rate
-    return Plan(
+    return TrainingConfig(
         epochs=EPOCHS if recipe.epochs == Recipe.epochs else recipe.epochs,
         batch=min(recipe.batch_size, max(1, min(several, len(learn) // 8))),
         learning_rate=tuning.learning_rate if rate is None else rate,
@@ -126,12 +126,12 @@ def _plan(
     )
 
 
-def _plan_line(tuning: Tuning, head: Head, learn: Blocks, plan: Plan, team: Alone) -> str:
+def _config_line(tuning: Tuning, head: Head, learn: Blocks, config: TrainingConfig, team: Alone) -> str:
     words = f"{head.size:,} of {len(head.layer.weight):,} words" if head.cut else "all words"
-    kind = "bfloat16" if plan.autocast is not None else "float32"
+    kind = "bfloat16" if config.autocast is not None else "float32"
     above = f" from block {tuning.cut} on" if tuning.cut else ""
     by = f", each step by {team.size} workers" if team.size > 1 else ""
     return (
-        f"Plan: {tuning.kind}{above}, at most {plan.epochs} passes over {learn.ids.size:,} tokens within "
-        f"{plan.seconds:.0f} s, {words} in the softmax, {kind}{by}{', weights spread' * team.sharded}."
+        f"Plan: {tuning.kind}{above}, at most {config.epochs} passes over {learn.ids.size:,} tokens within "
+        f"{config.seconds:.0f} s, {words} in the softmax, {kind}{by}{', weights spread' * team.sharded}."
     )

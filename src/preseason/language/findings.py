@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from preseason.language.packing import Blocks
     from preseason.language.samples import Corpus
     from preseason.language.sides import Sides
-    from preseason.language.training import Plan, Trained
+    from preseason.language.training import Trained, TrainingConfig
     from preseason.language.tuning import Tuning
     from preseason.language.vocabulary import Head
 
@@ -24,7 +24,7 @@ FORGOTTEN = 1.5
 
 
 def training_of(
-    tuning: "Tuning", head: "Head", learn: "Blocks", plan: "Plan", trained: "Trained"
+    tuning: "Tuning", head: "Head", learn: "Blocks", config: "TrainingConfig", trained: "Trained"
 ) -> Training:
     """How training went."""
     return Training(
@@ -32,9 +32,9 @@ def training_of(
         weights=sum(weight.numel() for weight in tuning.trained().values()),
         words=head.size,
         vocabulary=len(head.layer.weight),
-        precision="float32" if plan.autocast is None else "bfloat16",
+        precision="float32" if config.autocast is None else "bfloat16",
         length=learn.ids.shape[1],
-        batch=plan.batch,
+        batch=config.batch,
         steps=trained.steps,
         best_step=trained.best_step,
         tokens=trained.tokens,

@@ -223,7 +223,7 @@ class ChatFit:
                 ) from error
             finally:
                 team.close()
-            training = training_of(taken.tuning, taken.head, learn, taken.plan, taken.trained)
+            training = training_of(taken.tuning, taken.head, learn, taken.config, taken.trained)
             tuning = self._whole_again(base, taken) if self.spread else taken.tuning
         self._evict(cache, taken.shelf)
         if taken.trained.best_step == 0:

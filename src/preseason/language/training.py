@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from preseason.distributed.data_parallel import Alone, clip, load_optimizer, optimizer_state
-from preseason.heads.descent import keep
+from preseason.heads.trainer import keep
 from preseason.language.packing import Blocks
 from preseason.language.speed import computing, device_of
 from preseason.language.steps import Step, held_out_loss, share_of
@@ -32,7 +32,7 @@ CHECKPOINT_S = 30.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingConfig:
     """How to train.
 
     Attributes:
@@ -92,19 +92,19 @@ class Run:
         head: Head,
         learn: Blocks,
         held: Blocks,
-        plan: Plan,
+        config: TrainingConfig,
         trunk: Trunk,
         team: Alone | None = None,
     ) -> None:
-        self.tuning, self.head, self.learn, self.held, self.plan = tuning, head, learn, held, plan
+        self.tuning, self.head, self.learn, self.held, self.config = tuning, head, learn, held, config
         self.trunk, self.team = trunk, team or Alone()
         self.weights = list(tuning.trained().values())
         # Spread weights and whole ones cannot be stepped in one call.
         foreach = False if self.team.sharded else None
         self.optimizer = torch.optim.AdamW(
-            self.weights, lr=plan.learning_rate, weight_decay=0.01, foreach=foreach
+            self.weights, lr=config.learning_rate, weight_decay=0.01, foreach=foreach
         )
-        self.total = plan.epochs * self._steps_in_epoch()
+        self.total = config.epochs * self._steps_in_epoch()
         self.step, self.tokens, self.judged, self.best_step = 0, 0, 0, 0
         self.best_loss, self.stepping_s = float("inf"), 0.0
         self._elapsed, self._saved, self._judging_s, self._warned = 0.0, 0.0, 0.0, False
@@ -170,7 +170,7 @@ class Run:
         return self.team.shared(Step(self.tuning.network, self.trunk, self.head))
 
     def _steps_in_epoch(self) -> int:
-        return -(-len(self.learn) // self.plan.batch)
+        return -(-len(self.learn) // self.config.batch)
 
     def _tick(self) -> None:
         """Read the clock, for all workers that of the first."""
@@ -181,11 +181,11 @@ class Run:
         """How far the run is, 0..1: by steps, or by time where that runs out first."""
         # The next step and the last judgement must still fit in.
         reserve = self._elapsed / max(self.step, 1) + self._judging_s
-        return max(self.step / self.total, (self._elapsed + reserve) / self.plan.seconds)
+        return max(self.step / self.total, (self._elapsed + reserve) / self.config.seconds)
 
     def _over(self, share: float) -> str:
-        last = [loss for _, loss in self.curve[-self.plan.patience :]]
-        if len(last) == self.plan.patience and min(last) > self.best_loss + CLEARLY:
+        last = [loss for _, loss in self.curve[-self.config.patience :]]
+        if len(last) == self.config.patience and min(last) > self.best_loss + CLEARLY:
             return "the held-out loss rose"
         if self.step >= self.total:
             return "all epochs were done"
@@ -197,10 +197,10 @@ class Run:
         self.tuning.network.train()
         self.trunk.eval()
         # Dropout follows from the step too, so that a resumed run goes on alike.
-        torch.manual_seed((self.plan.seed * 1_000_003 + self.step) * self.team.size + self.team.rank)
+        torch.manual_seed((self.config.seed * 1_000_003 + self.step) * self.team.size + self.team.rank)
         chosen = self._chosen()
         blocks, weight = share_of(self.learn, chosen, self.team)
-        with self.team.reaching(), computing(self.plan.autocast, device_of(self.tuning.network)):
+        with self.team.reaching(), computing(self.config.autocast, device_of(self.tuning.network)):
             loss = module(blocks, self._generator()) * weight
         self.optimizer.zero_grad(set_to_none=True)
         with self.team.reaching():
@@ -215,24 +215,26 @@ class Run:
     def _chosen(self) -> Any:
         """Positions of this step's blocks; they follow from seed and step, so a resumed run goes on alike."""
         epoch, at = divmod(self.step, self._steps_in_epoch())
-        order = np.random.default_rng((self.plan.seed, epoch)).permutation(len(self.learn))
-        return np.sort(order[at * self.plan.batch : (at + 1) * self.plan.batch])
+        order = np.random.default_rng((self.config.seed, epoch)).permutation(len(self.learn))
+        return np.sort(order[at * self.config.batch : (at + 1) * self.config.batch])
 
     def _generator(self) -> torch.Generator:
-        return torch.Generator().manual_seed(self.plan.seed * 1_000_003 + self.step)
+        return torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
 
     def _set_rate(self) -> None:
         """Linear warm-up over the first steps, times half a cosine over the share of the run that is done."""
-        share = min(max(self.step / self.total, self._elapsed / self.plan.seconds), 1.0)
+        share = min(max(self.step / self.total, self._elapsed / self.config.seconds), 1.0)
         rise = min(1.0, (self.step + 1) / WARM_STEPS)
         fall = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share))
         for group in self.optimizer.param_groups:
-            group["lr"] = self.plan.learning_rate * rise * fall
+            group["lr"] = self.config.learning_rate * rise * fall
 
     def _judge(self) -> None:
         """The held-out loss over the cut vocabulary; the weights are kept where it is the lowest."""
         begin = time.monotonic()
-        loss = held_out_loss(self.trunk, self.head, self.held, self.plan.batch, self.plan.autocast, self.team)
+        loss = held_out_loss(
+            self.trunk, self.head, self.held, self.config.batch, self.config.autocast, self.team
+        )
         self._judging_s = time.monotonic() - begin
         self.curve.append((self.step, loss))
         if not self.best or loss < self.best_loss:

@@ -57,9 +57,9 @@ class Actions(Clips):
         ]
         return (*found[: len(close)], *close, *found[len(close) :])
 
-    def plan(self, recipe: Recipe, backbone: Backbone) -> str:
+    def describe(self, recipe: Recipe, backbone: Backbone) -> str:
         """What is tried when nothing is asked for."""
-        return f"{super().plan(recipe, backbone)}; the middle of a window is looked at closely as well"
+        return f"{super().describe(recipe, backbone)}; the middle of a window is looked at closely as well"
 
     def recognises(self, root: Path) -> bool:
         """Whether there are times of actions at `root`."""

@@ -69,7 +69,7 @@ class Task(Protocol):
             samples: what is to be learnt from, where the passes depend on it.
         """
 
-    def plan(self, recipe: Recipe, backbone: Backbone) -> str:
+    def describe(self, recipe: Recipe, backbone: Backbone) -> str:
         """What `ways` will try, in a sentence for the user."""
 
     def baseline(self, backbone: Backbone) -> Way:

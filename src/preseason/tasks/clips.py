@@ -155,7 +155,7 @@ class Clips:
             return frozen
         return (*frozen, _tuned_by_default(recipe, backbone, shown))
 
-    def plan(self, recipe: Recipe, backbone: Backbone) -> str:
+    def describe(self, recipe: Recipe, backbone: Backbone) -> str:
         """What is tried when nothing is asked for."""
         tuning = ", then fine-tuning" if self.tuned_by_default else ""
         return (

@@ -98,7 +98,7 @@ class Photos:
             return _attention(first, backbone)
         return (Way(recipe.head, recipe.head, first, settings=gradient_settings(recipe)),)
 
-    def plan(self, recipe: Recipe, backbone: Backbone) -> str:
+    def describe(self, recipe: Recipe, backbone: Backbone) -> str:
         """What is tried when nothing is asked for."""
         return (
             f"a linear head on {backbone.name}, then attention over parts, then a closer look where it "

@@ -133,7 +133,7 @@ class Texts:
         few = len(samples) <= NAMED * len(named.settings["names"])
         return (linear, *((named,) if few else ()), words, *((attention,) if count > 1 else ()), *tuned)
 
-    def plan(self, recipe: Recipe, backbone: Backbone) -> str:
+    def describe(self, recipe: Recipe, backbone: Backbone) -> str:
         """What is tried when nothing is asked for."""
         return (
             f"a linear head on every layer of {backbone.name}, counted words (TF-IDF), where texts are long "

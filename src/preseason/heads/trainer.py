@@ -33,13 +33,13 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingConfig:
     """How to descend.
 
     Attributes:
         groups: parameter groups for AdamW, each with its own peak `lr`.
         epochs: the most that are run.
-        rounds: how often an epoch goes through all examples; more than once where these are few.
+        repeats: how often an epoch goes through all examples; more than once where these are few.
         patience: epochs without a lower validation loss after which to stop.
         label_smoothing: share of the target spread over all classes.
         seconds: time for the whole run; measured first steps decide how many epochs fit into it.
@@ -50,7 +50,7 @@ class Plan:
     epochs: int
     batch_size: int
     seed: int
-    rounds: int = 1
+    repeats: int = 1
     weight_decay: float = 1e-4
     patience: int = 4
     label_smoothing: float = 0.0
@@ -59,7 +59,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     """Epochs run, the best of them (from 1), and the validation loss there (NaN without validation)."""
 
     epochs: int
@@ -71,7 +71,7 @@ class NoTimeError(Exception):
     """Not even the fewest useful epochs fit into the time; the message says how long they would take."""
 
 
-class Descent:
+class Trainer:
     """One training run, which can be broken off after any epoch and taken up again.
 
     Args:
@@ -85,7 +85,7 @@ class Descent:
             Where the others are lost the first of them goes on alone.
 
     Raises:
-        NoTimeError: `plan.seconds` is too short.
+        NoTimeError: `config.seconds` is too short.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Descent:
         module: nn.Module,
         targets: Ints,
         batch: Batch,
-        plan: Plan,
+        config: TrainingConfig,
         validation: Ints | None = None,
         loss: Loss | None = None,
         team: Alone | None = None,
@@ -102,18 +102,18 @@ class Descent:
         self.team = team or Alone()
         self._stepping: nn.Module | None = None
         self._progress: Progress = Silent()
-        self.module, self.targets, self.batch, self.plan = module, targets, batch, plan
+        self.module, self.targets, self.batch, self.config = module, targets, batch, config
         self.device = next(module.parameters()).device
         self.validation, self._given_loss = validation, loss
         everything = np.arange(len(targets))
         self.training = everything if validation is None else np.setdiff1d(everything, validation)
         # One pass over each tensor: a tenth of the time where a head holds 51 million weights.
-        self.optimizer = torch.optim.AdamW(plan.groups, weight_decay=plan.weight_decay, fused=True)
-        self.epochs = plan.epochs if plan.seconds is None else self._affordable(plan.seconds)
+        self.optimizer = torch.optim.AdamW(config.groups, weight_decay=config.weight_decay, fused=True)
+        self.epochs = config.epochs if config.seconds is None else self._affordable(config.seconds)
         total = self._steps() * self.epochs + 1
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer,
-            [group["lr"] for group in plan.groups],
+            [group["lr"] for group in config.groups],
             total_steps=total,
             # OneCycleLR divides by the length of the rise, which must not be 0 steps.
             pct_start=max(2, round(0.2 * total)) / total,
@@ -121,7 +121,7 @@ class Descent:
         self.epoch, self.best_epoch, self.best_loss = 0, 0, float("inf")
         self.best: dict[str, Tensor] = {}
 
-    def run(self, checkpoint: Path | None, progress: Progress, stage: str = "training") -> Outcome:
+    def run(self, checkpoint: Path | None, progress: Progress, stage: str = "training") -> TrainingResult:
         """Train to the end; begins where `checkpoint` stopped, where there is one.
 
         A finished run's checkpoint stays, so that the same run later costs nothing; its owner deletes it.
@@ -131,7 +131,7 @@ class Descent:
         self._progress = progress
         progress.start(stage, self.epochs)
         progress.advance(self.epoch)
-        while self.epoch < self.epochs and self.epoch - self.best_epoch < self.plan.patience:
+        while self.epoch < self.epochs and self.epoch - self.best_epoch < self.config.patience:
             self._train_epoch()
             self._judge()
             progress.advance()
@@ -141,14 +141,14 @@ class Descent:
         progress.finish()
         self.module.load_state_dict(self.best)
         loss = self.best_loss if self.validation is not None else float("nan")
-        return Outcome(self.epoch, self.best_epoch, loss)
+        return TrainingResult(self.epoch, self.best_epoch, loss)
 
     def _steps(self) -> int:
-        return self.plan.rounds * max(1, -(-len(self.training) // self.plan.batch_size))
+        return self.config.repeats * max(1, -(-len(self.training) // self.config.batch_size))
 
     def _affordable(self, seconds: float) -> int:
         """Epochs that fit into `seconds`, from two trial steps that leave the weights as they are."""
-        rng = np.random.default_rng(self.plan.seed)
+        rng = np.random.default_rng(self.config.seed)
         trial = [chosen for chosen, _ in zip(self._batches(rng), range(3), strict=False)]
         times = []
         # As in training: layers of cuDNN that read in order refuse gradients otherwise.
@@ -166,11 +166,11 @@ class Descent:
         times = times[len(warming_up) :]
         (step_s,) = self._or_alone(lambda: self.team.told([float(np.median(times))]))
         epoch_s = step_s * self._steps()
-        fewest = min(MIN_EPOCHS, self.plan.epochs)
-        if fewest * epoch_s > seconds and not self.plan.firm:
+        fewest = min(MIN_EPOCHS, self.config.epochs)
+        if fewest * epoch_s > seconds and not self.config.firm:
             raise NoTimeError(f"{fewest} epochs would take {fewest * epoch_s:.0f} s")
         affordable = max(int(seconds / max(epoch_s, 1e-6)), MIN_EPOCHS)
-        return min(affordable, self.plan.epochs)
+        return min(affordable, self.config.epochs)
 
     def _part_loss(self, module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """The loss of this worker's part of a batch, weighed so that the mean over workers is that of all.
@@ -186,7 +186,7 @@ class Descent:
         logits, targets = self._answers(module, inputs, targets)
         if self._given_loss is not None:
             return self._given_loss(logits, targets)
-        return weight * functional.cross_entropy(logits, targets, label_smoothing=self.plan.label_smoothing)
+        return weight * functional.cross_entropy(logits, targets, label_smoothing=self.config.label_smoothing)
 
     def _examples(self, chosen: Ints, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """A batch's inputs and targets; every worker draws and reads all, so that each draws the same."""
@@ -201,7 +201,7 @@ class Descent:
         return logits, targets.to(self.device)
 
     def _train_epoch(self) -> None:
-        rng = np.random.default_rng((self.plan.seed, self.epoch))
+        rng = np.random.default_rng((self.config.seed, self.epoch))
         torch.manual_seed(int(rng.integers(2**31)) + self.team.rank)
         train_mode(self.module)
         for chosen in self._batches(rng):
@@ -230,10 +230,10 @@ class Descent:
         self._progress.say("Other workers are gone: going on alone.")
 
     def _batches(self, rng: np.random.Generator) -> Iterator[Ints]:
-        for _ in range(self.plan.rounds):
+        for _ in range(self.config.repeats):
             order = rng.permutation(self.training)
-            for start in range(0, len(order), self.plan.batch_size):
-                yield order[start : start + self.plan.batch_size]
+            for start in range(0, len(order), self.config.batch_size):
+                yield order[start : start + self.config.batch_size]
 
     def _judge(self) -> None:
         """Keep this epoch's weights when they are the best; without validation the last are."""
@@ -247,8 +247,8 @@ class Descent:
         self.module.eval()
         rng, total = np.random.default_rng(0), 0.0
         with torch.inference_mode():
-            for turn, start in enumerate(range(0, len(self.validation), self.plan.batch_size)):
-                examples = self._examples(self.validation[start : start + self.plan.batch_size], rng)
+            for turn, start in enumerate(range(0, len(self.validation), self.config.batch_size)):
+                examples = self._examples(self.validation[start : start + self.config.batch_size], rng)
                 if turn % self.team.size == self.team.rank:
                     logits, targets = self._answers(self.module, *examples)
                     total += float(functional.cross_entropy(logits, targets, reduction="sum"))
