@@ -8,10 +8,10 @@ import torch
 from preseason.backbones.base import Backbone
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.engine.networks import TOLERANCE
-from preseason.engine.passes import WHOLE, FrozenPass, Pass, grid
+from preseason.engine.passes import WHOLE, FeatureSpec, FrozenFeatures, grid
 
 SIDE = 64
-PLAN = Pass(SIDE, regions=(WHOLE, *grid(2, 0.5)))
+PLAN = FeatureSpec(SIDE, regions=(WHOLE, *grid(2, 0.5)))
 
 
 def tiny(name: str = "tiny") -> Backbone:
@@ -28,9 +28,9 @@ def rows_of(engine: Any, batch: np.ndarray) -> np.ndarray:
     return np.array(engine.start(batch)())
 
 
-def expected_of(backbone: Backbone, batch: np.ndarray, plan: Pass = PLAN) -> np.ndarray:
+def expected_of(backbone: Backbone, batch: np.ndarray, spec: FeatureSpec = PLAN) -> np.ndarray:
     with torch.inference_mode():
-        return FrozenPass(backbone, plan)(torch.from_numpy(batch)).numpy()
+        return FrozenFeatures(backbone, spec)(torch.from_numpy(batch)).numpy()
 
 
 def close(found: np.ndarray, expected: np.ndarray) -> bool:

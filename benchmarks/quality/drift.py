@@ -110,12 +110,12 @@ def features(
     for name in dict.fromkeys(["as it is", *asked.altered.split(",")]):
         alter = ALTERED[name]
         if asked.altered == "as it is":
-            found = bench.extractor(way.plan).extract(orders_for(way, samples, None, ()), Silent(), "reading")
+            found = bench.extractor(way.spec).extract(orders_for(way, samples, None, ()), Silent(), "reading")
             rows[name] = plain_rows(way, Features.of([found.rows]))
             continue
         changed = [altered(sample, alter, folder / path.name / name) for sample in samples]
         named = [Sample(each, fingerprint=task.fingerprint(Sample(each))) for each in changed]
-        found = bench.extractor(way.plan).extract(orders_for(way, named, None, ()), Silent(), "reading")
+        found = bench.extractor(way.spec).extract(orders_for(way, named, None, ()), Silent(), "reading")
         rows[name] = plain_rows(way, Features.of([found.rows]))
     return rows, targets_of(samples, audit.dataset.labels), group_numbers(samples)
 

@@ -121,14 +121,14 @@ def tuned(whole: Backbone, other: Path, asked: argparse.Namespace) -> Backbone:
 
 def train(network: torch.nn.Module, whole: Backbone, other: Path, asked: argparse.Namespace) -> None:
     """Plain gradient descent; batch normalisation keeps its statistics."""
-    from preseason.engine.passes import FrozenPass, Pass
+    from preseason.engine.passes import FeatureSpec, FrozenFeatures
 
     samples, targets, _, labels = examples(other, 64)
-    plan = Pass(128)
+    spec = FeatureSpec(128)
     source = task_for(other).source(whole)
-    pictures = torch.from_numpy(np.concatenate([source.inputs(sample, plan) for sample in samples]))
+    pictures = torch.from_numpy(np.concatenate([source.inputs(sample, spec) for sample in samples]))
     head = torch.nn.Linear(whole.width, len(labels))
-    normalise = FrozenPass(whole, plan).normalise
+    normalise = FrozenFeatures(whole, spec).normalise
     for parameter in network.parameters():
         parameter.requires_grad_(True)
     optimiser = torch.optim.AdamW([*network.parameters(), *head.parameters()], lr=3e-4)
@@ -163,7 +163,7 @@ def measured(path: Path, candidate: Candidate, asked: argparse.Namespace) -> dic
     ways = [looking(way, blocks) for way in task.ways(recipe, backbone, samples)]
     first, second = ways[0], next(way for way in ways if way.head == "attention")
     clock = time.monotonic()
-    extracted = bench.extractor(first.plan).extract(orders_for(first, samples, None, ()), Silent(), "reading")
+    extracted = bench.extractor(first.spec).extract(orders_for(first, samples, None, ()), Silent(), "reading")
     reading = time.monotonic() - clock
     features, pairs = Features.of([extracted.rows]), folds(targets, groups, recipe.folds, 0)
     lesson = Lesson(features, targets, len(labels), pairs, 0, backbone=backbone)
@@ -187,14 +187,14 @@ def measured(path: Path, candidate: Candidate, asked: argparse.Namespace) -> dic
 
 
 def looking(way: Way, blocks: tuple[int, ...]) -> Way:
-    return replace(way, plan=replace(way.plan, blocks=blocks)) if blocks else way
+    return replace(way, spec=replace(way.spec, blocks=blocks)) if blocks else way
 
 
 def last_blocks(task: Any, bench: Bench, samples: list[Any], lesson: Lesson) -> float:
     """The last two blocks tuned on views of the whole picture."""
     recipe = Recipe(unfreeze="2")
     way = task.ways(recipe, bench.backbone, samples)[-1]
-    rows = bench.extractor(way.plan).extract(orders_for(way, samples, None, ()), Silent(), "maps", False).rows
+    rows = bench.extractor(way.spec).extract(orders_for(way, samples, None, ()), Silent(), "maps", False).rows
     fit = crossfit(replace(way, members=None), replace(lesson, features=Features.of([rows])), None, None)
     return accuracy(fit.probabilities, lesson.targets[fit.held])
 

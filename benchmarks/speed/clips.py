@@ -102,9 +102,9 @@ def fit(data: Path, work: Path, epochs: int) -> Figures:
     wall = time.perf_counter() - begin
     samples = read(data).dataset.samples
     decode = engine = 0.0
-    for plan, orders in frozen_orders(samples, "auto", "clips"):
-        decode += decode_only_s(plan, orders, "clips")
-        engine += engine_only_s(backbones.load(EMBEDDED), plan, len(orders), cache)
+    for spec, orders in frozen_orders(samples, "auto", "clips"):
+        decode += decode_only_s(spec, orders, "clips")
+        engine += engine_only_s(backbones.load(EMBEDDED), spec, len(orders), cache)
     return {
         "clips": len(samples),
         "fit_s": wall,

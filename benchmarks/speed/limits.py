@@ -16,7 +16,7 @@ from preseason.data.dataset import Sample
 from preseason.engine.extract import Order
 from preseason.engine.feeds import BATCH_PIXELS
 from preseason.engine.networks import TorchEngine, compile_network
-from preseason.engine.passes import FrozenPass, Pass
+from preseason.engine.passes import FeatureSpec, FrozenFeatures
 from preseason.recipe import Recipe
 from preseason.runtime.threads import available
 from preseason.tasks.base import tasks
@@ -28,28 +28,28 @@ EMBEDDED = "efficientnet_lite0"
 
 def frozen_orders(
     samples: Sequence[Sample], head: str, job: str = "photos"
-) -> list[tuple[Pass, list[Order]]]:
+) -> list[tuple[FeatureSpec, list[Order]]]:
     """The passes of a fit without tail fine-tuning, each with its orders; windows lie at random."""
     task, backbone = tasks.get(job), backbones.load(EMBEDDED)
     draws = np.random.default_rng(0)
-    found: dict[Pass, list[Order]] = {}
+    found: dict[FeatureSpec, list[Order]] = {}
     known: dict[str, Way] = {}
     for way in task.ways(Recipe(unfreeze="0", head=head), backbone, samples):
         known[way.name] = way
-        parts = known[way.looks_from].plan.parts() if way.looks_from else ()
+        parts = known[way.looks_from].spec.parts() if way.looks_from else ()
         focus = draws.dirichlet(np.ones(len(parts)), len(samples)).astype(np.float32) if parts else None
-        found.setdefault(way.plan, orders_for(way, samples, focus, parts))
+        found.setdefault(way.spec, orders_for(way, samples, focus, parts))
     return list(found.items())
 
 
-def decode_only_s(plan: Pass, orders: Sequence[Order], job: str = "photos") -> float:
+def decode_only_s(spec: FeatureSpec, orders: Sequence[Order], job: str = "photos") -> float:
     """Seconds to turn every order into network inputs, on all processors."""
     from dataclasses import replace
 
     source = tasks.get(job).source(backbones.load(EMBEDDED))
 
     def inputs(order: Order) -> None:
-        source.inputs(order.sample, replace(plan, looks=order.looks) if order.looks else plan)
+        source.inputs(order.sample, replace(spec, looks=order.looks) if order.looks else spec)
 
     begin = time.perf_counter()
     with ThreadPoolExecutor(available()) as pool:
@@ -57,17 +57,17 @@ def decode_only_s(plan: Pass, orders: Sequence[Order], job: str = "photos") -> f
     return time.perf_counter() - begin
 
 
-def engine_only_s(backbone: Backbone, plan: Pass, count: int, cache: Path) -> float:
+def engine_only_s(backbone: Backbone, spec: FeatureSpec, count: int, cache: Path) -> float:
     """Seconds to run `count` examples' looks, already decoded, through the compiled pass."""
-    height, width = plan.shape
+    height, width = spec.shape
     batch = random_pictures(max(1, BATCH_PIXELS // (height * width)), width, height)
     engine = compile_network(
-        FrozenPass(backbone, plan), batch, plan.key(backbone, "graph"), cache, "cpu", print
+        FrozenFeatures(backbone, spec), batch, spec.key(backbone, "graph"), cache, "cpu", print
     )
     engine.start(batch)()
     begin = time.perf_counter()
     pending: deque[Callable[[], Any]] = deque()
-    for _ in range(-(-count * plan.count() // len(batch))):
+    for _ in range(-(-count * spec.count() // len(batch))):
         pending.append(engine.start(batch))
         if len(pending) > available():
             pending.popleft()()
@@ -79,9 +79,9 @@ def engine_only_s(backbone: Backbone, plan: Pass, count: int, cache: Path) -> fl
 def against_torch(cache: Path, rounds: int = 20) -> dict[str, float]:
     """Images a second of the engine and of eager torch, same weights and outputs, whole photo at 224 px."""
     backbone = backbones.load(EMBEDDED)
-    plan = Pass(backbone.preprocessing.size)
-    module = FrozenPass(backbone, plan).eval()
-    batch = random_pictures(32, plan.size)
+    spec = FeatureSpec(backbone.preprocessing.size)
+    module = FrozenFeatures(backbone, spec).eval()
+    batch = random_pictures(32, spec.size)
     eager = TorchEngine(module, "cpu")
     expected = eager.start(batch)()
     begin = time.perf_counter()
@@ -89,10 +89,10 @@ def against_torch(cache: Path, rounds: int = 20) -> dict[str, float]:
         eager.start(batch)()
     torch_s = (time.perf_counter() - begin) / rounds / len(batch)
     torch.set_num_threads(available())
-    small = random_pictures(max(1, BATCH_PIXELS // plan.size**2), plan.size)
-    engine = compile_network(module, small, plan.key(backbone, "graph"), cache, "cpu", print)
+    small = random_pictures(max(1, BATCH_PIXELS // spec.size**2), spec.size)
+    engine = compile_network(module, small, spec.key(backbone, "graph"), cache, "cpu", print)
     ours = np.concatenate([engine.start(piece)() for piece in np.array_split(batch, 8)])
-    seconds = engine_only_s(backbone, plan, rounds * len(batch), cache)
+    seconds = engine_only_s(backbone, spec, rounds * len(batch), cache)
     difference = float(np.abs(ours.reshape(expected.shape) - expected).max())
     return {
         "engine_images_per_s": rounds * len(batch) / seconds,

@@ -23,7 +23,7 @@ from preseason.backbones.base import Backbone
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.engine.feeds import feed_for
 from preseason.engine.networks import compile_network
-from preseason.engine.passes import FrozenPass, Pass
+from preseason.engine.passes import FeatureSpec, FrozenFeatures
 from preseason.heads.tail import Tail
 from preseason.heads.trainer import Trainer, TrainingConfig
 from preseason.runtime.progress import Silent
@@ -42,17 +42,17 @@ def network(name: str) -> Backbone:
 
 def engine(backbone: Backbone, cache: Path, seconds: float) -> Figures:
     """Pictures a second of a frozen pass by our engine on CUDA, eager float32 there, and on the CPU."""
-    plan = Pass(backbone.preprocessing.size)
-    module = FrozenPass(backbone, plan).eval()
-    feed = feed_for(backbone, plan, "cuda")
-    some = [random_pictures(1, plan.size) for _ in range(feed.chunk)]
+    spec = FeatureSpec(backbone.preprocessing.size)
+    module = FrozenFeatures(backbone, spec).eval()
+    feed = feed_for(backbone, spec, "cuda")
+    some = [random_pictures(1, spec.size) for _ in range(feed.chunk)]
     batch = next(iter(feed.deal(some)[0]))
     ours = compile_network(module, batch[:2], "key", cache, "cuda", print)
     with torch.inference_mode():
         expected = module(torch.from_numpy(batch[:4])).numpy()
     found = ours.start(batch[:4])()
     fast = speed(lambda: ours.start(batch), len(batch), seconds)
-    plain = FrozenPass(network(backbone.name), plan).eval().to("cuda")
+    plain = FrozenFeatures(network(backbone.name), spec).eval().to("cuda")
 
     def eager() -> Callable[[], Any]:
         with torch.inference_mode():
@@ -61,7 +61,7 @@ def engine(backbone: Backbone, cache: Path, seconds: float) -> Figures:
 
     slow = speed(eager, min(32, len(batch)), seconds)
     count = 64
-    cpu = count / engine_only_s(backbone, plan, count, cache)
+    cpu = count / engine_only_s(backbone, spec, count, cache)
     return {
         "pictures in a batch": len(batch),
         "CUDA, pictures/s": fast,
@@ -94,12 +94,12 @@ def tail(backbone: Backbone, cache: Path, seconds: float) -> Figures:
     for device, rounds in (("cuda", 30), ("cpu", 1)):
         backbone.device = device
         tuned = Tail(backbone, 0, 10).placed()
-        plan = TrainingConfig(tuned.groups(1e-4), epochs=1, batch_size=32, seed=0, rounds=rounds)
+        spec = TrainingConfig(tuned.groups(1e-4), epochs=1, batch_size=32, seed=0, rounds=rounds)
         targets = np.arange(len(pictures)) % 10
-        trainer = Trainer(tuned, targets, lambda chosen, _: pictures[torch.from_numpy(chosen)], plan)
+        trainer = Trainer(tuned, targets, lambda chosen, _: pictures[torch.from_numpy(chosen)], spec)
         trainer.run(None, Silent())
         begin = time.perf_counter()
-        Trainer(tuned, targets, trainer.batch, plan).run(None, Silent())
+        Trainer(tuned, targets, trainer.batch, spec).run(None, Silent())
         found[device] = rounds * len(pictures) / (time.perf_counter() - begin)
     backbone.device = "cpu"
     return {"CUDA, examples/s": found["cuda"], f"over {available()} processors": found["cuda"] / found["cpu"]}

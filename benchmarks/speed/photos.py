@@ -48,9 +48,9 @@ def fit(data: Path, work: Path, head: str) -> Figures:
     wall = time.perf_counter() - begin
     samples = read(data).dataset.samples
     decode = engine = 0.0
-    for plan, orders in frozen_orders(samples, head):
-        decode += decode_only_s(plan, orders)
-        engine += engine_only_s(backbones.load(EMBEDDED), plan, len(orders), cache)
+    for spec, orders in frozen_orders(samples, head):
+        decode += decode_only_s(spec, orders)
+        engine += engine_only_s(backbones.load(EMBEDDED), spec, len(orders), cache)
     stages = model.record.seconds
     limit = max(decode, engine)
     return {

@@ -22,7 +22,7 @@ from preseason import backbones
 from preseason.backbones.encoders import DEFAULT, Encoder
 from preseason.data.files import Columns
 from preseason.engine.extract import Extractor
-from preseason.engine.passes import Pass
+from preseason.engine.passes import FeatureSpec
 from preseason.engine.tokens import Windows
 from preseason.runtime.progress import Silent
 from preseason.runtime.threads import available, limit_torch
@@ -60,7 +60,7 @@ def measured(texts: list[str], asked: argparse.Namespace) -> dict[str, Any]:
     limit_torch()
     windows = Windows(encoder, asked.tokens, 1)
     with tempfile.TemporaryDirectory(prefix="preseason-texts-") as folder:
-        extractor = Extractor(encoder, Pass(asked.tokens), TextSource(), Path(folder), "cpu")
+        extractor = Extractor(encoder, FeatureSpec(asked.tokens), TextSource(), Path(folder), "cpu")
         extractor.prepare(print)
         sides: dict[str, Callable[[], NDArray[np.float32]]] = {
             "engine": lambda: engine_rows(extractor, texts),

@@ -17,7 +17,7 @@ from preseason.backbones.families.chains import parameters_of
 from preseason.backbones.folder import backbone_facts, load_network, random_copy, save_network
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.engine.networks import TOLERANCE, OpenVinoEngine, compile_network
-from preseason.engine.passes import WHOLE, FrozenPass, Pass, grid
+from preseason.engine.passes import WHOLE, FeatureSpec, FrozenFeatures, grid
 from preseason.errors import UsageError, WeightsError
 from preseason.heads.tail import Tail
 
@@ -136,10 +136,12 @@ def test_every_parameter_but_the_classifiers_belongs_to_a_block(backbone: Backbo
         assert (id(parameter) in found) == (not name.startswith(own)), name
 
 
-def run_by_torch(backbone: Backbone, kept: str) -> tuple[FrozenPass, np.ndarray, np.ndarray]:
+def run_by_torch(backbone: Backbone, kept: str) -> tuple[FrozenFeatures, np.ndarray, np.ndarray]:
     """A pass up to the last block, pictures, and their rows by eager torch on the CPU."""
-    plan = Pass(side_of(backbone), regions=(WHOLE, *grid(2, 0.5)), kept=kept, cut=max(len(backbone) - 1, 0))
-    module, pictures = FrozenPass(backbone, plan), pictures_for(backbone, 3)
+    spec = FeatureSpec(
+        side_of(backbone), regions=(WHOLE, *grid(2, 0.5)), kept=kept, cut=max(len(backbone) - 1, 0)
+    )
+    module, pictures = FrozenFeatures(backbone, spec), pictures_for(backbone, 3)
     with torch.inference_mode():
         return module, pictures, module(torch.from_numpy(pictures)).numpy()
 
@@ -282,7 +284,7 @@ def test_the_embedded_weights_lie_where_they_belong() -> None:
     rng = np.random.default_rng(0)
     ramp = np.kron(rng.integers(0, 256, (8, 7, 7, 3)), np.ones((1, 32, 32, 1))).astype(np.uint8)
     with torch.inference_mode():
-        FrozenPass(embedded_of(network), Pass(224))(torch.from_numpy(ramp))
+        FrozenFeatures(embedded_of(network), FeatureSpec(224))(torch.from_numpy(ramp))
     likeness = [float(torch.corrcoef(torch.stack(pair))[0, 1]) for pair in seen.values()]
     assert len(likeness) > 30
     assert np.median(likeness) > 0.6

@@ -16,7 +16,7 @@ from preseason.backbones.folder import backbone_facts, load_network, random_copy
 from preseason.backbones.text_blocks import FAMILIES, digits, numbers
 from preseason.engine.feeds import feed_for
 from preseason.engine.networks import TOLERANCE, OpenVinoEngine, compile_network
-from preseason.engine.passes import Pass
+from preseason.engine.passes import FeatureSpec
 from preseason.errors import UsageError, WeightsError
 from preseason.heads.tail import Tail
 
@@ -114,7 +114,7 @@ def test_every_parameter_but_poolers_belongs_to_a_block(made: Encoder) -> None:
 
 
 def test_openvino_rows_are_torchs_at_other_lengths(made: Encoder, tmp_path: Path) -> None:
-    feed = feed_for(made, Pass(48))
+    feed = feed_for(made, FeatureSpec(48))
     trial, *others = feed.trials()
     notes: list[str] = []
     engine = compile_network(feed.module, trial, "key", tmp_path, "cpu", notes.append, others)
@@ -142,7 +142,7 @@ def test_a_tail_makes_no_tensors_beside_its_device(made: Encoder) -> None:
 
 @pytest.mark.gpu
 def test_cuda_rows_are_a_cpus(made: Encoder, tmp_path: Path) -> None:
-    feed = feed_for(made, Pass(48))
+    feed = feed_for(made, FeatureSpec(48))
     batch = np.ascontiguousarray(tokens().numpy())
     with torch.inference_mode():
         expected = feed.module(torch.from_numpy(batch)).numpy()

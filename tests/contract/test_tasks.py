@@ -17,7 +17,7 @@ from preseason.backbones.base import Backbone, Preprocessing
 from preseason.backbones.encoders import Encoder
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.data.dataset import Sample
-from preseason.engine.passes import WHOLE, Box, Pass, grid
+from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError, UsageError
 from preseason.heads.base import kinds
 from preseason.recipe import Recipe
@@ -130,10 +130,10 @@ def test_every_recipe_gives_ways_that_can_be_fitted(
     for number, way in enumerate(ways):
         assert way.head in kinds
         assert way.looks_from is None or way.looks_from in names[:number]
-        assert bool(way.plan.looks) == (way.looks_from is None)
-        assert way.plan.count() in (max(way.plan.frames, 1) * len(way.plan.looks), LOOKS)
-        assert bool(way.plan.frames) == (task.name in FRAMES)
-        assert backbone.preprocessing.resizable or way.plan.size == backbone.preprocessing.size
+        assert bool(way.spec.looks) == (way.looks_from is None)
+        assert way.spec.count() in (max(way.spec.frames, 1) * len(way.spec.looks), LOOKS)
+        assert bool(way.spec.frames) == (task.name in FRAMES)
+        assert backbone.preprocessing.resizable or way.spec.size == backbone.preprocessing.size
 
 
 def test_a_network_of_other_data_is_refused(task: Task, backbone: Backbone, encoder: Encoder) -> None:
@@ -144,7 +144,7 @@ def test_a_network_of_other_data_is_refused(task: Task, backbone: Backbone, enco
 
 def test_the_baseline_is_one_cheap_look(task: Task, backbone: Backbone) -> None:
     way = task.baseline(backbone)
-    assert (way.looks_from, len(way.plan.looks), way.plan.size) == (None, 1, backbone.preprocessing.size)
+    assert (way.looks_from, len(way.spec.looks), way.spec.size) == (None, 1, backbone.preprocessing.size)
 
 
 @pytest.mark.parametrize("looks", [(WHOLE,), (WHOLE, WHOLE.mirrored(), *grid(2, 0.5))])
@@ -154,12 +154,12 @@ def test_inputs_are_one_array_for_each_look_and_always_the_same(
     if task.name == "texts":
         pytest.skip("a text has no places to look at")
     frames = FRAMES.get(task.name, 0)
-    sample, plan = example(task, tmp_path), Pass(32, looks=looks, frames=frames)
-    first = task.source(backbone).inputs(sample, plan)
-    assert first.shape == (plan.count(), 32, 32, 3)
-    np.testing.assert_array_equal(task.source(backbone).inputs(sample, plan), first)
+    sample, spec = example(task, tmp_path), FeatureSpec(32, looks=looks, frames=frames)
+    first = task.source(backbone).inputs(sample, spec)
+    assert first.shape == (spec.count(), 32, 32, 3)
+    np.testing.assert_array_equal(task.source(backbone).inputs(sample, spec), first)
     for number, look in enumerate(looks):
-        alone = task.source(backbone).inputs(sample, Pass(32, looks=(look,), frames=frames))
+        alone = task.source(backbone).inputs(sample, FeatureSpec(32, looks=(look,), frames=frames))
         assert alone.shape == (max(frames, 1), 32, 32, 3)
         if task.name in FRAMES:
             np.testing.assert_allclose(alone, first[number :: len(looks)], atol=3)
@@ -170,7 +170,7 @@ def test_a_file_that_vanished_is_a_media_error_and_has_no_picture(
 ) -> None:
     gone = Sample(tmp_path / "gone.png", fingerprint="x")
     with pytest.raises(MediaError):
-        task.source(backbone).inputs(gone, Pass(32, frames=FRAMES.get(task.name, 0)))
+        task.source(backbone).inputs(gone, FeatureSpec(32, frames=FRAMES.get(task.name, 0)))
     assert task.picture(gone) is None
 
 
@@ -186,8 +186,8 @@ def test_it_shows_an_example_as_a_jpeg(task: Task, tmp_path: Path) -> None:
 def test_every_part_has_a_place_in_the_picture(task: Task, backbone: Backbone) -> None:
     for way in task.ways(Recipe(), backbone):
         if way.head == "attention" and way.looks_from is None:
-            boxes = task.boxes(way.plan)
-            assert len(boxes) == len(way.plan.parts()) == len(way.plan.kinds())
+            boxes = task.boxes(way.spec)
+            assert len(boxes) == len(way.spec.parts()) == len(way.spec.kinds())
             assert all(0 <= box.x0 < box.x1 <= 1.0001 and 0 <= box.y0 < box.y1 <= 1.0001 for box in boxes)
 
 
@@ -196,7 +196,7 @@ def test_the_sheet_of_a_clip_shows_its_frames_in_order_where_the_boxes_say(tmp_p
     shown = task.picture(Sample(clip(tmp_path)))
     assert shown is not None
     sheet = np.asarray(Image.open(BytesIO(shown)))
-    boxes = task.boxes(Pass(32, frames=4))
+    boxes = task.boxes(FeatureSpec(32, frames=4))
     height, width = sheet.shape[:2]
     seen = [
         sheet[int(b.y0 * height) + 9 : int(b.y1 * height), int(b.x0 * width) + 9 : int(b.x1 * width)]
@@ -226,7 +226,7 @@ def test_looks_of_a_photo_show_the_region_they_name(backbone: Backbone, tmp_path
     task = tasks.get("photos")
     quarters = (*grid(2, 0.5), Box(0.5, 0, 1, 0.5).mirrored())
     found = task.source(backbone).inputs(
-        example(task, tmp_path), Pass(32, looks=(*quarters, WHOLE.mirrored()))
+        example(task, tmp_path), FeatureSpec(32, looks=(*quarters, WHOLE.mirrored()))
     )
     assert found.dtype == np.uint8
     centres = found[:5, 16, 16].tolist()

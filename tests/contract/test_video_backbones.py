@@ -25,7 +25,7 @@ from preseason.backbones.library import libraries
 from preseason.backbones.video.drawing import draw_for_relu
 from preseason.engine.extract import Extractor
 from preseason.engine.networks import TOLERANCE, OpenVinoEngine, TorchEngine, compile_network
-from preseason.engine.passes import WHOLE, FrozenPass, Pass, grid
+from preseason.engine.passes import WHOLE, FeatureSpec, FrozenFeatures, grid
 from preseason.errors import UsageError
 from preseason.heads.tail import Tail
 
@@ -254,12 +254,12 @@ def test_every_parameter_but_the_classifiers_belongs_to_a_block(backbone: Backbo
 
 
 def test_a_pass_gives_a_row_of_regions_pooled_over_time(backbone: Backbone) -> None:
-    plan = Pass(backbone.preprocessing.size, regions=(WHOLE, *grid(2, 0.5)))
+    spec = FeatureSpec(backbone.preprocessing.size, regions=(WHOLE, *grid(2, 0.5)))
     pixels = pixels_for(backbone, 1)
     with torch.inference_mode():
-        rows = FrozenPass(backbone, plan)(torch.from_numpy(pixels))
-        maps = backbone.maps(FrozenPass(backbone, plan).normalise(torch.from_numpy(pixels)), [0])
-    extractor = Extractor(backbone, plan, None, Path(), "cpu")  # type: ignore[arg-type]
+        rows = FrozenFeatures(backbone, spec)(torch.from_numpy(pixels))
+        maps = backbone.maps(FrozenFeatures(backbone, spec).normalise(torch.from_numpy(pixels)), [0])
+    extractor = Extractor(backbone, spec, None, Path(), "cpu")  # type: ignore[arg-type]
     assert rows.shape[1:] == extractor.row_shape
     width = maps[0].shape[1]
     torch.testing.assert_close(rows[0, 0, :width], maps[0].mean((0, 2, 3, 4)), rtol=1e-4, atol=1e-5)
@@ -269,8 +269,8 @@ def test_a_pass_gives_a_row_of_regions_pooled_over_time(backbone: Backbone) -> N
 @pytest.mark.parametrize("name", [pytest.param(n, marks=engine_marks_of(n)) for n in CASES])
 def test_the_engines_rows_are_torchs(name: str, tmp_path: Path, kept: str) -> None:
     backbone = backbone_called(name)
-    plan = Pass(backbone.preprocessing.size, kept=kept, cut=len(backbone) - 1)
-    module, pixels = FrozenPass(backbone, plan), pixels_for(backbone, 3)
+    spec = FeatureSpec(backbone.preprocessing.size, kept=kept, cut=len(backbone) - 1)
+    module, pixels = FrozenFeatures(backbone, spec), pixels_for(backbone, 3)
     said: list[str] = []
     engine = compile_network(module, pixels[:2], "key", tmp_path, "cpu", said.append)
     assert isinstance(engine, OpenVinoEngine if CASES[name].converts else TorchEngine), said
@@ -295,8 +295,8 @@ def test_a_tail_makes_no_tensors_beside_its_device(backbone: Backbone) -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("kept", ["pooled", "map"])
 def test_cuda_rows_are_a_cpus(backbone: Backbone, tmp_path: Path, kept: str) -> None:
-    plan = Pass(backbone.preprocessing.size, kept=kept, cut=len(backbone) - 1)
-    module, pixels = FrozenPass(backbone, plan), pixels_for(backbone, 3)
+    spec = FeatureSpec(backbone.preprocessing.size, kept=kept, cut=len(backbone) - 1)
+    module, pixels = FrozenFeatures(backbone, spec), pixels_for(backbone, 3)
     with torch.inference_mode():
         expected = module(torch.from_numpy(pixels)).numpy()
     found = compile_network(module, pixels[:2], "key", tmp_path, "cuda", pytest.fail).start(pixels)()

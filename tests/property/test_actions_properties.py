@@ -110,9 +110,9 @@ def test_windows_lie_inside_and_background_keeps_away(
     moments = sorted(place / 1000 for place in at)
     kinds = tuple(Action(time_s, "ab"[place % 2]) for place, time_s in enumerate(moments))
     video = LabelledVideo(Path("m.mp4"), kinds, group="cup", duration_s=101.0 if measured else None)
-    plan = WindowPlan(length_s=length_s, tolerance_s=tolerance_s, near_misses=2, quiet=1.5)
+    spec = WindowPlan(length_s=length_s, tolerance_s=tolerance_s, near_misses=2, quiet=1.5)
     end_s = 101.0 if measured else max(moments, default=0.0) + length_s / 2
-    found = windows([video], plan, seed)
+    found = windows([video], spec, seed)
     for sample in found:
         assert sample.span is not None
         begin, end = sample.span

@@ -15,7 +15,7 @@ from preseason.backbones.base import Backbone, Preprocessing
 from preseason.data.dataset import Sample
 from preseason.engine.bank import Loose, Shelf
 from preseason.engine.extract import Order
-from preseason.engine.passes import Box, Pass
+from preseason.engine.passes import Box, FeatureSpec
 from preseason.models.manifest import way_from, way_values
 from preseason.training.ways import Way
 
@@ -27,7 +27,7 @@ HALF = st.binary(min_size=12, max_size=12).map(
 UNITS = st.integers(0, 10_000).map(lambda n: n / 10_000)
 BOXES = st.builds(Box, UNITS, UNITS, UNITS, UNITS)
 PASSES = st.builds(
-    Pass,
+    FeatureSpec,
     size=st.integers(32, 512),
     looks=st.lists(BOXES, max_size=2).map(tuple),
     own_looks=st.integers(0, 6),
@@ -86,10 +86,10 @@ class Network:
         self.weights_id, self.preprocessing = weights_id, preprocessing
 
 
-def key_of(plan: Pass, weights: str, preprocessing: Preprocessing, precision: str) -> str:
+def key_of(spec: FeatureSpec, weights: str, preprocessing: Preprocessing, precision: str) -> str:
     network: Any = Network(weights, preprocessing)
     shown: Backbone = network
-    return plan.key(shown, precision)
+    return spec.key(shown, precision)
 
 
 SETTINGS = st.tuples(
@@ -103,7 +103,9 @@ def test_shelves_are_shared_exactly_when_every_setting_is_the_same(one: Any, oth
 
 
 @given(PASSES, PASSES, PREPROCESSINGS)
-def test_each_single_setting_of_a_pass_changes_the_key(one: Pass, other: Pass, given_: Preprocessing) -> None:
+def test_each_single_setting_of_a_pass_changes_the_key(
+    one: FeatureSpec, other: FeatureSpec, given_: Preprocessing
+) -> None:
     for name in ("size", "looks", "own_looks", "regions", "blocks", "kept", "cut"):
         changed = replace(one, **{name: getattr(other, name)})
         same = key_of(changed, "aa", given_, "f32") == key_of(one, "aa", given_, "f32")
@@ -137,7 +139,7 @@ PLAIN = st.one_of(st.none(), st.integers(), st.booleans(), st.text(), st.lists(s
     st.none() | st.integers(1, 9),
 )
 def test_a_way_survives_json(
-    name: str, head: str, plan: Pass, origin: str | None, settings: dict[str, Any], members: int | None
+    name: str, head: str, spec: FeatureSpec, origin: str | None, settings: dict[str, Any], members: int | None
 ) -> None:
-    way = Way(name, head, plan, origin, settings, members)
+    way = Way(name, head, spec, origin, settings, members)
     assert way_from(json.loads(json.dumps(way_values(way)))) == way

@@ -20,7 +20,7 @@ from preseason.engine.networks import (
     precision_on,
     put_channels_last,
 )
-from preseason.engine.passes import FrozenPass
+from preseason.engine.passes import FrozenFeatures
 from preseason.errors import DeviceMemoryError, UsageError
 from tiny_engine import PLAN, SIDE, close, expected_of, pictures, rows_of, tiny
 
@@ -37,7 +37,7 @@ def kept_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compiled(backbone: Backbone, cache: Path) -> OpenVinoEngine:
-    engine = compile_network(FrozenPass(backbone, PLAN), pictures(2), "key", cache, "cpu", pytest.fail)
+    engine = compile_network(FrozenFeatures(backbone, PLAN), pictures(2), "key", cache, "cpu", pytest.fail)
     assert isinstance(engine, OpenVinoEngine)
     return engine
 
@@ -106,7 +106,7 @@ def test_torch_stands_in_for_a_network_that_does_not_convert(tmp_path: Path) -> 
 
 
 def test_eager_torch_gives_the_same_rows(backbone: Backbone) -> None:
-    engine = TorchEngine(FrozenPass(tiny(), PLAN), "cpu")
+    engine = TorchEngine(FrozenFeatures(tiny(), PLAN), "cpu")
     assert engine.precision == precision_on("cpu") == "f32"
     np.testing.assert_allclose(rows_of(engine, pictures(2)), expected_of(backbone, pictures(2)), rtol=1e-4)
 
@@ -189,7 +189,7 @@ def test_cuda_that_is_not_there_is_said() -> None:
 @pytest.mark.gpu
 def test_cuda_rows_are_close_to_those_of_a_cpu(backbone: Backbone, tmp_path: Path) -> None:
     assert device_for("auto") == "cuda"
-    engine = compile_network(FrozenPass(tiny(), PLAN), pictures(2), "key", tmp_path, "cuda", pytest.fail)
+    engine = compile_network(FrozenFeatures(tiny(), PLAN), pictures(2), "key", tmp_path, "cuda", pytest.fail)
     assert engine.precision == "autocast"
     found, expected = rows_of(engine, pictures(9)), expected_of(backbone, pictures(9))
     assert np.abs(found - expected).max() <= 0.03 * np.abs(expected).max()

@@ -10,7 +10,7 @@ import pytest
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample
 from preseason.engine.extract import MIN_TIMED, Extractor, Order
-from preseason.engine.passes import WHOLE, Box, Pass
+from preseason.engine.passes import WHOLE, Box, FeatureSpec
 from preseason.engine.upkeep import usage
 from preseason.errors import CacheError, MediaError
 from preseason.runtime.progress import Silent
@@ -45,7 +45,7 @@ class Numbers:
         self.unreadable, self.stop_at = unreadable, stop_at
         self.read: Counter[int] = Counter()
 
-    def inputs(self, sample: Sample, plan: Pass) -> np.ndarray:
+    def inputs(self, sample: Sample, spec: FeatureSpec) -> np.ndarray:
         number = int(str(sample.source))
         if number == self.stop_at:
             raise KeyboardInterrupt
@@ -53,15 +53,15 @@ class Numbers:
             raise MediaError(f"number {number} is torn")
         self.read[number] += 1
         whole = pictures(1, seed=number)[0]
-        return np.stack([whole if look.x0 < look.x1 else whole[:, ::-1] for look in plan.looks])
+        return np.stack([whole if look.x0 < look.x1 else whole[:, ::-1] for look in spec.looks])
 
 
 def orders(count: int) -> list[Order]:
     return [Order(Sample(str(number), fingerprint=f"f{number}")) for number in range(count)]
 
 
-def extractor(backbone: Backbone, source: Numbers, cache: Path, plan: Pass = PLAN) -> Extractor:
-    return Extractor(backbone, plan, source, cache, "cpu")
+def extractor(backbone: Backbone, source: Numbers, cache: Path, spec: FeatureSpec = PLAN) -> Extractor:
+    return Extractor(backbone, spec, source, cache, "cpu")
 
 
 def test_rows_are_those_of_torch_in_the_order_asked(backbone: Backbone, cache: Path) -> None:
@@ -119,12 +119,12 @@ def test_rows_that_are_not_to_be_kept_leave_the_bank_alone(backbone: Backbone, c
 
 
 def test_own_looks_of_a_sample_are_looked_at(backbone: Backbone, tmp_path: Path) -> None:
-    plan = Pass(SIDE, looks=(), own_looks=2)
+    spec = FeatureSpec(SIDE, looks=(), own_looks=2)
     looks = (WHOLE, WHOLE.mirrored())
     order = Order(Sample("4", fingerprint="f4"), looks)
-    found = extractor(backbone, Numbers(), tmp_path, plan).extract([order], Silent(), "reading")
+    found = extractor(backbone, Numbers(), tmp_path, spec).extract([order], Silent(), "reading")
     plain = pictures(1, seed=4)
-    expected = expected_of(backbone, np.concatenate([plain, plain[:, :, ::-1]]), Pass(SIDE))
+    expected = expected_of(backbone, np.concatenate([plain, plain[:, :, ::-1]]), FeatureSpec(SIDE))
     assert close(found.rows[0].astype(np.float32), expected[:, 0])
     assert not close(found.rows[0][:1].astype(np.float32), expected[1])
 
@@ -133,8 +133,8 @@ def test_own_looks_of_a_sample_are_looked_at(backbone: Backbone, tmp_path: Path)
 def test_the_shape_of_a_row_is_known_before_any_is_computed(
     backbone: Backbone, tmp_path: Path, kept: str, shape: tuple[int, ...]
 ) -> None:
-    plan = Pass(SIDE, looks=(WHOLE, Box(0, 0, 0.5, 0.5)), regions=PLAN.regions, kept=kept, cut=2)
-    found = extractor(backbone, Numbers(), tmp_path, plan)
+    spec = FeatureSpec(SIDE, looks=(WHOLE, Box(0, 0, 0.5, 0.5)), regions=PLAN.regions, kept=kept, cut=2)
+    found = extractor(backbone, Numbers(), tmp_path, spec)
     assert len(found.row_shape) == len(shape)
     assert all(want in (-1, have) for want, have in zip(shape, found.row_shape, strict=True))
     assert found.extract(orders(1), Silent(), "reading").rows.shape == (1, *found.row_shape)
@@ -172,8 +172,8 @@ def test_the_speed_of_a_pretrained_network_is_remembered(tmp_path: Path) -> None
 
 
 def test_the_speed_of_a_part_of_the_network_is_not_taken_for_the_wholes(tmp_path: Path) -> None:
-    plan = Pass(SIDE, kept="map", cut=1)
-    found = extractor(tiny("test_efficientnet"), Numbers(), tmp_path, plan)
+    spec = FeatureSpec(SIDE, kept="map", cut=1)
+    found = extractor(tiny("test_efficientnet"), Numbers(), tmp_path, spec)
     found.extract(orders(MIN_TIMED), Silent(), "reading", keep=False)
     assert measured_speed("test_efficientnet", tmp_path) is None
 

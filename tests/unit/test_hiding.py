@@ -7,7 +7,7 @@ import numpy as np
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Order
 from preseason.engine.hiding import Cover, Hiding
-from preseason.engine.passes import Box, Pass
+from preseason.engine.passes import Box, FeatureSpec
 from preseason.report.explained import CELLS, heat_of
 
 SIDE = 8
@@ -16,27 +16,27 @@ SIDE = 8
 class Columns:
     """Looks whose every pixel holds its own column of the whole picture, 0 to 80; frames add 100 each."""
 
-    def inputs(self, sample: Sample, plan: Pass) -> np.ndarray:
-        frames = max(plan.frames, 1)
+    def inputs(self, sample: Sample, spec: FeatureSpec) -> np.ndarray:
+        frames = max(spec.frames, 1)
         out = []
         for frame in range(frames):
-            for look in plan.looks:
+            for look in spec.looks:
                 middle = (np.arange(SIDE) + 0.5) / SIDE
                 columns = 80 * (look.x0 + middle * (look.x1 - look.x0))
                 out.append(np.broadcast_to(columns[None, :, None] + 100 * frame, (SIDE, SIDE, 3)))
         return np.array(out).round().astype(np.uint8)
 
 
-def hidden(cover: Cover, plan: Pass) -> tuple[np.ndarray, np.ndarray]:
+def hidden(cover: Cover, spec: FeatureSpec) -> tuple[np.ndarray, np.ndarray]:
     source = Hiding(Columns())
     source.covers = {"1": cover}
-    plain = source.inputs(Sample(Path("a"), fingerprint="f"), plan)
-    return plain, source.inputs(Sample(Path("a"), fingerprint="f", variant="1"), plan)
+    plain = source.inputs(Sample(Path("a"), fingerprint="f"), spec)
+    return plain, source.inputs(Sample(Path("a"), fingerprint="f", variant="1"), spec)
 
 
 def test_a_place_is_hidden_in_the_whole_in_a_corner_and_in_a_mirrored_look() -> None:
     looks = (Box(0, 0, 1, 1), Box(0.5, 0, 1, 0.5), Box(1, 0, 0, 1))
-    plain, covered = hidden(Cover(box=Box(0.5, 0.0, 0.75, 0.5)), Pass(SIDE, looks=looks))
+    plain, covered = hidden(Cover(box=Box(0.5, 0.0, 0.75, 0.5)), FeatureSpec(SIDE, looks=looks))
     changed = (plain != covered).any(axis=-1)
     for look in range(3):
         columns = plain[look, 0, :, 0] / 80
@@ -47,22 +47,22 @@ def test_a_place_is_hidden_in_the_whole_in_a_corner_and_in_a_mirrored_look() -> 
 
 def test_a_crop_is_enlarged_in_every_look() -> None:
     looks = (Box(0, 0, 1, 1), Box(1, 0, 0, 1))
-    _, closer = hidden(Cover(box=Box(0.5, 0, 1, 1), crop=True), Pass(SIDE, looks=looks))
+    _, closer = hidden(Cover(box=Box(0.5, 0, 1, 1), crop=True), FeatureSpec(SIDE, looks=looks))
     columns = 40 + 40 * (np.arange(SIDE) + 0.5) / SIDE
     assert (closer[0, 0, :, 0] == columns.round()).all()
     assert (closer[1, 0, :, 0] == columns[::-1].round()).all()
 
 
 def test_a_moment_is_frozen_over_by_the_nearest_outside() -> None:
-    plain, covered = hidden(Cover(span=(0.5, 1.0)), Pass(SIDE, frames=2))
+    plain, covered = hidden(Cover(span=(0.5, 1.0)), FeatureSpec(SIDE, frames=2))
     assert (covered[0] == plain[0]).all()
     assert (covered[1] == plain[0]).all()
 
 
 def test_a_moment_of_the_middle_is_frozen_where_it_lies_in_the_whole() -> None:
-    plain, covered = hidden(Cover(span=(0.5, 0.75)), Pass(SIDE, frames=2, middle=0.5))
+    plain, covered = hidden(Cover(span=(0.5, 0.75)), FeatureSpec(SIDE, frames=2, middle=0.5))
     assert (covered[1] == plain[0]).all(), "the second half of the middle is the third quarter of the clip"
-    plain, covered = hidden(Cover(span=(0.75, 1.0)), Pass(SIDE, frames=2, middle=0.5))
+    plain, covered = hidden(Cover(span=(0.75, 1.0)), FeatureSpec(SIDE, frames=2, middle=0.5))
     assert (covered == plain).all(), "what the pass never looks at cannot be hidden from it"
 
 

@@ -8,7 +8,7 @@ import pytest
 from preseason.backbones.encoders import Encoder
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Extractor, Order
-from preseason.engine.passes import Pass
+from preseason.engine.passes import FeatureSpec
 from preseason.heads.base import Features, Lesson, kinds, restore
 from preseason.heads.names import TEMPLATES, NamesHead, spoken, vectors_of
 from preseason.runtime.progress import Silent
@@ -21,7 +21,7 @@ NAMES = ("great_goal", "awful referee")
 
 def features_of(texts: list[str], encoder: Encoder, cache: Path) -> Features:
     orders = [Order(Sample(text, fingerprint=text)) for text in texts]
-    extractor = Extractor(encoder, Pass(32), TextSource(), cache, "cpu")
+    extractor = Extractor(encoder, FeatureSpec(32), TextSource(), cache, "cpu")
     return Features.of([extractor.extract(orders, Silent(), "reading").rows])
 
 
@@ -65,7 +65,7 @@ class TestTrusted:
         p = np.full((40, 2), 1 - right, np.float32)
         p[np.arange(40), self.TARGETS] = right
         p[:wrong] = p[:wrong, ::-1]
-        way = Way(name, "linear", Pass(1), trusted=trusted)
+        way = Way(name, "linear", FeatureSpec(1), trusted=trusted)
         return Crossfit(Fitted(way, (), 1.0), np.arange(40), p, None, 0.0)
 
     def test_they_are_averaged_though_one_seems_likelier(self) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from preseason.backbones.base import Backbone, Preprocessing
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
-from preseason.engine.passes import WHOLE, Box, FrozenPass, Pass, grid
+from preseason.engine.passes import WHOLE, Box, FeatureSpec, FrozenFeatures, grid
 from preseason.tasks.photos import QUARTERS, REGIONS, views
 
 
@@ -35,8 +35,8 @@ def test_a_grid_reaches_every_edge_and_stays_inside(count: int, side: float) -> 
 
 
 def test_parts_are_regions_within_looks() -> None:
-    plan = Pass(64, looks=(WHOLE, Box(0.5, 0, 1, 0.5)), regions=(WHOLE, Box(0, 0.5, 0.5, 1)))
-    assert plan.parts() == (
+    spec = FeatureSpec(64, looks=(WHOLE, Box(0.5, 0, 1, 0.5)), regions=(WHOLE, Box(0, 0.5, 0.5, 1)))
+    assert spec.parts() == (
         WHOLE,
         Box(0, 0.5, 0.5, 1),
         Box(0.5, 0, 1, 0.5),
@@ -45,20 +45,20 @@ def test_parts_are_regions_within_looks() -> None:
 
 
 def test_the_left_of_a_mirrored_look_is_its_right() -> None:
-    plan = Pass(64, looks=(WHOLE.mirrored(),), regions=(Box(0, 0, 0.25, 1),))
-    assert plan.parts() == (Box(0.75, 0, 1, 1),)
+    spec = FeatureSpec(64, looks=(WHOLE.mirrored(),), regions=(Box(0, 0, 0.25, 1),))
+    assert spec.parts() == (Box(0.75, 0, 1, 1),)
 
 
 def test_a_pass_of_own_looks_takes_them_from_the_sample() -> None:
-    plan = Pass(64, looks=(), own_looks=2, regions=(WHOLE,))
+    spec = FeatureSpec(64, looks=(), own_looks=2, regions=(WHOLE,))
     own = (Box(0, 0, 0.5, 0.5), Box(0.5, 0.5, 1, 1))
-    assert plan.count() == 2
-    assert plan.parts(own) == own
+    assert spec.count() == 2
+    assert spec.parts(own) == own
 
 
 def test_regions_of_one_size_are_one_kind_the_largest_first() -> None:
-    plan = Pass(64, looks=(WHOLE, WHOLE.mirrored()), regions=(*grid(2, 0.5), WHOLE))
-    assert plan.kinds() == 2 * [1, 1, 1, 1, 0]
+    spec = FeatureSpec(64, looks=(WHOLE, WHOLE.mirrored()), regions=(*grid(2, 0.5), WHOLE))
+    assert spec.kinds() == 2 * [1, 1, 1, 1, 0]
 
 
 @pytest.mark.parametrize("regions", [REGIONS, QUARTERS, (WHOLE,)])
@@ -66,10 +66,10 @@ def test_pooled_rows_are_means_and_maxima_of_each_region_of_each_block(
     backbone: Backbone, regions: tuple[Box, ...]
 ) -> None:
     """Exact where the regions lie on the last map's cells; 448 px make 14 of them here."""
-    plan = Pass(448, regions=regions)
+    spec = FeatureSpec(448, regions=regions)
     batch = pictures(448)
     with torch.inference_mode():
-        module = FrozenPass(backbone, plan)
+        module = FrozenFeatures(backbone, spec)
         rows = module(batch)
         maps = backbone.maps(module.normalise(batch), range(len(backbone)))
     cells = maps[-1].shape[-1]
@@ -85,11 +85,11 @@ def test_pooled_rows_are_means_and_maxima_of_each_region_of_each_block(
 
 
 def test_a_tall_input_is_pooled_over_its_own_cells(backbone: Backbone) -> None:
-    plan = Pass(128, regions=(WHOLE, Box(0, 0, 1, 0.5)), height=256)
-    assert plan.shape == (256, 128)
+    spec = FeatureSpec(128, regions=(WHOLE, Box(0, 0, 1, 0.5)), height=256)
+    assert spec.shape == (256, 128)
     batch = pictures(128, height=256)
     with torch.inference_mode():
-        module = FrozenPass(backbone, plan)
+        module = FrozenFeatures(backbone, spec)
         rows = module(batch)
         maps = backbone.maps(module.normalise(batch), range(len(backbone)))
     assert tuple(maps[-1].shape[-2:]) == (8, 4)
@@ -100,15 +100,15 @@ def test_a_tall_input_is_pooled_over_its_own_cells(backbone: Backbone) -> None:
 
 
 def test_squares_keep_the_rows_that_were_computed_before_inputs_could_be_tall(backbone: Backbone) -> None:
-    square, tall = Pass(128), Pass(128, height=256)
+    square, tall = FeatureSpec(128), FeatureSpec(128, height=256)
     assert square.key(backbone, "f32") != tall.key(backbone, "f32")
     assert "height" not in repr(sorted(square.facts())), "keys of squares do not name a height"
 
 
 def test_chosen_blocks_alone_are_pooled(backbone: Backbone) -> None:
-    every, some = Pass(160), Pass(160, blocks=(1, 3))
+    every, some = FeatureSpec(160), FeatureSpec(160, blocks=(1, 3))
     with torch.inference_mode():
-        full, fewer = (FrozenPass(backbone, plan)(pictures(160)) for plan in (every, some))
+        full, fewer = (FrozenFeatures(backbone, spec)(pictures(160)) for spec in (every, some))
         widths = [m.shape[1] for m in backbone.maps(torch.zeros(1, 3, 160, 160), range(len(backbone)))]
     starts = np.cumsum([0, *widths])
     chosen = [int(c) for block in (1, 3) for c in range(starts[block], starts[block + 1])]
@@ -119,7 +119,7 @@ def test_chosen_blocks_alone_are_pooled(backbone: Backbone) -> None:
 
 def test_a_map_is_what_the_block_at_the_cut_takes(backbone: Backbone) -> None:
     batch = pictures(160)
-    module = FrozenPass(backbone, Pass(160, kept="map", cut=3))
+    module = FrozenFeatures(backbone, FeatureSpec(160, kept="map", cut=3))
     with torch.inference_mode():
         whole = backbone(module.normalise(batch))
         rest = backbone.split.embed(backbone.run(module(batch), start=3))
@@ -131,14 +131,14 @@ def test_the_map_after_the_last_block_has_its_channels_first(name: str) -> None:
     network = create(name)
     backbone = Backbone(name, network, split_of(network), preprocessing_of(network), "none")
     with torch.inference_mode():
-        out = FrozenPass(backbone, Pass(160, kept="map", cut=len(backbone)))(pictures(160))
+        out = FrozenFeatures(backbone, FeatureSpec(160, kept="map", cut=len(backbone)))(pictures(160))
     assert out.ndim == 4
     assert out.shape[2] == out.shape[3]
 
 
 def test_normalisation_is_in_the_graph(backbone: Backbone) -> None:
     white = torch.full((1, 32, 32, 3), 255, dtype=torch.uint8)
-    module = FrozenPass(backbone, Pass(32, kept="map", cut=0))
+    module = FrozenFeatures(backbone, FeatureSpec(32, kept="map", cut=0))
     module.normalise = type(module.normalise)(Preprocessing(32, (0.5, 0.25, 0.0), (0.5, 0.25, 2.0), True))
     found = module(white)
     assert found.shape == (1, 3, 32, 32)
@@ -149,10 +149,10 @@ def test_other_weights_give_another_key(backbone: Backbone) -> None:
     torch.manual_seed(1)
     network = create("test_efficientnet")
     other = Backbone("tiny", network, split_of(network), backbone.preprocessing, "none")
-    plan = Pass(160)
-    assert plan.key(backbone, "f32") != plan.key(other, "f32")
-    assert plan.key(backbone, "f32") == Pass(160, looks=(WHOLE,)).key(backbone, "f32")
-    assert plan.key(backbone, "f32") != replace(plan, size=192).key(backbone, "f32")
+    spec = FeatureSpec(160)
+    assert spec.key(backbone, "f32") != spec.key(other, "f32")
+    assert spec.key(backbone, "f32") == FeatureSpec(160, looks=(WHOLE,)).key(backbone, "f32")
+    assert spec.key(backbone, "f32") != replace(spec, size=192).key(backbone, "f32")
 
 
 @pytest.mark.parametrize("count", range(1, 10))

@@ -12,7 +12,7 @@ import tiny_matches
 from preseason import backbones
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Extractor
-from preseason.engine.passes import Pass
+from preseason.engine.passes import FeatureSpec
 from preseason.media import video
 from preseason.spotting.readers import RunNetwork, looks_of, places_of, stride_of
 from preseason.spotting.scan import STRETCH
@@ -34,8 +34,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_rows_of_windows_are_those_of_their_runs(network: Path, tmp_path: Path) -> None:
-    plan = Pass(SIDE, frames=1)
-    extractor = Extractor(backbones.load(str(network)), plan, ClipSource(RUN), tmp_path, "cpu")
+    spec = FeatureSpec(SIDE, frames=1)
+    extractor = Extractor(backbones.load(str(network)), spec, ClipSource(RUN), tmp_path, "cpu")
     frames = list(np.random.default_rng(0).integers(0, 256, (16, 40, 60, 3), np.uint8))
     places = np.linspace(0, 7, 2 * RUN).round().astype(np.int64).reshape(2, RUN)
     reader = RunNetwork(extractor, places)
@@ -49,7 +49,7 @@ def test_rows_of_windows_are_those_of_their_runs(network: Path, tmp_path: Path) 
     extractor.rows = counted  # type: ignore[method-assign]
     windows = np.asarray(reader.windows(reader.rows(frames), np.array([0, 4, 8])))
     assert sum(fed) == 4, "three windows of two runs share two of the six"
-    pictures = looks_of(frames, plan)
+    pictures = looks_of(frames, spec)
     alone = [rows_of([pictures[start : start + RUN].swapaxes(0, 1)], print)[0] for start in (4, 8)]
     np.testing.assert_allclose(windows[1], np.concatenate(alone), atol=2e-2)
     assert np.abs(windows[0] - windows[1]).max() > 0.1
@@ -75,15 +75,15 @@ def test_a_video_network_watches_a_match(network: Path, tmp_path: Path) -> None:
 
 def test_the_middle_of_a_window_is_read_where_it_was_learnt(tmp_path: Path) -> None:
     match = tiny_matches.write(tmp_path / "match.mp4", tiny_matches.events_of(6.0, 1), 6.0, 1)
-    source, plan = ClipSource(0), Pass(SIDE, frames=3, middle=0.5)
-    learnt = source.inputs(Sample(match, span=(1.0, 3.0)), plan)
+    source, spec = ClipSource(0), FeatureSpec(SIDE, frames=3, middle=0.5)
+    learnt = source.inputs(Sample(match, span=(1.0, 3.0)), spec)
     rate = 8.0
     frames = [frame for _, frame in video.stream(match, rate)]
-    places = places_of(plan, 1, round(2.0 * rate)) + round(1.0 * rate)
+    places = places_of(spec, 1, round(2.0 * rate)) + round(1.0 * rate)
     assert places.tolist() == [12, 16, 20]
-    read = looks_of(frames, plan)[places][:, 0].astype(int)
+    read = looks_of(frames, spec)[places][:, 0].astype(int)
     errors = [
-        [np.abs(one - other).mean() for other in looks_of(frames, plan)[:, 0].astype(int)] for one in learnt
+        [np.abs(one - other).mean() for other in looks_of(frames, spec)[:, 0].astype(int)] for one in learnt
     ]
     assert np.abs(read - learnt).mean() < 12
     assert np.abs(np.argmin(errors, axis=1) - places).max() <= 1, "the nearest frames of all are those"

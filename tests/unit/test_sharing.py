@@ -21,12 +21,12 @@ from preseason.distributed.leases import Leases
 from preseason.distributed.work_queue import Board
 from preseason.engine.bank import Shelf
 from preseason.engine.extract import Order
-from preseason.engine.passes import Box, Pass
+from preseason.engine.passes import Box, FeatureSpec
 from preseason.engine.shared_reading import read_together, reading_of
 from preseason.runtime.launcher import World, own_graphics_processor, run_name, world
 from preseason.runtime.progress import Silent
 
-PLAN = Pass(8, looks=(Box(0.0, 0.1, 1.0, 0.9),))
+PLAN = FeatureSpec(8, looks=(Box(0.0, 0.1, 1.0, 0.9),))
 ORDERS = [
     Order(Sample(Path(f"{n}.jpg"), fingerprint=f"{n:032x}"), (Box(0, 0, 0.5, n / 300),)) for n in range(300)
 ]
@@ -89,10 +89,10 @@ def test_the_leader_alone_does_everything(tmp_path: Path) -> None:
 
 def test_a_helper_takes_its_share_and_both_see_all_rows(tmp_path: Path) -> None:
     other = Numbers(tmp_path / "shelf", 0.001)
-    plans: list[Pass] = []
+    plans: list[FeatureSpec] = []
 
-    def filling(plan: Pass) -> Numbers:
-        plans.append(plan)
+    def filling(spec: FeatureSpec) -> Numbers:
+        plans.append(spec)
         return other
 
     def help_out() -> None:

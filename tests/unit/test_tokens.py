@@ -12,7 +12,7 @@ from preseason.backbones.text_blocks import digits
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Extractor, Order
 from preseason.engine.feeds import feed_for
-from preseason.engine.passes import Pass
+from preseason.engine.passes import FeatureSpec
 from preseason.engine.tokens import Windows
 from preseason.runtime.progress import Silent
 from preseason.tasks.texts import TextSource
@@ -24,8 +24,8 @@ def orders(texts: tuple[str, ...] = TEXTS) -> list[Order]:
     return [Order(Sample(text, fingerprint=f"{place} {text[:9]}")) for place, text in enumerate(texts)]
 
 
-def extracted(encoder: Encoder, plan: Pass, cache: Path, texts: tuple[str, ...] = TEXTS) -> np.ndarray:
-    extractor = Extractor(encoder, plan, TextSource(), cache, "cpu")
+def extracted(encoder: Encoder, spec: FeatureSpec, cache: Path, texts: tuple[str, ...] = TEXTS) -> np.ndarray:
+    extractor = Extractor(encoder, spec, TextSource(), cache, "cpu")
     return np.asarray(extractor.extract(orders(texts), Silent(), "reading").rows[np.arange(len(texts))])
 
 
@@ -58,7 +58,7 @@ class TestRows:
     def test_pooled_rows_are_means_maxima_and_first_tokens_of_every_block(
         self, encoder: Encoder, tmp_path: Path
     ) -> None:
-        rows = extracted(encoder, Pass(32), tmp_path)
+        rows = extracted(encoder, FeatureSpec(32), tmp_path)
         assert rows.shape == (len(TEXTS), 1, 3 * len(encoder) * encoder.width)
         mean, largest, first = np.split(rows[1, 0].astype(np.float32), 3)
         ids = torch.tensor([encoder.tokenizer.encode(TEXTS[1]).ids])
@@ -72,13 +72,13 @@ class TestRows:
             np.testing.assert_allclose(found, expected.numpy(), atol=5e-3)
 
     def test_equal_texts_have_equal_rows_wherever_they_stand(self, encoder: Encoder, tmp_path: Path) -> None:
-        rows = extracted(encoder, Pass(32), tmp_path)
+        rows = extracted(encoder, FeatureSpec(32), tmp_path)
         np.testing.assert_array_equal(rows[0], rows[4])
-        turned = extracted(encoder, Pass(32), tmp_path / "other", TEXTS[::-1])
+        turned = extracted(encoder, FeatureSpec(32), tmp_path / "other", TEXTS[::-1])
         np.testing.assert_allclose(turned[::-1].astype(np.float32), rows.astype(np.float32), atol=2e-3)
 
     def test_of_several_windows_the_whole_goes_in_front(self, encoder: Encoder, tmp_path: Path) -> None:
-        rows = extracted(encoder, Pass(16, frames=3), tmp_path).astype(np.float32)
+        rows = extracted(encoder, FeatureSpec(16, frames=3), tmp_path).astype(np.float32)
         assert rows.shape[1] == 4
         width = len(encoder) * encoder.width
         np.testing.assert_allclose(rows[:, 0, :width], rows[:, 1:, :width].mean(1), atol=2e-3)
@@ -89,7 +89,7 @@ class TestRows:
 
     @pytest.mark.parametrize("cut", [0, 2])
     def test_maps_at_the_cut_hold_their_own_mask(self, encoder: Encoder, tmp_path: Path, cut: int) -> None:
-        rows = extracted(encoder, Pass(32, kept="map", cut=cut), tmp_path)
+        rows = extracted(encoder, FeatureSpec(32, kept="map", cut=cut), tmp_path)
         x = torch.from_numpy(rows[:2, 0].astype(np.float32))
         assert x.shape[1] == 32
         ids = [torch.tensor([encoder.tokenizer.encode(text).ids]) for text in TEXTS[:2]]
@@ -100,7 +100,7 @@ class TestRows:
         torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-2)
 
     def test_each_different_window_is_fed_once(self, encoder: Encoder) -> None:
-        batches, _ = feed_for(encoder, Pass(16, frames=3)).deal(
+        batches, _ = feed_for(encoder, FeatureSpec(16, frames=3)).deal(
             [np.array([t], object) for t in ("a", "b", "a")]
         )
         assert sum(len(batch) for batch in batches) == 2
@@ -109,11 +109,11 @@ class TestRows:
         rng = np.random.default_rng(0)
         words = np.array(["goal", "match", "team", "great"])
         texts = [np.array([" ".join(rng.choice(words, n))], object) for n in rng.integers(1, 60, 400)]
-        batches = list(feed_for(encoder, Pass(64)).deal(texts)[0])
+        batches = list(feed_for(encoder, FeatureSpec(64)).deal(texts)[0])
         padding = sum(int((batch < 0).sum()) for batch in batches)
         assert padding < 0.1 * sum(batch.size for batch in batches)
 
     def test_a_second_time_nothing_is_computed(self, encoder: Encoder, tmp_path: Path) -> None:
-        extractor = Extractor(encoder, Pass(32), TextSource(), tmp_path, "cpu")
+        extractor = Extractor(encoder, FeatureSpec(32), TextSource(), tmp_path, "cpu")
         assert extractor.extract(orders(), Silent(), "a").computed == len(TEXTS)
         assert extractor.extract(orders(), Silent(), "a").computed == 0

@@ -121,7 +121,7 @@ def judged(
 def keeps_enough(
     members: Members, samples: tuple[Sample, ...], joined: Callable[[Members], Sequence[int]]
 ) -> bool:
-    """Whether every class keeps `MIN_EXAMPLES` groups, or all it had, if these hang together; see `judged`."""
+    """Whether every class keeps `MIN_EXAMPLES` groups, or all it had, if these hang together (`judged`)."""
     return _short(members, samples, joined) is None
 
 

@@ -64,7 +64,7 @@ class Evidence:
     @cached_property
     def short(self) -> Short | None:
         """Pooled rows of at most `MAX_EXAMPLES`; None where no frozen network read the examples."""
-        fit = next((fit for fit in self.trials.fits if fit.fitted.way.plan.kept != "raw"), None)
+        fit = next((fit for fit in self.trials.fits if fit.fitted.way.spec.kept != "raw"), None)
         if fit is None:
             return None
         chosen = self.few

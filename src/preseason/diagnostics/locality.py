@@ -13,7 +13,7 @@ from torch import Tensor
 
 from preseason.arrays.types import Ints
 from preseason.backbones.base import Backbone, Normalise
-from preseason.engine.passes import FrozenPass, Pass
+from preseason.engine.passes import FeatureSpec, FrozenFeatures
 
 NOTICED = 0.15
 """Most that surroundings may change with the middle, as a share of what another picture changes."""
@@ -34,20 +34,22 @@ class Layers:
     local: Ints
 
 
-def layers_of(backbone: Backbone, plan: Pass, surroundings: Ints) -> Layers:
-    """The layers of `plan` that are local, by trying.
+def layers_of(backbone: Backbone, spec: FeatureSpec, surroundings: Ints) -> Layers:
+    """The layers of `spec` that are local, by trying.
 
     Args:
         surroundings: parts that lie outside the middle half.
     """
-    one, other = _scenes(plan.shape)
+    one, other = _scenes(spec.shape)
     mixed = one.clone()
-    rows, columns = (slice(*(int(edge * side) for edge in MIDDLE)) for side in plan.shape)
+    rows, columns = (slice(*(int(edge * side) for edge in MIDDLE)) for side in spec.shape)
     mixed[rows, columns] = other[rows, columns]
     with torch.inference_mode():
-        rows = FrozenPass(backbone, plan)(torch.stack([one, other, mixed]))[:, torch.from_numpy(surroundings)]
+        rows = FrozenFeatures(backbone, spec)(torch.stack([one, other, mixed]))[
+            :, torch.from_numpy(surroundings)
+        ]
         first = Normalise(backbone.preprocessing)(one[None])
-        blocks = plan.blocks or tuple(range(len(backbone)))
+        blocks = spec.blocks or tuple(range(len(backbone)))
         widths = [int(m.shape[1]) for m in backbone.maps(first, blocks)]
     leak = ((rows[2] - rows[0]).abs().mean(0) / (rows[1] - rows[0]).abs().mean(0).clamp_min(1e-6)).numpy()
     block = np.tile(np.repeat(np.arange(len(widths)), widths), 2)

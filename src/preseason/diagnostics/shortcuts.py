@@ -83,9 +83,9 @@ def hidden_parts(evidence: Evidence) -> Shortcuts | None:
     fit = _of_parts(evidence)
     if fit is None:
         return None
-    plan = fit.fitted.way.plan
-    boxes = np.array(plan.parts(), np.float32)
-    parts = _frames(boxes, plan.frames) if plan.frames else _places(boxes, fit, evidence.backbone)
+    spec = fit.fitted.way.spec
+    boxes = np.array(spec.parts(), np.float32)
+    parts = _frames(boxes, spec.frames) if spec.frames else _places(boxes, fit, evidence.backbone)
     right = _regressed(evidence, fit, parts)
     chosen = evidence.targets[evidence.few]
     chance = float(np.bincount(chosen).max() / len(chosen))
@@ -96,23 +96,23 @@ def hidden_parts(evidence: Evidence) -> Shortcuts | None:
 def _of_parts(evidence: Evidence) -> Crossfit | None:
     """A way whose rows hold several parts, at the same places for all examples."""
     for fit in evidence.trials.fits:
-        plan = fit.fitted.way.plan
-        if plan.kept == "pooled" and fit.fitted.way.looks_from is None and len(plan.parts()) > 1:
+        spec = fit.fitted.way.spec
+        if spec.kept == "pooled" and fit.fitted.way.looks_from is None and len(spec.parts()) > 1:
             return fit
     return None
 
 
 def _places(boxes: Floats, fit: Crossfit, backbone: Backbone) -> list[Part]:
     """The whole picture, its colours, and places of it, as far as there are layers that see nothing else."""
-    plan = fit.fitted.way.plan
+    spec = fit.fitted.way.spec
     whole = _mean(np.all(boxes == np.array(WHOLE, np.float32), axis=1))
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     inside = _inside(boxes, MIDDLE)
     around = (inside <= HARDLY) & (area < CLOSE)
     found = [Part("all", "", whole)]
-    if not around.any() or len(plan.looks) > 1:
+    if not around.any() or len(spec.looks) > 1:
         return found
-    layers = layers_of(backbone, plan, np.flatnonzero(around))
+    layers = layers_of(backbone, spec, np.flatnonzero(around))
     if len(layers.first):
         found.append(Part("colours", "only colours and textures", whole, layers.first))
     if not len(layers.local):

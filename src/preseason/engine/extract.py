@@ -20,7 +20,7 @@ from preseason.distributed.work_queue import Board
 from preseason.engine.bank import Loose, Rows, Shelf
 from preseason.engine.feeds import feed_for
 from preseason.engine.networks import Engine, compile_network, precision_on
-from preseason.engine.passes import Box, Pass
+from preseason.engine.passes import Box, FeatureSpec
 from preseason.engine.shared_reading import read_together
 from preseason.errors import MediaError
 from preseason.runtime.progress import Progress, Silent
@@ -36,7 +36,7 @@ Array = NDArray[Any]
 class Source(Protocol):
     """How a task turns a sample into network inputs."""
 
-    def inputs(self, sample: Sample, plan: Pass) -> Array:
+    def inputs(self, sample: Sample, spec: FeatureSpec) -> Array:
         """Decode `sample` and give its looks, uint8 [looks, h, w, 3] or [looks, t, h, w, 3].
 
         A text is given as an array [1] that holds it.
@@ -92,18 +92,18 @@ class Extractor:
     def __init__(
         self,
         backbone: Backbone,
-        plan: Pass,
+        spec: FeatureSpec,
         source: Source,
         cache: Path,
         device: str,
         board: Board | None = None,
     ) -> None:
-        self.backbone, self.plan, self.cache = backbone, plan, cache
+        self.backbone, self.spec, self.cache = backbone, spec, cache
         self._source, self._device, self._board = source, device, board
         # Token numbers, which are what lies before the first block, are exact in f32 alone.
-        exact = plan.kept == "map" and plan.cut == 0
+        exact = spec.kept == "map" and spec.cut == 0
         self.precision = precision_on(device, "numbers" if exact else backbone.reads)
-        self._feed = feed_for(backbone, plan, device)
+        self._feed = feed_for(backbone, spec, device)
         self._engine: Engine | None = None
         self._compiling_s = 0.0
         self._shelf: Shelf | None = None
@@ -111,15 +111,15 @@ class Extractor:
     @property
     def shelf_name(self) -> str:
         """Name of this pass's shelf in the bank."""
-        return self.plan.key(self.backbone, self.precision)
+        return self.spec.key(self.backbone, self.precision)
 
     @property
     def shelf(self) -> Shelf:
         """This pass's shelf in the bank, opened on first use."""
         if self._shelf is None:
             unit = "tokens" if self.backbone.reads == "texts" else "px"
-            size = f"{self.plan.size} x {self.plan.height}" if self.plan.height else str(self.plan.size)
-            what = f"{self.backbone.name} {self.plan.kept} {size} {unit}"
+            size = f"{self.spec.size} x {self.spec.height}" if self.spec.height else str(self.spec.size)
+            what = f"{self.backbone.name} {self.spec.kept} {size} {unit}"
             self._shelf = Shelf(self.cache / "bank" / self.shelf_name, self.row_shape, what)
         return self._shelf
 
@@ -146,7 +146,7 @@ class Extractor:
         failed: dict[str, str] = {}
         compiling_s = self._compiling_s
         if missing and isinstance(shelf, Shelf) and self._board is not None:
-            failed = read_together(self._board, self, self.plan, missing, progress, stage)
+            failed = read_together(self._board, self, self.spec, missing, progress, stage)
             self._mend([order for order in missing if order.key() not in failed])
         elif missing and isinstance(shelf, Shelf):
             with shelf.writer() as writer:
@@ -194,14 +194,14 @@ class Extractor:
         """Remember how many whole pictures of 224 px a second a pretrained network reached."""
         preprocessing = self.backbone.preprocessing
         pictures = not preprocessing.frames and not preprocessing.tokens
-        whole = pictures and self.plan.kept == "pooled" and not self.plan.blocks
+        whole = pictures and self.spec.kept == "pooled" and not self.spec.blocks
         if whole and backbones.exists(self.backbone.name):
-            pixels = examples * self.plan.count() * self.plan.shape[0] * self.plan.shape[1]
+            pixels = examples * self.spec.count() * self.spec.shape[0] * self.spec.shape[1]
             note_speed(self.backbone.name, pixels / 224**2 / max(seconds, 1e-6), self.cache)
 
     def _inputs(self, order: Order) -> Array:
-        plan = replace(self.plan, looks=order.looks) if order.looks else self.plan
-        return self._source.inputs(order.sample, plan)
+        spec = replace(self.spec, looks=order.looks) if order.looks else self.spec
+        return self._source.inputs(order.sample, spec)
 
     def _fill(
         self, orders: list[Order], store: Callable[[str, Array], None], progress: Progress, stage: str
@@ -285,8 +285,8 @@ class Decoder:
 
     shelf_name = ""
 
-    def __init__(self, plan: Pass, source: Source) -> None:
-        self.plan, self._source = plan, source
+    def __init__(self, spec: FeatureSpec, source: Source) -> None:
+        self.spec, self._source = spec, source
 
     def missing(self, orders: Sequence[Order]) -> list[Order]:
         """None: nothing of it is kept in the bank."""
@@ -302,7 +302,7 @@ class Decoder:
         begin, rows, kept, failed = time.monotonic(), [], [], []
         for place, order in enumerate(orders):
             try:
-                rows.append(self._source.inputs(order.sample, self.plan))
+                rows.append(self._source.inputs(order.sample, self.spec))
                 kept.append(place)
             except MediaError as error:
                 failed.append(Skipped(str(order.sample.source), str(error)))

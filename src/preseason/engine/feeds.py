@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from preseason.backbones.base import Backbone
 from preseason.backbones.encoders import Encoder
-from preseason.engine.passes import FrozenPass, Pass
-from preseason.engine.tokens import TokenPass, Windows
+from preseason.engine.passes import FeatureSpec, FrozenFeatures
+from preseason.engine.tokens import TokenFeatures, Windows
 
 BATCH_PIXELS = 6 * 224 * 224
 """Pictures of a batch are as many as these pixels hold, at least one."""
@@ -37,8 +37,8 @@ class Feed(Protocol):
         chunk: how many examples are handed over together.
     """
 
-    module: FrozenPass | TokenPass
-    graph: Pass
+    module: FrozenFeatures | TokenFeatures
+    graph: FeatureSpec
     row_shape: tuple[int, ...]
     chunk: int
 
@@ -49,25 +49,25 @@ class Feed(Protocol):
         """Batches for the engine, and what makes the examples' rows from the batches' outputs in order."""
 
 
-def feed_for(backbone: Backbone, plan: Pass, device: str = "cpu") -> Feed:
+def feed_for(backbone: Backbone, spec: FeatureSpec, device: str = "cpu") -> Feed:
     """The feed of a backbone's kind of input, with batches as `device` wants them."""
     times = CUDA_BATCHES if device == "cuda" else 1
     if isinstance(backbone, Encoder):
-        return TextFeed(backbone, plan, times)
-    return PictureFeed(backbone, plan, times)
+        return TextFeed(backbone, spec, times)
+    return PictureFeed(backbone, spec, times)
 
 
 class PictureFeed:
     """Looks uint8 [looks, (t,) h, w, 3] of pictures and clips; batches `times` as large as on a CPU."""
 
-    def __init__(self, backbone: Backbone, plan: Pass, times: int = 1) -> None:
-        self.module: FrozenPass | TokenPass = FrozenPass(backbone, plan)
-        self.graph = plan
-        self._plan, frames = plan, backbone.preprocessing.frames
-        self._look_shape = (*([frames] if frames else []), *plan.shape, 3)
-        pixels = max(frames, 1) * plan.shape[0] * plan.shape[1]
+    def __init__(self, backbone: Backbone, spec: FeatureSpec, times: int = 1) -> None:
+        self.module: FrozenFeatures | TokenFeatures = FrozenFeatures(backbone, spec)
+        self.graph = spec
+        self._plan, frames = spec, backbone.preprocessing.frames
+        self._look_shape = (*([frames] if frames else []), *spec.shape, 3)
+        pixels = max(frames, 1) * spec.shape[0] * spec.shape[1]
         self._step = max(1, times * BATCH_PIXELS // pixels)
-        self.chunk = int(np.clip(6 * times * BATCH_PIXELS // (plan.count() * pixels), 1, 32 * times))
+        self.chunk = int(np.clip(6 * times * BATCH_PIXELS // (spec.count() * pixels), 1, 32 * times))
         self.row_shape = self._shape()
 
     def trials(self) -> list[Array]:
@@ -101,14 +101,14 @@ class TextFeed:
     Batches are `times` as large as on a CPU.
     """
 
-    def __init__(self, encoder: Encoder, plan: Pass, times: int = 1) -> None:
-        module = TokenPass(encoder, plan)
-        self.module: FrozenPass | TokenPass = module
+    def __init__(self, encoder: Encoder, spec: FeatureSpec, times: int = 1) -> None:
+        module = TokenFeatures(encoder, spec)
+        self.module: FrozenFeatures | TokenFeatures = module
         # Windows of every length and number go through one graph.
-        self.graph = replace(plan, size=0, frames=0)
-        self._windows = Windows(encoder, plan.size, plan.count())
+        self.graph = replace(spec, size=0, frames=0)
+        self._windows = Windows(encoder, spec.size, spec.count())
         self._words = int(encoder.network.config.vocab_size)  # type: ignore[union-attr,arg-type]
-        self._plan, self.chunk, self.row_shape = plan, times * TEXTS, module.row_shape
+        self._plan, self.chunk, self.row_shape = spec, times * TEXTS, module.row_shape
         self._tokens = times * BATCH_TOKENS
 
     def trials(self) -> list[Array]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Source
-from preseason.engine.passes import Box, Pass
+from preseason.engine.passes import Box, FeatureSpec
 
 Array = NDArray[Any]
 
@@ -34,10 +34,10 @@ class Hiding:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._held: tuple[str, Pass, Array] | None = None
+        self._held: tuple[str, FeatureSpec, Array] | None = None
         self.covers: dict[str, Cover] = {}
 
-    def inputs(self, sample: Sample, plan: Pass) -> Array:
+    def inputs(self, sample: Sample, spec: FeatureSpec) -> Array:
         """What the source gives, with the part hidden; same shape and dtype.
 
         Raises:
@@ -45,28 +45,28 @@ class Hiding:
         """
         cover = self.covers.get(sample.variant)
         if cover is not None and cover.crop and cover.box is not None:
-            looks = tuple(_within(look, cover.box) for look in plan.looks)
-            return self._source.inputs(sample, replace(plan, looks=looks))
-        shown = self._decoded(sample, plan)
+            looks = tuple(_within(look, cover.box) for look in spec.looks)
+            return self._source.inputs(sample, replace(spec, looks=looks))
+        shown = self._decoded(sample, spec)
         if cover is None:
             return shown
-        frames = max(plan.frames, 1)
+        frames = max(spec.frames, 1)
         # [frames x looks, ...] to [frames, looks, ...]
-        parts = shown.reshape(frames, len(plan.looks), *shown.shape[1:]).copy()
+        parts = shown.reshape(frames, len(spec.looks), *shown.shape[1:]).copy()
         if cover.span is not None:
-            parts = _frozen(parts, _in_middle(cover.span, plan.middle))
+            parts = _frozen(parts, _in_middle(cover.span, spec.middle))
         if cover.box is not None:
-            _paint(parts, cover.box, plan)
+            _paint(parts, cover.box, spec)
         return parts.reshape(shown.shape)
 
-    def _decoded(self, sample: Sample, plan: Pass) -> Array:
+    def _decoded(self, sample: Sample, spec: FeatureSpec) -> Array:
         """Decoded once for many variants in a row."""
         key = f"{sample.fingerprint} {sample.span}"
         held = self._held
-        if held is not None and held[:2] == (key, plan):
+        if held is not None and held[:2] == (key, spec):
             return held[2]
-        shown = self._source.inputs(sample, plan)
-        self._held = (key, plan, shown)
+        shown = self._source.inputs(sample, spec)
+        self._held = (key, spec, shown)
         return shown
 
 
@@ -94,13 +94,13 @@ def _within(look: Box, box: Box) -> Box:
     )
 
 
-def _paint(parts: Array, box: Box, plan: Pass) -> None:
+def _paint(parts: Array, box: Box, spec: FeatureSpec) -> None:
     """Paint the box of every look [t, looks, ..., h, w, 3] in the look's mean colour."""
-    for number, look in enumerate(plan.looks):
+    for number, look in enumerate(spec.looks):
         view = parts[:, number]
         fill = view.mean(axis=tuple(range(1, view.ndim - 1)), keepdims=True).astype(view.dtype)
-        rows, columns = _inside(box, look, plan.shape)
-        mask = np.zeros((*plan.shape, 1), bool)
+        rows, columns = _inside(box, look, spec.shape)
+        mask = np.zeros((*spec.shape, 1), bool)
         mask[rows, columns] = True
         parts[:, number] = np.where(mask, fill, view)
 

@@ -41,7 +41,7 @@ def grid(count: int, side: float) -> tuple[Box, ...]:
 
 
 @dataclass(frozen=True)
-class Pass:
+class FeatureSpec:
     """One way of running the frozen network over an example.
 
     Attributes:
@@ -114,41 +114,41 @@ class Pass:
         return once * max(self.frames, 1)
 
 
-def pass_from(values: Mapping[str, Any]) -> Pass:
+def feature_spec_from(values: Mapping[str, Any]) -> FeatureSpec:
     """The pass whose `asdict` these JSON values are.
 
     Raises:
         KeyError, TypeError, ValueError: values that no pass has.
     """
-    plan = dict(values)
+    spec = dict(values)
     for name in ("looks", "regions"):
-        plan[name] = tuple(Box(*(float(x) for x in box)) for box in plan[name])
-    plan["blocks"] = tuple(int(b) for b in plan["blocks"])
-    return Pass(**plan)
+        spec[name] = tuple(Box(*(float(x) for x in box)) for box in spec[name])
+    spec["blocks"] = tuple(int(b) for b in spec["blocks"])
+    return FeatureSpec(**spec)
 
 
-class FrozenPass(nn.Module):
+class FrozenFeatures(nn.Module):
     """The graph of a pass: pictures uint8 [n, (t,) h, w, 3] to rows of one look.
 
     Gives float32 [n, regions, d] for "pooled", with d the averages then the maxima of every chosen block;
     float32 [n, ...] of the input of block `cut` for "map", as [n, c, (t,) h, w] after the last block.
     """
 
-    def __init__(self, backbone: Backbone, plan: Pass) -> None:
+    def __init__(self, backbone: Backbone, spec: FeatureSpec) -> None:
         super().__init__()
         self.normalise = Normalise(backbone.preprocessing)
         self.backbone = backbone
-        self.plan = plan
-        self.blocks = plan.blocks or tuple(range(len(backbone)))
+        self.spec = spec
+        self.blocks = spec.blocks or tuple(range(len(backbone)))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Rows of a batch."""
         x = self.normalise(pictures)
-        if self.plan.kept == "map":
-            out = self.backbone.run(x, stop=self.plan.cut)
-            return as_map(out, self.backbone.split) if self.plan.cut == len(self.backbone) else out
+        if self.spec.kept == "map":
+            out = self.backbone.run(x, stop=self.spec.cut)
+            return as_map(out, self.backbone.split) if self.spec.cut == len(self.backbone) else out
         averages, maxima = _to_cells(self.backbone.maps(x, self.blocks))
-        return torch.cat([_averaged(averages, self.plan.regions), _largest(maxima, self.plan.regions)], dim=2)
+        return torch.cat([_averaged(averages, self.spec.regions), _largest(maxima, self.spec.regions)], dim=2)
 
 
 def _to_cells(maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from preseason.data.dataset import Sample
 from preseason.distributed.work_queue import Board, Doing, Job
-from preseason.engine.passes import Box, Pass, pass_from
+from preseason.engine.passes import Box, FeatureSpec, feature_spec_from
 from preseason.runtime.progress import Progress
 
 READING = "reading"
@@ -37,11 +37,11 @@ class Filling(Protocol):
 
 
 def read_together(
-    board: Board, filling: Filling, plan: Pass, orders: Sequence[Any], progress: Progress, stage: str
+    board: Board, filling: Filling, spec: FeatureSpec, orders: Sequence[Any], progress: Progress, stage: str
 ) -> dict[str, str]:
     """Fill the bank with the rows of `orders`; why each failed order did, by its key."""
     unit = min(MAX_EXAMPLES, max(MIN_EXAMPLES, -(-len(orders) // (UNITS_EACH * board.workers))))
-    values = {"shelf": filling.shelf_name, "plan": asdict(plan), "orders": [_values(o) for o in orders]}
+    values = {"shelf": filling.shelf_name, "plan": asdict(spec), "orders": [_values(o) for o in orders]}
     sizes = [min(unit, len(orders) - start) for start in range(0, len(orders), unit)]
     job = board.post(READING, values, sizes)
     failed: dict[str, str] = {}
@@ -52,14 +52,14 @@ def read_together(
 
 
 def reading_of(
-    job: Job, make: Callable[[Sample, tuple[Box, ...]], Any], filling: Callable[[Pass], Filling]
+    job: Job, make: Callable[[Sample, tuple[Box, ...]], Any], filling: Callable[[FeatureSpec], Filling]
 ) -> Doing | None:
     """How a helper does a job of reading; None where its network or its settings are others.
 
     Args:
         make: an order of a sample and its looks.
     """
-    own = filling(pass_from(job.values["plan"]))
+    own = filling(feature_spec_from(job.values["plan"]))
     if own.shelf_name != job.values["shelf"]:
         return None
     return _doing(own, job, [make(*_order(order)) for order in job.values["orders"]])

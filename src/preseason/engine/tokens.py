@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from preseason.backbones.encoders import Encoder
 from preseason.backbones.text_blocks import digits
-from preseason.engine.passes import Pass
+from preseason.engine.passes import FeatureSpec
 
 Window = tuple[int, ...]
 LOWEST = -1e4
@@ -55,32 +55,32 @@ class Windows:
         return [(*self._before, *tokens[start : start + self.room], *self._after) for start in starts]
 
 
-class TokenPass(nn.Module):
+class TokenFeatures(nn.Module):
     """The graph of a pass over texts: token numbers int [n, l], -1 for padding, to rows of one window.
 
     Gives float32 [n, 3 d] for "pooled": means, maxima over tokens and first tokens of every chosen block, d
     the blocks' widths together; for "map" the input of block `cut`, [n, l, m].
     """
 
-    def __init__(self, encoder: Encoder, plan: Pass) -> None:
+    def __init__(self, encoder: Encoder, spec: FeatureSpec) -> None:
         super().__init__()
-        self.encoder, self.plan = encoder, plan
-        self.blocks = plan.blocks or tuple(range(len(encoder)))
+        self.encoder, self.spec = encoder, spec
+        self.blocks = spec.blocks or tuple(range(len(encoder)))
         self.width = encoder.width
 
     @property
     def row_shape(self) -> tuple[int, ...]:
         """Of one text: [parts, 3 d], or [windows, l, m] with windows filled up to their full length."""
-        count = self.plan.count()
-        if self.plan.kept == "map":
-            return (count, self.plan.size, 2 if self.plan.cut == 0 else self.width + 1)
+        count = self.spec.count()
+        if self.spec.kept == "map":
+            return (count, self.spec.size, 2 if self.spec.cut == 0 else self.width + 1)
         return (count + 1 if count > 1 else 1, 3 * len(self.blocks) * self.width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Rows of a batch of windows."""
         x = digits(tokens)
-        if self.plan.kept == "map":
-            return self.encoder.run(x, stop=self.plan.cut)
+        if self.spec.kept == "map":
+            return self.encoder.run(x, stop=self.spec.cut)
         states = []
         for index, block in enumerate(self.encoder.split.blocks):
             x = block(x)

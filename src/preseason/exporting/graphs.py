@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
 from preseason.backbones.encoders import Encoder
-from preseason.engine.passes import Box, FrozenPass, Pass
-from preseason.engine.tokens import TokenPass
+from preseason.engine.passes import Box, FeatureSpec, FrozenFeatures
+from preseason.engine.tokens import TokenFeatures
 from preseason.exporting.heads import module_of
 from preseason.training.predictor import Predictor
 from preseason.training.ways import Fitted
@@ -32,7 +32,7 @@ class Stage:
 
     Attributes:
         number: of the stage, from 0.
-        plan: the pass.
+        spec: the pass.
         ways: number and way of each that reads it.
         looks_from: output that chooses the looks; None where they are the pass's own.
         parts: the regions of the example that this output weighs.
@@ -42,7 +42,7 @@ class Stage:
     """
 
     number: int
-    plan: Pass
+    spec: FeatureSpec
     ways: tuple[tuple[int, Fitted], ...]
     looks_from: str | None
     parts: tuple[Box, ...]
@@ -53,24 +53,24 @@ class Stage:
     @property
     def counts(self) -> bool:
         """Whether it reads no network, and is no graph: ways that count words."""
-        return self.plan.kept == "raw"
+        return self.spec.kept == "raw"
 
     @property
     def looks(self) -> int:
         """How many squares of an example are fed."""
-        return len(self.plan.looks) or self.plan.own_looks
+        return len(self.spec.looks) or self.spec.own_looks
 
     def settings(self, file: str) -> dict[str, Any]:
         """What the runner must know of it."""
         return {
             "file": file,
-            "size": self.plan.size,
-            "looks": [list(box) for box in self.plan.looks],
+            "size": self.spec.size,
+            "looks": [list(box) for box in self.spec.looks],
             "looks_from": self.looks_from,
             "parts": [list(box) for box in self.parts],
             "before": self.before,
             "outputs": list(self.outputs),
-            "windows": self.plan.count(),
+            "windows": self.spec.count(),
         }
 
 
@@ -88,8 +88,8 @@ def stages_of(predictor: Predictor) -> list[Stage]:
     return [_stage(index, group, predictor, numbers, homes) for index, group in enumerate(groups)]
 
 
-def _place(fitted: Fitted) -> tuple[Pass, str | None]:
-    return fitted.way.plan, fitted.way.looks_from
+def _place(fitted: Fitted) -> tuple[FeatureSpec, str | None]:
+    return fitted.way.spec, fitted.way.looks_from
 
 
 def _stage(
@@ -107,10 +107,10 @@ def _stage(
     joined = any(fitted.way.joined for fitted in group)
     return Stage(
         index,
-        first.plan,
+        first.spec,
         ways,
         None if origin is None else f"focus_{numbers[origin]}",
-        () if origin is None else predictor.ways[numbers[origin]].way.plan.parts(),
+        () if origin is None else predictor.ways[numbers[origin]].way.spec.parts(),
         f"rows_{homes[str(origin)]}" if joined else None,
         tuple(outputs),
         predictor.embedding,
@@ -122,8 +122,8 @@ class StageGraph(nn.Module):
 
     def __init__(self, backbone: Backbone, stage: Stage) -> None:
         super().__init__()
-        make: Any = TokenPass if isinstance(backbone, Encoder) else FrozenPass
-        self.frozen = make(backbone, stage.plan).eval().requires_grad_(False)
+        make: Any = TokenFeatures if isinstance(backbone, Encoder) else FrozenFeatures
+        self.frozen = make(backbone, stage.spec).eval().requires_grad_(False)
         self.stage = stage
         self.members = nn.ModuleList(
             nn.ModuleList(module_of(member) for member in fitted.members) for _, fitted in stage.ways
@@ -131,7 +131,7 @@ class StageGraph(nn.Module):
 
     def forward(self, given: Tensor, before: Tensor | None = None) -> tuple[Tensor, ...]:
         """The outputs that the stage names, in order."""
-        own = self._windows(given) if isinstance(self.frozen, TokenPass) else self._looks(given)
+        own = self._windows(given) if isinstance(self.frozen, TokenFeatures) else self._looks(given)
         found = {f"rows_{self.stage.number}": own}
         for (number, fitted), members in zip(self.stage.ways, self.members, strict=True):
             rows = torch.cat([before, own], dim=1) if fitted.way.joined and before is not None else own
@@ -147,7 +147,7 @@ class StageGraph(nn.Module):
     def _windows(self, tokens: Tensor) -> Tensor:
         """Rows of one text, as the feature bank keeps them; in front of several windows goes the whole."""
         rows: Tensor = self.frozen(tokens)
-        if self.stage.plan.kept == "pooled" and self.stage.plan.count() > 1:
+        if self.stage.spec.kept == "pooled" and self.stage.spec.count() > 1:
             mean, largest, first = rows.chunk(3, dim=1)
             whole = torch.cat([mean.mean(0), largest.amax(0), first.mean(0)])
             rows = torch.cat([whole[None], rows])
@@ -157,7 +157,7 @@ class StageGraph(nn.Module):
         """Rows of photos, as the feature bank keeps them."""
         rows = _kept(self.frozen(pictures.flatten(0, 1)))
         looks = self.stage.looks
-        if self.stage.plan.kept == "pooled":
+        if self.stage.spec.kept == "pooled":
             return rows.reshape(-1, looks * rows.shape[1], rows.shape[2])
         return rows.reshape(-1, looks, *rows.shape[1:])
 

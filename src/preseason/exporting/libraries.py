@@ -187,7 +187,7 @@ def _adjust(part: Path, model: "Model", tuned: "Fitted | None", labels: tuple[st
     if isinstance(backbone, Encoder) or backbone.library != "timm":
         return
     config = json.loads((part / CONFIG).read_text("utf-8"))
-    size = backbone.preprocessing.size if tuned is None else tuned.way.plan.size
+    size = backbone.preprocessing.size if tuned is None else tuned.way.spec.size
     square = {"input_size": [3, size, size], "crop_pct": 1.0, "crop_mode": "squash"}
     config["pretrained_cfg"] |= square | {"num_classes": len(labels)}
     config["num_classes"] = len(labels)

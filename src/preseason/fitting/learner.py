@@ -23,7 +23,7 @@ from preseason.results import Answers
 from preseason.runtime.progress import Progress
 from preseason.runtime.threads import one_blas_thread
 from preseason.tasks.base import Task
-from preseason.training.predictor import Bench, Predictor, plain_rows, plain_way, sharpened
+from preseason.training.predictor import Bench, Predictor, plain_candidate, plain_rows, sharpened
 from preseason.training.rounds import Clock, Rounds, Trials, fold_numbers
 from preseason.training.selection import select
 from preseason.training.ways import Fitted, Way
@@ -168,7 +168,7 @@ def _distances(known: Known, fitted: Fitted, features: Features) -> Floats:
 
 def _sketched(fits: Sequence[Fitted], trials: Trials) -> tuple[Sketch | None, Floats | None]:
     """How whole examples are sketched, and the sketches of the samples that were tried."""
-    way = plain_way([fitted.way for fitted in fits])
+    way = plain_candidate([fitted.way for fitted in fits])
     if way is None:
         return None, None
     features = trials.features[way.name]

@@ -38,8 +38,8 @@ def deciding_words(trials: Trials, labels: tuple[str, ...]) -> dict[str, tuple[s
 
 def boxes(task: Task, predictor: Predictor) -> Floats | None:
     """Where each part of the answers' focus lies, float32 [p, 4]; None where nothing has parts."""
-    plan = predictor.focused()
-    return None if plan is None else np.array(task.boxes(plan), np.float32)
+    spec = predictor.focused()
+    return None if spec is None else np.array(task.boxes(spec), np.float32)
 
 
 def scene_warnings(audit: Audit, noun: str) -> list[str]:

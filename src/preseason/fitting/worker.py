@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from preseason.distributed.work_queue import Board
 from preseason.engine.extract import Extractor, Order
 from preseason.engine.networks import device_for
-from preseason.engine.passes import Pass
+from preseason.engine.passes import FeatureSpec
 from preseason.engine.shared_reading import READING, reading_of
 from preseason.language.base import load_base
 from preseason.language.road import base_of
@@ -53,8 +53,8 @@ def assist(board: "Board", recipe: Recipe, make_bench: Callable[[], "Bench"]) ->
     """Do what the leader of `board` asks for until it is done."""
     bench = cache(make_bench)
 
-    def extractor(plan: Pass) -> Extractor:
-        found = bench().extractor(plan)
+    def extractor(spec: FeatureSpec) -> Extractor:
+        found = bench().extractor(spec)
         assert isinstance(found, Extractor)
         return found
 

@@ -16,7 +16,7 @@ from preseason.backbones.encoders import DEFAULT
 from preseason.data.audit import digest
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Extractor, Order
-from preseason.engine.passes import Pass
+from preseason.engine.passes import FeatureSpec
 from preseason.errors import WeightsError
 from preseason.language.knowledge import Bm25, Hit, Passage, names_of, words_of
 from preseason.runtime.progress import Progress, Silent
@@ -44,8 +44,8 @@ class Meanings:
         self, passages: Sequence[Passage], cache: Path, device: str = "cpu", progress: Progress | None = None
     ) -> None:
         encoder = backbones.load(DEFAULT, None)
-        plan = Pass(TOKENS, blocks=(len(encoder) - 1,))
-        self.extractor = Extractor(encoder, plan, TextSource(), cache, device)
+        spec = FeatureSpec(TOKENS, blocks=(len(encoder) - 1,))
+        self.extractor = Extractor(encoder, spec, TextSource(), cache, device)
         self.progress = progress or Silent()
         self.vectors = self._vectors([passage.text for passage in passages], keep=True)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from preseason.data.dataset import Skipped
-from preseason.engine.passes import pass_from
+from preseason.engine.passes import feature_spec_from
 from preseason.results import Answers, Candidate, FitRecord, Metrics
 from preseason.training.ways import Way
 
@@ -23,7 +23,7 @@ def way_from(values: dict[str, Any]) -> Way:
     Raises:
         KeyError, TypeError, ValueError: values that no way has.
     """
-    return Way(**{**values, "plan": pass_from(values["plan"])})
+    return Way(**{**values, "plan": feature_spec_from(values["plan"])})
 
 
 def record_values(record: FitRecord) -> dict[str, Any]:

@@ -55,11 +55,11 @@ def _nearest(model: "Model", answer: Answer) -> Explained:
 
 def _looked(model: "Model", sample: Sample, answer: Answer) -> Explained:
     """The picture with what counted kept bright, and the part that counted most in words."""
-    plan = model.predictor.focused()
+    spec = model.predictor.focused()
     shown = model.job.picture(sample)
-    if plan is None or answer.focus is None or shown is None:
+    if spec is None or answer.focus is None or shown is None:
         return {}
-    boxes = np.array([(b.x0, b.y0, b.x1, b.y1) for b in model.job.boxes(plan)], np.float32)
+    boxes = np.array([(b.x0, b.y0, b.x1, b.y1) for b in model.job.boxes(spec)], np.float32)
     picture = small(shown, SIDE)
     if picture is None or len(boxes) != len(answer.focus):
         return {}

@@ -221,4 +221,4 @@ def _warm(model: Any) -> None:
     """Compile the networks now rather than with the first request."""
     predictor = getattr(model, "predictor", None)
     for fitted in predictor.ways if predictor is not None else ():
-        model.bench.extractor(fitted.way.plan).prepare(Silent().say)
+        model.bench.extractor(fitted.way.spec).prepare(Silent().say)

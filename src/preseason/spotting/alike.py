@@ -13,7 +13,7 @@ from preseason.backbones.base import Backbone
 from preseason.data.audit import fingerprint
 from preseason.engine.extract import Extractor
 from preseason.engine.networks import device_for
-from preseason.engine.passes import WHOLE, Pass
+from preseason.engine.passes import WHOLE, FeatureSpec
 from preseason.engine.upkeep import WALKS
 from preseason.media.stream import Pixels
 from preseason.runtime.cache_dir import cache_folder
@@ -71,14 +71,14 @@ def features_of(path: Path, search: Search, progress: Progress) -> Floats:
     """What is seen at each step and how it changes around it: float16 [s, 2 d], mapped from the disk."""
     backbone = backbones.load(search.backbone, search.weights)
     cache = cache_folder(search.cache)
-    plan = Pass(backbone.preprocessing.size, frames=1)
-    extractor = Extractor(backbone, plan, ClipSource(0), cache, device_for(search.device))
+    spec = FeatureSpec(backbone.preprocessing.size, frames=1)
+    extractor = Extractor(backbone, spec, ClipSource(0), cache, device_for(search.device))
     extractor.prepare(progress.say)
     folder = cache / WALKS / _key(path, backbone, search)
     walk = Walk(path, search.rate, SIDE_STEPS, SIDE_STEPS, MAX_SIDE, folder)
 
     def rows(frames: Sequence[Pixels]) -> Rows:
-        looks = [cut_out(frame, WHOLE, plan.shape)[None] for frame in frames]
+        looks = [cut_out(frame, WHOLE, spec.shape)[None] for frame in frames]
         return {"whole": np.stack(extractor.rows(looks, progress.say))[:, 0]}
 
     return walk.run(rows, _around, progress, f"watching {path.name}")

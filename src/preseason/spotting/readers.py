@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from preseason.arrays.types import Floats, Ints
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Extractor
-from preseason.engine.passes import Pass
+from preseason.engine.passes import FeatureSpec
 from preseason.errors import UsageError
 from preseason.heads.base import Features, RowSource
 from preseason.media.stream import Pixels
@@ -58,12 +58,12 @@ class WindowReader:
     def __init__(self, model: Model, rate: float, width: int) -> None:
         self.model, self.rate = model, rate
         self.ways = [fitted.way for fitted in model.predictor.ways]
-        if not all(way.plan.frames for way in self.ways):
+        if not all(way.spec.frames for way in self.ways):
             raise UsageError(f"This model is one of {model.job.noun}: spot needs one of clips or of actions.")
         self.before, self.after = width // 2, width - width // 2
         self.stride = stride_of(width) if model.bench.backbone.preprocessing.frames else 1
-        self._plans = list(dict.fromkeys(way.plan for way in self.ways))
-        self._networks = [_network(model, plan, width) for plan in self._plans]
+        self._plans = list(dict.fromkeys(way.spec for way in self.ways))
+        self._networks = [_network(model, spec, width) for spec in self._plans]
 
     def key(self, path: Path) -> str:
         """Names the result by the video's content, the model and the rate."""
@@ -85,7 +85,7 @@ class WindowReader:
         count = len(rows["0"]) - self.before - self.after
         starts = np.arange(0, count, self.stride)
         seen = [network.windows(rows[str(number)], starts) for number, network in enumerate(self._networks)]
-        features = {way.name: Features.of([seen[self._plans.index(way.plan)]]) for way in self.ways}
+        features = {way.name: Features.of([seen[self._plans.index(way.spec)]]) for way in self.ways}
         raw = self.model.predictor.judge(np.arange(len(starts)), features, {}, ())
         known = self.model.known
         answers = known.probabilities(raw.probabilities, known.place(raw.embeddings))
@@ -114,7 +114,7 @@ class FrameNetwork:
 
     def rows(self, frames: Sequence[Pixels]) -> Array:
         """Rows of single frames, float16 [frames, parts, ...]."""
-        looks = list(looks_of(frames, self._extractor.plan))
+        looks = list(looks_of(frames, self._extractor.spec))
         return np.stack(self._extractor.rows(looks, Silent().say)).astype(np.float16)
 
     def windows(self, held: Array, starts: Ints) -> RowSource:
@@ -134,7 +134,7 @@ class RunNetwork:
 
     def rows(self, frames: Sequence[Pixels]) -> Array:
         """The network's looks at single frames, uint8 [frames, looks, size, size, 3]."""
-        return looks_of(frames, self._extractor.plan)
+        return looks_of(frames, self._extractor.spec)
 
     def windows(self, held: Array, starts: Ints) -> RowSource:
         """Rows of windows; every different run goes through the network once."""
@@ -161,24 +161,24 @@ class _Windows:
         return windows.reshape(len(steps), *self.shape[1:])
 
 
-def looks_of(frames: Sequence[Pixels], plan: Pass) -> Pixels:
+def looks_of(frames: Sequence[Pixels], spec: FeatureSpec) -> Pixels:
     """What a pass looks at in each frame, uint8 [frames, looks, size, size, 3]."""
-    return np.stack([np.stack([cut_out(frame, box, plan.shape) for box in plan.looks]) for frame in frames])
+    return np.stack([np.stack([cut_out(frame, box, spec.shape) for box in spec.looks]) for frame in frames])
 
 
-def places_of(plan: Pass, run: int, width: int) -> Ints:
+def places_of(spec: FeatureSpec, run: int, width: int) -> Ints:
     """Where in a window, counted from its first frame to frame `width`, a pass looks: int64 [moments x run].
 
     Example:
         >>> places_of(Pass(224, frames=3, middle=0.5), 1, 8).tolist()
         [2, 4, 6]
     """
-    left_out = (1 - plan.middle) / 2 * width
-    return np.linspace(left_out, width - left_out, plan.frames * run).round().astype(np.int64)
+    left_out = (1 - spec.middle) / 2 * width
+    return np.linspace(left_out, width - left_out, spec.frames * run).round().astype(np.int64)
 
 
-def _network(model: Model, plan: Pass, width: int) -> Network:
+def _network(model: Model, spec: FeatureSpec, width: int) -> Network:
     bench, run = model.bench, model.bench.backbone.preprocessing.frames
-    one = Extractor(bench.backbone, replace(plan, frames=1), bench.source, bench.cache, bench.device)
-    places = places_of(plan, max(run, 1), width)
-    return RunNetwork(one, places.reshape(plan.frames, run)) if run else FrameNetwork(one, places)
+    one = Extractor(bench.backbone, replace(spec, frames=1), bench.source, bench.cache, bench.device)
+    places = places_of(spec, max(run, 1), width)
+    return RunNetwork(one, places.reshape(spec.frames, run)) if run else FrameNetwork(one, places)

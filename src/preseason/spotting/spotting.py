@@ -187,8 +187,8 @@ def scores_of(model: Model, path: Path, rate: float | None, progress: Progress) 
 def _most_frames(model: Model) -> int:
     """From the first to the last frame of a window, as the way whose frames lie nearest sees it."""
     run = max(model.bench.backbone.preprocessing.frames, 1)
-    plans = [fitted.way.plan for fitted in model.predictor.ways]
-    return max(1, *(round((plan.frames * run - 1) / plan.middle) for plan in plans))
+    specs = [fitted.way.spec for fitted in model.predictor.ways]
+    return max(1, *(round((spec.frames * run - 1) / spec.middle) for spec in specs))
 
 
 def _classifier(model: "Model | ChatModel | HostedModel | str | Path") -> Model:

@@ -51,7 +51,7 @@ class Actions(Clips):
         if recipe.head != "auto" or recipe.unfreeze not in ("auto", "0"):
             return found
         close = [
-            replace(way, name=CLOSELY[way.name], plan=replace(way.plan, middle=MIDDLE))
+            replace(way, name=CLOSELY[way.name], spec=replace(way.spec, middle=MIDDLE))
             for way in found
             if way.name in CLOSELY
         ]

@@ -9,7 +9,7 @@ from preseason.data.audit import Signature
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept
 from preseason.engine.extract import Source
-from preseason.engine.passes import Box, Pass
+from preseason.engine.passes import Box, FeatureSpec
 from preseason.errors import UsageError
 from preseason.recipe import Recipe
 from preseason.registry import Registry
@@ -81,8 +81,8 @@ class Task(Protocol):
     def span_s(self, samples: Sequence[Sample]) -> float | None:
         """How many seconds of a video an example usually shows; None where time plays no part."""
 
-    def boxes(self, plan: Pass) -> tuple[Box, ...]:
-        """Where each part of a pooled row of `plan` lies in `picture`."""
+    def boxes(self, spec: FeatureSpec) -> tuple[Box, ...]:
+        """Where each part of a pooled row of `spec` lies in `picture`."""
 
 
 def refuse_photo_recipe(recipe: Recipe, noun: str) -> None:

@@ -25,7 +25,7 @@ from preseason.data.layouts.splits import part_from
 from preseason.data.layouts.table import files_named
 from preseason.data.rows import SUFFIXES as TABLES
 from preseason.engine.extract import Source
-from preseason.engine.passes import WHOLE, Box, Pass, grid
+from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError
 from preseason.media import image, video
 from preseason.recipe import Recipe
@@ -66,24 +66,24 @@ class ClipSource:
     def __init__(self, run: int) -> None:
         self.run = run
 
-    def inputs(self, sample: Sample, plan: Pass) -> NDArray[np.uint8]:
+    def inputs(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
         """uint8 [moments x looks, h, w, 3], for video networks [moments x looks, t, h, w, 3]."""
-        count = plan.frames * max(self.run, 1)
-        side = min(MAX_SIDE, round(1.5 * max(plan.shape) / min(abs(b.x1 - b.x0) for b in plan.looks)))
-        frames = self._frames(sample, plan, count, side)
-        cut = np.stack([[cut_out(frame, box, plan.shape) for box in plan.looks] for frame in frames])
+        count = spec.frames * max(self.run, 1)
+        side = min(MAX_SIDE, round(1.5 * max(spec.shape) / min(abs(b.x1 - b.x0) for b in spec.looks)))
+        frames = self._frames(sample, spec, count, side)
+        cut = np.stack([[cut_out(frame, box, spec.shape) for box in spec.looks] for frame in frames])
         if not self.run:
             return cut.reshape(-1, *cut.shape[2:])
-        runs = cut.reshape(plan.frames, self.run, len(plan.looks), *cut.shape[2:])
+        runs = cut.reshape(spec.frames, self.run, len(spec.looks), *cut.shape[2:])
         return runs.swapaxes(1, 2).reshape(-1, self.run, *cut.shape[2:])
 
-    def _frames(self, sample: Sample, plan: Pass, count: int, side: int) -> NDArray[np.uint8]:
+    def _frames(self, sample: Sample, spec: FeatureSpec, count: int, side: int) -> NDArray[np.uint8]:
         path = Path(sample.source)
-        if not plan.rate:
-            span = sample.span if plan.middle == 1 else _middle_of(sample, plan.middle)
+        if not spec.rate:
+            span = sample.span if spec.middle == 1 else _middle_of(sample, spec.middle)
             return video.evenly(path, count, span, side)
         start = sample.span[0] if sample.span else 0.0
-        return video.at(path, [start + i / plan.rate for i in range(count)], side)
+        return video.at(path, [start + i / spec.rate for i in range(count)], side)
 
 
 class Clips:
@@ -165,8 +165,8 @@ class Clips:
 
     def baseline(self, backbone: Backbone) -> Way:
         """Statistics of whole frames."""
-        plan = Pass(backbone.preprocessing.size, frames=_moments(Recipe(), backbone))
-        return Way("statistics", "statistics", plan, settings={"frames": plan.frames})
+        spec = FeatureSpec(backbone.preprocessing.size, frames=_moments(Recipe(), backbone))
+        return Way("statistics", "statistics", spec, settings={"frames": spec.frames})
 
     def picture(self, sample: Sample) -> bytes | None:
         """A sheet of eight frames, None where the file is gone."""
@@ -188,11 +188,11 @@ class Clips:
         chosen = samples[:: max(1, len(samples) // MEASURED)]
         return float(np.median([_length_s(sample) for sample in chosen])) if chosen else None
 
-    def boxes(self, plan: Pass) -> tuple[Box, ...]:
+    def boxes(self, spec: FeatureSpec) -> tuple[Box, ...]:
         """Regions of the frames where these lie in the sheet."""
-        once = plan.parts()[: len(plan.parts()) // plan.frames]
-        last, left_out = SHEET[0] * SHEET[1] - 1, (1 - plan.middle) / 2
-        places = (np.linspace(left_out, 1 - left_out, plan.frames) * last).round().astype(int)
+        once = spec.parts()[: len(spec.parts()) // spec.frames]
+        last, left_out = SHEET[0] * SHEET[1] - 1, (1 - spec.middle) / 2
+        places = (np.linspace(left_out, 1 - left_out, spec.frames) * last).round().astype(int)
         return tuple(_in_sheet(int(place), box) for place in places for box in once)
 
 
@@ -260,14 +260,14 @@ def _moments(recipe: Recipe, backbone: Backbone) -> int:
     return FRAMES if recipe.frames is None else recipe.frames
 
 
-def _first(recipe: Recipe, backbone: Backbone, shown: Shape) -> Pass:
+def _first(recipe: Recipe, backbone: Backbone, shown: Shape) -> FeatureSpec:
     size, height = shown(recipe.image_size or backbone.preprocessing.size)
-    return Pass(size, regions=QUARTERS, frames=_moments(recipe, backbone), height=height)
+    return FeatureSpec(size, regions=QUARTERS, frames=_moments(recipe, backbone), height=height)
 
 
-def _frozen(head: str, plan: Pass, recipe: Recipe) -> Way:
-    settings = gradient_settings(recipe) | {"frames": plan.frames, "kinds": plan.kinds()}
-    return Way(head, head, plan, settings=settings)
+def _frozen(head: str, spec: FeatureSpec, recipe: Recipe) -> Way:
+    settings = gradient_settings(recipe) | {"frames": spec.frames, "kinds": spec.kinds()}
+    return Way(head, head, spec, settings=settings)
 
 
 def _tuned_by_default(recipe: Recipe, backbone: Backbone, shown: Shape) -> Way:
@@ -275,33 +275,33 @@ def _tuned_by_default(recipe: Recipe, backbone: Backbone, shown: Shape) -> Way:
     cut = backbone.cut_for(TAIL_BLOCKS)
     own = backbone.preprocessing
     side = recipe.image_size or (round(TUNED_SCALE * own.size) if own.resizable else own.size)
-    plan = _mapped(recipe, backbone, shown(side), TUNED_VIEWS, cut)
+    spec = _mapped(recipe, backbone, shown(side), TUNED_VIEWS, cut)
     settings = {"cut": cut, "epochs": TUNED_EPOCHS, "fixed_epochs": True, "batch_size": 16, "fresh": True}
-    return Way("tuned", "tail", plan, settings=settings | _read(plan))
+    return Way("tuned", "tail", spec, settings=settings | _read(spec))
 
 
 def _tuned(recipe: Recipe, backbone: Backbone, shown: Shape) -> Way:
     """`--unfreeze N` or `all`, with the head over time that is named, several views of each clip."""
     cut = 0 if recipe.unfreeze == "all" else backbone.cut_for(int(recipe.unfreeze))
-    plan = _mapped(
+    spec = _mapped(
         recipe, backbone, shown(recipe.image_size or backbone.preprocessing.size), recipe.views, cut
     )
     reader = recipe.head if recipe.head in ("lstm", "gru", "tcn") else None
-    settings = gradient_settings(recipe) | {"cut": cut, "reader": reader, "fresh": True} | _read(plan, reader)
+    settings = gradient_settings(recipe) | {"cut": cut, "reader": reader, "fresh": True} | _read(spec, reader)
     name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
     named = f"{name} + {reader}" if reader else name
-    return Way(named, "tail", plan, settings=settings, members=1, always=True)
+    return Way(named, "tail", spec, settings=settings, members=1, always=True)
 
 
-def _mapped(recipe: Recipe, backbone: Backbone, shape: tuple[int, int], count: int, cut: int) -> Pass:
+def _mapped(recipe: Recipe, backbone: Backbone, shape: tuple[int, int], count: int, cut: int) -> FeatureSpec:
     """Maps at the cut of every moment, `count` views of each."""
     frames = 1 if backbone.preprocessing.frames else _moments(recipe, backbone)
-    return Pass(shape[0], looks=views(count), frames=frames, kept="map", cut=cut, height=shape[1])
+    return FeatureSpec(shape[0], looks=views(count), frames=frames, kept="map", cut=cut, height=shape[1])
 
 
-def _read(plan: Pass, reader: str | None = None) -> dict[str, int]:
+def _read(spec: FeatureSpec, reader: str | None = None) -> dict[str, int]:
     """How many frames a row holds, and how many of them a step of training sees: all where order counts."""
-    return {"frames": plan.frames, "shown": plan.frames if reader else min(FRAMES_A_STEP, plan.frames)}
+    return {"frames": spec.frames, "shown": spec.frames if reader else min(FRAMES_A_STEP, spec.frames)}
 
 
 def shape_for(aspect: float, backbone: Backbone) -> Shape:

@@ -13,7 +13,7 @@ from preseason.data.audit import fingerprint as file_fingerprint
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept
 from preseason.engine.extract import Source
-from preseason.engine.passes import WHOLE, Box, Pass, grid
+from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError
 from preseason.media.image import check, decode, thumbnail_jpeg
 from preseason.recipe import Recipe
@@ -35,14 +35,14 @@ TAIL_BLOCKS, TUNED_EPOCHS = 2, 8
 class PhotoSource:
     """Photos as squares of uint8 RGB, each look resized on its own from the decoded photo."""
 
-    def inputs(self, sample: Sample, plan: Pass) -> NDArray[np.uint8]:
+    def inputs(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
         """uint8 [looks, size, size, 3]."""
         from PIL import Image
 
-        narrowest = min(min(abs(box.x1 - box.x0), box.y1 - box.y0) for box in plan.looks)
-        side = min(MAX_SIDE, round(1.5 * plan.size / narrowest))
+        narrowest = min(min(abs(box.x1 - box.x0), box.y1 - box.y0) for box in spec.looks)
+        side = min(MAX_SIDE, round(1.5 * spec.size / narrowest))
         picture = Image.fromarray(decode(Path(sample.source), side))
-        return np.stack([cut_out(picture, box, plan.shape) for box in plan.looks])
+        return np.stack([cut_out(picture, box, spec.shape) for box in spec.looks])
 
 
 class Photos:
@@ -107,7 +107,7 @@ class Photos:
 
     def baseline(self, backbone: Backbone) -> Way:
         """A linear head on the whole photo at the network's own size."""
-        return Way("linear", "linear", Pass(backbone.preprocessing.size))
+        return Way("linear", "linear", FeatureSpec(backbone.preprocessing.size))
 
     def picture(self, sample: Sample) -> bytes | None:
         """A thumbnail, None where the file is gone."""
@@ -119,22 +119,22 @@ class Photos:
     def span_s(self, samples: Sequence[Sample]) -> None:
         """A photo shows no time."""
 
-    def boxes(self, plan: Pass) -> tuple[Box, ...]:
+    def boxes(self, spec: FeatureSpec) -> tuple[Box, ...]:
         """Regions of the photo."""
-        return plan.parts()
+        return spec.parts()
 
 
-def _first_look(recipe: Recipe, backbone: Backbone) -> Pass:
+def _first_look(recipe: Recipe, backbone: Backbone) -> FeatureSpec:
     """One enlarged pass where the network allows it, else crops at its own size."""
     own = backbone.preprocessing.size
     if backbone.preprocessing.resizable:
-        return Pass(recipe.image_size or FIRST_SCALE * own, regions=REGIONS)
-    return Pass(own, looks=(WHOLE, *grid(2, 0.6)), regions=(WHOLE, *grid(2, 0.5)))
+        return FeatureSpec(recipe.image_size or FIRST_SCALE * own, regions=REGIONS)
+    return FeatureSpec(own, looks=(WHOLE, *grid(2, 0.6)), regions=(WHOLE, *grid(2, 0.5)))
 
 
-def _attention(first: Pass, backbone: Backbone) -> tuple[Way, Way]:
+def _attention(first: FeatureSpec, backbone: Backbone) -> tuple[Way, Way]:
     own = backbone.preprocessing.size
-    closer = Pass(own, looks=(), own_looks=own_looks(), regions=QUARTERS)
+    closer = FeatureSpec(own, looks=(), own_looks=own_looks(), regions=QUARTERS)
     kinds = first.kinds()
     both = kinds + [kind + max(kinds) + 1 for kind in closer.kinds()]
     return (
@@ -144,10 +144,10 @@ def _attention(first: Pass, backbone: Backbone) -> tuple[Way, Way]:
 
 
 def _crops(backbone: Backbone) -> Way:
-    plan = Pass(backbone.preprocessing.size, looks=CROPS)
+    spec = FeatureSpec(backbone.preprocessing.size, looks=CROPS)
     sizes = [1 / (box.x1 - box.x0) for box in CROPS]
     order = sorted(set(sizes))
-    return Way("crops", "attention", plan, settings={"kinds": [order.index(size) for size in sizes]})
+    return Way("crops", "attention", spec, settings={"kinds": [order.index(size) for size in sizes]})
 
 
 def _tuned_closer(recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
@@ -156,9 +156,9 @@ def _tuned_closer(recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
         return ()
     cut = backbone.cut_for(TAIL_BLOCKS)
     own = backbone.preprocessing.size
-    plan = Pass(own, looks=(), own_looks=own_looks(), kept="map", cut=cut)
+    spec = FeatureSpec(own, looks=(), own_looks=own_looks(), kept="map", cut=cut)
     settings = gradient_settings(recipe) | {"cut": cut, "fixed_epochs": True, "epochs": TUNED_EPOCHS}
-    return (Way("tuned closer look", "tail", plan, looks_from="attention", settings=settings),)
+    return (Way("tuned closer look", "tail", spec, looks_from="attention", settings=settings),)
 
 
 def _tuned(recipe: Recipe, backbone: Backbone) -> Way:
@@ -166,14 +166,14 @@ def _tuned(recipe: Recipe, backbone: Backbone) -> Way:
     cut = 0 if recipe.unfreeze == "all" else backbone.cut_for(int(recipe.unfreeze))
     size = recipe.image_size or backbone.preprocessing.size
     name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
-    plan = Pass(size, looks=views(recipe.views), kept="map", cut=cut)
-    return Way(name, "tail", plan, settings=gradient_settings(recipe) | {"cut": cut}, members=1, always=True)
+    spec = FeatureSpec(size, looks=views(recipe.views), kept="map", cut=cut)
+    return Way(name, "tail", spec, settings=gradient_settings(recipe) | {"cut": cut}, members=1, always=True)
 
 
 def _textbook_dense(recipe: Recipe, backbone: Backbone) -> Way:
     """Frozen network, Flatten, Dense 512, softmax."""
-    plan = Pass(recipe.image_size or backbone.preprocessing.size, kept="map", cut=len(backbone))
-    return Way("frozen-dense", "mlp", plan, settings=gradient_settings(recipe), members=1)
+    spec = FeatureSpec(recipe.image_size or backbone.preprocessing.size, kept="map", cut=len(backbone))
+    return Way("frozen-dense", "mlp", spec, settings=gradient_settings(recipe), members=1)
 
 
 tasks.add("photos", Photos())

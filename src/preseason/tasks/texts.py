@@ -17,7 +17,7 @@ from preseason.data.dataset import Dataset, Sample, shown
 from preseason.data.files import Accept, Columns, files_in, folders_in
 from preseason.data.layouts import texts as tables
 from preseason.engine.extract import Source
-from preseason.engine.passes import Box, Pass
+from preseason.engine.passes import Box, FeatureSpec
 from preseason.engine.tokens import Windows
 from preseason.media.text import SUFFIXES, check, essence, read_text
 from preseason.recipe import Recipe
@@ -43,7 +43,7 @@ LOOKED_AT = 40
 class TextSource:
     """Texts as they are; tokens are made of them by the network's own tokenizer."""
 
-    def inputs(self, sample: Sample, plan: Pass) -> NDArray[np.object_]:
+    def inputs(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.object_]:
         """An array [1] with the text.
 
         Raises:
@@ -110,10 +110,10 @@ class Texts:
         encoder = _encoder(backbone)
         refuse_photo_recipe(recipe, self.noun)
         size, count, caution = _windows(encoder, samples)
-        pooled = Pass(size, frames=count if count > 1 else 0, blocks=_blocks(encoder))
+        pooled = FeatureSpec(size, frames=count if count > 1 else 0, blocks=_blocks(encoder))
         linear = Way("linear", "linear", pooled, caution=caution, trusted=True)
         named = replace(_named(encoder, samples, pooled), caution=caution)
-        words = Way("tfidf", "tfidf", Pass(1, kept="raw"), always=True)
+        words = Way("tfidf", "tfidf", FeatureSpec(1, kept="raw"), always=True)
         if recipe.unfreeze not in ("auto", "0") or recipe.head in ("lora", "contrastive"):
             return (linear, words, _asked_tuning(recipe, encoder, samples))
         attention = Way(
@@ -144,7 +144,7 @@ class Texts:
         """A linear head on the beginning of each text."""
         encoder = _encoder(backbone)
         size = min(128, encoder.preprocessing.tokens)
-        return Way("linear", "linear", Pass(size, blocks=_blocks(encoder)))
+        return Way("linear", "linear", FeatureSpec(size, blocks=_blocks(encoder)))
 
     def picture(self, sample: Sample) -> bytes | None:
         """There is nothing to see of a text; the report quotes it."""
@@ -153,7 +153,7 @@ class Texts:
     def span_s(self, samples: Sequence[Sample]) -> None:
         """Time plays no part in texts."""
 
-    def boxes(self, plan: Pass) -> tuple[Box, ...]:
+    def boxes(self, spec: FeatureSpec) -> tuple[Box, ...]:
         """Windows have no place in a picture."""
         return ()
 
@@ -209,7 +209,7 @@ def _windows(encoder: Encoder, samples: Sequence[Sample]) -> tuple[int, int, str
     )  # fmt: skip
 
 
-def _named(encoder: Encoder, samples: Sequence[Sample], pooled: Pass) -> Way:
+def _named(encoder: Encoder, samples: Sequence[Sample], pooled: FeatureSpec) -> Way:
     """The last layer's mean, with the names of the labels as further examples."""
     names = sorted({sample.label for sample in samples if sample.label is not None})
     settings: dict[str, object] = {"names": names, "width": encoder.width}
@@ -247,18 +247,18 @@ def _asked_tuning(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -
     return Way(named, kind, _maps(encoder, samples, cut), settings=settings, members=1, always=True)
 
 
-def _maps(encoder: Encoder, samples: Sequence[Sample], cut: int) -> Pass:
+def _maps(encoder: Encoder, samples: Sequence[Sample], cut: int) -> FeatureSpec:
     """States at the cut, of windows long enough for 99 texts in 100."""
     size, count, _ = _windows(encoder, samples)
     if count == 1 and samples:
         window = Windows(encoder, size, 1)
         usual = np.quantile(window.lengths(_texts(samples)), 0.99) + size - window.room
         size = next((each for each in SIZES if usual <= each <= size), size)
-    return Pass(size, frames=count if count > 1 else 0, kept="map", cut=cut)
+    return FeatureSpec(size, frames=count if count > 1 else 0, kept="map", cut=cut)
 
 
 def _texts(samples: Sequence[Sample]) -> list[str]:
-    return [str(TextSource().inputs(sample, Pass(1))[0]) for sample in samples]
+    return [str(TextSource().inputs(sample, FeatureSpec(1))[0]) for sample in samples]
 
 
 def _blocks(encoder: Encoder) -> tuple[int, ...]:

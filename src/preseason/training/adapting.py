@@ -63,10 +63,10 @@ def _way(
 ) -> tuple[Fitted, float | None]:
     """A way re-centred; as it is, and None, where its looks are chosen or its blocks are trained."""
     way = fitted.way
-    if way.looks_from is not None or way.plan.kept != "pooled":
+    if way.looks_from is not None or way.spec.kept != "pooled":
         return fitted, None
     orders = orders_for(way, samples, None, ())
-    found = bench.extractor(way.plan).extract(orders, progress, f"reading for {way.name}")
+    found = bench.extractor(way.spec).extract(orders, progress, f"reading for {way.name}")
     if not len(found.kept):
         return fitted, None
     features = Features.of([found.rows])

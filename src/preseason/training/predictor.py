@@ -11,7 +11,7 @@ from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample, Skipped
 from preseason.distributed.work_queue import Board
 from preseason.engine.extract import Decoder, Extractor, Order, Source
-from preseason.engine.passes import Box, Pass
+from preseason.engine.passes import Box, FeatureSpec
 from preseason.heads.base import Features
 from preseason.heads.frames import whole_frames
 from preseason.openset.drift import Sketch
@@ -35,17 +35,17 @@ class Bench:
         backbone.device = device
         self._board = board
         self.team = None if board is None else Team(board, cache)
-        self._extractors: dict[Pass, Extractor | Decoder] = {}
+        self._extractors: dict[FeatureSpec, Extractor | Decoder] = {}
 
-    def extractor(self, plan: Pass) -> Extractor | Decoder:
-        """The extractor of `plan`."""
-        if plan not in self._extractors and plan.kept == "raw":
-            self._extractors[plan] = Decoder(plan, self.source)
-        elif plan not in self._extractors:
-            self._extractors[plan] = Extractor(
-                self.backbone, plan, self.source, self.cache, self.device, self._board
+    def extractor(self, spec: FeatureSpec) -> Extractor | Decoder:
+        """The extractor of `spec`."""
+        if spec not in self._extractors and spec.kept == "raw":
+            self._extractors[spec] = Decoder(spec, self.source)
+        elif spec not in self._extractors:
+            self._extractors[spec] = Extractor(
+                self.backbone, spec, self.source, self.cache, self.device, self._board
             )
-        return self._extractors[plan]
+        return self._extractors[spec]
 
     def shelf_names(self) -> list[str]:
         """Shelves of the bank in use here, which eviction leaves alone."""
@@ -101,11 +101,11 @@ class Predictor:
     temperature: float
     sketch: Sketch | None = None
 
-    def focused(self) -> Pass | None:
+    def focused(self) -> FeatureSpec | None:
         """The pass whose parts `Raw.focus` weighs: of the first way with attention over fixed looks."""
         for fitted in self.ways:
             if fitted.way.head == "attention" and fitted.way.looks_from is None:
-                return fitted.way.plan
+                return fitted.way.spec
         return None
 
     def answer(self, samples: Sequence[Sample], bench: Bench, progress: Progress, keep: bool = False) -> Raw:
@@ -121,7 +121,7 @@ class Predictor:
         for fitted in self.ways:
             way = fitted.way
             looked = self._looked(way, current, focus)
-            found = bench.extractor(way.plan).extract(looked, progress, f"reading for {way.name}", keep)
+            found = bench.extractor(way.spec).extract(looked, progress, f"reading for {way.name}", keep)
             if len(found.kept) < len(current):
                 skipped += found.failed
                 current = [current[i] for i in found.kept]
@@ -143,7 +143,7 @@ class Predictor:
         if way.looks_from is None:
             return orders_for(way, samples, None, ())
         origin = next(fitted.way for fitted in self.ways if fitted.way.name == way.looks_from)
-        return orders_for(way, samples, focus.get(way.looks_from), origin.plan.parts())
+        return orders_for(way, samples, focus.get(way.looks_from), origin.spec.parts())
 
     def judge(
         self,
@@ -163,16 +163,16 @@ class Predictor:
         return Raw(kept, self.average(each), embeddings, shown, skipped, self._plain(features))
 
     def _plain(self, features: dict[str, Features]) -> Floats | None:
-        way = plain_way([fitted.way for fitted in self.ways])
+        way = plain_candidate([fitted.way for fitted in self.ways])
         if self.sketch is None or way is None:
             return None
         return self.sketch(plain_rows(way, features[way.name]))
 
 
-def plain_way(ways: Sequence[Way]) -> Way | None:
+def plain_candidate(ways: Sequence[Way]) -> Way | None:
     """The first way whose rows show whole examples as the frozen network sees them."""
-    return next((way for way in ways if way.plan.kept == "pooled" and not way.joined), None) or next(
-        (way for way in ways if way.plan.kept == "map" and not way.plan.frames and way.looks_from is None),
+    return next((way for way in ways if way.spec.kept == "pooled" and not way.joined), None) or next(
+        (way for way in ways if way.spec.kept == "map" and not way.spec.frames and way.looks_from is None),
         None,
     )
 
@@ -182,9 +182,9 @@ def plain_rows(way: Way, features: Features) -> Floats:
 
     Of a text with several windows the whole is a part of its own, which stands in front of them.
     """
-    frames_alone = len(way.plan.parts()) == features.sources[0].shape[1]
-    if way.plan.frames and way.plan.kept == "pooled" and frames_alone:
-        chunks = [whole_frames(features, chunk, way.plan.frames) for chunk in features.chunks()]
+    frames_alone = len(way.spec.parts()) == features.sources[0].shape[1]
+    if way.spec.frames and way.spec.kept == "pooled" and frames_alone:
+        chunks = [whole_frames(features, chunk, way.spec.frames) for chunk in features.chunks()]
         return np.concatenate([np.asarray(chunk, np.float32).mean(axis=1) for chunk in chunks])
     return features.pooled()
 

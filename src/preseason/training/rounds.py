@@ -12,7 +12,7 @@ from preseason.engine.extract import Order
 from preseason.engine.passes import Box
 from preseason.errors import DataError
 from preseason.heads.base import Features, Lesson
-from preseason.heads.descent import NoTimeError
+from preseason.heads.trainer import NoTimeError
 from preseason.results import Candidate
 from preseason.runtime.progress import Stopwatch
 from preseason.training.predictor import Bench, orders_for
@@ -64,7 +64,7 @@ class Trials:
 
     def parts(self, name: str) -> Sequence[Box]:
         """Regions of that way's attention."""
-        return next(fit.fitted.way.plan.parts() for fit in self.fits if fit.fitted.way.name == name)
+        return next(fit.fitted.way.spec.parts() for fit in self.fits if fit.fitted.way.name == name)
 
     def has(self, name: str | None) -> bool:
         """Whether a way of that name was fitted (true for None)."""
@@ -107,7 +107,7 @@ class Rounds:
 
     def _all_right(self) -> bool:
         """Whether two or more ways read the network and those worth keeping answer every example right."""
-        if sum(fit.fitted.way.plan.kept != "raw" for fit in self.trials.fits) < 2:
+        if sum(fit.fitted.way.spec.kept != "raw" for fit in self.trials.fits) < 2:
             return False
         best = select(self.trials.fits, self.lesson.targets)
         return accuracy(best.probabilities, self.lesson.targets[best.held]) == 1
@@ -122,7 +122,7 @@ class Rounds:
 
     def _estimate(self, way: Way) -> float:
         """Seconds for reading and training, from a few examples and the training before."""
-        extractor = self.bench.extractor(way.plan)
+        extractor = self.bench.extractor(way.spec)
         orders = self._orders(way)
         missing = extractor.missing(orders)
         training = self.trials.fits[-1].seconds * 0.5 if len(self.trials.fits) > 1 else 0.0
@@ -136,7 +136,7 @@ class Rounds:
     def _read_all(self, way: Way) -> str | None:
         with self.clock.watch.stage("reading through the network"):
             orders = self._orders(way)
-            found = self.bench.extractor(way.plan).extract(
+            found = self.bench.extractor(way.spec).extract(
                 orders, self.lesson.progress, f"reading for {way.name}"
             )
         if found.failed:

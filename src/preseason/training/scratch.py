@@ -40,7 +40,7 @@ def scratch_accuracy(
     pairs = folds(targets, group_numbers(samples), recipe.folds, recipe.seed)
     random = Bench(random_copy(bench.backbone, SEED), bench.source, bench.cache, bench.device)
     way = task.baseline(random.backbone)
-    extractor = random.extractor(way.plan)
+    extractor = random.extractor(way.spec)
     orders = [Order(sample) for sample in samples]
     if extractor.missing(orders):
         extractor.prepare(progress.say)

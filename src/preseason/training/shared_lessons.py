@@ -23,7 +23,7 @@ from preseason.distributed.work_queue import Board, Doing, Job, NeedlessError, l
 from preseason.engine.bank import Rows, rows_from
 from preseason.errors import CacheError
 from preseason.heads.base import Features, Head, Lesson, State, kinds, restore
-from preseason.heads.descent import NoTimeError
+from preseason.heads.trainer import NoTimeError
 from preseason.runtime.progress import Progress, Silent
 
 LEARNING, STEPS = "learning", "steps"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from preseason.arrays.types import Floats, Ints
-from preseason.engine.passes import Box, Pass
+from preseason.engine.passes import Box, FeatureSpec
 from preseason.evaluation.calibration import fit_temperature, softmax
 from preseason.heads.base import Features, Folds, Head, Lesson
 from preseason.training.attention_crops import LOOKS, windows
@@ -29,7 +29,7 @@ class Way:
     Attributes:
         name: shown to the user, e.g. "closer look".
         head: registered kind.
-        plan: the pass whose rows the head reads.
+        spec: the pass whose rows the head reads.
         looks_from: name of an earlier way whose attention chooses this one's looks.
         joined: whether the head also reads the rows of `looks_from`, in front of its own.
         settings: for the head.
@@ -42,7 +42,7 @@ class Way:
 
     name: str
     head: str
-    plan: Pass
+    spec: FeatureSpec
     looks_from: str | None = None
     joined: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
@@ -214,7 +214,7 @@ def _mean(each: Sequence[Floats]) -> Floats:
 def _name(way: Way, lesson: Lesson, train: Ints) -> str:
     """Names a training run by everything that shapes it, so that only the same run is taken up again."""
     settings = {key: value for key, value in lesson.settings.items() if key not in ("seconds", "firm")}
-    facts = [way.name, way.head, repr(way.plan), settings, lesson.seed, lesson.classes]
+    facts = [way.name, way.head, repr(way.spec), settings, lesson.seed, lesson.classes]
     digest = hashlib.blake2b(json.dumps(facts, sort_keys=True, default=str).encode(), digest_size=12)
     digest.update(np.ascontiguousarray(lesson.targets[train]).tobytes())
     digest.update(np.ascontiguousarray(lesson.features.index[train]).tobytes())

@@ -199,7 +199,7 @@ class Scout:
         )
         way = task.ways(self.recipe, backbone, audit.dataset.samples)[0]
         way = replace(way, name=backbone.name)
-        extracted = bench.extractor(way.plan).extract(
+        extracted = bench.extractor(way.spec).extract(
             orders_for(way, samples, None, ()), self.progress, f"reading: {backbone.name}"
         )
         if extracted.failed:
@@ -210,11 +210,11 @@ class Scout:
         lesson = replace(lesson, backbone=backbone, progress=self.progress)
         fit = crossfit(way, lesson, None, None)
         metrics = measure(fit.probabilities, targets[fit.held])
-        rows = summarised(features, way.plan.frames).whole() if way.head == "statistics" else features.whole()
+        rows = summarised(features, way.spec.frames).whole() if way.head == "statistics" else features.whole()
         return bench, rows, Scouted(
             backbone.name, metrics.accuracy, metrics.low, metrics.high,
             neighbour_accuracy(rows, targets, pairs), logme(rows, targets), h_score(rows, targets),
-            domain_shift(backbone, bench.source, samples, 1 if way.plan.frames else 0), watch.elapsed(),
+            domain_shift(backbone, bench.source, samples, 1 if way.spec.frames else 0), watch.elapsed(),
         )  # fmt: skip
 
     def _scratch(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Source
-from preseason.engine.passes import FrozenPass, Pass
+from preseason.engine.passes import FeatureSpec, FrozenFeatures
 
 LOOKED_AT = 48
 BATCH = 8
@@ -34,15 +34,15 @@ def domain_shift(backbone: Backbone, source: Source, samples: Sequence[Sample], 
     """
     if backbone.reads != "pictures" or backbone.preprocessing.frames or not _memories(backbone):
         return None
-    plan = Pass(backbone.preprocessing.size, frames=frames)
+    spec = FeatureSpec(backbone.preprocessing.size, frames=frames)
     spread = np.linspace(0, len(samples) - 1, min(LOOKED_AT, len(samples))).round().astype(int)
-    pictures = np.concatenate([_pictures(source, samples[i], plan) for i in spread])
+    pictures = np.concatenate([_pictures(source, samples[i], spec) for i in spread])
     noise = np.random.default_rng(0).integers(0, 256, (LOOKED_AT // 2, *pictures.shape[1:]), np.uint8)
-    return _distance(backbone, plan, pictures) / max(_distance(backbone, plan, noise), 1e-9)
+    return _distance(backbone, spec, pictures) / max(_distance(backbone, spec, noise), 1e-9)
 
 
-def _pictures(source: Source, sample: Sample, plan: Pass) -> NDArray[np.uint8]:
-    return np.asarray(source.inputs(sample, plan), np.uint8)
+def _pictures(source: Source, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
+    return np.asarray(source.inputs(sample, spec), np.uint8)
 
 
 def _memories(backbone: Backbone) -> list[Any]:
@@ -52,7 +52,7 @@ def _memories(backbone: Backbone) -> list[Any]:
     return [part for part in every if isinstance(part, _BatchNorm) and part.track_running_stats]
 
 
-def _distance(backbone: Backbone, plan: Pass, pictures: NDArray[np.uint8]) -> float:
+def _distance(backbone: Backbone, spec: FeatureSpec, pictures: NDArray[np.uint8]) -> float:
     """Mean over layers and channels of the divergence (Kullback and Leibler) of normal laws, in nats."""
     import torch
 
@@ -67,7 +67,7 @@ def _distance(backbone: Backbone, plan: Pass, pictures: NDArray[np.uint8]) -> fl
         own[2] = own[2] + x.square().sum(dim=(0, 2, 3))
 
     hooks = [layer.register_forward_hook(watch) for layer in layers]
-    normalise = FrozenPass(backbone, plan).normalise
+    normalise = FrozenFeatures(backbone, spec).normalise
     try:
         with torch.inference_mode():
             for start in range(0, len(pictures), BATCH):
