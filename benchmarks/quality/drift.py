@@ -105,18 +105,22 @@ def features(
     samples = audit.dataset.samples
     backbone = backbones.load(task.backbone)
     bench = Bench(backbone, task.source(backbone), cache_folder(asked.cache), "cpu")
-    way = task.ways(Recipe(), backbone, samples)[0]
+    candidate = task.candidates(Recipe(), backbone, samples)[0]
     rows = {}
     for name in dict.fromkeys(["as it is", *asked.altered.split(",")]):
         alter = ALTERED[name]
         if asked.altered == "as it is":
-            found = bench.extractor(way.spec).extract(orders_for(way, samples, None, ()), Silent(), "reading")
-            rows[name] = plain_rows(way, Features.of([found.rows]))
+            found = bench.extractor(candidate.spec).extract(
+                orders_for(candidate, samples, None, ()), Silent(), "reading"
+            )
+            rows[name] = plain_rows(candidate, Features.of([found.rows]))
             continue
         changed = [altered(sample, alter, folder / path.name / name) for sample in samples]
         named = [Sample(each, fingerprint=task.fingerprint(Sample(each))) for each in changed]
-        found = bench.extractor(way.spec).extract(orders_for(way, named, None, ()), Silent(), "reading")
-        rows[name] = plain_rows(way, Features.of([found.rows]))
+        found = bench.extractor(candidate.spec).extract(
+            orders_for(candidate, named, None, ()), Silent(), "reading"
+        )
+        rows[name] = plain_rows(candidate, Features.of([found.rows]))
     return rows, targets_of(samples, audit.dataset.labels), group_numbers(samples)
 
 

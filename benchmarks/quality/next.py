@@ -122,10 +122,12 @@ def rows_of(path: Path, cache: str | None) -> tuple[np.ndarray, np.ndarray, np.n
     samples = audit.dataset.samples
     backbone = backbones.load(task.backbone)
     bench = Bench(backbone, task.source(backbone), cache_folder(cache), "cpu")
-    way = task.ways(Recipe(), backbone, samples)[0]
-    found = bench.extractor(way.spec).extract(orders_for(way, samples, None, ()), Silent(), "reading")
+    candidate = task.candidates(Recipe(), backbone, samples)[0]
+    found = bench.extractor(candidate.spec).extract(
+        orders_for(candidate, samples, None, ()), Silent(), "reading"
+    )
     features = Features.of([found.rows])
-    rows = summarised(features, way.spec.frames).whole() if way.spec.frames else features.whole()
+    rows = summarised(features, candidate.spec.frames).whole() if candidate.spec.frames else features.whole()
     scaled = scale_of(rows)(rows) / np.sqrt(np.float32(rows.shape[1]))
     short = scaled @ rotation_of(scaled, 0)[:, ::-1][:, :256]
     return short, targets_of(samples, audit.dataset.labels), group_numbers(samples)

@@ -31,9 +31,9 @@ from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Silent
 from preseason.tasks.reading import read, task_for
+from preseason.training.candidates import Candidate, crossfit
 from preseason.training.predictor import Bench, orders_for
 from preseason.training.selection import accuracy
-from preseason.training.ways import Way, crossfit
 from preseason.transferability.measures import h_score, logme, neighbour_accuracy
 
 CUTS = (4, 6, 8)
@@ -43,7 +43,7 @@ TUNING_EPOCHS = 4
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateResult:
     """A network, and how many of its first blocks are looked at; 0 for all."""
 
     name: str
@@ -83,15 +83,15 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
 
-def candidates(path: Path, paths: list[Path], asked: argparse.Namespace) -> list[Candidate]:
+def candidates(path: Path, paths: list[Path], asked: argparse.Namespace) -> list[CandidateResult]:
     """The networks, the same for every set but for the one tuned on another set."""
     whole = backbones.load("efficientnet_lite0")
-    found = [Candidate("whole", whole)]
-    found += [Candidate(f"first {count} blocks", whole, count) for count in CUTS]
-    found += [Candidate(f"last {count} random", partly_random(whole, count)) for count in RANDOM]
-    found.append(Candidate("random", random_copy(whole, 0)))
+    found = [CandidateResult("whole", whole)]
+    found += [CandidateResult(f"first {count} blocks", whole, count) for count in CUTS]
+    found += [CandidateResult(f"last {count} random", partly_random(whole, count)) for count in RANDOM]
+    found.append(CandidateResult("random", random_copy(whole, 0)))
     other = paths[(paths.index(path) + 1) % len(paths)]
-    return [*found, Candidate("tuned elsewhere", tuned(whole, other, asked))]
+    return [*found, CandidateResult("tuned elsewhere", tuned(whole, other, asked))]
 
 
 def partly_random(whole: Backbone, count: int) -> Backbone:
@@ -153,15 +153,18 @@ def examples(path: Path, most: int) -> tuple[list[Any], np.ndarray, np.ndarray, 
     return samples, targets[chosen], group_numbers(samples), audit.dataset.labels
 
 
-def measured(path: Path, candidate: Candidate, asked: argparse.Namespace) -> dict[str, Any]:
+def measured(path: Path, candidate: CandidateResult, asked: argparse.Namespace) -> dict[str, Any]:
     """What scouting says, what the fit reaches, and the seconds of both beyond reading."""
     task, recipe = task_for(path), Recipe()
     samples, targets, groups, labels = examples(path, asked.most)
     backbone = candidate.backbone
     bench = Bench(backbone, task.source(backbone), cache_folder(asked.cache), "cpu")
     blocks = tuple(range(candidate.first))
-    ways = [looking(way, blocks) for way in task.ways(recipe, backbone, samples)]
-    first, second = ways[0], next(way for way in ways if way.head == "attention")
+    candidates = [looking(candidate, blocks) for candidate in task.candidates(recipe, backbone, samples)]
+    first, second = (
+        candidates[0],
+        next(candidate for candidate in candidates if candidate.head == "attention"),
+    )
     clock = time.monotonic()
     extracted = bench.extractor(first.spec).extract(orders_for(first, samples, None, ()), Silent(), "reading")
     reading = time.monotonic() - clock
@@ -186,16 +189,22 @@ def measured(path: Path, candidate: Candidate, asked: argparse.Namespace) -> dic
     return found | {"reached": reached, "examples": len(samples), "seconds": seconds}
 
 
-def looking(way: Way, blocks: tuple[int, ...]) -> Way:
-    return replace(way, spec=replace(way.spec, blocks=blocks)) if blocks else way
+def looking(candidate: Candidate, blocks: tuple[int, ...]) -> Candidate:
+    return replace(candidate, spec=replace(candidate.spec, blocks=blocks)) if blocks else candidate
 
 
 def last_blocks(task: Any, bench: Bench, samples: list[Any], lesson: Lesson) -> float:
     """The last two blocks tuned on views of the whole picture."""
     recipe = Recipe(unfreeze="2")
-    way = task.ways(recipe, bench.backbone, samples)[-1]
-    rows = bench.extractor(way.spec).extract(orders_for(way, samples, None, ()), Silent(), "maps", False).rows
-    fit = crossfit(replace(way, members=None), replace(lesson, features=Features.of([rows])), None, None)
+    candidate = task.candidates(recipe, bench.backbone, samples)[-1]
+    rows = (
+        bench.extractor(candidate.spec)
+        .extract(orders_for(candidate, samples, None, ()), Silent(), "maps", False)
+        .rows
+    )
+    fit = crossfit(
+        replace(candidate, members=None), replace(lesson, features=Features.of([rows])), None, None
+    )
     return accuracy(fit.probabilities, lesson.targets[fit.held])
 
 

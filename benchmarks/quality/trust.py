@@ -185,11 +185,13 @@ def calibration(data: Data, seed: int) -> None:
 def curve(data: Data, seed: int) -> None:
     """Foretell from a quarter of the labels; see what twice and four times as many give."""
     model = data.fit(data.table([str(s.label) for s in data.samples], np.arange(len(data.samples))))
-    way = next(fitted for fitted in model.predictor.ways if fitted.way.spec.kept != "raw").way
+    candidate = next(
+        fitted for fitted in model.predictor.candidates if fitted.candidate.spec.kept != "raw"
+    ).candidate
     from preseason.engine.extract import Order
     from preseason.heads.base import Features
 
-    found = model.bench.extractor(way.spec).extract([Order(s) for s in data.samples], Silent(), "rows")
+    found = model.bench.extractor(candidate.spec).extract([Order(s) for s in data.samples], Silent(), "rows")
     rows = shortened(Features.of([found.rows]).pooled())
     targets = targets_of(data.samples, data.labels)
     foretold, true, inside = [], [], []

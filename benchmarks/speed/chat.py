@@ -71,7 +71,7 @@ def main() -> None:
 def generation(base: Base, rounds: int, tokens: int) -> dict[str, Any]:
     """Tokens a second of each way, over `generate` in float32."""
     prompt = base.tokenizer(PROMPT)["input_ids"]
-    ways: dict[str, Callable[[], float]] = {
+    candidates: dict[str, Callable[[], float]] = {
         "transformers generate, f32": lambda: generated(base.network, prompt, tokens, None),
         "transformers generate, f32, static cache": lambda: generated(base.network, prompt, tokens, "static"),
         "transformers, our loop, f32": lambda: decoded(plain, prompt, tokens),
@@ -81,24 +81,24 @@ def generation(base: Base, rounds: int, tokens: int) -> dict[str, Any]:
     for bits in (32, 8):
         decoder = OpenVinoDecoder(base.network, bits)
         differences[decoder.name] = difference(plain, decoder, base)
-        ways[decoder.name] = lambda decoder=decoder: decoded(decoder, prompt, tokens)
+        candidates[decoder.name] = lambda decoder=decoder: decoded(decoder, prompt, tokens)
     if seconds_of_product(torch.bfloat16) < 4 * seconds_of_product(torch.float32):
         half = copy.deepcopy(base.network).to(torch.bfloat16)
-        ways["transformers generate, bf16"] = lambda: generated(half, prompt, tokens, None)
-    return told(ways, rounds, "transformers generate, f32", differences)
+        candidates["transformers generate, bf16"] = lambda: generated(half, prompt, tokens, None)
+    return told(candidates, rounds, "transformers generate, f32", differences)
 
 
 def told(
-    ways: dict[str, Callable[[], float]], rounds: int, first: str, beside: dict[str, float]
+    candidates: dict[str, Callable[[], float]], rounds: int, first: str, beside: dict[str, float]
 ) -> dict[str, Any]:
     """Median speed of each way, taking turns, and its ratio to `first`."""
-    speeds: dict[str, list[float]] = {name: [] for name in ways}
-    for name, way in ways.items():
-        way()  # warm up
+    speeds: dict[str, list[float]] = {name: [] for name in candidates}
+    for name, candidate in candidates.items():
+        candidate()  # warm up
         del name
     for _ in range(rounds):
-        for name, way in ways.items():
-            speeds[name].append(way())
+        for name, candidate in candidates.items():
+            speeds[name].append(candidate())
     base = float(np.median(speeds[first]))
     found = {}
     for name, values in speeds.items():

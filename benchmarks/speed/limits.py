@@ -20,8 +20,8 @@ from preseason.engine.passes import FeatureSpec, FrozenFeatures
 from preseason.recipe import Recipe
 from preseason.runtime.threads import available
 from preseason.tasks.base import tasks
+from preseason.training.candidates import Candidate
 from preseason.training.predictor import orders_for
-from preseason.training.ways import Way
 
 EMBEDDED = "efficientnet_lite0"
 
@@ -33,12 +33,12 @@ def frozen_orders(
     task, backbone = tasks.get(job), backbones.load(EMBEDDED)
     draws = np.random.default_rng(0)
     found: dict[FeatureSpec, list[Order]] = {}
-    known: dict[str, Way] = {}
-    for way in task.ways(Recipe(unfreeze="0", head=head), backbone, samples):
-        known[way.name] = way
-        parts = known[way.looks_from].spec.parts() if way.looks_from else ()
+    known: dict[str, Candidate] = {}
+    for candidate in task.candidates(Recipe(unfreeze="0", head=head), backbone, samples):
+        known[candidate.name] = candidate
+        parts = known[candidate.looks_from].spec.parts() if candidate.looks_from else ()
         focus = draws.dirichlet(np.ones(len(parts)), len(samples)).astype(np.float32) if parts else None
-        found.setdefault(way.spec, orders_for(way, samples, focus, parts))
+        found.setdefault(candidate.spec, orders_for(candidate, samples, focus, parts))
     return list(found.items())
 
 

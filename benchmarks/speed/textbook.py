@@ -34,7 +34,7 @@ WARM_UP_BATCHES = 1
 class Epochs:
     """A progress that adds up seconds and steps of the stages that train the recipe."""
 
-    way: str
+    candidate: str
     seconds: float = 0.0
     steps: int = 0
     _stage: str = ""
@@ -45,11 +45,11 @@ class Epochs:
         self._stage, self._begin = stage, time.perf_counter()
 
     def advance(self, steps: int = 1) -> None:
-        if self._stage.startswith(f"training: {self.way}"):
+        if self._stage.startswith(f"training: {self.candidate}"):
             self.steps += steps
 
     def finish(self) -> None:
-        if self._stage.startswith(f"training: {self.way}"):
+        if self._stage.startswith(f"training: {self.candidate}"):
             self.seconds += time.perf_counter() - self._begin
         self._stage = ""
 
@@ -93,18 +93,18 @@ def _decoded(path: Path) -> Tensor:
     return torch.from_numpy(np.asarray(small, np.float32).transpose(2, 0, 1) / 255)
 
 
-def bank_epoch_s(data: Path, recipe: str, way: str, work: Path) -> tuple[float, float]:
+def bank_epoch_s(data: Path, recipe: str, candidate: str, work: Path) -> tuple[float, float]:
     """Seconds of one epoch from the bank, and of filling the bank once."""
     weights = work / "resnet50.safetensors"
     if not weights.exists():
         torch.manual_seed(0)
         save_file(timm.create_model("resnet50").state_dict(), weights)
-    epochs = Epochs(way)
+    epochs = Epochs(candidate)
     model = preseason.fit(
         data, progress=epochs, name=recipe, weights=str(weights), epochs=4, budget_s="24h", cache=str(work)
     )
     if not epochs.steps:
-        raise SystemExit(f"no epoch of {way!r} was seen; the fit said: {epochs.said}")
+        raise SystemExit(f"no epoch of {candidate!r} was seen; the fit said: {epochs.said}")
     return epochs.seconds / epochs.steps, model.record.seconds["reading through the network"]
 
 
@@ -122,12 +122,12 @@ def main() -> None:
     )
     found: dict[str, Any] = {"command": sys.argv, "photos": len(photos)}
     with tempfile.TemporaryDirectory(prefix="preseason-textbook-") as folder:
-        for recipe, way, tuned in (
+        for recipe, candidate, tuned in (
             ("frozen-dense", "frozen-dense", False),
             ("last-10-layers", "last 1 blocks", True),
         ):
             plain = plain_epoch_s(photos, labels, tuned)
-            ours, filling = bank_epoch_s(asked.data, recipe, way, Path(folder))
+            ours, filling = bank_epoch_s(asked.data, recipe, candidate, Path(folder))
             print(f"{recipe:15} plain {plain:7.2f} s an epoch, from the bank {ours:6.2f} s,", end=" ")
             print(f"{plain / ours:.1f} times faster; filling the bank once {filling:.1f} s", flush=True)
             found[recipe] = {"plain_epoch_s": plain, "bank_epoch_s": ours, "filling_s": filling}

@@ -65,25 +65,28 @@ def chat(texts: Path, place: Path, budget: str, rounds: int) -> dict[str, list[f
     import preseason
     from preseason.language.model import ChatModel
 
-    ways: dict[str, tuple[int, tuple[str, ...]]] = {
+    candidates: dict[str, tuple[int, tuple[str, ...]]] = {
         "one": (1, ()), "two": (2, ()), "two, spread": (2, ("--spread-weights", "yes")),
     }  # fmt: skip
-    found: dict[str, list[float]] = {way: [] for way in ways}
+    found: dict[str, list[float]] = {candidate: [] for candidate in candidates}
     for turn in range(rounds):
-        for way, (size, settings) in ways.items():
+        for candidate, (size, settings) in candidates.items():
             shutil.rmtree(place / "cache/bank", ignore_errors=True)
             shutil.rmtree(place / "cache/fits", ignore_errors=True)
             port = random.randrange(20000, 40000)
             wanted = ("--budget", budget, "--seed", str(turn), "-q", *settings)
             for worker in [start(texts, place, rank, size, port, wanted) for rank in range(size)]:
                 if worker.wait():
-                    sys.exit(f"a worker of {way} failed")
+                    sys.exit(f"a worker of {candidate} failed")
             model = preseason.load(place / "model")
             assert isinstance(model, ChatModel)
             training = model.record.training
             assert training.workers == size, "a worker was lost"
-            found[way].append(training.tokens_per_s)
-            print(f"{way}: {training.tokens_per_s:.0f} tokens/s, {training.steps} steps of {training.batch}")
+            found[candidate].append(training.tokens_per_s)
+            print(
+                f"{candidate}: {training.tokens_per_s:.0f} tokens/s, "
+                f"{training.steps} steps of {training.batch}"
+            )
     return found
 
 

@@ -46,7 +46,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateResult:
     """One way: its cross-validated accuracy, what it cost, and whether it was kept.
 
     `accuracy` is None for a way that was not fitted; `note` says why.
@@ -92,7 +92,7 @@ class FitRecord:
     answers: Answers
     metrics: Metrics
     baselines: dict[str, float]
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[CandidateResult, ...]
     boxes: Floats | None
     skipped: tuple[Skipped, ...]
     duplicates: tuple[tuple[str, ...], ...]
@@ -150,13 +150,13 @@ class Adaptation:
     Attributes:
         examples: that it was taken from.
         moved: mean way that features were moved, in deviations of training.
-        ways: names of the ways that were re-centred.
+        candidates: names of the ways that were re-centred.
         left: names of those that were not, such as fine-tuned blocks.
     """
 
     examples: int
     moved: float
-    ways: tuple[str, ...]
+    candidates: tuple[str, ...]
     left: tuple[str, ...]
 
 

@@ -122,29 +122,33 @@ def test_every_recipe_gives_ways_that_can_be_fitted(
         pytest.skip("not a head of this task")
     if recipe.name != "default" and task.name != "photos":
         with pytest.raises(UsageError, match=r"a recipe for photos"):
-            task.ways(recipe, backbone)
+            task.candidates(recipe, backbone)
         return
-    ways = task.ways(recipe, backbone)
-    names = [way.name for way in ways]
+    candidates = task.candidates(recipe, backbone)
+    names = [candidate.name for candidate in candidates]
     assert len(set(names)) == len(names) > 0
-    for number, way in enumerate(ways):
-        assert way.head in kinds
-        assert way.looks_from is None or way.looks_from in names[:number]
-        assert bool(way.spec.looks) == (way.looks_from is None)
-        assert way.spec.count() in (max(way.spec.frames, 1) * len(way.spec.looks), LOOKS)
-        assert bool(way.spec.frames) == (task.name in FRAMES)
-        assert backbone.preprocessing.resizable or way.spec.size == backbone.preprocessing.size
+    for number, candidate in enumerate(candidates):
+        assert candidate.head in kinds
+        assert candidate.looks_from is None or candidate.looks_from in names[:number]
+        assert bool(candidate.spec.looks) == (candidate.looks_from is None)
+        assert candidate.spec.count() in (max(candidate.spec.frames, 1) * len(candidate.spec.looks), LOOKS)
+        assert bool(candidate.spec.frames) == (task.name in FRAMES)
+        assert backbone.preprocessing.resizable or candidate.spec.size == backbone.preprocessing.size
 
 
 def test_a_network_of_other_data_is_refused(task: Task, backbone: Backbone, encoder: Encoder) -> None:
     other = networks("test_vit") if backbone.reads == "texts" else encoder
     with pytest.raises(UsageError, match=r"--backbone .* is a network of .* Leave --backbone out"):
-        task.ways(Recipe(), other)
+        task.candidates(Recipe(), other)
 
 
 def test_the_baseline_is_one_cheap_look(task: Task, backbone: Backbone) -> None:
-    way = task.baseline(backbone)
-    assert (way.looks_from, len(way.spec.looks), way.spec.size) == (None, 1, backbone.preprocessing.size)
+    candidate = task.baseline(backbone)
+    assert (candidate.looks_from, len(candidate.spec.looks), candidate.spec.size) == (
+        None,
+        1,
+        backbone.preprocessing.size,
+    )
 
 
 @pytest.mark.parametrize("looks", [(WHOLE,), (WHOLE, WHOLE.mirrored(), *grid(2, 0.5))])
@@ -184,10 +188,10 @@ def test_it_shows_an_example_as_a_jpeg(task: Task, tmp_path: Path) -> None:
 
 
 def test_every_part_has_a_place_in_the_picture(task: Task, backbone: Backbone) -> None:
-    for way in task.ways(Recipe(), backbone):
-        if way.head == "attention" and way.looks_from is None:
-            boxes = task.boxes(way.spec)
-            assert len(boxes) == len(way.spec.parts()) == len(way.spec.kinds())
+    for candidate in task.candidates(Recipe(), backbone):
+        if candidate.head == "attention" and candidate.looks_from is None:
+            boxes = task.boxes(candidate.spec)
+            assert len(boxes) == len(candidate.spec.parts()) == len(candidate.spec.kinds())
             assert all(0 <= box.x0 < box.x1 <= 1.0001 and 0 <= box.y0 < box.y1 <= 1.0001 for box in boxes)
 
 

@@ -70,9 +70,9 @@ def test_explanations_are_steady_and_change_with_the_weights(model_folder: Path,
 
     model = preseason.load(model_folder)
     rng = np.random.default_rng(0)
-    (fitted,) = model.predictor.ways
+    (fitted,) = model.predictor.candidates
     shuffled = tuple(replace(head, weight=rng.permutation(head.weight)) for head in fitted.members)
-    predictor = replace(model.predictor, ways=(replace(fitted, members=shuffled),))
+    predictor = replace(model.predictor, candidates=(replace(fitted, members=shuffled),))
     other = replace(model, predictor=predictor)
     alike = []
     for path in sorted(pictures.new_photos.glob("*/*"))[:12:4]:

@@ -20,12 +20,12 @@ from preseason.spotting.spotting import evaluate_spotting
 WAYS = {"left": (-3, 0), "right": (3, 0), "up": (0, -2), "still": (0, 0)}
 
 
-def moving(way: str, seed: int) -> list[np.ndarray]:
+def moving(candidate: str, seed: int) -> list[np.ndarray]:
     """Ten frames of a bright square that moves one way over noise."""
     rng = np.random.default_rng(seed)
     noise = rng.integers(0, 90, (48, 64, 3), np.uint8)
     x, y = rng.integers(24, 30), rng.integers(18, 24)
-    dx, dy = WAYS[way]
+    dx, dy = WAYS[candidate]
     frames = []
     for number in range(10):
         frame = noise.copy()
@@ -38,9 +38,11 @@ def moving(way: str, seed: int) -> list[np.ndarray]:
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve clips of each of four movements, one broken, one web page, notes beside them."""
     root = tmp_path_factory.mktemp("clips")
-    for way in WAYS:
+    for candidate in WAYS:
         for seed in range(12):
-            write(root / way / f"{way}_{seed}.mp4", moving(way, 100 * len(way) + seed))
+            write(
+                root / candidate / f"{candidate}_{seed}.mp4", moving(candidate, 100 * len(candidate) + seed)
+            )
     whole = (root / "left" / "left_0.mp4").read_bytes()
     (root / "left" / "broken.mp4").write_bytes(whole[: len(whole) // 2])
     (root / "up" / "page.mp4").write_text("<!DOCTYPE html><html></html>")

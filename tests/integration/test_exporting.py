@@ -37,7 +37,7 @@ def looking_closer(pictures: Pictures, tmp_path_factory: pytest.TempPathFactory)
         patch.setattr(selection, "MIN_GAIN", -1e9)  # a closer look is kept however little it helps
         model = preseason.fit(photos, head="attention", epochs=1, folds=2, budget_s="10m")
     assert isinstance(model, Model)
-    assert "closer look" in [fitted.way.name for fitted in model.predictor.ways]
+    assert "closer look" in [fitted.candidate.name for fitted in model.predictor.candidates]
     return model
 
 

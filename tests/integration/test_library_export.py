@@ -16,14 +16,16 @@ from preseason.errors import ExportError
 from preseason.models.classifier import Model
 from preseason.recipe import Recipe
 from preseason.tasks.photos import Photos, _tuned
-from preseason.training.ways import Way
+from preseason.training.candidates import Candidate
 
 pytestmark = pytest.mark.slow
 
 GAMES = ("boxing", "tennis", "freeway")
 
 
-def only_tuned(photos: Photos, recipe: Recipe, backbone: Backbone, samples: object = ()) -> tuple[Way, ...]:
+def only_tuned(
+    photos: Photos, recipe: Recipe, backbone: Backbone, samples: object = ()
+) -> tuple[Candidate, ...]:
     """Trained blocks, without the linear head that may do better."""
     return (_tuned(recipe, backbone),)
 

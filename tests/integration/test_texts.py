@@ -13,7 +13,7 @@ import torch
 import preseason
 from preseason.cli.main import run
 from preseason.errors import DataError, UsageError
-from preseason.results import Candidate
+from preseason.results import CandidateResult
 from preseason.training.rounds import Clock
 
 transformers = pytest.importorskip("transformers")
@@ -215,7 +215,7 @@ def test_layers_are_tuned_on_request(
     assert one == pytest.approx(other, abs=1e-4)
 
 
-def candidate(tried: tuple[Candidate, ...], name: str) -> Candidate:
+def candidate(tried: tuple[CandidateResult, ...], name: str) -> CandidateResult:
     return next(item for item in tried if item.name == name)
 
 

@@ -64,16 +64,16 @@ def test_a_chat_model_by_two_workers_is_that_of_one(tmp_path: Path) -> None:
     rows = [{"prompt": f"Who scored in {at}?", "response": f"{NAMES[at % 4]} did."} for at in range(96)]
     talks.write_text("\n".join(map(json.dumps, rows)))
     base = tiny.save(tmp_path / "base", "gemma3")
-    ways = {"one": (LAUNCH[0], "-m", "preseason"), "two": LAUNCH, "spread": LAUNCH}
+    candidates = {"one": (LAUNCH[0], "-m", "preseason"), "two": LAUNCH, "spread": LAUNCH}
     records = {}
-    for way, launcher in ways.items():
+    for candidate, launcher in candidates.items():
         settings = ["--backbone", base, "--budget", "10m", "--epochs", "3", "--batch-size", "4"]
-        settings += ["--learning-rate", "0.005", "--cache", tmp_path / way / "cache"]
-        settings += ["--spread-weights", "yes"] if way == "spread" else []
-        fitted(talks, "-o", tmp_path / way / "fan", *settings, launcher=launcher)
-        model = preseason.load(tmp_path / way / "fan")
+        settings += ["--learning-rate", "0.005", "--cache", tmp_path / candidate / "cache"]
+        settings += ["--spread-weights", "yes"] if candidate == "spread" else []
+        fitted(talks, "-o", tmp_path / candidate / "fan", *settings, launcher=launcher)
+        model = preseason.load(tmp_path / candidate / "fan")
         assert isinstance(model, ChatModel)
-        records[way] = model.record
+        records[candidate] = model.record
     assert [record.training.workers for record in records.values()] == [1, 2, 2]
     one = records.pop("one")
     assert one.after.held_out.perplexity < 0.9 * one.before.held_out.perplexity
@@ -83,13 +83,13 @@ def test_a_chat_model_by_two_workers_is_that_of_one(tmp_path: Path) -> None:
 
 
 def test_blocks_that_two_workers_fine_tune_are_those_of_one(pictures: Pictures, tmp_path: Path) -> None:
-    ways = {"one": (LAUNCH[0], "-m", "preseason"), "two": LAUNCH}
+    candidates = {"one": (LAUNCH[0], "-m", "preseason"), "two": LAUNCH}
     settings = ("--unfreeze", "1", "--epochs", "4", "--budget", "20m", "--views", "1")
     models = {}
-    for way, launcher in ways.items():
-        folder, cache = tmp_path / way / "games", tmp_path / way / "cache"
+    for candidate, launcher in candidates.items():
+        folder, cache = tmp_path / candidate / "games", tmp_path / candidate / "cache"
         fitted(pictures.photos, "-o", folder, "--cache", cache, *settings, launcher=launcher)
-        models[way] = preseason.load(folder, cache=str(cache))
+        models[candidate] = preseason.load(folder, cache=str(cache))
     kinds = [json.loads(path.read_text("utf-8"))["kind"] for path in tmp_path.glob("two/cache/work/*/*.job")]
     assert kinds.count("steps") == 2, "one member to judge, one on everything"
     groups = list(tmp_path.glob("two/cache/work/*/*.group"))

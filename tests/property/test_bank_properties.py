@@ -16,8 +16,8 @@ from preseason.data.dataset import Sample
 from preseason.engine.bank import Loose, Shelf
 from preseason.engine.extract import Order
 from preseason.engine.passes import Box, FeatureSpec
-from preseason.models.manifest import way_from, way_values
-from preseason.training.ways import Way
+from preseason.models.manifest import candidate_from, candidate_values
+from preseason.training.candidates import Candidate
 
 SHAPE = (2, 3)
 KEYS = st.text("0123456789abcdef-", min_size=1, max_size=20)
@@ -141,5 +141,5 @@ PLAIN = st.one_of(st.none(), st.integers(), st.booleans(), st.text(), st.lists(s
 def test_a_way_survives_json(
     name: str, head: str, spec: FeatureSpec, origin: str | None, settings: dict[str, Any], members: int | None
 ) -> None:
-    way = Way(name, head, spec, origin, settings, members)
-    assert way_from(json.loads(json.dumps(way_values(way)))) == way
+    candidate = Candidate(name, head, spec, origin, settings, members)
+    assert candidate_from(json.loads(json.dumps(candidate_values(candidate)))) == candidate

@@ -151,7 +151,7 @@ def test_soft_suppression_begins_with_the_highest_and_never_repeats_a_step(
     scores = random.random((steps, 1)).astype(np.float32)
     scores[random.integers(steps)] = 0.9
     hard = suppress(scores, 4.0, ["a"], window_s=window_s, threshold=0.3)
-    soft = suppress(scores, 4.0, ["a"], window_s=window_s, threshold=0.3, way="soft")
+    soft = suppress(scores, 4.0, ["a"], window_s=window_s, threshold=0.3, mode="soft")
     assert max(soft, key=lambda a: a.confidence) == max(hard, key=lambda a: a.confidence)
     assert all(0.3 <= action.confidence <= 1 for action in soft)
     assert len({action.time_s for action in soft}) == len(soft) >= len(hard) > 0

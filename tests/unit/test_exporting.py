@@ -53,7 +53,7 @@ def clear() -> Image.Image:
 
 FILES = {
     "jpeg": saved(Image.fromarray(SMOOTH).resize((2800, 2000)), "JPEG"),
-    **{f"jpeg turned {way}": turned(way) for way in range(1, 10)},
+    **{f"jpeg turned {candidate}": turned(candidate) for candidate in range(1, 10)},
     "turned png": turned(6, "PNG"),
     "turned tiff": turned(8, "TIFF"),
     "cmyk jpeg": saved(Image.fromarray(SMOOTH).convert("CMYK"), "JPEG"),

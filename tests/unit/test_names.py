@@ -13,8 +13,8 @@ from preseason.heads.base import Features, Lesson, kinds, restore
 from preseason.heads.names import TEMPLATES, NamesHead, spoken, vectors_of
 from preseason.runtime.progress import Silent
 from preseason.tasks.texts import TextSource
+from preseason.training.candidates import Candidate, Crossfit, Fitted
 from preseason.training.selection import select
-from preseason.training.ways import Crossfit, Fitted, Way
 
 NAMES = ("great_goal", "awful referee")
 
@@ -65,22 +65,22 @@ class TestTrusted:
         p = np.full((40, 2), 1 - right, np.float32)
         p[np.arange(40), self.TARGETS] = right
         p[:wrong] = p[:wrong, ::-1]
-        way = Way(name, "linear", FeatureSpec(1), trusted=trusted)
-        return Crossfit(Fitted(way, (), 1.0), np.arange(40), p, None, 0.0)
+        candidate = Candidate(name, "linear", FeatureSpec(1), trusted=trusted)
+        return Crossfit(Fitted(candidate, (), 1.0), np.arange(40), p, None, 0.0)
 
     def test_they_are_averaged_though_one_seems_likelier(self) -> None:
-        ways = [self.tried("a", 0.9, True, wrong=8), self.tried("b", 0.9, True, wrong=9)]
-        assert set(select(ways, self.TARGETS).kept) == {0, 1}
+        candidates = [self.tried("a", 0.9, True, wrong=8), self.tried("b", 0.9, True, wrong=9)]
+        assert set(select(candidates, self.TARGETS).kept) == {0, 1}
 
     def test_one_that_is_clearly_worse_is_dropped(self) -> None:
-        ways = [self.tried("a", 0.9, True), self.tried("b", 0.9, True, wrong=30)]
-        assert select(ways, self.TARGETS).kept == (0,)
+        candidates = [self.tried("a", 0.9, True), self.tried("b", 0.9, True, wrong=30)]
+        assert select(candidates, self.TARGETS).kept == (0,)
 
     @pytest.mark.parametrize(("right", "added"), [(0.702, False), (0.95, True)])
     def test_others_must_be_better_by_more_than_chance(self, right: float, added: bool) -> None:
-        ways = [self.tried("a", 0.7, True), self.tried("b", right, False, wrong=1)]
-        assert (1 in select(ways, self.TARGETS).kept) == added
+        candidates = [self.tried("a", 0.7, True), self.tried("b", right, False, wrong=1)]
+        assert (1 in select(candidates, self.TARGETS).kept) == added
 
     def test_one_that_is_far_better_replaces_them(self) -> None:
-        ways = [self.tried("a", 0.6, True), self.tried("b", 0.99, False)]
-        assert select(ways, self.TARGETS).kept == (1,)
+        candidates = [self.tried("a", 0.6, True), self.tried("b", 0.99, False)]
+        assert select(candidates, self.TARGETS).kept == (1,)

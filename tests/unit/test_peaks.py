@@ -40,10 +40,10 @@ def test_soft_suppression_by_the_square_of_the_distance() -> None:
     # Window 8 s: four steps either way. Two steps away the factor is (2 / 4) squared: 0.8 becomes 0.2.
     scores = column(0, 0, 0.9, 0, 0.8, 0, 0, 0, 0)
     hard = suppress(scores, 1.0, ["goal"], window_s=8.0)
-    soft = suppress(scores, 1.0, ["goal"], window_s=8.0, way="soft")
+    soft = suppress(scores, 1.0, ["goal"], window_s=8.0, mode="soft")
     assert pairs(hard) == [(2.0, 0.9)]
     assert pairs(soft) == [(2.0, 0.9), (4.0, 0.2)]
-    assert pairs(suppress(scores, 1.0, ["goal"], window_s=8.0, way="soft", threshold=0.3)) == [(2.0, 0.9)]
+    assert pairs(suppress(scores, 1.0, ["goal"], window_s=8.0, mode="soft", threshold=0.3)) == [(2.0, 0.9)]
 
 
 def test_a_peak_lies_on_the_parabola_through_its_neighbours() -> None:

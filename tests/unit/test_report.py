@@ -15,7 +15,7 @@ from preseason.evaluation.calibration import softmax
 from preseason.evaluation.metrics import measure
 from preseason.report.html import SECTIONS, Section, write_report
 from preseason.report.pictures import MAX_PICTURES, Album, place_of, small, spotlight
-from preseason.results import Answers, Candidate, FitRecord
+from preseason.results import Answers, CandidateResult, FitRecord
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -60,8 +60,8 @@ def record_of(
         metrics=measure(table, targets),
         baselines={"scratch": 0.3, "majority": 0.2, "linear": 0.7},
         candidates=(
-            Candidate("linear", 0.8, 2.0, False),
-            Candidate("attention", 0.9, 61.0, True, "<b>best</b>"),
+            CandidateResult("linear", 0.8, 2.0, False),
+            CandidateResult("attention", 0.9, 61.0, True, "<b>best</b>"),
         ),
         boxes=BOXES if focus else None,
         skipped=(Skipped("/home/coach/a/<i>.jpg", "a web page, see /home/coach/a/b/c.html"),),

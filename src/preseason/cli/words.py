@@ -131,7 +131,7 @@ def of_adaptation(told: "Predictions | Evaluation") -> list[str]:
         return []
     left = f"; not {', '.join(change.left)}" if change.left else ""
     return [
-        f"Re-centred on {change.examples} examples: features of {', '.join(change.ways)} moved by "
+        f"Re-centred on {change.examples} examples: features of {', '.join(change.candidates)} moved by "
         f"{change.moved:.2f} of their deviation{left}."
     ]
 

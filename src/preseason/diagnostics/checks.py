@@ -140,7 +140,7 @@ def receipt(judged: Judged) -> Found:
 def shortcuts(judged: Judged) -> Found:
     """What is right with parts of every example hidden."""
     evidence = judged.evidence
-    counted = evidence.way("tfidf") is not None
+    counted = evidence.candidate("tfidf") is not None
     found = hidden_words(evidence) if counted else hidden_parts(evidence)
     if found is None:
         return {"said": f"Not tried: the model reads no parts of the {evidence.noun}."}

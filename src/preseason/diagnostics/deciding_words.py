@@ -84,10 +84,10 @@ SHOWN: tuple[Callable[[str], str], ...] = (str, without_names, names_alone)
 
 def hidden_words(evidence: Evidence) -> Shortcuts | None:
     """Counted words judged again without names, and with them alone; None where none were counted."""
-    fit = evidence.way("tfidf")
+    fit = evidence.candidate("tfidf")
     if fit is None:
         return None
-    features = evidence.trials.features[fit.fitted.way.name]
+    features = evidence.trials.features[fit.fitted.candidate.name]
     few = set(evidence.few.tolist())
     right: list[list[bool]] = [[], [], []]
     truth: list[Ints] = []

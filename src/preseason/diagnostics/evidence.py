@@ -13,9 +13,9 @@ from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample, shown
 from preseason.heads.base import Features, Folds
 from preseason.runtime.threads import one_blas_thread
+from preseason.training.candidates import Crossfit
 from preseason.training.predictor import plain_rows
 from preseason.training.rounds import Trials
-from preseason.training.ways import Crossfit
 
 MAX_EXAMPLES = 1500
 """Examples that refitted checks look at; more hardly change what they say."""
@@ -64,7 +64,7 @@ class Evidence:
     @cached_property
     def short(self) -> Short | None:
         """Pooled rows of at most `MAX_EXAMPLES`; None where no frozen network read the examples."""
-        fit = next((fit for fit in self.trials.fits if fit.fitted.way.spec.kept != "raw"), None)
+        fit = next((fit for fit in self.trials.fits if fit.fitted.candidate.spec.kept != "raw"), None)
         if fit is None:
             return None
         chosen = self.few
@@ -81,10 +81,10 @@ class Evidence:
         kept = order[np.cumsum(sizes) <= MAX_EXAMPLES]
         return np.flatnonzero(np.isin(self.groups, kept))
 
-    def way(self, head: str) -> Crossfit | None:
+    def candidate(self, head: str) -> Crossfit | None:
         """The first fitted way with that head over parts that are the same for all examples."""
-        fits = (fit for fit in self.trials.fits if fit.fitted.way.looks_from is None)
-        return next((fit for fit in fits if fit.fitted.way.head == head), None)
+        fits = (fit for fit in self.trials.fits if fit.fitted.candidate.looks_from is None)
+        return next((fit for fit in fits if fit.fitted.candidate.head == head), None)
 
     def named(self, position: int) -> dict[str, Any]:
         """An example in plain values: its path (or text), and its span where it has one."""
@@ -105,8 +105,8 @@ def shortened(rows: Floats, most: int = MAX_COMPONENTS) -> Floats:
 
 def _wholes(fit: Crossfit, features: dict[str, Features], chosen: Ints) -> Floats:
     """Float32 [m, d]: the whole example, of clips the mean over their frames."""
-    way = fit.fitted.way
-    return plain_rows(way, features[way.name].take(chosen))
+    candidate = fit.fitted.candidate
+    return plain_rows(candidate, features[candidate.name].take(chosen))
 
 
 def mean_of_parts(features: Features, parts: Sequence[int] | Ints) -> Floats:

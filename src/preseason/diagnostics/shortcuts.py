@@ -17,7 +17,7 @@ from preseason.engine.passes import WHOLE, Box
 from preseason.heads.attention import AttentionHead
 from preseason.heads.linear import logistic_regression
 from preseason.runtime.threads import one_blas_thread
-from preseason.training.ways import Crossfit
+from preseason.training.candidates import Crossfit
 
 MIDDLE = Box(0.25, 0.25, 0.75, 0.75)
 UPPER, LOWER = Box(0.0, 0.0, 1.0, 0.5), Box(0.0, 0.5, 1.0, 1.0)
@@ -83,7 +83,7 @@ def hidden_parts(evidence: Evidence) -> Shortcuts | None:
     fit = _of_parts(evidence)
     if fit is None:
         return None
-    spec = fit.fitted.way.spec
+    spec = fit.fitted.candidate.spec
     boxes = np.array(spec.parts(), np.float32)
     parts = _frames(boxes, spec.frames) if spec.frames else _places(boxes, fit, evidence.backbone)
     right = _regressed(evidence, fit, parts)
@@ -96,15 +96,15 @@ def hidden_parts(evidence: Evidence) -> Shortcuts | None:
 def _of_parts(evidence: Evidence) -> Crossfit | None:
     """A way whose rows hold several parts, at the same places for all examples."""
     for fit in evidence.trials.fits:
-        spec = fit.fitted.way.spec
-        if spec.kept == "pooled" and fit.fitted.way.looks_from is None and len(spec.parts()) > 1:
+        spec = fit.fitted.candidate.spec
+        if spec.kept == "pooled" and fit.fitted.candidate.looks_from is None and len(spec.parts()) > 1:
             return fit
     return None
 
 
 def _places(boxes: Floats, fit: Crossfit, backbone: Backbone) -> list[Part]:
     """The whole picture, its colours, and places of it, as far as there are layers that see nothing else."""
-    spec = fit.fitted.way.spec
+    spec = fit.fitted.candidate.spec
     whole = _mean(np.all(boxes == np.array(WHOLE, np.float32), axis=1))
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     inside = _inside(boxes, MIDDLE)
@@ -156,7 +156,7 @@ def _inside(boxes: Floats, box: Box) -> Floats:
 def _regressed(evidence: Evidence, fit: Crossfit, parts: list[Part]) -> dict[str, float]:
     """Accuracy of a linear head on each part, over the folds of the fit."""
     chosen = evidence.few
-    features = evidence.trials.features[fit.fitted.way.name].take(chosen)
+    features = evidence.trials.features[fit.fitted.candidate.name].take(chosen)
     pieces: dict[str, list[Floats]] = {part.key: [] for part in parts}
     for chunk in features.chunks():
         rows = features.rows(0, chunk)
@@ -184,9 +184,9 @@ def _accuracy(evidence: Evidence, rows: Floats) -> float:
 def _crops(evidence: Evidence) -> list[Trial]:
     """The closer look with its crops alone, which went through the network on their own, and without them."""
     for fit in evidence.trials.fits:
-        way = fit.fitted.way
-        if way.head == "attention" and way.looks_from is not None and way.joined:
-            features = evidence.trials.features[way.name]
+        candidate = fit.fitted.candidate
+        if candidate.head == "attention" and candidate.looks_from is not None and candidate.joined:
+            features = evidence.trials.features[candidate.name]
             first = features.sources[0].shape[1]
             count = sum(source.shape[1] for source in features.sources)
             far = np.arange(count) < first
@@ -200,7 +200,7 @@ def _crops(evidence: Evidence) -> list[Trial]:
 
 def _by_attention(evidence: Evidence, fit: Crossfit, masks: Masks) -> list[float]:
     """Accuracy [m] of the way's own unseeing members on the parts that are left."""
-    features = evidence.trials.features[fit.fitted.way.name]
+    features = evidence.trials.features[fit.fitted.candidate.name]
     right = []
     for member, (_, held) in zip(fit.fitted.members, evidence.folds, strict=False):
         if isinstance(member, AttentionHead):

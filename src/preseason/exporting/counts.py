@@ -11,7 +11,7 @@ from preseason.heads.tfidf import TfidfHead
 
 def write_counts(stage: Stage, path: Path) -> None:
     """The n-grams and weights of all members; `run_texts.Counted` reads them."""
-    (_, fitted), *_ = stage.ways
+    (_, fitted), *_ = stage.candidates
     arrays: dict[str, Any] = {"temperature": fitted.temperature, "members": len(fitted.members)}
     for number, member in enumerate(fitted.members):
         assert isinstance(member, TfidfHead)

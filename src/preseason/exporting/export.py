@@ -237,7 +237,7 @@ def runner(folder: Path, task: str) -> "Runner":
 def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Sequence[str]) -> dict[str, Any]:
     """What exported.json holds."""
     predictor, known = model.predictor, model.known
-    numbers = {fitted.way.name: number for number, fitted in enumerate(predictor.ways)}
+    numbers = {fitted.candidate.name: number for number, fitted in enumerate(predictor.candidates)}
     return {
         "format": FORMAT,
         "made_by": f"preseason {__version__}",

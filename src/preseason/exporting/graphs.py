@@ -20,8 +20,8 @@ from preseason.backbones.encoders import Encoder
 from preseason.engine.passes import Box, FeatureSpec, FrozenFeatures
 from preseason.engine.tokens import TokenFeatures
 from preseason.exporting.heads import module_of
+from preseason.training.candidates import Fitted
 from preseason.training.predictor import Predictor
-from preseason.training.ways import Fitted
 
 HALF = float(np.finfo(np.float16).max)
 
@@ -33,7 +33,7 @@ class Stage:
     Attributes:
         number: of the stage, from 0.
         spec: the pass.
-        ways: number and way of each that reads it.
+        candidates: number and way of each that reads it.
         looks_from: output that chooses the looks; None where they are the pass's own.
         parts: the regions of the example that this output weighs.
         before: output whose rows stand in front of the pass's own; None where there is none.
@@ -43,7 +43,7 @@ class Stage:
 
     number: int
     spec: FeatureSpec
-    ways: tuple[tuple[int, Fitted], ...]
+    candidates: tuple[tuple[int, Fitted], ...]
     looks_from: str | None
     parts: tuple[Box, ...]
     before: str | None
@@ -76,41 +76,41 @@ class Stage:
 
 def stages_of(predictor: Predictor) -> list[Stage]:
     """The predictor's passes in the order in which they are run."""
-    numbers = {fitted.way.name: number for number, fitted in enumerate(predictor.ways)}
+    numbers = {fitted.candidate.name: number for number, fitted in enumerate(predictor.candidates)}
     groups: list[list[Fitted]] = []
-    for fitted in predictor.ways:
+    for fitted in predictor.candidates:
         same = [g for g in groups if _place(g[0]) == _place(fitted)]
         if same:
             same[0].append(fitted)
         else:
             groups.append([fitted])
-    homes = {fitted.way.name: index for index, group in enumerate(groups) for fitted in group}
+    homes = {fitted.candidate.name: index for index, group in enumerate(groups) for fitted in group}
     return [_stage(index, group, predictor, numbers, homes) for index, group in enumerate(groups)]
 
 
 def _place(fitted: Fitted) -> tuple[FeatureSpec, str | None]:
-    return fitted.way.spec, fitted.way.looks_from
+    return fitted.candidate.spec, fitted.candidate.looks_from
 
 
 def _stage(
     index: int, group: Sequence[Fitted], predictor: Predictor, numbers: dict[str, int], homes: dict[str, int]
 ) -> Stage:
-    first = group[0].way
-    ways = tuple((numbers[fitted.way.name], fitted) for fitted in group)
-    asked = {fitted.way.looks_from for fitted in predictor.ways}
-    read = {homes[str(f.way.looks_from)] for f in predictor.ways if f.way.joined}
-    outputs = [f"probabilities_{n}" for n, f in ways if f.way.name in predictor.kept]
-    outputs += [f"focus_{n}" for n, f in ways if f.way.name in asked]
-    outputs += ["known_vector" for _, f in ways if f.way.name == predictor.embedding]
+    first = group[0].candidate
+    candidates = tuple((numbers[fitted.candidate.name], fitted) for fitted in group)
+    asked = {fitted.candidate.looks_from for fitted in predictor.candidates}
+    read = {homes[str(f.candidate.looks_from)] for f in predictor.candidates if f.candidate.joined}
+    outputs = [f"probabilities_{n}" for n, f in candidates if f.candidate.name in predictor.kept]
+    outputs += [f"focus_{n}" for n, f in candidates if f.candidate.name in asked]
+    outputs += ["known_vector" for _, f in candidates if f.candidate.name == predictor.embedding]
     outputs += [f"rows_{index}"] if index in read else []
     origin = first.looks_from
-    joined = any(fitted.way.joined for fitted in group)
+    joined = any(fitted.candidate.joined for fitted in group)
     return Stage(
         index,
         first.spec,
-        ways,
+        candidates,
         None if origin is None else f"focus_{numbers[origin]}",
-        () if origin is None else predictor.ways[numbers[origin]].way.spec.parts(),
+        () if origin is None else predictor.candidates[numbers[origin]].candidate.spec.parts(),
         f"rows_{homes[str(origin)]}" if joined else None,
         tuple(outputs),
         predictor.embedding,
@@ -126,21 +126,21 @@ class StageGraph(nn.Module):
         self.frozen = make(backbone, stage.spec).eval().requires_grad_(False)
         self.stage = stage
         self.members = nn.ModuleList(
-            nn.ModuleList(module_of(member) for member in fitted.members) for _, fitted in stage.ways
+            nn.ModuleList(module_of(member) for member in fitted.members) for _, fitted in stage.candidates
         )
 
     def forward(self, given: Tensor, before: Tensor | None = None) -> tuple[Tensor, ...]:
         """The outputs that the stage names, in order."""
         own = self._windows(given) if isinstance(self.frozen, TokenFeatures) else self._looks(given)
         found = {f"rows_{self.stage.number}": own}
-        for (number, fitted), members in zip(self.stage.ways, self.members, strict=True):
-            rows = torch.cat([before, own], dim=1) if fitted.way.joined and before is not None else own
+        for (number, fitted), members in zip(self.stage.candidates, self.members, strict=True):
+            rows = torch.cat([before, own], dim=1) if fitted.candidate.joined and before is not None else own
             said = [member(rows) for member in cast(nn.ModuleList, members)]
             chances = [(logits / fitted.temperature).softmax(1) for logits, _, _ in said]
             found[f"probabilities_{number}"] = torch.stack(chances).mean(0)
             if said[0][2] is not None:
                 found[f"focus_{number}"] = torch.stack([focus for _, _, focus in said]).mean(0)
-            if fitted.way.name == self.stage.embedding:
+            if fitted.candidate.name == self.stage.embedding:
                 found["known_vector"] = torch.stack([vector for _, vector, _ in said]).mean(0)
         return tuple(found[name] for name in self.stage.outputs)
 

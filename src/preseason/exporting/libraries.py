@@ -26,7 +26,7 @@ from preseason.models.saving import finetuned
 
 if TYPE_CHECKING:
     from preseason.models.classifier import Model
-    from preseason.training.ways import Fitted
+    from preseason.training.candidates import Fitted
 
 OPENS = {"timm": ("timm", "transformers"), "transformers": ("transformers",)}
 """By which of the targets the networks of a library are opened."""
@@ -66,16 +66,16 @@ def write(part: Path, model: "Model", to: str) -> Written:
 
 def uncarried(model: "Model") -> list[str]:
     """What of the model's answer one network and its classifier cannot say, in words; empty where nothing."""
-    kept = [fitted for fitted in model.predictor.ways if fitted.way.name in model.predictor.kept]
-    names = ", ".join(fitted.way.name for fitted in kept)
+    kept = [fitted for fitted in model.predictor.candidates if fitted.candidate.name in model.predictor.kept]
+    names = ", ".join(fitted.candidate.name for fitted in kept)
     left = [f"the average over {len(kept)} ways ({names})"] if len(kept) > 1 else []
     for fitted in kept:
         if not isinstance(fitted.members[0], TailHead):
-            left.append(f"{fitted.way.name}: {_head(fitted)}")
-        elif fitted.way.looks_from is not None:
-            left.append(f"{fitted.way.name}: closer looks, chosen by attention")
+            left.append(f"{fitted.candidate.name}: {_head(fitted)}")
+        elif fitted.candidate.looks_from is not None:
+            left.append(f"{fitted.candidate.name}: closer looks, chosen by attention")
         if len(fitted.members) > 1:
-            left.append(f"{fitted.way.name}: the average over {len(fitted.members)} members")
+            left.append(f"{fitted.candidate.name}: the average over {len(fitted.members)} members")
     if len(model.labels) > len(model.record.labels):
         left.append("classes that were added later")
     if (
@@ -187,7 +187,7 @@ def _adjust(part: Path, model: "Model", tuned: "Fitted | None", labels: tuple[st
     if isinstance(backbone, Encoder) or backbone.library != "timm":
         return
     config = json.loads((part / CONFIG).read_text("utf-8"))
-    size = backbone.preprocessing.size if tuned is None else tuned.way.spec.size
+    size = backbone.preprocessing.size if tuned is None else tuned.candidate.spec.size
     square = {"input_size": [3, size, size], "crop_pct": 1.0, "crop_mode": "squash"}
     config["pretrained_cfg"] |= square | {"num_classes": len(labels)}
     config["num_classes"] = len(labels)
@@ -195,9 +195,9 @@ def _adjust(part: Path, model: "Model", tuned: "Fitted | None", labels: tuple[st
 
 
 def _head(fitted: "Fitted") -> str:
-    if fitted.way.head == "attention":
+    if fitted.candidate.head == "attention":
         return "attention over parts"
-    return f"a {fitted.way.head} head, which reads every block"
+    return f"a {fitted.candidate.head} head, which reads every block"
 
 
 def _timm(folder: Path) -> tuple[Any, Callable[[Any], Tensor]]:

@@ -53,9 +53,9 @@ if TYPE_CHECKING:
     from preseason.models.classifier import Model
     from preseason.results import Answers, FitRecord
     from preseason.tasks.base import Task
+    from preseason.training.candidates import Candidate
     from preseason.training.predictor import Bench, Predictor
     from preseason.training.rounds import Clock, Trials
-    from preseason.training.ways import Way
 
 REFIT_SHARE = 0.45
 """Share of the time for fitting once more, on everything, after a held-out part has been tested."""
@@ -184,24 +184,24 @@ class Fit:
     def _learn(
         self, task: "Task", audit: "Audit", bench: "Bench", checkpoints: Path
     ) -> "tuple[Model, Trials]":
-        ways = task.ways(self.recipe, bench.backbone, audit.dataset.samples)
-        self._warn("way", dict.fromkeys(way.caution for way in ways if way.caution))
+        candidates = task.candidates(self.recipe, bench.backbone, audit.dataset.samples)
+        self._warn("way", dict.fromkeys(candidate.caution for candidate in candidates if candidate.caution))
         sides = self._sides(audit)
         trying = 1 - REFIT_SHARE if self._refits(audit) else 1.0
-        clock = Clock(self._budget(task, audit) * trying, len(ways) > 1, self.watch)
+        clock = Clock(self._budget(task, audit) * trying, len(candidates) > 1, self.watch)
         learner = Learner(task, audit, bench, self.recipe, self.progress, checkpoints)
-        trials = learner.trials(sides.learn, ways, clock)
+        trials = learner.trials(sides.learn, candidates, clock)
         found = learner.predictor(sides.learn, trials)
         if len(sides.test) == 0:
             answers = found.answers
-            single = any(fitted.way.members == 1 for fitted in found.predictor.ways)
+            single = any(fitted.candidate.members == 1 for fitted in found.predictor.candidates)
             by = "held-out part" if single else f"cross-fitting in {self.recipe.folds} folds"
         else:
             answers = learner.tested(sides.test, found.predictor, found.known)
             by = "held-out part"
             self._warn("leak", summary.leak_warnings(audit, sides.learn, sides.test, task.noun))
             if self.recipe.refit:
-                found = self._refit(learner, ways, found.predictor, clock)
+                found = self._refit(learner, candidates, found.predictor, clock)
         record = self._record(task, audit, bench, trials, answers, sides, by)
         record = replace(
             record,
@@ -238,13 +238,15 @@ class Fit:
         return checked.values
 
     def _refit(
-        self, learner: "Learner", ways: "Sequence[Way]", predictor: "Predictor", clock: "Clock"
+        self, learner: "Learner", candidates: "Sequence[Candidate]", predictor: "Predictor", clock: "Clock"
     ) -> "Learnt":
         """The same ways on every labelled example."""
         everything = np.arange(len(learner.samples))
-        names = [fitted.way.name for fitted in predictor.ways]
+        names = [fitted.candidate.name for fitted in predictor.candidates]
         free = Clock(clock.budget_s, strict=False, watch=self.watch)
-        trials = learner.trials(everything, [way for way in ways if way.name in names], free)
+        trials = learner.trials(
+            everything, [candidate for candidate in candidates if candidate.name in names], free
+        )
         return learner.predictor(everything, trials, keep=predictor.kept)
 
     def _sides(self, audit: "Audit") -> _Sides:

@@ -23,10 +23,10 @@ from preseason.results import Answers
 from preseason.runtime.progress import Progress
 from preseason.runtime.threads import one_blas_thread
 from preseason.tasks.base import Task
+from preseason.training.candidates import Candidate, Fitted
 from preseason.training.predictor import Bench, Predictor, plain_candidate, plain_rows, sharpened
 from preseason.training.rounds import Clock, Rounds, Trials, fold_numbers
 from preseason.training.selection import select
-from preseason.training.ways import Fitted, Way
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Learner:
 
         return folds(self.targets[chosen], self.groups[chosen], self.recipe.folds, self.recipe.seed)
 
-    def trials(self, chosen: Ints, ways: Sequence[Way], clock: Clock) -> Trials:
+    def trials(self, chosen: Ints, candidates: Sequence[Candidate], clock: Clock) -> Trials:
         """All ways that fit into the budget, cross-fitted on the chosen samples."""
 
         lesson = Lesson(
@@ -87,7 +87,7 @@ class Learner:
             progress=self.progress,
         )
         samples = [self.samples[i] for i in chosen]
-        return Rounds(self.bench, samples, lesson, clock, self.checkpoints).run(ways)
+        return Rounds(self.bench, samples, lesson, clock, self.checkpoints).run(candidates)
 
     def predictor(self, chosen: Ints, trials: Trials, keep: Sequence[str] = ()) -> "Learnt":
         """What the trials become, and its unseeing answers to the chosen samples.
@@ -96,9 +96,9 @@ class Learner:
         """
 
         targets = self.targets[chosen]
-        named = [i for i, fit in enumerate(trials.fits) if not keep or fit.fitted.way.name in keep]
+        named = [i for i, fit in enumerate(trials.fits) if not keep or fit.fitted.candidate.name in keep]
         selection = select([trials.fits[i] for i in named], targets)
-        kept = tuple(trials.fits[named[i]].fitted.way.name for i in selection.kept)
+        kept = tuple(trials.fits[named[i]].fitted.candidate.name for i in selection.kept)
         trials.candidates = [replace(c, kept=c.name in kept) for c in trials.candidates]
         logs = np.log(np.maximum(selection.probabilities, 1e-12))
         temperature = fit_temperature(logs, targets[selection.held])
@@ -107,7 +107,7 @@ class Learner:
         sketch, plain = _sketched(needed, trials)
         predictor = Predictor(tuple(needed), kept, embedding, temperature, sketch)
         held = selection.held
-        fitted = next(fit.fitted for fit in trials.fits if fit.fitted.way.name == embedding)
+        fitted = next(fit.fitted for fit in trials.fits if fit.fitted.candidate.name == embedding)
         features = trials.features[embedding].take(held)
         few = thin(targets[held], MAX_EXAMPLES)
         embeddings = fitted.embed(features.take(few))
@@ -168,13 +168,13 @@ def _distances(known: Known, fitted: Fitted, features: Features) -> Floats:
 
 def _sketched(fits: Sequence[Fitted], trials: Trials) -> tuple[Sketch | None, Floats | None]:
     """How whole examples are sketched, and the sketches of the samples that were tried."""
-    way = plain_candidate([fitted.way for fitted in fits])
-    if way is None:
+    candidate = plain_candidate([fitted.candidate for fitted in fits])
+    if candidate is None:
         return None, None
-    features = trials.features[way.name]
+    features = trials.features[candidate.name]
 
     def pieces() -> Iterator[Floats]:
-        return (plain_rows(way, piece) for piece in features.pieces(ROWS))
+        return (plain_rows(candidate, piece) for piece in features.pieces(ROWS))
 
     sketch = sketch_of(pieces)
     return sketch, np.concatenate([sketch(piece) for piece in pieces()])
@@ -182,12 +182,12 @@ def _sketched(fits: Sequence[Fitted], trials: Trials) -> tuple[Sketch | None, Fl
 
 def _needed(trials: Trials, kept: Sequence[str]) -> list[Fitted]:
     """The kept ways and those that choose looks for them, in the order of fitting."""
-    by_name = {fit.fitted.way.name: fit.fitted for fit in trials.fits}
+    by_name = {fit.fitted.candidate.name: fit.fitted for fit in trials.fits}
     names, waiting = set(), list(kept)
     while waiting:
         name = waiting.pop()
         names.add(name)
-        origin = by_name[name].way.looks_from
+        origin = by_name[name].candidate.looks_from
         if origin is not None:
             waiting.append(origin)
-    return [fit.fitted for fit in trials.fits if fit.fitted.way.name in names]
+    return [fit.fitted for fit in trials.fits if fit.fitted.candidate.name in names]

@@ -122,7 +122,7 @@ class Explainer:
         """
         if self.bench.backbone.reads == "texts":
             return self._words(sample, found)
-        timed = any(fitted.way.spec.frames for fitted in self.predictor.ways)
+        timed = any(fitted.candidate.spec.frames for fitted in self.predictor.candidates)
         covers = _moments() if timed else [Cover(box=box) for box in PLACES]
         self.hiding.covers = {str(number): cover for number, cover in enumerate(covers)}
         forms = [sample, *(replace(sample, variant=name) for name in self.hiding.covers)]

@@ -14,14 +14,14 @@ from preseason.heads.base import State, restore
 from preseason.language.hosted_model import load_hosted
 from preseason.language.loading import load as load_chat
 from preseason.models.classifier import Model
-from preseason.models.manifest import record_from, way_from
+from preseason.models.manifest import candidate_from, record_from
 from preseason.openset.drift import Sketch, World
 from preseason.openset.reference_set import Known
 from preseason.runtime.cache_dir import cache_folder
 from preseason.storage import BACKBONE, HEADS, HOSTED, KNOWN, MANIFEST, WORLD, read_manifest
 from preseason.tasks.base import tasks
+from preseason.training.candidates import Fitted
 from preseason.training.predictor import Bench, Predictor
-from preseason.training.ways import Fitted
 
 if TYPE_CHECKING:
     from preseason.language.hosted_model import HostedModel
@@ -77,15 +77,15 @@ def classifier(model: "Model | ChatModel | HostedModel", verb: str) -> "Model":
 def _predictor(folder: Path, manifest: dict[str, Any], backbone: Any) -> Any:
     tensors = _arrays(folder / HEADS)
     values = manifest["predictor"]
-    ways = []
+    candidates = []
     for index, fitted in enumerate(values["ways"]):
         states = [
             State(member["kind"], dict(_below(tensors, f"{index}.{number}.")), member["settings"])
             for number, member in enumerate(fitted["members"])
         ]
         heads = tuple(restore(state, backbone) for state in states)
-        ways.append(Fitted(way_from(fitted["way"]), heads, fitted["temperature"]))
-    return Predictor(tuple(ways), tuple(values["kept"]), values["embedding"], values["temperature"])
+        candidates.append(Fitted(candidate_from(fitted["way"]), heads, fitted["temperature"]))
+    return Predictor(tuple(candidates), tuple(values["kept"]), values["embedding"], values["temperature"])
 
 
 def _known(folder: Path, manifest: dict[str, Any]) -> Any:

@@ -8,22 +8,22 @@ import numpy as np
 
 from preseason.data.dataset import Skipped
 from preseason.engine.passes import feature_spec_from
-from preseason.results import Answers, Candidate, FitRecord, Metrics
-from preseason.training.ways import Way
+from preseason.results import Answers, CandidateResult, FitRecord, Metrics
+from preseason.training.candidates import Candidate
 
 
-def way_values(way: Way) -> dict[str, Any]:
+def candidate_values(candidate: Candidate) -> dict[str, Any]:
     """A way as JSON values."""
-    return asdict(way)
+    return asdict(candidate)
 
 
-def way_from(values: dict[str, Any]) -> Way:
-    """The way of `way_values`.
+def candidate_from(values: dict[str, Any]) -> Candidate:
+    """The way of `candidate_values`.
 
     Raises:
         KeyError, TypeError, ValueError: values that no way has.
     """
-    return Way(**{**values, "plan": feature_spec_from(values["plan"])})
+    return Candidate(**{**values, "plan": feature_spec_from(values["plan"])})
 
 
 def record_values(record: FitRecord) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def record_from(values: dict[str, Any]) -> FitRecord:
         "labels": labels,
         "answers": answers,
         "metrics": Metrics(**values["metrics"]),
-        "candidates": tuple(Candidate(**candidate) for candidate in values["candidates"]),
+        "candidates": tuple(CandidateResult(**candidate) for candidate in values["candidates"]),
         "skipped": tuple(Skipped(**skipped) for skipped in values["skipped"]),
         "duplicates": tuple(tuple(cluster) for cluster in values["duplicates"]),
         "warnings": tuple(values["warnings"]),

@@ -11,7 +11,7 @@ import numpy as np
 
 from preseason.backbones.folder import backbone_facts, save_network
 from preseason.heads.tail import TailHead
-from preseason.models.manifest import record_values, way_values
+from preseason.models.manifest import candidate_values, record_values
 from preseason.storage import (
     BACKBONE,
     CARD,
@@ -28,7 +28,7 @@ from preseason.storage import (
 if TYPE_CHECKING:
     from preseason.heads.base import State
     from preseason.models.classifier import Model
-    from preseason.training.ways import Fitted
+    from preseason.training.candidates import Fitted
 
 
 def save(model: "Model", folder: Path, pages: Callable[[Path], None] | None = None) -> None:
@@ -57,10 +57,10 @@ def _write(model: "Model", part: Path) -> None:
     backbone = model.bench.backbone
     save_network(backbone, part / BACKBONE)
     _write_finetuned(model, part / FINETUNED)
-    states = [[member.state() for member in fitted.members] for fitted in model.predictor.ways]
+    states = [[member.state() for member in fitted.members] for fitted in model.predictor.candidates]
     tensors = {
-        f"{way}.{number}.{name}": np.ascontiguousarray(array)
-        for way, members in enumerate(states)
+        f"{candidate}.{number}.{name}": np.ascontiguousarray(array)
+        for candidate, members in enumerate(states)
         for number, state in enumerate(members)
         for name, array in state.arrays.items()
     }
@@ -80,7 +80,7 @@ def _write(model: "Model", part: Path) -> None:
             "temperature": model.predictor.temperature,
             "ways": [
                 _fitted_values(fitted, members)
-                for fitted, members in zip(model.predictor.ways, states, strict=True)
+                for fitted, members in zip(model.predictor.candidates, states, strict=True)
             ],
         },
         "known": {"columns": list(model.known.columns), "threshold": model.known.threshold},
@@ -103,8 +103,8 @@ def _world_arrays(model: "Model") -> dict[str, Any]:
 
 def finetuned(model: "Model") -> "Fitted | None":
     """The first way with trained blocks that is kept; None where there is none."""
-    for fitted in model.predictor.ways:
-        if isinstance(fitted.members[0], TailHead) and fitted.way.name in model.predictor.kept:
+    for fitted in model.predictor.candidates:
+        if isinstance(fitted.members[0], TailHead) and fitted.candidate.name in model.predictor.kept:
             return fitted
     return None
 
@@ -120,7 +120,7 @@ def _write_finetuned(model: "Model", folder: Path) -> None:
 
 def _fitted_values(fitted: Any, members: "list[State]") -> dict[str, Any]:
     return {
-        "way": way_values(fitted.way),
+        "way": candidate_values(fitted.candidate),
         "temperature": fitted.temperature,
         "members": [{"kind": state.kind, "settings": state.settings} for state in members],
     }

@@ -11,7 +11,7 @@ from preseason.evaluation.metrics import confusion, per_class, reliability, risk
 from preseason.report import charts, words
 from preseason.report import trust as trust_page
 from preseason.report.pictures import Album, place_of
-from preseason.results import Candidate, FitRecord
+from preseason.results import CandidateResult, FitRecord
 
 MAX_MISTAKES = 12
 MAX_FOCUS_RIGHT = 8
@@ -188,7 +188,7 @@ def tried(record: FitRecord, album: Album) -> View:
     }
 
 
-def _fitted(candidate: Candidate) -> tuple[str, str]:
+def _fitted(candidate: CandidateResult) -> tuple[str, str]:
     """Accuracy and duration, dashes for a way that was left out."""
     if candidate.accuracy is None:
         return "–", "–"

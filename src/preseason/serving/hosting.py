@@ -220,5 +220,5 @@ def stamp_of(folder: Path) -> Stamp | None:
 def _warm(model: Any) -> None:
     """Compile the networks now rather than with the first request."""
     predictor = getattr(model, "predictor", None)
-    for fitted in predictor.ways if predictor is not None else ():
-        model.bench.extractor(fitted.way.spec).prepare(Silent().say)
+    for fitted in predictor.candidates if predictor is not None else ():
+        model.bench.extractor(fitted.candidate.spec).prepare(Silent().say)

@@ -22,7 +22,7 @@ def suppress(
     *,
     window_s: float = 2.0,
     threshold: float = 0.01,
-    way: Literal["hard", "soft"] = "hard",
+    mode: Literal["hard", "soft"] = "hard",
     start_s: float = 0.0,
 ) -> tuple[Action, ...]:
     """The actions that stand out from `scores`, each class on its own, in order of time.
@@ -40,14 +40,14 @@ def suppress(
         window_s: full width of what one action suppresses, half of it on either side: two actions of one
             class lie more than half of it apart.
         threshold: lowest confidence of an action.
-        way: "hard" or "soft".
+        mode: "hard" or "soft".
         start_s: time of the first step.
 
     Raises:
         UsageError: the scores are no [s, c] probabilities, or a setting is out of range.
     """
-    table = _checked(scores, rate, labels, window_s, threshold, way)
-    fading = _fading(window_s * rate / 2, way)
+    table = _checked(scores, rate, labels, window_s, threshold, mode)
+    fading = _fading(window_s * rate / 2, mode)
     found = [
         Action(max(0.0, start_s + _refined(table[:, column], step) / rate), label, confidence)
         for column, label in enumerate(labels)
@@ -58,7 +58,7 @@ def suppress(
 
 
 def _checked(
-    scores: Floats, rate: float, labels: Sequence[str], window_s: float, threshold: float, way: str
+    scores: Floats, rate: float, labels: Sequence[str], window_s: float, threshold: float, mode: str
 ) -> Doubles:
     table = np.asarray(scores, np.float64)
     if table.ndim != 2 or table.shape[1] != len(labels):
@@ -69,7 +69,7 @@ def _checked(
         "rate": rate > 0,
         "window_s": window_s >= 0,
         "threshold": 0 < threshold <= 1,
-        "way": way in ("hard", "soft"),
+        "mode": mode in ("hard", "soft"),
     }
     wrong = [name for name, fine in faults.items() if not fine]
     if wrong:
@@ -80,10 +80,10 @@ def _checked(
     return table.clip(0, 1)
 
 
-def _fading(reach: float, way: str) -> Doubles:
+def _fading(reach: float, mode: str) -> Doubles:
     """What the scores 0, 1, 2, ... steps away from a peak are multiplied by; from its length on by 1."""
     steps = np.arange(int(np.floor(reach + 1e-9)) + 1)
-    if way == "hard":
+    if mode == "hard":
         return np.zeros(len(steps))
     return (steps / max(reach, 1.0)) ** 2
 

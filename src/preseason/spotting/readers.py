@@ -57,12 +57,12 @@ class WindowReader:
 
     def __init__(self, model: Model, rate: float, width: int) -> None:
         self.model, self.rate = model, rate
-        self.ways = [fitted.way for fitted in model.predictor.ways]
-        if not all(way.spec.frames for way in self.ways):
+        self.candidates = [fitted.candidate for fitted in model.predictor.candidates]
+        if not all(candidate.spec.frames for candidate in self.candidates):
             raise UsageError(f"This model is one of {model.job.noun}: spot needs one of clips or of actions.")
         self.before, self.after = width // 2, width - width // 2
         self.stride = stride_of(width) if model.bench.backbone.preprocessing.frames else 1
-        self._plans = list(dict.fromkeys(way.spec for way in self.ways))
+        self._plans = list(dict.fromkeys(candidate.spec for candidate in self.candidates))
         self._networks = [_network(model, spec, width) for spec in self._plans]
 
     def key(self, path: Path) -> str:
@@ -70,7 +70,7 @@ class WindowReader:
         digest = hashlib.blake2b(self.model.job.fingerprint(Sample(path)).encode(), digest_size=16)
         digest.update(f"{self.rate:.6f} {self.model.record.fingerprint} {self.model.labels}".encode())
         digest.update(self.model.bench.backbone.weights_id.encode())
-        for fitted in self.model.predictor.ways:
+        for fitted in self.model.predictor.candidates:
             for member in fitted.members:
                 for name, array in sorted(member.state().arrays.items()):
                     digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
@@ -85,7 +85,10 @@ class WindowReader:
         count = len(rows["0"]) - self.before - self.after
         starts = np.arange(0, count, self.stride)
         seen = [network.windows(rows[str(number)], starts) for number, network in enumerate(self._networks)]
-        features = {way.name: Features.of([seen[self._plans.index(way.spec)]]) for way in self.ways}
+        features = {
+            candidate.name: Features.of([seen[self._plans.index(candidate.spec)]])
+            for candidate in self.candidates
+        }
         raw = self.model.predictor.judge(np.arange(len(starts)), features, {}, ())
         known = self.model.known
         answers = known.probabilities(raw.probabilities, known.place(raw.embeddings))

@@ -187,7 +187,7 @@ def scores_of(model: Model, path: Path, rate: float | None, progress: Progress) 
 def _most_frames(model: Model) -> int:
     """From the first to the last frame of a window, as the way whose frames lie nearest sees it."""
     run = max(model.bench.backbone.preprocessing.frames, 1)
-    specs = [fitted.way.spec for fitted in model.predictor.ways]
+    specs = [fitted.candidate.spec for fitted in model.predictor.candidates]
     return max(1, *(round((spec.frames * run - 1) / spec.middle) for spec in specs))
 
 

@@ -15,7 +15,7 @@ from preseason.media import video
 from preseason.recipe import Recipe
 from preseason.tasks.base import tasks
 from preseason.tasks.clips import Clips
-from preseason.training.ways import Way
+from preseason.training.candidates import Candidate
 
 MIN_GROUPS = 4
 """Matches that cross-validation needs; of fewer, stretches of time take the place of matches."""
@@ -45,15 +45,17 @@ class Actions(Clips):
         labels = tuple(sorted({str(sample.label) for sample in samples}))
         return Dataset(root, "actions", samples, labels, found.skipped)
 
-    def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
+    def candidates(
+        self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()
+    ) -> tuple[Candidate, ...]:
         """Those of clips; where none is named, two of them on the middle of the window as well."""
-        found = super().ways(recipe, backbone, samples)
+        found = super().candidates(recipe, backbone, samples)
         if recipe.head != "auto" or recipe.unfreeze not in ("auto", "0"):
             return found
         close = [
-            replace(way, name=CLOSELY[way.name], spec=replace(way.spec, middle=MIDDLE))
-            for way in found
-            if way.name in CLOSELY
+            replace(candidate, name=CLOSELY[candidate.name], spec=replace(candidate.spec, middle=MIDDLE))
+            for candidate in found
+            if candidate.name in CLOSELY
         ]
         return (*found[: len(close)], *close, *found[len(close) :])
 

@@ -13,7 +13,7 @@ from preseason.engine.passes import Box, FeatureSpec
 from preseason.errors import UsageError
 from preseason.recipe import Recipe
 from preseason.registry import Registry
-from preseason.training.ways import Way
+from preseason.training.candidates import Candidate
 
 
 class Task(Protocol):
@@ -62,7 +62,9 @@ class Task(Protocol):
     def source(self, backbone: Backbone) -> Source:
         """How a sample becomes inputs of `backbone`."""
 
-    def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
+    def candidates(
+        self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()
+    ) -> tuple[Candidate, ...]:
         """The ways to try, in order: cheap ones first, a way after the one it takes its looks from.
 
         Args:
@@ -70,9 +72,9 @@ class Task(Protocol):
         """
 
     def describe(self, recipe: Recipe, backbone: Backbone) -> str:
-        """What `ways` will try, in a sentence for the user."""
+        """What `candidates` will try, in a sentence for the user."""
 
-    def baseline(self, backbone: Backbone) -> Way:
+    def baseline(self, backbone: Backbone) -> Candidate:
         """The cheap way that is also tried with random weights, to show what transfer brings."""
 
     def picture(self, sample: Sample) -> bytes | None:

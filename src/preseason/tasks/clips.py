@@ -31,7 +31,7 @@ from preseason.media import image, video
 from preseason.recipe import Recipe
 from preseason.tasks.base import refuse_photo_recipe, tasks
 from preseason.tasks.looks import cut_out, gradient_settings, views
-from preseason.training.ways import Way
+from preseason.training.candidates import Candidate
 
 FRAMES = 8
 """Moments of a clip that are looked at."""
@@ -136,7 +136,9 @@ class Clips:
         """Frames as the network's input."""
         return ClipSource(backbone.preprocessing.frames)
 
-    def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
+    def candidates(
+        self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()
+    ) -> tuple[Candidate, ...]:
         """Statistics, attention, readers in order and a tuned tail, or the one way the recipe names."""
         require(backbone, "pictures", "clips")
         refuse_photo_recipe(recipe, self.noun)
@@ -163,10 +165,10 @@ class Clips:
             f"attention, LSTM, GRU and temporal convolution{tuning}; what cross-validation favours is kept"
         )
 
-    def baseline(self, backbone: Backbone) -> Way:
+    def baseline(self, backbone: Backbone) -> Candidate:
         """Statistics of whole frames."""
         spec = FeatureSpec(backbone.preprocessing.size, frames=_moments(Recipe(), backbone))
-        return Way("statistics", "statistics", spec, settings={"frames": spec.frames})
+        return Candidate("statistics", "statistics", spec, settings={"frames": spec.frames})
 
     def picture(self, sample: Sample) -> bytes | None:
         """A sheet of eight frames, None where the file is gone."""
@@ -265,22 +267,22 @@ def _first(recipe: Recipe, backbone: Backbone, shown: Shape) -> FeatureSpec:
     return FeatureSpec(size, regions=QUARTERS, frames=_moments(recipe, backbone), height=height)
 
 
-def _frozen(head: str, spec: FeatureSpec, recipe: Recipe) -> Way:
+def _frozen(head: str, spec: FeatureSpec, recipe: Recipe) -> Candidate:
     settings = gradient_settings(recipe) | {"frames": spec.frames, "kinds": spec.kinds()}
-    return Way(head, head, spec, settings=settings)
+    return Candidate(head, head, spec, settings=settings)
 
 
-def _tuned_by_default(recipe: Recipe, backbone: Backbone, shown: Shape) -> Way:
+def _tuned_by_default(recipe: Recipe, backbone: Backbone, shown: Shape) -> Candidate:
     """The last blocks, a fixed number of epochs."""
     cut = backbone.cut_for(TAIL_BLOCKS)
     own = backbone.preprocessing
     side = recipe.image_size or (round(TUNED_SCALE * own.size) if own.resizable else own.size)
     spec = _mapped(recipe, backbone, shown(side), TUNED_VIEWS, cut)
     settings = {"cut": cut, "epochs": TUNED_EPOCHS, "fixed_epochs": True, "batch_size": 16, "fresh": True}
-    return Way("tuned", "tail", spec, settings=settings | _read(spec))
+    return Candidate("tuned", "tail", spec, settings=settings | _read(spec))
 
 
-def _tuned(recipe: Recipe, backbone: Backbone, shown: Shape) -> Way:
+def _tuned(recipe: Recipe, backbone: Backbone, shown: Shape) -> Candidate:
     """`--unfreeze N` or `all`, with the head over time that is named, several views of each clip."""
     cut = 0 if recipe.unfreeze == "all" else backbone.cut_for(int(recipe.unfreeze))
     spec = _mapped(
@@ -290,7 +292,7 @@ def _tuned(recipe: Recipe, backbone: Backbone, shown: Shape) -> Way:
     settings = gradient_settings(recipe) | {"cut": cut, "reader": reader, "fresh": True} | _read(spec, reader)
     name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
     named = f"{name} + {reader}" if reader else name
-    return Way(named, "tail", spec, settings=settings, members=1, always=True)
+    return Candidate(named, "tail", spec, settings=settings, members=1, always=True)
 
 
 def _mapped(recipe: Recipe, backbone: Backbone, shape: tuple[int, int], count: int, cut: int) -> FeatureSpec:

@@ -19,7 +19,7 @@ from preseason.media.image import check, decode, thumbnail_jpeg
 from preseason.recipe import Recipe
 from preseason.tasks.base import refuse_frames, tasks
 from preseason.tasks.looks import cut_out, gradient_settings, views
-from preseason.training.ways import Way, own_looks
+from preseason.training.candidates import Candidate, own_looks
 
 REGIONS = (WHOLE, *grid(3, 0.5), *grid(4, 4 / 14))
 CROPS = (WHOLE, *grid(3, 0.5), *grid(4, 0.3))
@@ -81,7 +81,9 @@ class Photos:
         """Photos as squares."""
         return PhotoSource()
 
-    def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
+    def candidates(
+        self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()
+    ) -> tuple[Candidate, ...]:
         """Linear, attention, a closer look, crops and a tuned tail, or the one way the recipe names."""
         refuse_frames(recipe, self.noun)
         require(backbone, "pictures", self.noun)
@@ -90,13 +92,13 @@ class Photos:
         if recipe.unfreeze not in ("auto", "0"):
             return (self.baseline(backbone), _tuned(recipe, backbone))
         first = _first_look(recipe, backbone)
-        linear = Way("linear", "linear", first)
+        linear = Candidate("linear", "linear", first)
         if recipe.head == "auto":
             costly = (_crops(backbone), *_tuned_closer(recipe, backbone))
             return (linear, *_attention(first, backbone), *costly)
         if recipe.head == "attention":
             return _attention(first, backbone)
-        return (Way(recipe.head, recipe.head, first, settings=gradient_settings(recipe)),)
+        return (Candidate(recipe.head, recipe.head, first, settings=gradient_settings(recipe)),)
 
     def describe(self, recipe: Recipe, backbone: Backbone) -> str:
         """What is tried when nothing is asked for."""
@@ -105,9 +107,9 @@ class Photos:
             "matters, then tuning; what cross-validation favours is kept"
         )
 
-    def baseline(self, backbone: Backbone) -> Way:
+    def baseline(self, backbone: Backbone) -> Candidate:
         """A linear head on the whole photo at the network's own size."""
-        return Way("linear", "linear", FeatureSpec(backbone.preprocessing.size))
+        return Candidate("linear", "linear", FeatureSpec(backbone.preprocessing.size))
 
     def picture(self, sample: Sample) -> bytes | None:
         """A thumbnail, None where the file is gone."""
@@ -132,25 +134,25 @@ def _first_look(recipe: Recipe, backbone: Backbone) -> FeatureSpec:
     return FeatureSpec(own, looks=(WHOLE, *grid(2, 0.6)), regions=(WHOLE, *grid(2, 0.5)))
 
 
-def _attention(first: FeatureSpec, backbone: Backbone) -> tuple[Way, Way]:
+def _attention(first: FeatureSpec, backbone: Backbone) -> tuple[Candidate, Candidate]:
     own = backbone.preprocessing.size
     closer = FeatureSpec(own, looks=(), own_looks=own_looks(), regions=QUARTERS)
     kinds = first.kinds()
     both = kinds + [kind + max(kinds) + 1 for kind in closer.kinds()]
     return (
-        Way("attention", "attention", first, settings={"kinds": kinds}),
-        Way("closer look", "attention", closer, "attention", joined=True, settings={"kinds": both}),
+        Candidate("attention", "attention", first, settings={"kinds": kinds}),
+        Candidate("closer look", "attention", closer, "attention", joined=True, settings={"kinds": both}),
     )
 
 
-def _crops(backbone: Backbone) -> Way:
+def _crops(backbone: Backbone) -> Candidate:
     spec = FeatureSpec(backbone.preprocessing.size, looks=CROPS)
     sizes = [1 / (box.x1 - box.x0) for box in CROPS]
     order = sorted(set(sizes))
-    return Way("crops", "attention", spec, settings={"kinds": [order.index(size) for size in sizes]})
+    return Candidate("crops", "attention", spec, settings={"kinds": [order.index(size) for size in sizes]})
 
 
-def _tuned_closer(recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
+def _tuned_closer(recipe: Recipe, backbone: Backbone) -> tuple[Candidate, ...]:
     """The last blocks, fine-tuned on the windows that attention found."""
     if recipe.unfreeze == "0" or len(backbone) <= TAIL_BLOCKS:
         return ()
@@ -158,22 +160,24 @@ def _tuned_closer(recipe: Recipe, backbone: Backbone) -> tuple[Way, ...]:
     own = backbone.preprocessing.size
     spec = FeatureSpec(own, looks=(), own_looks=own_looks(), kept="map", cut=cut)
     settings = gradient_settings(recipe) | {"cut": cut, "fixed_epochs": True, "epochs": TUNED_EPOCHS}
-    return (Way("tuned closer look", "tail", spec, looks_from="attention", settings=settings),)
+    return (Candidate("tuned closer look", "tail", spec, looks_from="attention", settings=settings),)
 
 
-def _tuned(recipe: Recipe, backbone: Backbone) -> Way:
+def _tuned(recipe: Recipe, backbone: Backbone) -> Candidate:
     """`--unfreeze N` or `all`: the tail from the bank with several views of the whole photo."""
     cut = 0 if recipe.unfreeze == "all" else backbone.cut_for(int(recipe.unfreeze))
     size = recipe.image_size or backbone.preprocessing.size
     name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
     spec = FeatureSpec(size, looks=views(recipe.views), kept="map", cut=cut)
-    return Way(name, "tail", spec, settings=gradient_settings(recipe) | {"cut": cut}, members=1, always=True)
+    return Candidate(
+        name, "tail", spec, settings=gradient_settings(recipe) | {"cut": cut}, members=1, always=True
+    )
 
 
-def _textbook_dense(recipe: Recipe, backbone: Backbone) -> Way:
+def _textbook_dense(recipe: Recipe, backbone: Backbone) -> Candidate:
     """Frozen network, Flatten, Dense 512, softmax."""
     spec = FeatureSpec(recipe.image_size or backbone.preprocessing.size, kept="map", cut=len(backbone))
-    return Way("frozen-dense", "mlp", spec, settings=gradient_settings(recipe), members=1)
+    return Candidate("frozen-dense", "mlp", spec, settings=gradient_settings(recipe), members=1)
 
 
 tasks.add("photos", Photos())

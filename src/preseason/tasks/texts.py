@@ -22,7 +22,7 @@ from preseason.engine.tokens import Windows
 from preseason.media.text import SUFFIXES, check, essence, read_text
 from preseason.recipe import Recipe
 from preseason.tasks.base import refuse_frames, refuse_photo_recipe, tasks
-from preseason.training.ways import Way
+from preseason.training.candidates import Candidate
 
 SIZES = (64, 128, 256)
 """Tokens of a window: few sizes, so that data sets share rows of the bank."""
@@ -104,19 +104,21 @@ class Texts:
         """Texts as they are."""
         return TextSource()
 
-    def ways(self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()) -> tuple[Way, ...]:
+    def candidates(
+        self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()
+    ) -> tuple[Candidate, ...]:
         """Linear, counted words, attention over windows; or what the recipe names, and counted words."""
         refuse_frames(recipe, self.noun)
         encoder = _encoder(backbone)
         refuse_photo_recipe(recipe, self.noun)
         size, count, caution = _windows(encoder, samples)
         pooled = FeatureSpec(size, frames=count if count > 1 else 0, blocks=_blocks(encoder))
-        linear = Way("linear", "linear", pooled, caution=caution, trusted=True)
+        linear = Candidate("linear", "linear", pooled, caution=caution, trusted=True)
         named = replace(_named(encoder, samples, pooled), caution=caution)
-        words = Way("tfidf", "tfidf", FeatureSpec(1, kept="raw"), always=True)
+        words = Candidate("tfidf", "tfidf", FeatureSpec(1, kept="raw"), always=True)
         if recipe.unfreeze not in ("auto", "0") or recipe.head in ("lora", "contrastive"):
             return (linear, words, _asked_tuning(recipe, encoder, samples))
-        attention = Way(
+        attention = Candidate(
             "attention", "attention", pooled, settings={"kinds": [0] + [1] * count}, caution=caution
         )
         if recipe.head == "tfidf":
@@ -126,7 +128,7 @@ class Texts:
         if recipe.head == "names":
             return (named, words)
         if recipe.head not in ("auto", "linear"):
-            return (Way(recipe.head, _pooled_head(recipe), pooled, caution=caution), words)
+            return (Candidate(recipe.head, _pooled_head(recipe), pooled, caution=caution), words)
         if recipe.head == "linear":
             return (linear, words)
         tuned = (_tuned(recipe, encoder, samples),) if recipe.unfreeze == "auto" and len(encoder) > 1 else ()
@@ -140,11 +142,11 @@ class Texts:
             "attention over their windows, then its last layers tuned; what cross-validation favours is kept"
         )
 
-    def baseline(self, backbone: Backbone) -> Way:
+    def baseline(self, backbone: Backbone) -> Candidate:
         """A linear head on the beginning of each text."""
         encoder = _encoder(backbone)
         size = min(128, encoder.preprocessing.tokens)
-        return Way("linear", "linear", FeatureSpec(size, blocks=_blocks(encoder)))
+        return Candidate("linear", "linear", FeatureSpec(size, blocks=_blocks(encoder)))
 
     def picture(self, sample: Sample) -> bytes | None:
         """There is nothing to see of a text; the report quotes it."""
@@ -209,26 +211,26 @@ def _windows(encoder: Encoder, samples: Sequence[Sample]) -> tuple[int, int, str
     )  # fmt: skip
 
 
-def _named(encoder: Encoder, samples: Sequence[Sample], pooled: FeatureSpec) -> Way:
+def _named(encoder: Encoder, samples: Sequence[Sample], pooled: FeatureSpec) -> Candidate:
     """The last layer's mean, with the names of the labels as further examples."""
     names = sorted({sample.label for sample in samples if sample.label is not None})
     settings: dict[str, object] = {"names": names, "width": encoder.width}
-    return Way("label names", "names", pooled, settings=settings, trusted=True)
+    return Candidate("label names", "names", pooled, settings=settings, trusted=True)
 
 
-def _tuned(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -> Way:
+def _tuned(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -> Candidate:
     """The last layers, tuned by pairs where labels are few and by their labels where they are many."""
     few = len(samples) <= FEW
     cut = encoder.cut_for(min(PAIRED_LAYERS if few else TUNED_LAYERS, len(encoder) - 1))
     settings: dict[str, object] = {"cut": cut, "fixed_epochs": True}
     if few:
-        return Way("contrastive", "contrastive", _maps(encoder, samples, cut), settings=settings)
+        return Candidate("contrastive", "contrastive", _maps(encoder, samples, cut), settings=settings)
     epochs = {"epochs": min(TUNED_EPOCHS, recipe.epochs), "batch_size": recipe.batch_size}
     name = f"last {len(encoder) - cut} layers"
-    return Way(name, "tail", _maps(encoder, samples, cut), settings=settings | epochs)
+    return Candidate(name, "tail", _maps(encoder, samples, cut), settings=settings | epochs)
 
 
-def _asked_tuning(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -> Way:
+def _asked_tuning(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -> Candidate:
     """`--unfreeze N` or `all`, with `--head lora` or `contrastive` where one is named."""
     kind = recipe.head if recipe.head in ("lora", "contrastive") else "tail"
     # The table of words is the largest part of a small encoder; only `all` trains it, LoRA never does.
@@ -244,7 +246,7 @@ def _asked_tuning(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -
         "learning_rate": recipe.learning_rate,
     }
     named = name if kind == "tail" else f"{kind}, {name}"
-    return Way(named, kind, _maps(encoder, samples, cut), settings=settings, members=1, always=True)
+    return Candidate(named, kind, _maps(encoder, samples, cut), settings=settings, members=1, always=True)
 
 
 def _maps(encoder: Encoder, samples: Sequence[Sample], cut: int) -> FeatureSpec:

@@ -20,8 +20,8 @@ from preseason.heads.base import Features, Head
 from preseason.heads.parts import Scales, rows_of, shape_of
 from preseason.results import Adaptation
 from preseason.runtime.progress import Progress
+from preseason.training.candidates import Fitted
 from preseason.training.predictor import Bench, Predictor, orders_for
-from preseason.training.ways import Fitted
 
 PRIOR = 16
 MIN_EXAMPLES = 20
@@ -44,29 +44,31 @@ def adapted(
         raise UsageError(
             f"--adapt needs {MIN_EXAMPLES} examples or more to re-centre on, received {len(samples)}."
         )
-    ways: list[Fitted] = []
+    candidates: list[Fitted] = []
     moved: dict[str, float] = {}
-    for fitted in predictor.ways:
+    for fitted in predictor.candidates:
         own, distance = _way(fitted, samples, bench, shares, progress)
-        ways.append(own)
+        candidates.append(own)
         if distance is not None:
-            moved[fitted.way.name] = distance
+            moved[fitted.candidate.name] = distance
     if not moved:
         raise UsageError("--adapt finds nothing to re-centre in this model: its heads keep no scale.")
-    left = tuple(each.way.name for each in predictor.ways if each.way.name not in moved)
+    left = tuple(each.candidate.name for each in predictor.candidates if each.candidate.name not in moved)
     mean = float(np.mean(list(moved.values())))
-    return replace(predictor, ways=tuple(ways)), Adaptation(len(samples), mean, tuple(moved), left)
+    return replace(predictor, candidates=tuple(candidates)), Adaptation(
+        len(samples), mean, tuple(moved), left
+    )
 
 
 def _way(
     fitted: Fitted, samples: Sequence[Sample], bench: Bench, shares: Floats, progress: Progress
 ) -> tuple[Fitted, float | None]:
     """A way re-centred; as it is, and None, where its looks are chosen or its blocks are trained."""
-    way = fitted.way
-    if way.looks_from is not None or way.spec.kept != "pooled":
+    candidate = fitted.candidate
+    if candidate.looks_from is not None or candidate.spec.kept != "pooled":
         return fitted, None
-    orders = orders_for(way, samples, None, ())
-    found = bench.extractor(way.spec).extract(orders, progress, f"reading for {way.name}")
+    orders = orders_for(candidate, samples, None, ())
+    found = bench.extractor(candidate.spec).extract(orders, progress, f"reading for {candidate.name}")
     if not len(found.kept):
         return fitted, None
     features = Features.of([found.rows])

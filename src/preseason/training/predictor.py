@@ -16,9 +16,9 @@ from preseason.heads.base import Features
 from preseason.heads.frames import whole_frames
 from preseason.openset.drift import Sketch
 from preseason.runtime.progress import Progress
+from preseason.training.candidates import Candidate, Fitted, looks_for
 from preseason.training.selection import averaged
 from preseason.training.shared_lessons import Team
-from preseason.training.ways import Fitted, Way, looks_for
 
 
 class Bench:
@@ -53,13 +53,15 @@ class Bench:
 
 
 def orders_for(
-    way: Way, samples: Sequence[Sample], focus: Floats | None, parts: Sequence[Box]
+    candidate: Candidate, samples: Sequence[Sample], focus: Floats | None, parts: Sequence[Box]
 ) -> list[Order]:
-    """The rows that `way` needs of `samples`, with looks from an earlier way's `focus` over `parts`."""
-    if way.looks_from is None:
+    """The rows that `candidate` needs of `samples`, with looks from an earlier way's `focus` over `parts`."""
+    if candidate.looks_from is None:
         return [Order(sample) for sample in samples]
     if focus is None:
-        raise ValueError(f"{way.name} takes its looks from {way.looks_from}, which has no attention")
+        raise ValueError(
+            f"{candidate.name} takes its looks from {candidate.looks_from}, which has no attention"
+        )
     looks = looks_for([sample.fingerprint for sample in samples], focus, parts)
     return [Order(sample, look) for sample, look in zip(samples, looks, strict=True)]
 
@@ -95,7 +97,7 @@ class Predictor:
         sketch: of whole examples as the frozen network shows them; None where no way can tell.
     """
 
-    ways: tuple[Fitted, ...]
+    candidates: tuple[Fitted, ...]
     kept: tuple[str, ...]
     embedding: str
     temperature: float
@@ -103,9 +105,9 @@ class Predictor:
 
     def focused(self) -> FeatureSpec | None:
         """The pass whose parts `Raw.focus` weighs: of the first way with attention over fixed looks."""
-        for fitted in self.ways:
-            if fitted.way.head == "attention" and fitted.way.looks_from is None:
-                return fitted.way.spec
+        for fitted in self.candidates:
+            if fitted.candidate.head == "attention" and fitted.candidate.looks_from is None:
+                return fitted.candidate.spec
         return None
 
     def answer(self, samples: Sequence[Sample], bench: Bench, progress: Progress, keep: bool = False) -> Raw:
@@ -118,32 +120,36 @@ class Predictor:
         skipped: list[Skipped] = []
         features: dict[str, Features] = {}
         focus: dict[str, Floats] = {}
-        for fitted in self.ways:
-            way = fitted.way
-            looked = self._looked(way, current, focus)
-            found = bench.extractor(way.spec).extract(looked, progress, f"reading for {way.name}", keep)
+        for fitted in self.candidates:
+            candidate = fitted.candidate
+            looked = self._looked(candidate, current, focus)
+            found = bench.extractor(candidate.spec).extract(
+                looked, progress, f"reading for {candidate.name}", keep
+            )
             if len(found.kept) < len(current):
                 skipped += found.failed
                 current = [current[i] for i in found.kept]
                 kept = kept[found.kept]
                 features = {name: f.take(found.kept) for name, f in features.items()}
                 focus = {name: f[found.kept] for name, f in focus.items()}
-            before = [] if not way.joined else features[str(way.looks_from)].read()
-            features[way.name] = Features.of([*before, found.rows])
-            weights = fitted.focus(features[way.name]) if current else None
+            before = [] if not candidate.joined else features[str(candidate.looks_from)].read()
+            features[candidate.name] = Features.of([*before, found.rows])
+            weights = fitted.focus(features[candidate.name]) if current else None
             if weights is not None:
-                focus[way.name] = weights
+                focus[candidate.name] = weights
         return self.judge(kept, features, focus, tuple(skipped))
 
     def average(self, each: Sequence[Floats]) -> Floats:
         """Probabilities of the kept ways averaged and calibrated, float32 [n, c]."""
         return sharpened(averaged(each), self.temperature)
 
-    def _looked(self, way: Way, samples: list[Sample], focus: dict[str, Floats]) -> list[Order]:
-        if way.looks_from is None:
-            return orders_for(way, samples, None, ())
-        origin = next(fitted.way for fitted in self.ways if fitted.way.name == way.looks_from)
-        return orders_for(way, samples, focus.get(way.looks_from), origin.spec.parts())
+    def _looked(self, candidate: Candidate, samples: list[Sample], focus: dict[str, Floats]) -> list[Order]:
+        if candidate.looks_from is None:
+            return orders_for(candidate, samples, None, ())
+        origin = next(
+            fitted.candidate for fitted in self.candidates if fitted.candidate.name == candidate.looks_from
+        )
+        return orders_for(candidate, samples, focus.get(candidate.looks_from), origin.spec.parts())
 
     def judge(
         self,
@@ -153,38 +159,45 @@ class Predictor:
         skipped: tuple[Skipped, ...],
     ) -> Raw:
         """Answers from the rows of every way, by its name."""
-        by_name = {fitted.way.name: fitted for fitted in self.ways}
+        by_name = {fitted.candidate.name: fitted for fitted in self.candidates}
         if len(kept) == 0:
             nothing = np.zeros((0, 0), np.float32)
             return Raw(kept, nothing, nothing, None, skipped)
         each = [by_name[name].probabilities(features[name]) for name in self.kept]
         embeddings = by_name[self.embedding].embed(features[self.embedding])
-        shown = next((focus[f.way.name] for f in self.ways if f.way.name in focus), None)
+        shown = next((focus[f.candidate.name] for f in self.candidates if f.candidate.name in focus), None)
         return Raw(kept, self.average(each), embeddings, shown, skipped, self._plain(features))
 
     def _plain(self, features: dict[str, Features]) -> Floats | None:
-        way = plain_candidate([fitted.way for fitted in self.ways])
-        if self.sketch is None or way is None:
+        candidate = plain_candidate([fitted.candidate for fitted in self.candidates])
+        if self.sketch is None or candidate is None:
             return None
-        return self.sketch(plain_rows(way, features[way.name]))
+        return self.sketch(plain_rows(candidate, features[candidate.name]))
 
 
-def plain_candidate(ways: Sequence[Way]) -> Way | None:
+def plain_candidate(candidates: Sequence[Candidate]) -> Candidate | None:
     """The first way whose rows show whole examples as the frozen network sees them."""
-    return next((way for way in ways if way.spec.kept == "pooled" and not way.joined), None) or next(
-        (way for way in ways if way.spec.kept == "map" and not way.spec.frames and way.looks_from is None),
+    return next(
+        (candidate for candidate in candidates if candidate.spec.kept == "pooled" and not candidate.joined),
+        None,
+    ) or next(
+        (
+            candidate
+            for candidate in candidates
+            if candidate.spec.kept == "map" and not candidate.spec.frames and candidate.looks_from is None
+        ),
         None,
     )
 
 
-def plain_rows(way: Way, features: Features) -> Floats:
+def plain_rows(candidate: Candidate, features: Features) -> Floats:
     """Features float32 [n, d] of whole examples: of a clip the mean of its frames.
 
     Of a text with several windows the whole is a part of its own, which stands in front of them.
     """
-    frames_alone = len(way.spec.parts()) == features.sources[0].shape[1]
-    if way.spec.frames and way.spec.kept == "pooled" and frames_alone:
-        chunks = [whole_frames(features, chunk, way.spec.frames) for chunk in features.chunks()]
+    frames_alone = len(candidate.spec.parts()) == features.sources[0].shape[1]
+    if candidate.spec.frames and candidate.spec.kept == "pooled" and frames_alone:
+        chunks = [whole_frames(features, chunk, candidate.spec.frames) for chunk in features.chunks()]
         return np.concatenate([np.asarray(chunk, np.float32).mean(axis=1) for chunk in chunks])
     return features.pooled()
 

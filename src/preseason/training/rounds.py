@@ -13,11 +13,11 @@ from preseason.engine.passes import Box
 from preseason.errors import DataError
 from preseason.heads.base import Features, Lesson
 from preseason.heads.trainer import NoTimeError
-from preseason.results import Candidate
+from preseason.results import CandidateResult
 from preseason.runtime.progress import Stopwatch
+from preseason.training.candidates import Candidate, Crossfit, crossfit
 from preseason.training.predictor import Bench, orders_for
 from preseason.training.selection import accuracy, select
-from preseason.training.ways import Crossfit, Way, crossfit
 
 TRIAL = 16
 """Examples run to measure a pass before the rest are; their rows are kept like all others."""
@@ -56,19 +56,21 @@ class Trials:
 
     fits: list[Crossfit] = field(default_factory=list)
     features: dict[str, Features] = field(default_factory=dict)
-    candidates: list[Candidate] = field(default_factory=list)
+    candidates: list[CandidateResult] = field(default_factory=list)
 
     def focus(self, name: str) -> Floats | None:
         """Attention of the way called `name`."""
-        return next((fit.focus for fit in self.fits if fit.fitted.way.name == name), None)
+        return next((fit.focus for fit in self.fits if fit.fitted.candidate.name == name), None)
 
     def parts(self, name: str) -> Sequence[Box]:
         """Regions of that way's attention."""
-        return next(fit.fitted.way.spec.parts() for fit in self.fits if fit.fitted.way.name == name)
+        return next(
+            fit.fitted.candidate.spec.parts() for fit in self.fits if fit.fitted.candidate.name == name
+        )
 
     def has(self, name: str | None) -> bool:
         """Whether a way of that name was fitted (true for None)."""
-        return name is None or any(fit.fitted.way.name == name for fit in self.fits)
+        return name is None or any(fit.fitted.candidate.name == name for fit in self.fits)
 
 
 class Rounds:
@@ -86,58 +88,58 @@ class Rounds:
         self.clock, self.checkpoints = clock, checkpoints
         self.trials = Trials()
 
-    def run(self, ways: Sequence[Way]) -> Trials:
-        """Try `ways` in order; the first and those marked `always` run, others while there is time.
+    def run(self, candidates: Sequence[Candidate]) -> Trials:
+        """Try `candidates` in order; the first and those marked `always` run, others while there is time.
 
         Where two ways through the network give no wrong answer, cross-validation cannot judge a further one.
         """
-        for number, way in enumerate(ways):
-            if not self.trials.has(way.looks_from):
-                self._leave_out(way, f"needs {way.looks_from}")
+        for number, candidate in enumerate(candidates):
+            if not self.trials.has(candidate.looks_from):
+                self._leave_out(candidate, f"needs {candidate.looks_from}")
                 continue
-            if self.clock.strict and not way.always and self._all_right():
-                self._leave_out(way, "left out: without it no answer is wrong")
+            if self.clock.strict and not candidate.always and self._all_right():
+                self._leave_out(candidate, "left out: without it no answer is wrong")
                 continue
-            reason = self._read(way) if number and not way.always else self._read_all(way)
+            reason = self._read(candidate) if number and not candidate.always else self._read_all(candidate)
             if reason is None:
-                self._fit(way, last=number + 1 == len(ways))
+                self._fit(candidate, last=number + 1 == len(candidates))
             else:
-                self._leave_out(way, reason)
+                self._leave_out(candidate, reason)
         return self.trials
 
     def _all_right(self) -> bool:
         """Whether two or more ways read the network and those worth keeping answer every example right."""
-        if sum(fit.fitted.way.spec.kept != "raw" for fit in self.trials.fits) < 2:
+        if sum(fit.fitted.candidate.spec.kept != "raw" for fit in self.trials.fits) < 2:
             return False
         best = select(self.trials.fits, self.lesson.targets)
         return accuracy(best.probabilities, self.lesson.targets[best.held]) == 1
 
-    def _read(self, way: Way) -> str | None:
-        """Fill the bank for `way`, or say why there is no time for it."""
-        estimate = self._estimate(way)
+    def _read(self, candidate: Candidate) -> str | None:
+        """Fill the bank for `candidate`, or say why there is no time for it."""
+        estimate = self._estimate(candidate)
         left = self.clock.left()
         if self.clock.strict and estimate > left:
             return f"left out: it would take about {estimate:.0f} s and {max(left, 0):.0f} s were left"
-        return self._read_all(way)
+        return self._read_all(candidate)
 
-    def _estimate(self, way: Way) -> float:
+    def _estimate(self, candidate: Candidate) -> float:
         """Seconds for reading and training, from a few examples and the training before."""
-        extractor = self.bench.extractor(way.spec)
-        orders = self._orders(way)
+        extractor = self.bench.extractor(candidate.spec)
+        orders = self._orders(candidate)
         missing = extractor.missing(orders)
         training = self.trials.fits[-1].seconds * 0.5 if len(self.trials.fits) > 1 else 0.0
         if len(missing) <= TRIAL:
             return training
         with self.clock.watch.stage("compiling the network"):
             extractor.prepare(self.lesson.progress.say)
-        trial = extractor.extract(missing[:TRIAL], self.lesson.progress, f"measuring: {way.name}")
+        trial = extractor.extract(missing[:TRIAL], self.lesson.progress, f"measuring: {candidate.name}")
         return training + trial.seconds / TRIAL * (len(missing) - TRIAL)
 
-    def _read_all(self, way: Way) -> str | None:
+    def _read_all(self, candidate: Candidate) -> str | None:
         with self.clock.watch.stage("reading through the network"):
-            orders = self._orders(way)
-            found = self.bench.extractor(way.spec).extract(
-                orders, self.lesson.progress, f"reading for {way.name}"
+            orders = self._orders(candidate)
+            found = self.bench.extractor(candidate.spec).extract(
+                orders, self.lesson.progress, f"reading for {candidate.name}"
             )
         if found.failed:
             raise DataError(
@@ -145,38 +147,38 @@ class Rounds:
                 f"{found.failed[0].path}: {found.failed[0].reason}. Run the command again: what was read "
                 "is kept."
             )
-        before = self.trials.features[str(way.looks_from)].sources if way.joined else ()
-        self.trials.features[way.name] = Features.of([*before, found.rows])
+        before = self.trials.features[str(candidate.looks_from)].sources if candidate.joined else ()
+        self.trials.features[candidate.name] = Features.of([*before, found.rows])
         return None
 
-    def _orders(self, way: Way) -> list[Order]:
-        if way.looks_from is None:
-            return orders_for(way, self.samples, None, ())
-        focus = self.trials.focus(way.looks_from)
-        return orders_for(way, self.samples, focus, self.trials.parts(way.looks_from))
+    def _orders(self, candidate: Candidate) -> list[Order]:
+        if candidate.looks_from is None:
+            return orders_for(candidate, self.samples, None, ())
+        focus = self.trials.focus(candidate.looks_from)
+        return orders_for(candidate, self.samples, focus, self.trials.parts(candidate.looks_from))
 
-    def _fit(self, way: Way, last: bool) -> None:
+    def _fit(self, candidate: Candidate, last: bool) -> None:
         seconds = None
         if self.clock.strict:
             seconds = max(self.clock.left(), 1.0) * (1.0 if last else TRAINING_SHARE)
-        lesson = replace(self.lesson, features=self.trials.features[way.name])
-        with self.clock.watch.stage(f"training: {way.name}"):
+        lesson = replace(self.lesson, features=self.trials.features[candidate.name])
+        with self.clock.watch.stage(f"training: {candidate.name}"):
             try:
                 first = not self.trials.fits
-                fit = crossfit(way, lesson, self.checkpoints, seconds, self.bench.team, firm=first)
+                fit = crossfit(candidate, lesson, self.checkpoints, seconds, self.bench.team, firm=first)
             except NoTimeError:
                 self._leave_out(
-                    way, f"left out: training does not fit into {max(self.clock.left(), 0):.0f} s"
+                    candidate, f"left out: training does not fit into {max(self.clock.left(), 0):.0f} s"
                 )
                 return
         self.trials.fits.append(fit)
         right = accuracy(fit.probabilities, self.lesson.targets[fit.held])
-        self.trials.candidates.append(Candidate(way.name, right, fit.seconds, kept=False))
-        self.lesson.progress.say(f"{way.name}: {100 * right:.1f} % in cross-validation")
+        self.trials.candidates.append(CandidateResult(candidate.name, right, fit.seconds, kept=False))
+        self.lesson.progress.say(f"{candidate.name}: {100 * right:.1f} % in cross-validation")
 
-    def _leave_out(self, way: Way, reason: str) -> None:
-        self.lesson.progress.say(f"{way.name}: {reason}")
-        self.trials.candidates.append(Candidate(way.name, None, 0.0, kept=False, note=reason))
+    def _leave_out(self, candidate: Candidate, reason: str) -> None:
+        self.lesson.progress.say(f"{candidate.name}: {reason}")
+        self.trials.candidates.append(CandidateResult(candidate.name, None, 0.0, kept=False, note=reason))
 
 
 def fold_numbers(folds: Sequence[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:

@@ -13,9 +13,9 @@ from preseason.heads.base import Features, Lesson
 from preseason.recipe import Recipe
 from preseason.results import Metrics
 from preseason.runtime.progress import Progress
+from preseason.training.candidates import crossfit
 from preseason.training.predictor import Bench
 from preseason.training.selection import accuracy
-from preseason.training.ways import crossfit
 
 if TYPE_CHECKING:
     from preseason.tasks.base import Task
@@ -39,8 +39,8 @@ def scratch_accuracy(
     targets = np.array([place[str(sample.label)] for sample in samples])
     pairs = folds(targets, group_numbers(samples), recipe.folds, recipe.seed)
     random = Bench(random_copy(bench.backbone, SEED), bench.source, bench.cache, bench.device)
-    way = task.baseline(random.backbone)
-    extractor = random.extractor(way.spec)
+    candidate = task.baseline(random.backbone)
+    extractor = random.extractor(candidate.spec)
     orders = [Order(sample) for sample in samples]
     if extractor.missing(orders):
         extractor.prepare(progress.say)
@@ -49,7 +49,7 @@ def scratch_accuracy(
             return None
     found = extractor.extract(orders, progress, "reading: random weights")
     lesson = Lesson(Features.of([found.rows]), targets[found.kept], len(dataset.labels), pairs, recipe.seed)
-    fit = crossfit(replace(way, name="random weights"), lesson, None, None)
+    fit = crossfit(replace(candidate, name="random weights"), lesson, None, None)
     return accuracy(fit.probabilities, lesson.targets[fit.held])
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from preseason.arrays.types import Floats, Ints
-from preseason.training.ways import Crossfit
+from preseason.training.candidates import Crossfit
 
 MIN_GAIN = 0.002
 """A further way must lower the mean negative log-likelihood by this many nats to be kept."""
@@ -40,7 +40,7 @@ def select(tried: Sequence[Crossfit], targets: Ints) -> Selection:
     for fit in tried[1:]:
         held = np.intersect1d(held, fit.held)
     each = [fit.probabilities[np.searchsorted(fit.held, held)] for fit in tried]
-    trusted = [place for place, fit in enumerate(tried) if fit.fitted.way.trusted]
+    trusted = [place for place, fit in enumerate(tried) if fit.fitted.candidate.trusted]
     if trusted:
         kept = _from_trusted(trusted, each, targets[held])
         return Selection(tuple(kept), held, averaged([each[i] for i in kept]))

@@ -23,9 +23,9 @@ from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent, Stopwatch
 from preseason.tasks.reading import read, task_for
+from preseason.training.candidates import crossfit
 from preseason.training.predictor import Bench, orders_for
 from preseason.training.scratch import scratch_accuracy
-from preseason.training.ways import crossfit
 from preseason.transferability.measures import h_score, logme, neighbour_accuracy
 from preseason.transferability.shift import domain_shift
 
@@ -197,10 +197,10 @@ class Scout:
         bench = Bench(
             backbone, task.source(backbone), cache_folder(self.recipe.cache), device_for(self.recipe.device)
         )
-        way = task.ways(self.recipe, backbone, audit.dataset.samples)[0]
-        way = replace(way, name=backbone.name)
-        extracted = bench.extractor(way.spec).extract(
-            orders_for(way, samples, None, ()), self.progress, f"reading: {backbone.name}"
+        candidate = task.candidates(self.recipe, backbone, audit.dataset.samples)[0]
+        candidate = replace(candidate, name=backbone.name)
+        extracted = bench.extractor(candidate.spec).extract(
+            orders_for(candidate, samples, None, ()), self.progress, f"reading: {backbone.name}"
         )
         if extracted.failed:
             raise DataError(f"{extracted.failed[0].path} cannot be read any more. Run the command again.")
@@ -208,13 +208,17 @@ class Scout:
         pairs = folds(targets, group_numbers(samples), self.recipe.folds, self.recipe.seed)
         lesson = Lesson(features, targets, len(audit.dataset.labels), pairs, self.recipe.seed)
         lesson = replace(lesson, backbone=backbone, progress=self.progress)
-        fit = crossfit(way, lesson, None, None)
+        fit = crossfit(candidate, lesson, None, None)
         metrics = measure(fit.probabilities, targets[fit.held])
-        rows = summarised(features, way.spec.frames).whole() if way.head == "statistics" else features.whole()
+        rows = (
+            summarised(features, candidate.spec.frames).whole()
+            if candidate.head == "statistics"
+            else features.whole()
+        )
         return bench, rows, Scouted(
             backbone.name, metrics.accuracy, metrics.low, metrics.high,
             neighbour_accuracy(rows, targets, pairs), logme(rows, targets), h_score(rows, targets),
-            domain_shift(backbone, bench.source, samples, 1 if way.spec.frames else 0), watch.elapsed(),
+            domain_shift(backbone, bench.source, samples, 1 if candidate.spec.frames else 0), watch.elapsed(),
         )  # fmt: skip
 
     def _scratch(

@@ -23,7 +23,7 @@ from preseason.training.shared_lessons import Team, fit_each
 
 
 @dataclass(frozen=True)
-class Way:
+class Candidate:
     """What is to be fitted.
 
     Attributes:
@@ -61,7 +61,7 @@ class Fitted:
         temperature: divisor of the members' logits.
     """
 
-    way: Way
+    candidate: Candidate
     members: tuple[Head, ...]
     temperature: float
 
@@ -104,14 +104,14 @@ class Crossfit:
 
 
 def crossfit(
-    way: Way,
+    candidate: Candidate,
     lesson: Lesson,
     checkpoints: Path | None,
     seconds: float | None,
     team: Team | None = None,
     firm: bool = False,
 ) -> Crossfit:
-    """Fit a member for each of the lesson's folds (or the first `way.members` of them).
+    """Fit a member for each of the lesson's folds (or the first `candidate.members` of them).
 
     Args:
         seconds: for all members together; heads that can fit fewer epochs into the time do so.
@@ -122,17 +122,17 @@ def crossfit(
         NoTimeError: it does not fit into `seconds`, and neither `firm` nor the way asks for it all the same.
     """
     begin = time.monotonic()
-    folds = list(lesson.folds)[: way.members]
-    refit = way.members == 1 and bool(lesson.settings.get("refit", True))
+    folds = list(lesson.folds)[: candidate.members]
+    refit = candidate.members == 1 and bool(lesson.settings.get("refit", True))
     turns = len(folds) if team is None else team.turns(len(folds), lesson.features)
     share = None if seconds is None else seconds / (turns + refit)
     lessons = []
     for number, (train, _) in enumerate(folds):
-        pace = {"seconds": share, "firm": firm or number > 0 or way.always}
-        timed = replace(lesson, settings=lesson.settings | way.settings | pace)
-        named = replace(timed, stage=f"training: {way.name}, {number + 1} of {len(folds)}")
-        lessons.append(_member_lesson(way, named, train, number, checkpoints))
-    members = fit_each(way.head, lessons) if team is None else team.fit(way.head, lessons)
+        pace = {"seconds": share, "firm": firm or number > 0 or candidate.always}
+        timed = replace(lesson, settings=lesson.settings | candidate.settings | pace)
+        named = replace(timed, stage=f"training: {candidate.name}, {number + 1} of {len(folds)}")
+        lessons.append(_member_lesson(candidate, named, train, number, checkpoints))
+    members = fit_each(candidate.head, lessons) if team is None else team.fit(candidate.head, lessons)
     held = np.concatenate([validation for _, validation in folds])
     logits = np.concatenate(
         [member.logits(lesson.features.take(v)) for member, (_, v) in zip(members, folds, strict=True)]
@@ -141,9 +141,9 @@ def crossfit(
     focus = _unseeing_focus(members, folds, lesson.features)
     order = np.argsort(held, kind="stable")
     if refit:
-        members = [_whole(way, lesson, checkpoints, share, team)]
+        members = [_whole(candidate, lesson, checkpoints, share, team)]
     return Crossfit(
-        Fitted(way, tuple(members), temperature),
+        Fitted(candidate, tuple(members), temperature),
         held[order],
         softmax(logits[order], temperature),
         focus,
@@ -162,19 +162,23 @@ def own_looks() -> int:
     return LOOKS
 
 
-def _member_lesson(way: Way, lesson: Lesson, train: Ints, number: int, folder: Path | None) -> Lesson:
+def _member_lesson(
+    candidate: Candidate, lesson: Lesson, train: Ints, number: int, folder: Path | None
+) -> Lesson:
     inner = inner_folds(lesson.folds, train)
-    checkpoint = None if folder is None else folder / f"{_name(way, lesson, train)}.pt"
+    checkpoint = None if folder is None else folder / f"{_name(candidate, lesson, train)}.pt"
     return replace(lesson.part(train, inner), seed=lesson.seed + number, checkpoint=checkpoint)
 
 
-def _whole(way: Way, lesson: Lesson, folder: Path | None, seconds: float | None, team: Team | None) -> Head:
+def _whole(
+    candidate: Candidate, lesson: Lesson, folder: Path | None, seconds: float | None, team: Team | None
+) -> Head:
     """The one member on every example, once another has told how well it does."""
-    settings = lesson.settings | way.settings | {"seconds": seconds, "firm": True}
-    named = replace(lesson, settings=settings, stage=f"training: {way.name}, on all")
+    settings = lesson.settings | candidate.settings | {"seconds": seconds, "firm": True}
+    named = replace(lesson, settings=settings, stage=f"training: {candidate.name}, on all")
     everything = np.arange(len(lesson.targets))
-    lessons = [_member_lesson(way, named, everything, 0, folder)]
-    (member,) = fit_each(way.head, lessons) if team is None else team.fit(way.head, lessons)
+    lessons = [_member_lesson(candidate, named, everything, 0, folder)]
+    (member,) = fit_each(candidate.head, lessons) if team is None else team.fit(candidate.head, lessons)
     return member
 
 
@@ -211,10 +215,10 @@ def _mean(each: Sequence[Floats]) -> Floats:
     return np.asarray(np.mean(each, axis=0), np.float32)
 
 
-def _name(way: Way, lesson: Lesson, train: Ints) -> str:
+def _name(candidate: Candidate, lesson: Lesson, train: Ints) -> str:
     """Names a training run by everything that shapes it, so that only the same run is taken up again."""
     settings = {key: value for key, value in lesson.settings.items() if key not in ("seconds", "firm")}
-    facts = [way.name, way.head, repr(way.spec), settings, lesson.seed, lesson.classes]
+    facts = [candidate.name, candidate.head, repr(candidate.spec), settings, lesson.seed, lesson.classes]
     digest = hashlib.blake2b(json.dumps(facts, sort_keys=True, default=str).encode(), digest_size=12)
     digest.update(np.ascontiguousarray(lesson.targets[train]).tobytes())
     digest.update(np.ascontiguousarray(lesson.features.index[train]).tobytes())
