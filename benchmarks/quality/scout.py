@@ -25,7 +25,7 @@ from preseason.backbones.folder import random_copy
 from preseason.backbones.library import libraries
 from preseason.data.labels import targets_of
 from preseason.data.split import folds, group_numbers
-from preseason.heads.base import Features, Lesson
+from preseason.heads.base import Features, TrainingSet
 from preseason.openset.detection import thin
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
@@ -169,9 +169,9 @@ def measured(path: Path, candidate: CandidateResult, asked: argparse.Namespace) 
     extracted = bench.extractor(first.spec).extract(orders_for(first, samples, None, ()), Silent(), "reading")
     reading = time.monotonic() - clock
     features, pairs = Features.of([extracted.rows]), folds(targets, groups, recipe.folds, 0)
-    lesson = Lesson(features, targets, len(labels), pairs, 0, backbone=backbone)
+    training_set = TrainingSet(features, targets, len(labels), pairs, 0, backbone=backbone)
     clock = time.monotonic()
-    linear = crossfit(first, lesson, None, None)
+    linear = crossfit(first, training_set, None, None)
     rows = features.whole()
     found = {
         "linear": accuracy(linear.probabilities, targets[linear.held]),
@@ -181,10 +181,10 @@ def measured(path: Path, candidate: CandidateResult, asked: argparse.Namespace) 
     }
     scouting = time.monotonic() - clock
     clock = time.monotonic()
-    fit = crossfit(second, lesson, None, None)
+    fit = crossfit(second, training_set, None, None)
     reached = accuracy(fit.probabilities, targets[fit.held])
     if asked.fit == "tuned" and not candidate.first:
-        reached = max(reached, last_blocks(task, bench, samples, lesson))
+        reached = max(reached, last_blocks(task, bench, samples, training_set))
     seconds = {"reading": reading, "scouting": scouting, "fitting": time.monotonic() - clock}
     return found | {"reached": reached, "examples": len(samples), "seconds": seconds}
 
@@ -193,7 +193,7 @@ def looking(candidate: Candidate, blocks: tuple[int, ...]) -> Candidate:
     return replace(candidate, spec=replace(candidate.spec, blocks=blocks)) if blocks else candidate
 
 
-def last_blocks(task: Any, bench: Bench, samples: list[Any], lesson: Lesson) -> float:
+def last_blocks(task: Any, bench: Bench, samples: list[Any], training_set: TrainingSet) -> float:
     """The last two blocks tuned on views of the whole picture."""
     recipe = Recipe(unfreeze="2")
     candidate = task.candidates(recipe, bench.backbone, samples)[-1]
@@ -203,9 +203,9 @@ def last_blocks(task: Any, bench: Bench, samples: list[Any], lesson: Lesson) -> 
         .rows
     )
     fit = crossfit(
-        replace(candidate, members=None), replace(lesson, features=Features.of([rows])), None, None
+        replace(candidate, members=None), replace(training_set, features=Features.of([rows])), None, None
     )
-    return accuracy(fit.probabilities, lesson.targets[fit.held])
+    return accuracy(fit.probabilities, training_set.targets[fit.held])
 
 
 def tell(lines: list[dict[str, Any]]) -> None:

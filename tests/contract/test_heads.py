@@ -15,7 +15,7 @@ from preseason.backbones.base import Backbone
 from preseason.backbones.folder import save_network
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.errors import UsageError
-from preseason.heads.base import Features, Head, Lesson, kinds, restore
+from preseason.heads.base import Features, Head, TrainingSet, heads, restore
 from preseason.heads.contrastive import pairs_loss
 from preseason.heads.sequence import Sequence, SequenceNetwork
 from preseason.heads.tail import Tail, TailHead, random_view
@@ -50,7 +50,7 @@ def backbone_of(backbone: Backbone) -> Callable[[str], Backbone]:
 class Seen:
     """A fitted head with the lesson that it was fitted on."""
 
-    lesson: Lesson
+    training_set: TrainingSet
     head: Head
 
 
@@ -86,11 +86,11 @@ def folds() -> list[tuple[np.ndarray, np.ndarray]]:
     return [(everything[everything // 3 % 4 != f], everything[everything // 3 % 4 == f]) for f in range(4)]
 
 
-def lesson_for(name: str, backbone: Backbone, **rest: Any) -> Lesson:
+def lesson_for(name: str, backbone: Backbone, **rest: Any) -> TrainingSet:
     rows = maps(backbone) if name in TAILS else texts() if name == "tfidf" else pooled()
     own = {"cut": CUT} if name in TAILS else {"frames": PARTS}
     settings = own | {"epochs": 15 if name in ("attention", *IN_ORDER) else 4, "batch_size": 16}
-    return Lesson(Features.of([rows]), TARGETS, CLASSES, folds(), 0, settings, backbone, **rest)
+    return TrainingSet(Features.of([rows]), TARGETS, CLASSES, folds(), 0, settings, backbone, **rest)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +99,8 @@ def seen(backbone_of: Any) -> Any:
 
     def fitted(name: str) -> Seen:
         if name not in found:
-            lesson = lesson_for(name, backbone_of(name))
-            found[name] = Seen(lesson, kinds.get(name).fit(lesson))
+            training_set = lesson_for(name, backbone_of(name))
+            found[name] = Seen(training_set, heads.get(name).fit(training_set))
         return found[name]
 
     return fitted
@@ -108,7 +108,7 @@ def seen(backbone_of: Any) -> Any:
 
 @pytest.mark.parametrize("name", IN_ORDER)
 def test_what_reads_frames_makes_no_tensors_beside_its_device(name: str) -> None:
-    kind = kinds.get(name)
+    kind = heads.get(name)
     assert isinstance(kind, Sequence)
     network = SequenceNetwork(kind.reader, WIDTH, CLASSES).to("meta").train()
     assert network(torch.zeros(2, PARTS, WIDTH, device="meta")).shape == (2, CLASSES)
@@ -119,17 +119,17 @@ def test_what_reads_frames_makes_no_tensors_beside_its_device(name: str) -> None
 def test_what_is_tuned_on_cuda_answers_the_same_on_a_cpu(name: str, backbone_of: Any, tmp_path: Path) -> None:
     there, here = copy.copy(backbone_of(name)), backbone_of(name)
     there.device = "cuda"
-    lesson = lesson_for(name, here)
-    lesson = replace(lesson, backbone=there, checkpoint=tmp_path / "run.pt")
-    tuned = kinds.get(name).fit(lesson)
+    training_set = lesson_for(name, here)
+    training_set = replace(training_set, backbone=there, checkpoint=tmp_path / "run.pt")
+    tuned = heads.get(name).fit(training_set)
     assert isinstance(tuned, TailHead)
     assert all(each.is_cuda for each in tuned.tail.parameters())
-    found = tuned.logits(lesson.features)
+    found = tuned.logits(training_set.features)
     assert (found.argmax(1) == TARGETS).mean() > 0.8
     same = restore(tuned.state(), here)
-    assert np.abs(same.logits(lesson.features) - found).max() <= 0.01 * np.abs(found).max()
-    again = kinds.get(name).fit(replace(lesson, backbone=here))
-    assert np.abs(again.logits(lesson.features) - found).max() <= 0.01 * np.abs(found).max()
+    assert np.abs(same.logits(training_set.features) - found).max() <= 0.01 * np.abs(found).max()
+    again = heads.get(name).fit(replace(training_set, backbone=here))
+    assert np.abs(again.logits(training_set.features) - found).max() <= 0.01 * np.abs(found).max()
 
 
 def tensors_of(head: Head) -> dict[str, bytes]:
@@ -138,13 +138,13 @@ def tensors_of(head: Head) -> dict[str, bytes]:
 
 def test_it_learns_what_can_be_learnt(name: str, seen: Any) -> None:
     fitted = seen(name)
-    right = fitted.head.logits(fitted.lesson.features).argmax(1) == TARGETS
+    right = fitted.head.logits(fitted.training_set.features).argmax(1) == TARGETS
     assert right.mean() > 0.9
 
 
 def test_the_shapes_are_those_promised(name: str, seen: Any) -> None:
     fitted = seen(name)
-    features = fitted.lesson.features.take(np.array([3, 1, 4]))
+    features = fitted.training_set.features.take(np.array([3, 1, 4]))
     logits, vectors, focus = (f(features) for f in (fitted.head.logits, fitted.head.embed, fitted.head.focus))
     assert (logits.dtype, logits.shape) == (np.float32, (3, CLASSES))
     assert (vectors.dtype, vectors.shape[0], vectors.ndim) == (np.float32, 3, 2)
@@ -157,8 +157,8 @@ def test_the_shapes_are_those_promised(name: str, seen: Any) -> None:
 def test_examples_are_answered_one_by_one_as_together(name: str, seen: Any) -> None:
     fitted = seen(name)
     chosen = np.array([5, 2, 40])
-    together = fitted.head.logits(fitted.lesson.features.take(chosen))
-    alone = [fitted.head.logits(fitted.lesson.features.take(np.array([i])))[0] for i in chosen]
+    together = fitted.head.logits(fitted.training_set.features.take(chosen))
+    alone = [fitted.head.logits(fitted.training_set.features.take(np.array([i])))[0] for i in chosen]
     np.testing.assert_allclose(together, alone, rtol=1e-3, atol=1e-4)
 
 
@@ -167,7 +167,7 @@ def test_a_stored_head_comes_back_and_answers_the_same(name: str, seen: Any, bac
     state = fitted.head.state()
     assert state.kind == name
     again = restore(state, backbone_of(name))
-    features = fitted.lesson.features
+    features = fitted.training_set.features
     np.testing.assert_allclose(again.logits(features), fitted.head.logits(features), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(again.embed(features), fitted.head.embed(features), rtol=1e-5, atol=1e-6)
     assert tensors_of(again) == tensors_of(fitted.head)
@@ -175,7 +175,7 @@ def test_a_stored_head_comes_back_and_answers_the_same(name: str, seen: Any, bac
 
 def test_one_seed_gives_the_same_bytes(name: str, seen: Any, backbone_of: Any) -> None:
     torch.rand(7)
-    again = kinds.get(name).fit(lesson_for(name, backbone_of(name)))
+    again = heads.get(name).fit(lesson_for(name, backbone_of(name)))
     assert tensors_of(again) == tensors_of(seen(name).head)
 
 
@@ -187,20 +187,20 @@ def test_fitting_leaves_the_backbone_as_it_was(name: str, seen: Any, backbone_of
 
 
 def test_a_class_without_examples_is_no_failure(name: str, backbone_of: Any) -> None:
-    lesson = lesson_for(name, backbone_of(name))
+    training_set = lesson_for(name, backbone_of(name))
     some = np.flatnonzero(TARGETS != 2)
-    head = kinds.get(name).fit(lesson.part(some))
-    assert head.logits(lesson.features.take(some)).shape == (len(some), CLASSES)
+    head = heads.get(name).fit(training_set.part(some))
+    assert head.logits(training_set.features.take(some)).shape == (len(some), CLASSES)
 
 
 def test_a_finished_fit_is_taken_from_its_checkpoint(
     name: str, seen: Any, backbone_of: Any, tmp_path: Path
 ) -> None:
-    lesson = lesson_for(name, backbone_of(name), checkpoint=tmp_path / "a.pt")
-    first = kinds.get(name).fit(lesson)
+    training_set = lesson_for(name, backbone_of(name), checkpoint=tmp_path / "a.pt")
+    first = heads.get(name).fit(training_set)
     assert tensors_of(first) == tensors_of(seen(name).head)
     times = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    assert tensors_of(kinds.get(name).fit(lesson)) == tensors_of(first)
+    assert tensors_of(heads.get(name).fit(training_set)) == tensors_of(first)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == times
 
 
@@ -246,9 +246,9 @@ class TestTail:
             torch.testing.assert_close(opened(x), expected, rtol=1e-4, atol=1e-4)
 
     def test_without_a_backbone_it_says_what_is_missing(self, backbone: Backbone) -> None:
-        lesson = replace(lesson_for("tail", backbone), backbone=None)
+        training_set = replace(lesson_for("tail", backbone), backbone=None)
         with pytest.raises(ValueError, match="made of a backbone's blocks"):
-            kinds.get("tail").fit(lesson)
+            heads.get("tail").fit(training_set)
 
 
 class TestContrastive:
@@ -256,8 +256,8 @@ class TestContrastive:
 
     def test_examples_of_a_class_come_together(self, seen: Any, backbone: Backbone) -> None:
         fitted = seen("contrastive")
-        before = TailHead(Tail(backbone, CUT, CLASSES), 0).embed(fitted.lesson.features)
-        after = fitted.head.embed(fitted.lesson.features)
+        before = TailHead(Tail(backbone, CUT, CLASSES), 0).embed(fitted.training_set.features)
+        after = fitted.head.embed(fitted.training_set.features)
         assert apart(after) < 0.9 * apart(before)
 
     def test_the_loss_is_least_where_classes_are_apart(self) -> None:
@@ -299,7 +299,7 @@ class TestLora:
 
     def test_a_network_without_linear_layers_is_refused(self, backbone: Backbone) -> None:
         with pytest.raises(UsageError, match="tiny has no linear layers above the cut"):
-            kinds.get("lora").fit(lesson_for("lora", backbone))
+            heads.get("lora").fit(lesson_for("lora", backbone))
 
 
 class TestTfidf:
@@ -317,13 +317,13 @@ class TestTfidf:
 
     def test_rows_that_are_no_texts_are_refused(self, backbone: Backbone) -> None:
         with pytest.raises(UsageError, match="--head tfidf counts words: it is for texts"):
-            kinds.get("tfidf").fit(lesson_for("linear", backbone))
+            heads.get("tfidf").fit(lesson_for("linear", backbone))
 
 
 def test_the_textbook_head_takes_flattened_maps(backbone: Backbone) -> None:
-    lesson = lesson_for("mlp", backbone)
-    flat = replace(lesson, features=Features.of([maps(backbone)]))
-    head = kinds.get("mlp").fit(flat)
+    training_set = lesson_for("mlp", backbone)
+    flat = replace(training_set, features=Features.of([maps(backbone)]))
+    head = heads.get("mlp").fit(flat)
     assert (head.logits(flat.features).argmax(1) == TARGETS).mean() > 0.9
     assert head.embed(flat.features).shape == (N, maps(backbone).shape[2])
 
@@ -348,19 +348,19 @@ def moving(backbone: Backbone) -> np.ndarray:
 class TestTailOfClips:
     """A tail over the frames of clips, with and without a head that reads them in order."""
 
-    def lesson(self, backbone: Backbone, reader: str | None, epochs: int) -> Lesson:
+    def training_set(self, backbone: Backbone, reader: str | None, epochs: int) -> TrainingSet:
         settings = {"cut": CUT, "frames": CLIP_FRAMES, "reader": reader, "epochs": epochs, "batch_size": 16}
-        return Lesson(Features.of([moving(backbone)]), TARGETS, CLASSES, (), 0, settings, backbone)
+        return TrainingSet(Features.of([moving(backbone)]), TARGETS, CLASSES, (), 0, settings, backbone)
 
     @pytest.mark.parametrize("reader", IN_ORDER)
     def test_with_a_reader_the_order_of_frames_is_learnt(self, backbone: Backbone, reader: str) -> None:
-        lesson = self.lesson(backbone, reader, 30)
-        head = kinds.get("tail").fit(lesson)
-        assert (head.logits(lesson.features).argmax(1) == TARGETS).mean() > 0.9
+        training_set = self.training_set(backbone, reader, 30)
+        head = heads.get("tail").fit(training_set)
+        assert (head.logits(training_set.features).argmax(1) == TARGETS).mean() > 0.9
 
     def test_without_one_the_order_counts_in_the_changes_alone(self, backbone: Backbone) -> None:
         rows = moving(backbone)
-        head = kinds.get("tail").fit(self.lesson(backbone, None, 1))
+        head = heads.get("tail").fit(self.training_set(backbone, None, 1))
         back = rows.reshape(N, CLIP_FRAMES, 2, *rows.shape[2:])[:, ::-1].reshape(rows.shape)
         forward, backward = (head.logits(Features.of([r])) for r in (rows, np.ascontiguousarray(back)))
         np.testing.assert_allclose(forward, backward, rtol=1e-3, atol=1e-4)
@@ -377,12 +377,14 @@ class TestTailOfClips:
 
     @pytest.mark.parametrize("reader", [None, "gru"])
     def test_it_comes_back_from_plain_values(self, backbone: Backbone, reader: str | None) -> None:
-        lesson = self.lesson(backbone, reader, 1)
-        head = kinds.get("tail").fit(lesson)
+        training_set = self.training_set(backbone, reader, 1)
+        head = heads.get("tail").fit(training_set)
         again = restore(head.state(), backbone)
-        np.testing.assert_allclose(again.logits(lesson.features), head.logits(lesson.features), atol=1e-5)
-        assert again.embed(lesson.features).shape == head.embed(lesson.features).shape
+        np.testing.assert_allclose(
+            again.logits(training_set.features), head.logits(training_set.features), atol=1e-5
+        )
+        assert again.embed(training_set.features).shape == head.embed(training_set.features).shape
 
     def test_a_head_that_reads_no_frames_is_refused(self, backbone: Backbone) -> None:
         with pytest.raises(UsageError, match="--head linear cannot be trained together with blocks"):
-            kinds.get("tail").fit(self.lesson(backbone, "linear", 1))
+            heads.get("tail").fit(self.training_set(backbone, "linear", 1))

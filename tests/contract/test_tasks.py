@@ -19,7 +19,6 @@ from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.data.dataset import Sample
 from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError, UsageError
-from preseason.heads.base import kinds
 from preseason.recipe import Recipe
 from preseason.tasks.base import Task, tasks
 from preseason.tasks.clips import shape_for

@@ -4,7 +4,7 @@ import numpy as np
 
 from preseason.arrays.types import Floats, Ints
 from preseason.heads.attention import Attention
-from preseason.heads.base import Features, Lesson
+from preseason.heads.base import Features, TrainingSet
 
 CLASSES, PARTS, WIDTH = 3, 8, 256
 
@@ -21,7 +21,7 @@ def examples(each: int, seed: int) -> tuple[Floats, Ints]:
 
 def test_a_few_examples_are_shown_often_enough_to_be_learnt() -> None:
     rows, targets = examples(5, 1)
-    head = Attention().fit(Lesson(Features.of([rows]), targets, CLASSES, (), 0))
+    head = Attention().fit(TrainingSet(Features.of([rows]), targets, CLASSES, (), 0))
     new, truth = examples(30, 2)
     said = head.logits(Features.of([new])).argmax(1)
     assert (said == truth).mean() > 0.8

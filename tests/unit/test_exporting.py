@@ -14,7 +14,7 @@ from preseason.errors import ExportError
 from preseason.exporting import answers, run, run_texts
 from preseason.exporting.checking import Check
 from preseason.exporting.export import refuse_different
-from preseason.heads.base import Features, Lesson, kinds
+from preseason.heads.base import Features, TrainingSet, heads
 from preseason.media.image import decode
 from preseason.media.text import decoded
 from preseason.openset.detection import SCORES, fit_scorer
@@ -142,7 +142,7 @@ TEXTS = (
 def test_the_runner_counts_words_as_preseason_does(tmp_path: Path) -> None:
     features = Features.of([np.array([[text] for text in TEXTS * 3], object)])
     targets = np.arange(len(TEXTS) * 3) % 2
-    heads = [kinds.get("tfidf").fit(Lesson(features, targets, 2, (), seed)) for seed in range(2)]
+    heads = [heads.get("tfidf").fit(TrainingSet(features, targets, 2, (), seed)) for seed in range(2)]
     arrays = {f"{n}.{name}": a for n, head in enumerate(heads) for name, a in head.state().arrays.items()}
     np.savez(tmp_path / "stage-0.npz", members=2, temperature=2.0, **arrays)
     outputs = ["probabilities_0", "known_vector"]

@@ -9,7 +9,7 @@ from preseason.backbones.encoders import Encoder
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Extractor, Order
 from preseason.engine.passes import FeatureSpec
-from preseason.heads.base import Features, Lesson, kinds, restore
+from preseason.heads.base import Features, TrainingSet, heads, restore
 from preseason.heads.names import TEMPLATES, NamesHead, spoken, vectors_of
 from preseason.runtime.progress import Silent
 from preseason.tasks.texts import TextSource
@@ -27,7 +27,7 @@ def features_of(texts: list[str], encoder: Encoder, cache: Path) -> Features:
 
 def fitted(encoder: Encoder, features: Features, names: tuple[str, ...]) -> NamesHead:
     settings = {"names": names, "width": encoder.width}
-    head = kinds.get("names").fit(Lesson(features, np.array([0, 1]), 2, (), 0, settings, encoder))
+    head = heads.get("names").fit(TrainingSet(features, np.array([0, 1]), 2, (), 0, settings, encoder))
     assert isinstance(head, NamesHead)
     return head
 

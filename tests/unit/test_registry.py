@@ -3,7 +3,7 @@
 import pytest
 
 from preseason.errors import UsageError
-from preseason.heads.base import kinds
+from preseason.heads.base import heads
 from preseason.registry import Registry
 from preseason.tasks.base import tasks
 
@@ -34,7 +34,7 @@ def test_a_name_is_taken_once() -> None:
 )
 def test_an_unknown_name_suggests_the_nearest(name: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        kinds.get(name)
+        heads.get(name)
     assert message in str(caught.value)
 
 

@@ -19,7 +19,7 @@ import pytest
 from preseason.backbones.base import Backbone
 from preseason.distributed.work_queue import Board, Job
 from preseason.engine.bank import Shelf
-from preseason.heads.base import Features, Lesson
+from preseason.heads.base import Features, TrainingSet
 from preseason.heads.trainer import NoTimeError
 from preseason.training.shared_lessons import Team, _Heeding, _Others, fit_each, learning_of
 
@@ -40,10 +40,10 @@ def features(tmp_path: Path) -> Features:
     return Features.of([shelf.rows([str(number) for number in reversed(range(COUNT))])])
 
 
-def lessons(features: Features, cache: Path, **settings: Any) -> list[Lesson]:
+def training_sets(features: Features, cache: Path, **settings: Any) -> list[TrainingSet]:
     """Four of them, each without a quarter of the examples and with two folds within."""
     targets = np.arange(COUNT)[::-1] % CLASSES
-    whole = Lesson(features, targets, CLASSES, (), 0, settings, BACKBONE)
+    whole = TrainingSet(features, targets, CLASSES, (), 0, settings, BACKBONE)
     given = []
     for fold in range(4):
         part = whole.part(np.flatnonzero(np.arange(COUNT) % 4 != fold))
@@ -51,7 +51,7 @@ def lessons(features: Features, cache: Path, **settings: Any) -> list[Lesson]:
         folds = [(np.flatnonzero(half), np.flatnonzero(~half)), (np.flatnonzero(~half), np.flatnonzero(half))]
         checkpoint = cache / f"{fold}.pt"
         given.append(
-            Lesson(part.features, part.targets, CLASSES, folds, fold, settings, BACKBONE, checkpoint)
+            TrainingSet(part.features, part.targets, CLASSES, folds, fold, settings, BACKBONE, checkpoint)
         )
     return given
 
@@ -85,11 +85,13 @@ def test_members_of_a_helper_and_of_one_process_answer_alike(features: Features,
     board = Board(cache / "work" / "run", 2, STALE_S)
     helper = helper_at(cache)
     with board.led():
-        together = {name: Team(board, cache).fit(name, lessons(features, cache / name)) for name in names}
+        together = {
+            name: Team(board, cache).fit(name, training_sets(features, cache / name)) for name in names
+        }
     assert int(helper.communicate()[0]) >= 1, "the helper fitted nothing"
     assert not list(board.folder.glob("*.lesson")) + list(board.folder.glob("*.state"))
     for name in names:
-        alone = fit_each(name, lessons(features, tmp_path / "other" / name))
+        alone = fit_each(name, training_sets(features, tmp_path / "other" / name))
         for one, two in zip(alone, together[name], strict=True):
             assert one.logits(features) == pytest.approx(two.logits(features), abs=1e-4), name
     said = np.mean([head.logits(features) for head in together["attention"]], axis=0)
@@ -109,10 +111,10 @@ def test_a_helper_killed_while_it_learns_loses_nothing(features: Features, tmp_p
     killer = threading.Thread(target=kill)
     killer.start()
     with board.led():
-        heads = Team(board, cache).fit("attention", lessons(features, cache))
+        heads = Team(board, cache).fit("attention", training_sets(features, cache))
     killer.join(10)
     assert helper.communicate()[0] == ""
-    alone = fit_each("attention", lessons(features, tmp_path / "other"))
+    alone = fit_each("attention", training_sets(features, tmp_path / "other"))
     for one, two in zip(alone, heads, strict=True):
         assert one.logits(features) == pytest.approx(two.logits(features), abs=1e-4)
 
@@ -129,7 +131,7 @@ def test_a_lease_of_a_dead_worker_is_waited_for_and_taken_over(features: Feature
     board.post = post  # type: ignore[method-assign]
     begin = time.monotonic()
     with board.led():
-        heads = Team(board, cache).fit("linear", lessons(features, cache))
+        heads = Team(board, cache).fit("linear", training_sets(features, cache))
     assert len(heads) == 4
     assert time.monotonic() - begin >= STALE_S
 
@@ -146,7 +148,7 @@ def test_where_time_does_not_suffice_nobody_begins(features: Features, tmp_path:
     cache = tmp_path / "cache"
     board = Board(cache / "work" / "run", 2, STALE_S)
     with board.led(), pytest.raises(NoTimeError):
-        Team(board, cache).fit("attention", lessons(features, cache, seconds=1e-6))
+        Team(board, cache).fit("attention", training_sets(features, cache, seconds=1e-6))
     assert not list(board.folder.glob("*.job"))
 
 
@@ -158,11 +160,11 @@ def test_a_helper_stops_when_nobody_needs_the_member_any_more(features: Features
     class Noticed:
         """A member that never ends, but reports its epochs."""
 
-        def fit(self, lesson: Lesson) -> Any:
-            lesson.progress.start("training", 1)
+        def fit(self, training_set: TrainingSet) -> Any:
+            training_set.progress.start("training", 1)
             begun.set()
             while True:
-                lesson.progress.advance()
+                training_set.progress.advance()
                 time.sleep(0.01)
 
     values = {"weights": "one", "head": "linear", "lessons": [{"arrays": "x"}]}
@@ -171,7 +173,7 @@ def test_a_helper_stops_when_nobody_needs_the_member_any_more(features: Features
 
     @contextmanager
     def doing() -> Iterator[Any]:
-        yield lambda unit: Noticed().fit(cast(Lesson, SimpleNamespace(progress=heeding)))
+        yield lambda unit: Noticed().fit(cast(TrainingSet, SimpleNamespace(progress=heeding)))
 
     helper = threading.Thread(target=helping.help, args=(lambda job: doing(),))
     with board.led():
@@ -200,13 +202,13 @@ def test_a_fault_of_one_machine_is_left_to_the_others(tmp_path: Path) -> None:
 def test_the_leader_takes_no_more_time_than_is_left(features: Features, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     team = Team(Board(cache / "work" / "run", 4, STALE_S), cache)
-    given = lessons(features, cache, seconds=90.0)
+    given = training_sets(features, cache, seconds=90.0)
     others = _Others(team, "attention", given[1:], BACKBONE)
     others.post()
     job = next(iter(team.board._jobs(set())))
     # Nobody came: three members in the time that was meant for one.
     assert 29 < others._timed(job, 0).settings["seconds"] <= 30
-    alone = _Others(team, "attention", lessons(features, cache)[1:], BACKBONE)
+    alone = _Others(team, "attention", training_sets(features, cache)[1:], BACKBONE)
     assert "seconds" not in alone._timed(job, 0).settings
 
 
@@ -215,7 +217,7 @@ def test_plain_arrays_are_learnt_from_by_the_leader_alone(tmp_path: Path) -> Non
     features = Features.of([np.random.default_rng(0).normal(size=(COUNT, PARTS, WIDTH))])
     team = Team(board, tmp_path)
     assert team.turns(4, features) == 4
-    assert len(team.fit("prototype", lessons(features, tmp_path))) == 4
+    assert len(team.fit("prototype", training_sets(features, tmp_path))) == 4
     assert not list(board.folder.glob("*.job"))
 
 

@@ -12,7 +12,7 @@ from preseason.data.audit import Audit
 from preseason.data.labels import targets_of
 from preseason.data.split import folds, group_numbers
 from preseason.evaluation.calibration import fit_temperature
-from preseason.heads.base import Features, Lesson
+from preseason.heads.base import Features, TrainingSet
 from preseason.models.prediction import answers_of
 from preseason.openset.detection import Choice, thin
 from preseason.openset.drift import Sketch, World, sketch_of, world_of
@@ -76,7 +76,7 @@ class Learner:
     def trials(self, chosen: Ints, candidates: Sequence[Candidate], clock: Clock) -> Trials:
         """All ways that fit into the budget, cross-fitted on the chosen samples."""
 
-        lesson = Lesson(
+        training_set = TrainingSet(
             Features((), np.arange(len(chosen))),
             self.targets[chosen],
             len(self.labels),
@@ -87,7 +87,7 @@ class Learner:
             progress=self.progress,
         )
         samples = [self.samples[i] for i in chosen]
-        return Rounds(self.bench, samples, lesson, clock, self.checkpoints).run(candidates)
+        return Rounds(self.bench, samples, training_set, clock, self.checkpoints).run(candidates)
 
     def predictor(self, chosen: Ints, trials: Trials, keep: Sequence[str] = ()) -> "Learnt":
         """What the trials become, and its unseeing answers to the chosen samples.

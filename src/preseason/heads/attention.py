@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.engine.networks import has_bf16
-from preseason.heads.base import Features, Lesson, State, kinds
+from preseason.heads.base import Features, State, TrainingSet, heads
 from preseason.heads.parts import FeatureDropout, Scales, rows_of, scales_of, shape_of
 from preseason.heads.trainer import Trainer, TrainingConfig
 from preseason.runtime.launcher import local_size
@@ -116,15 +116,17 @@ class AttentionHead:
 class Attention:
     """Fits `AttentionHead`."""
 
-    def fit(self, lesson: Lesson) -> AttentionHead:
+    def fit(self, training_set: TrainingSet) -> AttentionHead:
         """AdamW with one cycle over a fixed number of epochs; strong dropout takes early stopping's place."""
-        features = lesson.features
+        features = training_set.features
         count, width = shape_of(features)
-        scales = scales_of(features, np.array(lesson.settings.get("kinds", [0] * count)))
-        torch.manual_seed(lesson.seed)
-        network = AttentionNetwork(width, lesson.classes)
-        trainer = Trainer(network, lesson.targets, _some_parts(features, scales), _config(network, lesson))
-        trainer.run(lesson.checkpoint, lesson.progress, lesson.stage)
+        scales = scales_of(features, np.array(training_set.settings.get("kinds", [0] * count)))
+        torch.manual_seed(training_set.seed)
+        network = AttentionNetwork(width, training_set.classes)
+        trainer = Trainer(
+            network, training_set.targets, _some_parts(features, scales), _config(network, training_set)
+        )
+        trainer.run(training_set.checkpoint, training_set.progress, training_set.stage)
         return AttentionHead(scales, network.eval())
 
     def restore(self, state: State, backbone: Backbone) -> AttentionHead:
@@ -140,19 +142,19 @@ class Attention:
         return AttentionHead(scales, network.eval())
 
 
-def _config(network: nn.Module, lesson: Lesson) -> TrainingConfig:
-    count = len(lesson.targets)
-    batch_size = min(lesson.settings.get("batch_size", 32), max(MIN_BATCH, EPOCHS * count // MIN_STEPS))
+def _config(network: nn.Module, training_set: TrainingSet) -> TrainingConfig:
+    count = len(training_set.targets)
+    batch_size = min(training_set.settings.get("batch_size", 32), max(MIN_BATCH, EPOCHS * count // MIN_STEPS))
     steps = EPOCHS * -(-count // batch_size)
     return TrainingConfig(
         [{"params": list(network.parameters()), "lr": LEARNING_RATE}],
-        min(EPOCHS, lesson.settings.get("epochs", EPOCHS)),
+        min(EPOCHS, training_set.settings.get("epochs", EPOCHS)),
         batch_size,
-        lesson.seed,
+        training_set.seed,
         repeats=max(1, round(MIN_STEPS / steps)),
         weight_decay=WEIGHT_DECAY,
-        seconds=lesson.settings.get("seconds"),
-        firm=lesson.settings.get("firm", False),
+        seconds=training_set.settings.get("seconds"),
+        firm=training_set.settings.get("firm", False),
     )
 
 
@@ -178,4 +180,4 @@ def _all_parts(features: Features, scales: Scales, chosen: Ints) -> Tensor:
     return scales(rows_of(features, chosen), np.arange(len(scales.kinds)))
 
 
-kinds.add("attention", Attention())
+heads.add("attention", Attention())

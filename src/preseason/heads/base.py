@@ -98,7 +98,7 @@ class Features:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingSet:
     """What a head learns from.
 
     Attributes:
@@ -126,7 +126,7 @@ class Lesson:
     stage: str = "training"
     team: "Alone | None" = None
 
-    def part(self, chosen: Ints, folds: Folds = ()) -> "Lesson":
+    def part(self, chosen: Ints, folds: Folds = ()) -> "TrainingSet":
         """The lesson of the samples at positions `chosen` alone."""
         return replace(self, features=self.features.take(chosen), targets=self.targets[chosen], folds=folds)
 
@@ -162,20 +162,20 @@ class Head(Protocol):
         """This head as plain values."""
 
 
-class Kind(Protocol):
+class HeadFactory(Protocol):
     """A way to make heads, registered under its name.
 
     One that has an attribute `shares_steps` that is true lets the lesson's team take each step together.
     """
 
-    def fit(self, lesson: Lesson) -> Head:
+    def fit(self, training_set: TrainingSet) -> Head:
         """A head fitted on the whole lesson."""
 
     def restore(self, state: State, backbone: "Backbone") -> Head:
         """The head that gave `state`; `backbone` is the network it was fitted on."""
 
 
-kinds = Registry[Kind]("head", "preseason.heads")
+heads = Registry[HeadFactory]("head", "preseason.heads")
 
 
 def restore(state: State, backbone: "Backbone") -> Head:
@@ -184,4 +184,4 @@ def restore(state: State, backbone: "Backbone") -> Head:
     Raises:
         UsageError: no head of that kind is known.
     """
-    return kinds.get(state.kind).restore(state, backbone)
+    return heads.get(state.kind).restore(state, backbone)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from preseason.heads.base import Lesson, kinds
+from preseason.heads.base import TrainingSet, heads
 from preseason.heads.tail import Tail, TailHead, TailKind, random_view, start_at_head_only
 from preseason.heads.trainer import Trainer, TrainingConfig
 
@@ -50,34 +50,36 @@ class Contrastive(TailKind):
     # Its loss is of pairs: parts of a batch do not add up to it.
     shares_steps = False
 
-    def fit(self, lesson: Lesson) -> TailHead:
+    def fit(self, training_set: TrainingSet) -> TailHead:
         """Pairs for a fixed number of steps; nothing is held out, for few labels are too many to lose."""
-        if lesson.backbone is None:
+        if training_set.backbone is None:
             raise ValueError("a tail is made of a backbone's blocks: the lesson holds none")
-        torch.manual_seed(lesson.seed)
-        tail = Tail(lesson.backbone, lesson.settings["cut"], lesson.classes).placed().eval()
-        config = _config(tail, lesson)
-        batch = random_view(lesson.features)
-        trainer = Trainer(Together(tail), lesson.targets, batch, config, loss=pairs_loss)
-        outcome = trainer.run(lesson.checkpoint, lesson.progress, lesson.stage)
-        start_at_head_only(tail, lesson)
+        torch.manual_seed(training_set.seed)
+        tail = Tail(training_set.backbone, training_set.settings["cut"], training_set.classes).placed().eval()
+        config = _config(tail, training_set)
+        batch = random_view(training_set.features)
+        trainer = Trainer(Together(tail), training_set.targets, batch, config, loss=pairs_loss)
+        outcome = trainer.run(training_set.checkpoint, training_set.progress, training_set.stage)
+        start_at_head_only(tail, training_set)
         return self.head(tail.eval(), outcome.epochs)
 
 
-def _config(tail: Tail, lesson: Lesson) -> TrainingConfig:
-    size = int(lesson.settings.get("batch_size", 32))
-    epochs = int(np.clip(STEPS * size // len(lesson.targets), 2, MAX_EPOCHS))
-    groups: list[dict[str, Any]] = tail.groups(lesson.settings.get("learning_rate") or Contrastive.rate)[1:]
+def _config(tail: Tail, training_set: TrainingSet) -> TrainingConfig:
+    size = int(training_set.settings.get("batch_size", 32))
+    epochs = int(np.clip(STEPS * size // len(training_set.targets), 2, MAX_EPOCHS))
+    groups: list[dict[str, Any]] = tail.groups(
+        training_set.settings.get("learning_rate") or Contrastive.rate
+    )[1:]
     return TrainingConfig(
         groups,
-        min(epochs, lesson.settings.get("epochs", epochs)),
+        min(epochs, training_set.settings.get("epochs", epochs)),
         size,
-        lesson.seed,
+        training_set.seed,
         weight_decay=1e-2,
         patience=epochs,
-        seconds=lesson.settings.get("seconds"),
-        firm=lesson.settings.get("firm", False),
+        seconds=training_set.settings.get("seconds"),
+        firm=training_set.settings.get("firm", False),
     )
 
 
-kinds.add("contrastive", Contrastive())
+heads.add("contrastive", Contrastive())

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from preseason.heads.base import kinds
+from preseason.heads.base import heads
 from preseason.heads.sequence import READ, Recurrent, Sequence
 
 
@@ -11,4 +11,4 @@ def reader(width: int) -> Recurrent:
     return Recurrent(nn.GRU(width, READ // 2, batch_first=True, bidirectional=True))
 
 
-kinds.add("gru", Sequence("gru", reader))
+heads.add("gru", Sequence("gru", reader))

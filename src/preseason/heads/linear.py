@@ -10,7 +10,7 @@ import numpy as np
 from preseason.arrays.scaling import ROWS, Scale, arrays_of, rotation_of, sample_of, scale_from, scale_over
 from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
-from preseason.heads.base import Features, Lesson, State, kinds
+from preseason.heads.base import Features, State, TrainingSet, heads
 from preseason.runtime.threads import one_blas_thread
 
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)
@@ -65,19 +65,19 @@ class LinearHead:
 class Linear:
     """Fits `LinearHead`; the penalty is chosen by cross-validation on the lesson's folds."""
 
-    def fit(self, lesson: Lesson) -> LinearHead:
+    def fit(self, training_set: TrainingSet) -> LinearHead:
         """Logistic regression with the strength of the best cross-validated log-likelihood."""
-        features = lesson.features
+        features = training_set.features
         width = features.sources[0].shape[-1]
         with one_blas_thread() if len(features) * width < LARGE else nullcontext():
             scale = scale_over(lambda: features.wholes(ROWS))
             unit = np.sqrt(np.float32(width))
-            sample = features.take(np.sort(sample_of(len(features), lesson.seed)))
-            rotation = rotation_of(scale(sample.whole()) / unit, lesson.seed)
+            sample = features.take(np.sort(sample_of(len(features), training_set.seed)))
+            rotation = rotation_of(scale(sample.whole()) / unit, training_set.seed)
             short = np.concatenate([scale(rows) @ rotation for rows in features.wholes(ROWS)])
             short /= unit
         with one_blas_thread():
-            weight, bias = _regressed(short, lesson)
+            weight, bias = _regressed(short, training_set)
         unrotated = rotation @ weight / np.sqrt(np.float32(len(rotation)))
         return LinearHead(scale, unrotated.astype(np.float32), bias)
 
@@ -115,12 +115,12 @@ def logistic_regression(
     return weight, bias
 
 
-def _regressed(x: Floats, lesson: Lesson) -> tuple[Floats, Floats]:
+def _regressed(x: Floats, training_set: TrainingSet) -> tuple[Floats, Floats]:
     """The regression on [n, r] with the strength that cross-validation favours."""
-    lesson.progress.start(lesson.stage, len(STRENGTHS))
-    strength = _best_strength(x, lesson)
-    lesson.progress.finish()
-    return logistic_regression(x, lesson.targets, lesson.classes, strength)
+    training_set.progress.start(training_set.stage, len(STRENGTHS))
+    strength = _best_strength(x, training_set)
+    training_set.progress.finish()
+    return logistic_regression(x, training_set.targets, training_set.classes, strength)
 
 
 def _both_sides(fitted: Any) -> tuple[Floats, Floats]:
@@ -131,28 +131,30 @@ def _both_sides(fitted: Any) -> tuple[Floats, Floats]:
     return np.concatenate([-half, half]), np.concatenate([-offset, offset])
 
 
-def _best_strength(x: Floats, lesson: Lesson) -> float:
+def _best_strength(x: Floats, training_set: TrainingSet) -> float:
     losses: list[float] = []
     searched = x if len(x) < MANY else x[:, -LEADING:]
     for strength in STRENGTHS:
         doubt = float(np.log10(strength * x.shape[1] / USUAL)) ** 2
-        losses.append(_loss(searched, lesson, strength * x.shape[1] / searched.shape[1]) + doubt)
-        lesson.progress.advance()
+        losses.append(_loss(searched, training_set, strength * x.shape[1] / searched.shape[1]) + doubt)
+        training_set.progress.advance()
         if len(losses) - 1 - int(np.argmin(losses)) >= PATIENCE:
             break
     return STRENGTHS[int(np.argmin(losses))]
 
 
-def _loss(x: Floats, lesson: Lesson, strength: float) -> float:
+def _loss(x: Floats, training_set: TrainingSet, strength: float) -> float:
     """Cross-validated negative log-likelihood."""
     from scipy.special import log_softmax
 
     total = 0.0
-    for train, validation in lesson.folds[: INNER_FOLDS if len(x) < MANY else 1]:
-        weight, bias = logistic_regression(x[train], lesson.targets[train], lesson.classes, strength)
+    for train, validation in training_set.folds[: INNER_FOLDS if len(x) < MANY else 1]:
+        weight, bias = logistic_regression(
+            x[train], training_set.targets[train], training_set.classes, strength
+        )
         likelihood = log_softmax(x[validation] @ weight + bias, axis=1)
-        total -= float(likelihood[np.arange(len(validation)), lesson.targets[validation]].sum())
+        total -= float(likelihood[np.arange(len(validation)), training_set.targets[validation]].sum())
     return total
 
 
-kinds.add("linear", Linear())
+heads.add("linear", Linear())

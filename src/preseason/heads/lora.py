@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
 from preseason.errors import UsageError
-from preseason.heads.base import kinds
+from preseason.heads.base import heads
 from preseason.heads.tail import CLASSIFIER_RATE, Tail, TailHead, TailKind
 
 RANK = 8
@@ -79,4 +79,4 @@ def _inject(network: nn.Module, names: list[str]) -> None:
     inject_adapter_in_model(settings, network)
 
 
-kinds.add("lora", Lora())
+heads.add("lora", Lora())

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from preseason.arrays.scaling import Scale, arrays_of, scale_from
 from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
-from preseason.heads.base import Features, Lesson, State, kinds
+from preseason.heads.base import Features, State, TrainingSet, heads
 from preseason.heads.trainer import Trainer, TrainingConfig
 
 WIDTH = 512
@@ -49,20 +49,20 @@ class MlpHead:
 class Mlp:
     """Fits `MlpHead` with Adam, stopping early on the lesson's first fold."""
 
-    def fit(self, lesson: Lesson) -> MlpHead:
+    def fit(self, training_set: TrainingSet) -> MlpHead:
         """A dense head."""
-        scale = _scale(lesson.features)
-        width = int(_inputs(lesson.features, scale, np.arange(1)).shape[1])
-        torch.manual_seed(lesson.seed)
-        network = _network(width, lesson.classes, lesson.settings.get("dropout", 0.2))
+        scale = _scale(training_set.features)
+        width = int(_inputs(training_set.features, scale, np.arange(1)).shape[1])
+        torch.manual_seed(training_set.seed)
+        network = _network(width, training_set.classes, training_set.settings.get("dropout", 0.2))
         trainer = Trainer(
             network,
-            lesson.targets,
-            lambda chosen, _: _inputs(lesson.features, scale, chosen),
-            _config(network, lesson),
-            lesson.folds[0][1] if lesson.folds else None,
+            training_set.targets,
+            lambda chosen, _: _inputs(training_set.features, scale, chosen),
+            _config(network, training_set),
+            training_set.folds[0][1] if training_set.folds else None,
         )
-        trainer.run(lesson.checkpoint, lesson.progress, lesson.stage)
+        trainer.run(training_set.checkpoint, training_set.progress, training_set.stage)
         return MlpHead(scale, network)
 
     def restore(self, state: State, backbone: Backbone) -> MlpHead:
@@ -78,13 +78,13 @@ def _network(width: int, classes: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, WIDTH), nn.ReLU(), nn.Dropout(dropout), nn.Linear(WIDTH, classes))
 
 
-def _config(network: nn.Module, lesson: Lesson) -> TrainingConfig:
-    rate = lesson.settings.get("learning_rate") or LEARNING_RATE
+def _config(network: nn.Module, training_set: TrainingSet) -> TrainingConfig:
+    rate = training_set.settings.get("learning_rate") or LEARNING_RATE
     return TrainingConfig(
         [{"params": list(network.parameters()), "lr": rate}],
-        lesson.settings.get("epochs", 20),
-        lesson.settings.get("batch_size", 32),
-        lesson.seed,
+        training_set.settings.get("epochs", 20),
+        training_set.settings.get("batch_size", 32),
+        training_set.seed,
     )
 
 
@@ -108,4 +108,4 @@ def _scale(features: Features) -> Scale:
     return Scale(scaler.mean_.astype(np.float32), scaler.scale_.astype(np.float32))
 
 
-kinds.add("mlp", Mlp())
+heads.add("mlp", Mlp())

@@ -18,7 +18,7 @@ from preseason.backbones.base import Backbone
 from preseason.backbones.encoders import Encoder
 from preseason.backbones.text_blocks import digits
 from preseason.engine.tokens import Windows
-from preseason.heads.base import Features, Lesson, State, kinds
+from preseason.heads.base import Features, State, TrainingSet, heads
 from preseason.heads.linear import logistic_regression
 from preseason.runtime.threads import limit_torch, one_blas_thread
 
@@ -64,23 +64,25 @@ class NamesHead:
 class Names:
     """Fits `NamesHead`; its lesson's settings hold the names and the width of the last layer, or neither."""
 
-    def fit(self, lesson: Lesson) -> NamesHead:
+    def fit(self, training_set: TrainingSet) -> NamesHead:
         """Logistic regression on labelled texts and, where they say something, the names of the labels."""
-        rows = lesson.features.whole()
+        rows = training_set.features.whole()
         third = rows.shape[1] // 3
-        width = lesson.settings.get("width")
+        width = training_set.settings.get("width")
         span = (0, rows.shape[1]) if width is None else (third - width, third)
-        x, targets = _unit(rows[:, slice(*span)]), lesson.targets
+        x, targets = _unit(rows[:, slice(*span)]), training_set.targets
         weights = np.ones(len(x), np.float32)
-        named = [] if width is None else spoken(lesson.settings.get("names", ()))
+        named = [] if width is None else spoken(training_set.settings.get("names", ()))
         if named:
-            assert isinstance(lesson.backbone, Encoder)
-            x = np.concatenate([x, _unit(vectors_of(named, lesson.backbone))])
-            own = np.repeat(np.arange(lesson.classes), len(TEMPLATES))
+            assert isinstance(training_set.backbone, Encoder)
+            x = np.concatenate([x, _unit(vectors_of(named, training_set.backbone))])
+            own = np.repeat(np.arange(training_set.classes), len(TEMPLATES))
             targets = np.concatenate([targets, own])
             weights = np.concatenate([weights, np.full(len(own), WEIGHT, np.float32)])
         with one_blas_thread():
-            weight, bias = logistic_regression(x, targets, lesson.classes, STRENGTH / x.shape[1], weights)
+            weight, bias = logistic_regression(
+                x, targets, training_set.classes, STRENGTH / x.shape[1], weights
+            )
         return NamesHead(span, weight, bias)
 
     def restore(self, state: State, backbone: Backbone) -> NamesHead:
@@ -120,4 +122,4 @@ def _unit(vectors: Floats) -> Floats:
     return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)
 
 
-kinds.add("names", Names())
+heads.add("names", Names())

@@ -7,7 +7,7 @@ import numpy as np
 from preseason.arrays.scaling import ROWS, Scale, arrays_of, scale_from, scale_over
 from preseason.arrays.types import Floats
 from preseason.backbones.base import Backbone
-from preseason.heads.base import Features, Lesson, State, kinds
+from preseason.heads.base import Features, State, TrainingSet, heads
 
 SHARPNESS = 20.0
 """Logits per unit of cosine similarity, before calibration."""
@@ -46,13 +46,13 @@ class PrototypeHead:
 class Prototype:
     """Fits `PrototypeHead`."""
 
-    def fit(self, lesson: Lesson) -> PrototypeHead:
+    def fit(self, training_set: TrainingSet) -> PrototypeHead:
         """The mean direction of each class; zero for a class without examples."""
-        features = lesson.features
+        features = training_set.features
         scale = scale_over(lambda: features.wholes(ROWS))
-        sums = np.zeros((lesson.classes, features.sources[0].shape[-1]), np.float32)
+        sums = np.zeros((training_set.classes, features.sources[0].shape[-1]), np.float32)
         for chunk, rows in zip(features.chunks(ROWS), features.wholes(ROWS), strict=True):
-            np.add.at(sums, lesson.targets[chunk], unit(scale(rows)))
+            np.add.at(sums, training_set.targets[chunk], unit(scale(rows)))
         return PrototypeHead(scale, unit(sums))
 
     def restore(self, state: State, backbone: Backbone) -> PrototypeHead:
@@ -67,4 +67,4 @@ def unit(x: Floats) -> Floats:
     return scaled
 
 
-kinds.add("prototype", Prototype())
+heads.add("prototype", Prototype())

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
-from preseason.heads.base import Features, Lesson, State
+from preseason.heads.base import Features, State, TrainingSet
 from preseason.heads.frames import whole_frames
 from preseason.heads.parts import FeatureDropout, Scales, scales_of
 from preseason.heads.trainer import Trainer, TrainingConfig
@@ -98,21 +98,21 @@ class Sequence:
     kind: str
     reader: Reader
 
-    def fit(self, lesson: Lesson) -> SequenceHead:
+    def fit(self, training_set: TrainingSet) -> SequenceHead:
         """AdamW with one cycle over a fixed number of epochs, on frames kept in memory."""
-        frames, features = int(lesson.settings["frames"]), lesson.features
+        frames, features = int(training_set.settings["frames"]), training_set.features
         wholes = _only_wholes(features, frames)
         scales = scales_of(wholes, np.zeros(frames, np.int64))
-        torch.manual_seed(lesson.seed)
-        network = SequenceNetwork(self.reader, features.sources[0].shape[-1], lesson.classes)
+        torch.manual_seed(training_set.seed)
+        network = SequenceNetwork(self.reader, features.sources[0].shape[-1], training_set.classes)
         held = torch.cat([_frames(wholes, scales, chunk, frames) for chunk in wholes.chunks()])
         trainer = Trainer(
             network,
-            lesson.targets,
+            training_set.targets,
             lambda chosen, _: held[torch.from_numpy(chosen)],
-            _config(network, lesson),
+            _config(network, training_set),
         )
-        trainer.run(lesson.checkpoint, lesson.progress, lesson.stage)
+        trainer.run(training_set.checkpoint, training_set.progress, training_set.stage)
         return SequenceHead(self.kind, frames, scales, network.eval())
 
     def restore(self, state: State, backbone: Backbone) -> SequenceHead:
@@ -141,13 +141,13 @@ def _frames(features: Features, scales: Scales, chosen: Ints, frames: int) -> Te
     return scales(whole_frames(features, chosen, frames), np.arange(frames))
 
 
-def _config(network: nn.Module, lesson: Lesson) -> TrainingConfig:
-    settings: dict[str, Any] = lesson.settings
+def _config(network: nn.Module, training_set: TrainingSet) -> TrainingConfig:
+    settings: dict[str, Any] = training_set.settings
     return TrainingConfig(
         [{"params": list(network.parameters()), "lr": settings.get("learning_rate") or LEARNING_RATE}],
         min(EPOCHS, settings.get("epochs", EPOCHS)),
         settings.get("batch_size", 32),
-        lesson.seed,
+        training_set.seed,
         weight_decay=WEIGHT_DECAY,
         seconds=settings.get("seconds"),
         firm=settings.get("firm", False),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from preseason.arrays.types import Floats
 from preseason.backbones.base import Backbone
-from preseason.heads.base import Features, Lesson, State, kinds
+from preseason.heads.base import Features, State, TrainingSet, heads
 from preseason.heads.frames import summarised
 from preseason.heads.linear import Linear, LinearHead
 
@@ -35,11 +35,11 @@ class StatisticsHead:
 class Statistics:
     """Fits `StatisticsHead`; the lesson's setting `frames` says how many frames a row holds."""
 
-    def fit(self, lesson: Lesson) -> StatisticsHead:
+    def fit(self, training_set: TrainingSet) -> StatisticsHead:
         """As the linear head, on summaries."""
-        frames = int(lesson.settings["frames"])
+        frames = int(training_set.settings["frames"])
         return StatisticsHead(
-            Linear().fit(replace(lesson, features=summarised(lesson.features, frames))), frames
+            Linear().fit(replace(training_set, features=summarised(training_set.features, frames))), frames
         )
 
     def restore(self, state: State, backbone: Backbone) -> StatisticsHead:
@@ -47,4 +47,4 @@ class Statistics:
         return StatisticsHead(Linear().restore(state, backbone), int(state.settings["frames"]))
 
 
-kinds.add("statistics", Statistics())
+heads.add("statistics", Statistics())

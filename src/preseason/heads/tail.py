@@ -22,7 +22,7 @@ from preseason.backbones.base import Backbone
 from preseason.backbones.families.chains import parameters_of
 from preseason.engine.networks import in_halves
 from preseason.errors import UsageError
-from preseason.heads.base import Features, Lesson, State, kinds
+from preseason.heads.base import Features, State, TrainingSet, heads
 from preseason.heads.linear import logistic_regression
 from preseason.heads.sequence import Sequence, SequenceNetwork
 from preseason.heads.trainer import Trainer, TrainingConfig
@@ -196,12 +196,12 @@ class TailKind:
         """The fitted head."""
         return TailHead(tail, epochs, self.kind)
 
-    def fit(self, lesson: Lesson) -> TailHead:
+    def fit(self, training_set: TrainingSet) -> TailHead:
         """Head first, then the blocks; the number of epochs is found on the first fold, then all is used."""
-        epochs = lesson.settings.get("epochs", 20)
-        if lesson.folds and not lesson.settings.get("fixed_epochs"):
-            epochs = self._descend(lesson, epochs, lesson.folds[0][1])[1]
-        return self._descend(lesson, epochs, None)[0]
+        epochs = training_set.settings.get("epochs", 20)
+        if training_set.folds and not training_set.settings.get("fixed_epochs"):
+            epochs = self._descend(training_set, epochs, training_set.folds[0][1])[1]
+        return self._descend(training_set, epochs, None)[0]
 
     def restore(self, state: State, backbone: Backbone) -> TailHead:
         """The head that gave `state`."""
@@ -214,29 +214,31 @@ class TailKind:
             raise ValueError(f"{unknown[0]} is no part of {backbone.name}")
         return self.head(tail.placed().eval(), state.settings["epochs"])
 
-    def _descend(self, lesson: Lesson, epochs: int, validation: Ints | None) -> tuple[TailHead, int]:
-        if lesson.backbone is None:
+    def _descend(
+        self, training_set: TrainingSet, epochs: int, validation: Ints | None
+    ) -> tuple[TailHead, int]:
+        if training_set.backbone is None:
             raise ValueError("a tail is made of a backbone's blocks: the lesson holds none")
-        torch.manual_seed(lesson.seed)
-        settings = lesson.settings
-        tail = self.make(lesson.backbone, settings, lesson.classes).placed().eval()
+        torch.manual_seed(training_set.seed)
+        settings = training_set.settings
+        tail = self.make(training_set.backbone, settings, training_set.classes).placed().eval()
         # Other workers of a team begin at the weights of the first.
-        first = lesson.team is None or lesson.team.rank == 0
+        first = training_set.team is None or training_set.team.rank == 0
         if tail.reader is None and not settings.get("fresh") and first:
-            start_at_head_only(tail, lesson)
-        config = self._config(tail, lesson, epochs)
-        checkpoint = lesson.checkpoint
+            start_at_head_only(tail, training_set)
+        config = self._config(tail, training_set, epochs)
+        checkpoint = training_set.checkpoint
         if checkpoint is not None and validation is None:
             checkpoint = checkpoint.with_name(f"all-{checkpoint.name}")
-        batch = random_view(lesson.features, tail.frames, tail.shown)
-        if lesson.team is not None:
+        batch = random_view(training_set.features, tail.frames, tail.shown)
+        if training_set.team is not None:
             freeze_others(tail, config)
-        trainer = Trainer(tail, lesson.targets, batch, config, validation, team=lesson.team)
-        outcome = trainer.run(checkpoint, lesson.progress, lesson.stage)
+        trainer = Trainer(tail, training_set.targets, batch, config, validation, team=training_set.team)
+        outcome = trainer.run(checkpoint, training_set.progress, training_set.stage)
         return self.head(tail.eval(), outcome.best_epoch), outcome.best_epoch
 
-    def _config(self, tail: Tail, lesson: Lesson, epochs: int) -> TrainingConfig:
-        settings = lesson.settings
+    def _config(self, tail: Tail, training_set: TrainingSet, epochs: int) -> TrainingConfig:
+        settings = training_set.settings
         named = settings.get("learning_rate")
         own = (
             _freshly(tail, named or FRESH_RATE)
@@ -246,7 +248,7 @@ class TailKind:
         return TrainingConfig(
             epochs=epochs,
             batch_size=settings.get("batch_size", 32),
-            seed=lesson.seed,
+            seed=training_set.seed,
             seconds=settings.get("seconds"),
             firm=settings.get("firm", False),
             **own,
@@ -315,19 +317,21 @@ def _mean_and_change(vectors: Tensor, apart: int) -> Tensor:
 
 def _network_of(reader: str, width: int, classes: int) -> nn.Module:
     """The network of a registered head over time, on vectors before the classifier."""
-    kind = kinds.get(reader)
+    kind = heads.get(reader)
     if not isinstance(kind, Sequence):
         raise UsageError(f"--head {reader} cannot be trained together with blocks: it does not read frames.")
     return SequenceNetwork(kind.reader, width, classes)
 
 
-def start_at_head_only(tail: Tail, lesson: Lesson) -> None:
+def start_at_head_only(tail: Tail, training_set: TrainingSet) -> None:
     """Set the classifier to the logistic regression on the frozen tail's vectors."""
-    vectors = TailHead(tail, 0).embed(lesson.features)
+    vectors = TailHead(tail, 0).embed(training_set.features)
     scale = scale_of(vectors)
     scaled = scale(vectors) / np.sqrt(np.float32(vectors.shape[1]))
-    rotation = rotation_of(scaled, lesson.seed)
-    weight, bias = logistic_regression(scaled @ rotation, lesson.targets, lesson.classes, STRENGTH)
+    rotation = rotation_of(scaled, training_set.seed)
+    weight, bias = logistic_regression(
+        scaled @ rotation, training_set.targets, training_set.classes, STRENGTH
+    )
     weight = (rotation @ weight) / np.sqrt(np.float32(vectors.shape[1])) / scale.deviation[:, None]
     assert isinstance(tail.classifier, nn.Linear)
     with torch.no_grad():
@@ -335,4 +339,4 @@ def start_at_head_only(tail: Tail, lesson: Lesson) -> None:
         tail.classifier.bias.copy_(torch.from_numpy(bias - scale.mean @ weight))
 
 
-kinds.add("tail", TailKind())
+heads.add("tail", TailKind())

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from preseason.heads.base import kinds
+from preseason.heads.base import heads
 from preseason.heads.sequence import READ, Sequence
 
 DILATIONS = (1, 2, 4)
@@ -25,4 +25,4 @@ class Convolutions(nn.Module):
         return read.transpose(1, 2)
 
 
-kinds.add("tcn", Sequence("tcn", Convolutions))
+heads.add("tcn", Sequence("tcn", Convolutions))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.errors import UsageError
-from preseason.heads.base import Features, Lesson, State, kinds
+from preseason.heads.base import Features, State, TrainingSet, heads
 from preseason.heads.linear import logistic_regression
 from preseason.runtime.threads import one_blas_thread
 
@@ -99,18 +99,18 @@ class TfidfHead:
 class Tfidf:
     """Fits `TfidfHead`; its lesson's first source holds the texts themselves."""
 
-    def fit(self, lesson: Lesson) -> TfidfHead:
+    def fit(self, training_set: TrainingSet) -> TfidfHead:
         """Counts of the lesson's own texts, then logistic regression."""
         from scipy.sparse import csr_matrix
 
-        texts = texts_of(lesson.features)
-        lesson.progress.start(lesson.stage, 1)
+        texts = texts_of(training_set.features)
+        training_set.progress.start(training_set.stage, 1)
         with one_blas_thread():
             counts = tuple(c for kind in ANALYZERS if (c := _counted(kind, texts)) is not None)
             rows = _rows(counts, texts) if counts else csr_matrix((len(texts), 0))
-            weight, bias = _regressed(rows, lesson.targets, lesson.classes)
-        lesson.progress.advance()
-        lesson.progress.finish()
+            weight, bias = _regressed(rows, training_set.targets, training_set.classes)
+        training_set.progress.advance()
+        training_set.progress.finish()
         return TfidfHead(counts, weight, bias)
 
     def restore(self, state: State, backbone: Backbone) -> TfidfHead:
@@ -173,4 +173,4 @@ def _regressed(rows: Any, targets: Ints, classes: int) -> tuple[Floats, Floats]:
     return logistic_regression(rows, targets, classes, STRENGTH / rows.shape[1])
 
 
-kinds.add("tfidf", Tfidf())
+heads.add("tfidf", Tfidf())

@@ -17,7 +17,7 @@ import numpy as np
 from preseason.arrays.types import Floats, Ints
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.evaluation.calibration import fit_temperature, softmax
-from preseason.heads.base import Features, Folds, Head, Lesson
+from preseason.heads.base import Features, Folds, Head, TrainingSet
 from preseason.training.attention_crops import LOOKS, windows
 from preseason.training.shared_lessons import Team, fit_each
 
@@ -105,7 +105,7 @@ class Crossfit:
 
 def crossfit(
     candidate: Candidate,
-    lesson: Lesson,
+    training_set: TrainingSet,
     checkpoints: Path | None,
     seconds: float | None,
     team: Team | None = None,
@@ -122,26 +122,28 @@ def crossfit(
         NoTimeError: it does not fit into `seconds`, and neither `firm` nor the way asks for it all the same.
     """
     begin = time.monotonic()
-    folds = list(lesson.folds)[: candidate.members]
-    refit = candidate.members == 1 and bool(lesson.settings.get("refit", True))
-    turns = len(folds) if team is None else team.turns(len(folds), lesson.features)
+    folds = list(training_set.folds)[: candidate.members]
+    refit = candidate.members == 1 and bool(training_set.settings.get("refit", True))
+    turns = len(folds) if team is None else team.turns(len(folds), training_set.features)
     share = None if seconds is None else seconds / (turns + refit)
-    lessons = []
+    training_sets = []
     for number, (train, _) in enumerate(folds):
         pace = {"seconds": share, "firm": firm or number > 0 or candidate.always}
-        timed = replace(lesson, settings=lesson.settings | candidate.settings | pace)
+        timed = replace(training_set, settings=training_set.settings | candidate.settings | pace)
         named = replace(timed, stage=f"training: {candidate.name}, {number + 1} of {len(folds)}")
-        lessons.append(_member_lesson(candidate, named, train, number, checkpoints))
-    members = fit_each(candidate.head, lessons) if team is None else team.fit(candidate.head, lessons)
+        training_sets.append(_fold_training_set(candidate, named, train, number, checkpoints))
+    members = (
+        fit_each(candidate.head, training_sets) if team is None else team.fit(candidate.head, training_sets)
+    )
     held = np.concatenate([validation for _, validation in folds])
     logits = np.concatenate(
-        [member.logits(lesson.features.take(v)) for member, (_, v) in zip(members, folds, strict=True)]
+        [member.logits(training_set.features.take(v)) for member, (_, v) in zip(members, folds, strict=True)]
     )
-    temperature = fit_temperature(logits, lesson.targets[held])
-    focus = _unseeing_focus(members, folds, lesson.features)
+    temperature = fit_temperature(logits, training_set.targets[held])
+    focus = _unseeing_focus(members, folds, training_set.features)
     order = np.argsort(held, kind="stable")
     if refit:
-        members = [_whole(candidate, lesson, checkpoints, share, team)]
+        members = [_whole(candidate, training_set, checkpoints, share, team)]
     return Crossfit(
         Fitted(candidate, tuple(members), temperature),
         held[order],
@@ -162,23 +164,29 @@ def own_looks() -> int:
     return LOOKS
 
 
-def _member_lesson(
-    candidate: Candidate, lesson: Lesson, train: Ints, number: int, folder: Path | None
-) -> Lesson:
-    inner = inner_folds(lesson.folds, train)
-    checkpoint = None if folder is None else folder / f"{_name(candidate, lesson, train)}.pt"
-    return replace(lesson.part(train, inner), seed=lesson.seed + number, checkpoint=checkpoint)
+def _fold_training_set(
+    candidate: Candidate, training_set: TrainingSet, train: Ints, number: int, folder: Path | None
+) -> TrainingSet:
+    inner = inner_folds(training_set.folds, train)
+    checkpoint = None if folder is None else folder / f"{_name(candidate, training_set, train)}.pt"
+    return replace(training_set.part(train, inner), seed=training_set.seed + number, checkpoint=checkpoint)
 
 
 def _whole(
-    candidate: Candidate, lesson: Lesson, folder: Path | None, seconds: float | None, team: Team | None
+    candidate: Candidate,
+    training_set: TrainingSet,
+    folder: Path | None,
+    seconds: float | None,
+    team: Team | None,
 ) -> Head:
     """The one member on every example, once another has told how well it does."""
-    settings = lesson.settings | candidate.settings | {"seconds": seconds, "firm": True}
-    named = replace(lesson, settings=settings, stage=f"training: {candidate.name}, on all")
-    everything = np.arange(len(lesson.targets))
-    lessons = [_member_lesson(candidate, named, everything, 0, folder)]
-    (member,) = fit_each(candidate.head, lessons) if team is None else team.fit(candidate.head, lessons)
+    settings = training_set.settings | candidate.settings | {"seconds": seconds, "firm": True}
+    named = replace(training_set, settings=settings, stage=f"training: {candidate.name}, on all")
+    everything = np.arange(len(training_set.targets))
+    training_sets = [_fold_training_set(candidate, named, everything, 0, folder)]
+    (member,) = (
+        fit_each(candidate.head, training_sets) if team is None else team.fit(candidate.head, training_sets)
+    )
     return member
 
 
@@ -215,13 +223,20 @@ def _mean(each: Sequence[Floats]) -> Floats:
     return np.asarray(np.mean(each, axis=0), np.float32)
 
 
-def _name(candidate: Candidate, lesson: Lesson, train: Ints) -> str:
+def _name(candidate: Candidate, training_set: TrainingSet, train: Ints) -> str:
     """Names a training run by everything that shapes it, so that only the same run is taken up again."""
-    settings = {key: value for key, value in lesson.settings.items() if key not in ("seconds", "firm")}
-    facts = [candidate.name, candidate.head, repr(candidate.spec), settings, lesson.seed, lesson.classes]
+    settings = {key: value for key, value in training_set.settings.items() if key not in ("seconds", "firm")}
+    facts = [
+        candidate.name,
+        candidate.head,
+        repr(candidate.spec),
+        settings,
+        training_set.seed,
+        training_set.classes,
+    ]
     digest = hashlib.blake2b(json.dumps(facts, sort_keys=True, default=str).encode(), digest_size=12)
-    digest.update(np.ascontiguousarray(lesson.targets[train]).tobytes())
-    digest.update(np.ascontiguousarray(lesson.features.index[train]).tobytes())
-    if lesson.backbone is not None:
-        digest.update(lesson.backbone.weights_id.encode())
+    digest.update(np.ascontiguousarray(training_set.targets[train]).tobytes())
+    digest.update(np.ascontiguousarray(training_set.features.index[train]).tobytes())
+    if training_set.backbone is not None:
+        digest.update(training_set.backbone.weights_id.encode())
     return digest.hexdigest()

@@ -11,7 +11,7 @@ from preseason.data.dataset import Sample
 from preseason.engine.extract import Order
 from preseason.engine.passes import Box
 from preseason.errors import DataError
-from preseason.heads.base import Features, Lesson
+from preseason.heads.base import Features, TrainingSet
 from preseason.heads.trainer import NoTimeError
 from preseason.results import CandidateResult
 from preseason.runtime.progress import Stopwatch
@@ -77,14 +77,19 @@ class Rounds:
     """One fit's trials.
 
     Args:
-        lesson: of the samples, without features.
+        training_set: of the samples, without features.
         checkpoints: folder where gradient training keeps finished epochs.
     """
 
     def __init__(
-        self, bench: Bench, samples: Sequence[Sample], lesson: Lesson, clock: Clock, checkpoints: Path
+        self,
+        bench: Bench,
+        samples: Sequence[Sample],
+        training_set: TrainingSet,
+        clock: Clock,
+        checkpoints: Path,
     ) -> None:
-        self.bench, self.samples, self.lesson = bench, samples, lesson
+        self.bench, self.samples, self.training_set = bench, samples, training_set
         self.clock, self.checkpoints = clock, checkpoints
         self.trials = Trials()
 
@@ -111,8 +116,8 @@ class Rounds:
         """Whether two or more ways read the network and those worth keeping answer every example right."""
         if sum(fit.fitted.candidate.spec.kept != "raw" for fit in self.trials.fits) < 2:
             return False
-        best = select(self.trials.fits, self.lesson.targets)
-        return accuracy(best.probabilities, self.lesson.targets[best.held]) == 1
+        best = select(self.trials.fits, self.training_set.targets)
+        return accuracy(best.probabilities, self.training_set.targets[best.held]) == 1
 
     def _read(self, candidate: Candidate) -> str | None:
         """Fill the bank for `candidate`, or say why there is no time for it."""
@@ -131,15 +136,15 @@ class Rounds:
         if len(missing) <= TRIAL:
             return training
         with self.clock.watch.stage("compiling the network"):
-            extractor.prepare(self.lesson.progress.say)
-        trial = extractor.extract(missing[:TRIAL], self.lesson.progress, f"measuring: {candidate.name}")
+            extractor.prepare(self.training_set.progress.say)
+        trial = extractor.extract(missing[:TRIAL], self.training_set.progress, f"measuring: {candidate.name}")
         return training + trial.seconds / TRIAL * (len(missing) - TRIAL)
 
     def _read_all(self, candidate: Candidate) -> str | None:
         with self.clock.watch.stage("reading through the network"):
             orders = self._orders(candidate)
             found = self.bench.extractor(candidate.spec).extract(
-                orders, self.lesson.progress, f"reading for {candidate.name}"
+                orders, self.training_set.progress, f"reading for {candidate.name}"
             )
         if found.failed:
             raise DataError(
@@ -161,23 +166,25 @@ class Rounds:
         seconds = None
         if self.clock.strict:
             seconds = max(self.clock.left(), 1.0) * (1.0 if last else TRAINING_SHARE)
-        lesson = replace(self.lesson, features=self.trials.features[candidate.name])
+        training_set = replace(self.training_set, features=self.trials.features[candidate.name])
         with self.clock.watch.stage(f"training: {candidate.name}"):
             try:
                 first = not self.trials.fits
-                fit = crossfit(candidate, lesson, self.checkpoints, seconds, self.bench.team, firm=first)
+                fit = crossfit(
+                    candidate, training_set, self.checkpoints, seconds, self.bench.team, firm=first
+                )
             except NoTimeError:
                 self._leave_out(
                     candidate, f"left out: training does not fit into {max(self.clock.left(), 0):.0f} s"
                 )
                 return
         self.trials.fits.append(fit)
-        right = accuracy(fit.probabilities, self.lesson.targets[fit.held])
+        right = accuracy(fit.probabilities, self.training_set.targets[fit.held])
         self.trials.candidates.append(CandidateResult(candidate.name, right, fit.seconds, kept=False))
-        self.lesson.progress.say(f"{candidate.name}: {100 * right:.1f} % in cross-validation")
+        self.training_set.progress.say(f"{candidate.name}: {100 * right:.1f} % in cross-validation")
 
     def _leave_out(self, candidate: Candidate, reason: str) -> None:
-        self.lesson.progress.say(f"{candidate.name}: {reason}")
+        self.training_set.progress.say(f"{candidate.name}: {reason}")
         self.trials.candidates.append(CandidateResult(candidate.name, None, 0.0, kept=False, note=reason))
 
 

@@ -9,7 +9,7 @@ from preseason.backbones.folder import random_copy
 from preseason.data.dataset import Dataset
 from preseason.data.split import folds, group_numbers
 from preseason.engine.extract import Order
-from preseason.heads.base import Features, Lesson
+from preseason.heads.base import Features, TrainingSet
 from preseason.recipe import Recipe
 from preseason.results import Metrics
 from preseason.runtime.progress import Progress
@@ -48,9 +48,11 @@ def scratch_accuracy(
         if trial.computed and trial.seconds / 8 * len(orders) > max(seconds, 1.0):
             return None
     found = extractor.extract(orders, progress, "reading: random weights")
-    lesson = Lesson(Features.of([found.rows]), targets[found.kept], len(dataset.labels), pairs, recipe.seed)
-    fit = crossfit(replace(candidate, name="random weights"), lesson, None, None)
-    return accuracy(fit.probabilities, lesson.targets[fit.held])
+    training_set = TrainingSet(
+        Features.of([found.rows]), targets[found.kept], len(dataset.labels), pairs, recipe.seed
+    )
+    fit = crossfit(replace(candidate, name="random weights"), training_set, None, None)
+    return accuracy(fit.probabilities, training_set.targets[fit.held])
 
 
 def transfer_warning(metrics: Metrics, scratch: float) -> list[str]:

@@ -22,7 +22,7 @@ from preseason.distributed.rendezvous import Call, Taking, answer
 from preseason.distributed.work_queue import Board, Doing, Job, NeedlessError, load_arrays, save_arrays
 from preseason.engine.bank import Rows, rows_from
 from preseason.errors import CacheError
-from preseason.heads.base import Features, Head, Lesson, State, kinds, restore
+from preseason.heads.base import Features, Head, State, TrainingSet, heads, restore
 from preseason.heads.trainer import NoTimeError
 from preseason.runtime.progress import Progress, Silent
 
@@ -46,7 +46,7 @@ class Team:
         """How many of `count` members each worker fits, one after the other."""
         return -(-count // self.board.workers) if self._shareable(features) else count
 
-    def fit(self, kind: str, lessons: Sequence[Lesson]) -> list[Head]:
+    def fit(self, kind: str, training_sets: Sequence[TrainingSet]) -> list[Head]:
         """A member for each lesson.
 
         The leader fits the first. Only once this has begun in earnest, as its progress tells, do the others
@@ -55,34 +55,38 @@ class Team:
         Raises:
             NoTimeError: a lesson does not fit into its time; the others are given up.
         """
-        backbone = lessons[0].backbone
-        if backbone is None or not self._shareable(lessons[0].features):
-            return fit_each(kind, lessons)
-        if len(lessons) == 1:
-            shared = getattr(kinds.get(kind), "shares_steps", False)
-            return [self._fit_together(kind, lessons[0], backbone)] if shared else fit_each(kind, lessons)
-        others = _Others(self, kind, lessons[1:], backbone)
-        try:
-            first = kinds.get(kind).fit(
-                replace(lessons[0], progress=_Starting(lessons[0].progress, others.post))
+        backbone = training_sets[0].backbone
+        if backbone is None or not self._shareable(training_sets[0].features):
+            return fit_each(kind, training_sets)
+        if len(training_sets) == 1:
+            shared = getattr(heads.get(kind), "shares_steps", False)
+            return (
+                [self._fit_together(kind, training_sets[0], backbone)]
+                if shared
+                else fit_each(kind, training_sets)
             )
-            return [first, *others.fitted(lessons[0].progress)]
+        others = _Others(self, kind, training_sets[1:], backbone)
+        try:
+            first = heads.get(kind).fit(
+                replace(training_sets[0], progress=_Starting(training_sets[0].progress, others.post))
+            )
+            return [first, *others.fitted(training_sets[0].progress)]
         finally:
             others.forget()
 
-    def _fit_together(self, kind: str, lesson: Lesson, backbone: Backbone) -> Head:
+    def _fit_together(self, kind: str, training_set: TrainingSet, backbone: Backbone) -> Head:
         """The only member of a way, each step of its training by all workers that are there."""
         path = self.board.folder / f"{uuid.uuid4().hex}.lesson"
         try:
-            values, arrays = _lesson_values(lesson, self.cache)
+            values, arrays = _lesson_values(training_set, self.cache)
             save_arrays(arrays, path)
             told = {"head": kind, "weights": backbone.weights_id, "lesson": values | {"arrays": path.name}}
             call = Call(self.board, STEPS, told)
         except (CacheError, OSError):  # on a full disk it is this worker's alone
-            return fit_each(kind, [lesson])[0]
-        team = call.group(dict, backbone.device, False, lesson.progress)
+            return fit_each(kind, [training_set])[0]
+        team = call.group(dict, backbone.device, False, training_set.progress)
         try:
-            return kinds.get(kind).fit(replace(lesson, team=team))
+            return heads.get(kind).fit(replace(training_set, team=team))
         finally:
             team.close()
             path.unlink(missing_ok=True)
@@ -94,16 +98,18 @@ class Team:
 class _Others:
     """All members but the first, posted for every worker."""
 
-    def __init__(self, team: Team, kind: str, lessons: Sequence[Lesson], backbone: Backbone) -> None:
+    def __init__(
+        self, team: Team, kind: str, training_sets: Sequence[TrainingSet], backbone: Backbone
+    ) -> None:
         self.board, self.cache = team.board, team.cache
-        self.kind, self.lessons, self.backbone = kind, lessons, backbone
+        self.kind, self.training_sets, self.backbone = kind, training_sets, backbone
         self._name = uuid.uuid4().hex
         self._job: Job | None = None
         self._alone = False
         self._end = float("inf")
-        share = lessons[0].settings.get("seconds")
+        share = training_sets[0].settings.get("seconds")
         if share is not None:
-            turns = team.turns(len(lessons) + 1, lessons[0].features)
+            turns = team.turns(len(training_sets) + 1, training_sets[0].features)
             self._end = time.monotonic() + share * turns
 
     def post(self) -> None:
@@ -117,8 +123,8 @@ class _Others:
 
     def _posted(self) -> Job:
         told = []
-        for unit, lesson in enumerate(self.lessons):
-            values, arrays = _lesson_values(lesson, self.cache)
+        for unit, training_set in enumerate(self.training_sets):
+            values, arrays = _lesson_values(training_set, self.cache)
             told.append(values | {"arrays": f"{self._name}-{unit}.lesson"})
             save_arrays(arrays, self.board.folder / told[-1]["arrays"])
         values = {"head": self.kind, "weights": self.backbone.weights_id, "lessons": told}
@@ -129,7 +135,7 @@ class _Others:
         self.post()
         job = self._job
         if job is None:
-            return fit_each(self.kind, self.lessons)
+            return fit_each(self.kind, self.training_sets)
         doing = _doing(self.board, job, lambda unit: self._timed(job, unit))
         waiting = "training: waiting for other workers"
         states = self.board.share(job, doing, progress, waiting, True, self._end + GRACE_S)
@@ -143,14 +149,14 @@ class _Others:
             for path in self.board.folder.glob(f"{self._name}-*"):
                 path.unlink(missing_ok=True)
 
-    def _timed(self, job: Job, unit: int) -> Lesson:
+    def _timed(self, job: Job, unit: int) -> TrainingSet:
         """A lesson for this worker, in what is left of the time: the others may be slow, late or dead."""
-        lesson = self.lessons[unit]
+        training_set = self.training_sets[unit]
         if self._end == float("inf"):
-            return lesson
+            return training_set
         left = sum(not self.board.is_done(job, each) for each in job.units())
-        seconds = min(lesson.settings["seconds"], max(self._end - time.monotonic(), 0.0) / max(left, 1))
-        return replace(lesson, settings=lesson.settings | {"seconds": seconds})
+        seconds = min(training_set.settings["seconds"], max(self._end - time.monotonic(), 0.0) / max(left, 1))
+        return replace(training_set, settings=training_set.settings | {"seconds": seconds})
 
 
 class _Starting:
@@ -184,9 +190,9 @@ class _Heeding(Silent):
             raise NeedlessError
 
 
-def fit_each(kind: str, lessons: Sequence[Lesson]) -> list[Head]:
+def fit_each(kind: str, training_sets: Sequence[TrainingSet]) -> list[Head]:
     """A member for each lesson, one after the other in this process."""
-    return [kinds.get(kind).fit(lesson) for lesson in lessons]
+    return [heads.get(kind).fit(training_set) for training_set in training_sets]
 
 
 def learning_of(job: Job, board: Board, backbone: Backbone, cache: Path) -> Doing | None:
@@ -194,12 +200,12 @@ def learning_of(job: Job, board: Board, backbone: Backbone, cache: Path) -> Doin
     if job.values["weights"] != backbone.weights_id:
         return None
 
-    def lesson(unit: int) -> Lesson:
+    def training_set(unit: int) -> TrainingSet:
         values = job.values["lessons"][unit]
         found = _lesson(values, load_arrays(board.folder / values["arrays"]), backbone, cache)
         return replace(found, progress=_Heeding(board, job, unit))
 
-    return _doing(board, job, lesson)
+    return _doing(board, job, training_set)
 
 
 def steps_of(job: Job, board: Board, backbone: Backbone, cache: Path) -> Doing | None:
@@ -209,11 +215,11 @@ def steps_of(job: Job, board: Board, backbone: Backbone, cache: Path) -> Doing |
 
     def get_ready() -> Taking:
         values = job.values["lesson"]
-        lesson = _lesson(values, load_arrays(board.folder / values["arrays"]), backbone, cache)
+        training_set = _lesson(values, load_arrays(board.folder / values["arrays"]), backbone, cache)
 
         def taking(_: dict[str, Any], team: Alone) -> None:
             with suppress(NoTimeError):  # the leader meets it as well
-                kinds.get(job.values["head"]).fit(replace(lesson, team=team))
+                heads.get(job.values["head"]).fit(replace(training_set, team=team))
 
         return taking
 
@@ -222,14 +228,14 @@ def steps_of(job: Job, board: Board, backbone: Backbone, cache: Path) -> Doing |
 
 @contextmanager
 def _doing(
-    board: Board, job: Job, lesson: Callable[[int], Lesson]
+    board: Board, job: Job, training_set: Callable[[int], TrainingSet]
 ) -> Iterator[Callable[[int], dict[str, Any]]]:
-    kind = kinds.get(job.values["head"])
+    kind = heads.get(job.values["head"])
 
     def do(unit: int) -> dict[str, Any]:
-        state = kind.fit(lesson(unit)).state()
+        state = kind.fit(training_set(unit)).state()
         # Of two workers that fitted one member each has a file of its own.
-        name = f"{Path(job.values['lessons'][unit]['arrays']).stem}-{uuid.uuid4().hex}.state"
+        name = f"{Path(job.values['training_sets'][unit]['arrays']).stem}-{uuid.uuid4().hex}.state"
         save_arrays(state.arrays, board.folder / name)
         return {"kind": state.kind, "settings": state.settings, "arrays": name}
 
@@ -240,23 +246,23 @@ def _read_state(board: Board, told: dict[str, Any]) -> State:
     return State(told["kind"], load_arrays(board.folder / told["arrays"]), told["settings"])
 
 
-def _lesson_values(lesson: Lesson, cache: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def _lesson_values(training_set: TrainingSet, cache: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """The lesson as plain values and arrays; paths are told from `cache`."""
-    sources, arrays = [], {"targets": lesson.targets}
-    for number, source in enumerate(lesson.features.sources):
+    sources, arrays = [], {"targets": training_set.targets}
+    for number, source in enumerate(training_set.features.sources):
         assert isinstance(source, Rows)
-        told, places = source.told(lesson.features.index, cache)
+        told, places = source.told(training_set.features.index, cache)
         sources.append(told)
         arrays[f"places.{number}"] = places
-    for number, (train, validation) in enumerate(lesson.folds):
+    for number, (train, validation) in enumerate(training_set.folds):
         arrays |= {f"train.{number}": train, f"validation.{number}": validation}
-    checkpoint = lesson.checkpoint
+    checkpoint = training_set.checkpoint
     values = {
         "sources": sources,
-        "folds": len(lesson.folds),
-        "classes": lesson.classes,
-        "seed": lesson.seed,
-        "settings": lesson.settings,
+        "folds": len(training_set.folds),
+        "classes": training_set.classes,
+        "seed": training_set.seed,
+        "settings": training_set.settings,
         "checkpoint": None if checkpoint is None else checkpoint.relative_to(cache).as_posix(),
     }
     return values, arrays
@@ -264,12 +270,12 @@ def _lesson_values(lesson: Lesson, cache: Path) -> tuple[dict[str, Any], dict[st
 
 def _lesson(
     values: dict[str, Any], arrays: dict[str, NDArray[Any]], backbone: Backbone, cache: Path
-) -> Lesson:
+) -> TrainingSet:
     sources = [
         rows_from(told, arrays[f"places.{number}"], cache) for number, told in enumerate(values["sources"])
     ]
     checkpoint = values["checkpoint"]
-    return Lesson(
+    return TrainingSet(
         Features.of(sources),
         arrays["targets"],
         values["classes"],

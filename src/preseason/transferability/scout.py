@@ -16,7 +16,7 @@ from preseason.engine.networks import device_for
 from preseason.errors import DataError, PreseasonError, UsageError
 from preseason.evaluation.learning_curve import Curve, learning_curve
 from preseason.evaluation.metrics import measure
-from preseason.heads.base import Features, Lesson
+from preseason.heads.base import Features, TrainingSet
 from preseason.heads.frames import summarised
 from preseason.openset.detection import thin
 from preseason.recipe import Recipe
@@ -206,9 +206,9 @@ class Scout:
             raise DataError(f"{extracted.failed[0].path} cannot be read any more. Run the command again.")
         features = Features.of([extracted.rows])
         pairs = folds(targets, group_numbers(samples), self.recipe.folds, self.recipe.seed)
-        lesson = Lesson(features, targets, len(audit.dataset.labels), pairs, self.recipe.seed)
-        lesson = replace(lesson, backbone=backbone, progress=self.progress)
-        fit = crossfit(candidate, lesson, None, None)
+        training_set = TrainingSet(features, targets, len(audit.dataset.labels), pairs, self.recipe.seed)
+        training_set = replace(training_set, backbone=backbone, progress=self.progress)
+        fit = crossfit(candidate, training_set, None, None)
         metrics = measure(fit.probabilities, targets[fit.held])
         rows = (
             summarised(features, candidate.spec.frames).whole()
