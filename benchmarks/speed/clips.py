@@ -34,7 +34,7 @@ from preseason.data.dataset import Sample
 from preseason.data.split import hold_out
 from preseason.media import video
 from preseason.runtime.threads import available
-from preseason.tasks.looks import WHOLE, cut_out
+from preseason.tasks.crops import WHOLE, cut_out
 from preseason.tasks.reading import read
 
 Figures = dict[str, Any]

@@ -36,9 +36,9 @@ def frozen_orders(
     known: dict[str, Candidate] = {}
     for candidate in task.candidates(Recipe(unfreeze="0", head=head), backbone, samples):
         known[candidate.name] = candidate
-        parts = known[candidate.looks_from].spec.parts() if candidate.looks_from else ()
-        focus = draws.dirichlet(np.ones(len(parts)), len(samples)).astype(np.float32) if parts else None
-        found.setdefault(candidate.spec, orders_for(candidate, samples, focus, parts))
+        parts = known[candidate.crops_from].spec.parts() if candidate.crops_from else ()
+        attention = draws.dirichlet(np.ones(len(parts)), len(samples)).astype(np.float32) if parts else None
+        found.setdefault(candidate.spec, orders_for(candidate, samples, attention, parts))
     return list(found.items())
 
 
@@ -49,7 +49,7 @@ def decode_only_s(spec: FeatureSpec, orders: Sequence[Order], job: str = "photos
     source = tasks.get(job).source(backbones.load(EMBEDDED))
 
     def inputs(order: Order) -> None:
-        source.inputs(order.sample, replace(spec, looks=order.looks) if order.looks else spec)
+        source.inputs(order.sample, replace(spec, crops=order.crops) if order.crops else spec)
 
     begin = time.perf_counter()
     with ThreadPoolExecutor(available()) as pool:

@@ -30,7 +30,7 @@ class Answers:
         targets: int64 [n], -1 where the sample's label is none of `labels`.
         probabilities: float32 [n, c], rows sum to 1.
         distance: float32 [n], unlikeness to every known class; above the threshold means unknown.
-        focus: float32 [n, p], weight of each part in the answer, or None.
+        attention: float32 [n, p], weight of each part in the answer, or None.
         vectors: float32 [n, d], where the examples lie among the known ones, or None.
         plain: float32 [n, e], features of the whole examples as the frozen network gives them, or None.
     """
@@ -40,7 +40,7 @@ class Answers:
     targets: Ints
     probabilities: Floats
     distance: Floats
-    focus: Floats | None = None
+    attention: Floats | None = None
     vectors: Floats | None = None
     plain: Floats | None = None
 
@@ -70,7 +70,7 @@ class FitRecord:
         metrics: of `answers`.
         baselines: accuracy on the same held-out part, e.g. `scratch`, `linear`, `majority`.
         candidates: what was tried, in order.
-        boxes: float32 [p, 4], x0 y0 x1 y1 in 0..1, the region of each part of `answers.focus`.
+        boxes: float32 [p, 4], x0 y0 x1 y1 in 0..1, the region of each part of `answers.attention`.
         duplicates: clusters of paths with the same or nearly the same content.
         split: {"train", "test", "groups", "seed", "by"} in plain values.
         temperature: divisor of the logits found by calibration.

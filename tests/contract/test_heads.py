@@ -32,7 +32,7 @@ def backbone() -> Backbone:
     return Backbone("tiny", network, split_of(network), preprocessing_of(network), "none")
 
 
-@pytest.fixture(params=list(kinds))
+@pytest.fixture(params=list(heads))
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -48,7 +48,7 @@ def backbone_of(backbone: Backbone) -> Callable[[str], Backbone]:
 
 @dataclass(frozen=True)
 class Seen:
-    """A fitted head with the lesson that it was fitted on."""
+    """A fitted head with the training set that it was fitted on."""
 
     training_set: TrainingSet
     head: Head
@@ -145,13 +145,15 @@ def test_it_learns_what_can_be_learnt(name: str, seen: Any) -> None:
 def test_the_shapes_are_those_promised(name: str, seen: Any) -> None:
     fitted = seen(name)
     features = fitted.training_set.features.take(np.array([3, 1, 4]))
-    logits, vectors, focus = (f(features) for f in (fitted.head.logits, fitted.head.embed, fitted.head.focus))
+    logits, vectors, attention = (
+        f(features) for f in (fitted.head.logits, fitted.head.embed, fitted.head.attention)
+    )
     assert (logits.dtype, logits.shape) == (np.float32, (3, CLASSES))
     assert (vectors.dtype, vectors.shape[0], vectors.ndim) == (np.float32, 3, 2)
     assert np.isfinite(logits).all()
-    if focus is not None:
-        assert focus.shape == (3, PARTS)
-        np.testing.assert_allclose(focus.sum(1), 1, rtol=1e-5)
+    if attention is not None:
+        assert attention.shape == (3, PARTS)
+        np.testing.assert_allclose(attention.sum(1), 1, rtol=1e-5)
 
 
 def test_examples_are_answered_one_by_one_as_together(name: str, seen: Any) -> None:

@@ -23,7 +23,7 @@ from preseason.recipe import Recipe
 from preseason.tasks.base import Task, tasks
 from preseason.tasks.clips import shape_for
 from preseason.tasks.reading import task_for
-from preseason.training.attention_crops import LOOKS
+from preseason.training.attention_crops import CROPS
 
 
 def photo(folder: Path) -> Path:
@@ -127,10 +127,10 @@ def test_every_recipe_gives_ways_that_can_be_fitted(
     names = [candidate.name for candidate in candidates]
     assert len(set(names)) == len(names) > 0
     for number, candidate in enumerate(candidates):
-        assert candidate.head in kinds
-        assert candidate.looks_from is None or candidate.looks_from in names[:number]
-        assert bool(candidate.spec.looks) == (candidate.looks_from is None)
-        assert candidate.spec.count() in (max(candidate.spec.frames, 1) * len(candidate.spec.looks), LOOKS)
+        assert candidate.head in registered_heads
+        assert candidate.crops_from is None or candidate.crops_from in names[:number]
+        assert bool(candidate.spec.crops) == (candidate.crops_from is None)
+        assert candidate.spec.count() in (max(candidate.spec.frames, 1) * len(candidate.spec.crops), CROPS)
         assert bool(candidate.spec.frames) == (task.name in FRAMES)
         assert backbone.preprocessing.resizable or candidate.spec.size == backbone.preprocessing.size
 
@@ -143,29 +143,29 @@ def test_a_network_of_other_data_is_refused(task: Task, backbone: Backbone, enco
 
 def test_the_baseline_is_one_cheap_look(task: Task, backbone: Backbone) -> None:
     candidate = task.baseline(backbone)
-    assert (candidate.looks_from, len(candidate.spec.looks), candidate.spec.size) == (
+    assert (candidate.crops_from, len(candidate.spec.crops), candidate.spec.size) == (
         None,
         1,
         backbone.preprocessing.size,
     )
 
 
-@pytest.mark.parametrize("looks", [(WHOLE,), (WHOLE, WHOLE.mirrored(), *grid(2, 0.5))])
+@pytest.mark.parametrize("crops", [(WHOLE,), (WHOLE, WHOLE.mirrored(), *grid(2, 0.5))])
 def test_inputs_are_one_array_for_each_look_and_always_the_same(
-    task: Task, backbone: Backbone, looks: tuple[Box, ...], tmp_path: Path
+    task: Task, backbone: Backbone, crops: tuple[Box, ...], tmp_path: Path
 ) -> None:
     if task.name == "texts":
         pytest.skip("a text has no places to look at")
     frames = FRAMES.get(task.name, 0)
-    sample, spec = example(task, tmp_path), FeatureSpec(32, looks=looks, frames=frames)
+    sample, spec = example(task, tmp_path), FeatureSpec(32, crops=crops, frames=frames)
     first = task.source(backbone).inputs(sample, spec)
     assert first.shape == (spec.count(), 32, 32, 3)
     np.testing.assert_array_equal(task.source(backbone).inputs(sample, spec), first)
-    for number, look in enumerate(looks):
-        alone = task.source(backbone).inputs(sample, FeatureSpec(32, looks=(look,), frames=frames))
+    for number, crop in enumerate(crops):
+        alone = task.source(backbone).inputs(sample, FeatureSpec(32, crops=(crop,), frames=frames))
         assert alone.shape == (max(frames, 1), 32, 32, 3)
         if task.name in FRAMES:
-            np.testing.assert_allclose(alone, first[number :: len(looks)], atol=3)
+            np.testing.assert_allclose(alone, first[number :: len(crops)], atol=3)
 
 
 def test_a_file_that_vanished_is_a_media_error_and_has_no_picture(
@@ -188,7 +188,7 @@ def test_it_shows_an_example_as_a_jpeg(task: Task, tmp_path: Path) -> None:
 
 def test_every_part_has_a_place_in_the_picture(task: Task, backbone: Backbone) -> None:
     for candidate in task.candidates(Recipe(), backbone):
-        if candidate.head == "attention" and candidate.looks_from is None:
+        if candidate.head == "attention" and candidate.crops_from is None:
             boxes = task.boxes(candidate.spec)
             assert len(boxes) == len(candidate.spec.parts()) == len(candidate.spec.kinds())
             assert all(0 <= box.x0 < box.x1 <= 1.0001 and 0 <= box.y0 < box.y1 <= 1.0001 for box in boxes)
@@ -229,7 +229,7 @@ def test_looks_of_a_photo_show_the_region_they_name(backbone: Backbone, tmp_path
     task = tasks.get("photos")
     quarters = (*grid(2, 0.5), Box(0.5, 0, 1, 0.5).mirrored())
     found = task.source(backbone).inputs(
-        example(task, tmp_path), FeatureSpec(32, looks=(*quarters, WHOLE.mirrored()))
+        example(task, tmp_path), FeatureSpec(32, crops=(*quarters, WHOLE.mirrored()))
     )
     assert found.dtype == np.uint8
     centres = found[:5, 16, 16].tolist()

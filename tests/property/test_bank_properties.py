@@ -29,8 +29,8 @@ BOXES = st.builds(Box, UNITS, UNITS, UNITS, UNITS)
 PASSES = st.builds(
     FeatureSpec,
     size=st.integers(32, 512),
-    looks=st.lists(BOXES, max_size=2).map(tuple),
-    own_looks=st.integers(0, 6),
+    crops=st.lists(BOXES, max_size=2).map(tuple),
+    dynamic_crops=st.integers(0, 6),
     regions=st.lists(BOXES, min_size=1, max_size=2).map(tuple),
     blocks=st.lists(st.integers(0, 8), max_size=2).map(tuple),
     kept=st.sampled_from(["pooled", "map"]),
@@ -106,7 +106,7 @@ def test_shelves_are_shared_exactly_when_every_setting_is_the_same(one: Any, oth
 def test_each_single_setting_of_a_pass_changes_the_key(
     one: FeatureSpec, other: FeatureSpec, given_: Preprocessing
 ) -> None:
-    for name in ("size", "looks", "own_looks", "regions", "blocks", "kept", "cut"):
+    for name in ("size", "crops", "dynamic_crops", "regions", "blocks", "kept", "cut"):
         changed = replace(one, **{name: getattr(other, name)})
         same = key_of(changed, "aa", given_, "f32") == key_of(one, "aa", given_, "f32")
         assert same == (changed == one), name
@@ -116,7 +116,7 @@ def test_each_single_setting_of_a_pass_changes_the_key(
 def test_orders_share_a_row_exactly_when_photo_and_looks_are_the_same(
     one: list[Box], other: list[Box], first: str, second: str
 ) -> None:
-    orders = [Order(Sample("x", fingerprint=f), tuple(looks)) for f, looks in ((first, one), (second, other))]
+    orders = [Order(Sample("x", fingerprint=f), tuple(crops)) for f, crops in ((first, one), (second, other))]
     assert (orders[0].key() == orders[1].key()) == (one == other and first == second)
 
 

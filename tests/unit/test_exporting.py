@@ -18,9 +18,9 @@ from preseason.heads.base import Features, TrainingSet, heads
 from preseason.media.image import decode
 from preseason.media.text import decoded
 from preseason.openset.detection import SCORES, fit_scorer
-from preseason.tasks.looks import cut_out
+from preseason.tasks.crops import cut_out
 from preseason.tasks.photos import REGIONS
-from preseason.training.attention_crops import LOOKS, windows
+from preseason.training.attention_crops import CROPS, windows
 
 SMOOTH = np.asarray(
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)).resize((700, 500))
@@ -91,11 +91,11 @@ def test_the_runner_cuts_looks_out_as_preseason_does(box: Box) -> None:
 def test_the_runner_looks_closer_where_preseason_does() -> None:
     rng = np.random.default_rng(3)
     for _ in range(50):
-        focus = rng.dirichlet(np.full(len(REGIONS), 0.2)).astype(np.float32)
+        attention = rng.dirichlet(np.full(len(REGIONS), 0.2)).astype(np.float32)
         seed = int(rng.integers(2**32))
-        found = run.windows(focus, REGIONS, seed)
-        assert len(found) == LOOKS
-        assert found == [tuple(box) for box in windows(focus, REGIONS, seed)]
+        found = run.windows(attention, REGIONS, seed)
+        assert len(found) == CROPS
+        assert found == [tuple(box) for box in windows(attention, REGIONS, seed)]
 
 
 @pytest.mark.parametrize("kind", SCORES)

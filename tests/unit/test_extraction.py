@@ -53,7 +53,7 @@ class Numbers:
             raise MediaError(f"number {number} is torn")
         self.read[number] += 1
         whole = pictures(1, seed=number)[0]
-        return np.stack([whole if look.x0 < look.x1 else whole[:, ::-1] for look in spec.looks])
+        return np.stack([whole if crop.x0 < crop.x1 else whole[:, ::-1] for crop in spec.crops])
 
 
 def orders(count: int) -> list[Order]:
@@ -119,9 +119,9 @@ def test_rows_that_are_not_to_be_kept_leave_the_bank_alone(backbone: Backbone, c
 
 
 def test_own_looks_of_a_sample_are_looked_at(backbone: Backbone, tmp_path: Path) -> None:
-    spec = FeatureSpec(SIDE, looks=(), own_looks=2)
-    looks = (WHOLE, WHOLE.mirrored())
-    order = Order(Sample("4", fingerprint="f4"), looks)
+    spec = FeatureSpec(SIDE, crops=(), dynamic_crops=2)
+    crops = (WHOLE, WHOLE.mirrored())
+    order = Order(Sample("4", fingerprint="f4"), crops)
     found = extractor(backbone, Numbers(), tmp_path, spec).extract([order], Silent(), "reading")
     plain = pictures(1, seed=4)
     expected = expected_of(backbone, np.concatenate([plain, plain[:, :, ::-1]]), FeatureSpec(SIDE))
@@ -133,7 +133,7 @@ def test_own_looks_of_a_sample_are_looked_at(backbone: Backbone, tmp_path: Path)
 def test_the_shape_of_a_row_is_known_before_any_is_computed(
     backbone: Backbone, tmp_path: Path, kept: str, shape: tuple[int, ...]
 ) -> None:
-    spec = FeatureSpec(SIDE, looks=(WHOLE, Box(0, 0, 0.5, 0.5)), regions=PLAN.regions, kept=kept, cut=2)
+    spec = FeatureSpec(SIDE, crops=(WHOLE, Box(0, 0, 0.5, 0.5)), regions=PLAN.regions, kept=kept, cut=2)
     found = extractor(backbone, Numbers(), tmp_path, spec)
     assert len(found.row_shape) == len(shape)
     assert all(want in (-1, have) for want, have in zip(shape, found.row_shape, strict=True))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from preseason.engine.passes import WHOLE, Box, grid
-from preseason.training.attention_crops import LOOKS, heat_map, windows
+from preseason.training.attention_crops import CROPS, heat_map, windows
 
 REGIONS = (WHOLE, *grid(3, 0.5), *grid(4, 4 / 14))
 
@@ -22,8 +22,8 @@ def centre(box: Box) -> tuple[float, float]:
 def test_windows_are_squares_inside_the_whole_half_of_them_mirrored() -> None:
     for corner in (10, 13, 22, 25):
         found = windows(focus_on(corner), REGIONS, 0)
-        assert len(found) == LOOKS
-        assert sum(box.x1 < box.x0 for box in found) == LOOKS // 2
+        assert len(found) == CROPS
+        assert sum(box.x1 < box.x0 for box in found) == CROPS // 2
         for box in found:
             x0, x1 = sorted((box.x0, box.x1))
             assert 0 <= x0 < x1 <= 1

@@ -20,9 +20,9 @@ class Columns:
         frames = max(spec.frames, 1)
         out = []
         for frame in range(frames):
-            for look in spec.looks:
+            for crop in spec.crops:
                 middle = (np.arange(SIDE) + 0.5) / SIDE
-                columns = 80 * (look.x0 + middle * (look.x1 - look.x0))
+                columns = 80 * (crop.x0 + middle * (crop.x1 - crop.x0))
                 out.append(np.broadcast_to(columns[None, :, None] + 100 * frame, (SIDE, SIDE, 3)))
         return np.array(out).round().astype(np.uint8)
 
@@ -35,19 +35,19 @@ def hidden(cover: Cover, spec: FeatureSpec) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_a_place_is_hidden_in_the_whole_in_a_corner_and_in_a_mirrored_look() -> None:
-    looks = (Box(0, 0, 1, 1), Box(0.5, 0, 1, 0.5), Box(1, 0, 0, 1))
-    plain, covered = hidden(Cover(box=Box(0.5, 0.0, 0.75, 0.5)), FeatureSpec(SIDE, looks=looks))
+    crops = (Box(0, 0, 1, 1), Box(0.5, 0, 1, 0.5), Box(1, 0, 0, 1))
+    plain, covered = hidden(Cover(box=Box(0.5, 0.0, 0.75, 0.5)), FeatureSpec(SIDE, crops=crops))
     changed = (plain != covered).any(axis=-1)
-    for look in range(3):
-        columns = plain[look, 0, :, 0] / 80
-        assert (changed[look, 0] == ((columns > 0.5) & (columns < 0.75))).all(), look
+    for crop in range(3):
+        columns = plain[crop, 0, :, 0] / 80
+        assert (changed[crop, 0] == ((columns > 0.5) & (columns < 0.75))).all(), crop
     assert not changed[0, SIDE // 2 :].any()
     assert changed[1, -1].any(), "the corner's look ends at half of the height, as the place does"
 
 
 def test_a_crop_is_enlarged_in_every_look() -> None:
-    looks = (Box(0, 0, 1, 1), Box(1, 0, 0, 1))
-    _, closer = hidden(Cover(box=Box(0.5, 0, 1, 1), crop=True), FeatureSpec(SIDE, looks=looks))
+    crops = (Box(0, 0, 1, 1), Box(1, 0, 0, 1))
+    _, closer = hidden(Cover(box=Box(0.5, 0, 1, 1), crop=True), FeatureSpec(SIDE, crops=crops))
     columns = 40 + 40 * (np.arange(SIDE) + 0.5) / SIDE
     assert (closer[0, 0, :, 0] == columns.round()).all()
     assert (closer[1, 0, :, 0] == columns[::-1].round()).all()

@@ -35,7 +35,7 @@ def test_a_grid_reaches_every_edge_and_stays_inside(count: int, side: float) -> 
 
 
 def test_parts_are_regions_within_looks() -> None:
-    spec = FeatureSpec(64, looks=(WHOLE, Box(0.5, 0, 1, 0.5)), regions=(WHOLE, Box(0, 0.5, 0.5, 1)))
+    spec = FeatureSpec(64, crops=(WHOLE, Box(0.5, 0, 1, 0.5)), regions=(WHOLE, Box(0, 0.5, 0.5, 1)))
     assert spec.parts() == (
         WHOLE,
         Box(0, 0.5, 0.5, 1),
@@ -45,19 +45,19 @@ def test_parts_are_regions_within_looks() -> None:
 
 
 def test_the_left_of_a_mirrored_look_is_its_right() -> None:
-    spec = FeatureSpec(64, looks=(WHOLE.mirrored(),), regions=(Box(0, 0, 0.25, 1),))
+    spec = FeatureSpec(64, crops=(WHOLE.mirrored(),), regions=(Box(0, 0, 0.25, 1),))
     assert spec.parts() == (Box(0.75, 0, 1, 1),)
 
 
 def test_a_pass_of_own_looks_takes_them_from_the_sample() -> None:
-    spec = FeatureSpec(64, looks=(), own_looks=2, regions=(WHOLE,))
+    spec = FeatureSpec(64, crops=(), dynamic_crops=2, regions=(WHOLE,))
     own = (Box(0, 0, 0.5, 0.5), Box(0.5, 0.5, 1, 1))
     assert spec.count() == 2
     assert spec.parts(own) == own
 
 
 def test_regions_of_one_size_are_one_kind_the_largest_first() -> None:
-    spec = FeatureSpec(64, looks=(WHOLE, WHOLE.mirrored()), regions=(*grid(2, 0.5), WHOLE))
+    spec = FeatureSpec(64, crops=(WHOLE, WHOLE.mirrored()), regions=(*grid(2, 0.5), WHOLE))
     assert spec.kinds() == 2 * [1, 1, 1, 1, 0]
 
 
@@ -151,7 +151,7 @@ def test_other_weights_give_another_key(backbone: Backbone) -> None:
     other = Backbone("tiny", network, split_of(network), backbone.preprocessing, "none")
     spec = FeatureSpec(160)
     assert spec.key(backbone, "f32") != spec.key(other, "f32")
-    assert spec.key(backbone, "f32") == FeatureSpec(160, looks=(WHOLE,)).key(backbone, "f32")
+    assert spec.key(backbone, "f32") == FeatureSpec(160, crops=(WHOLE,)).key(backbone, "f32")
     assert spec.key(backbone, "f32") != replace(spec, size=192).key(backbone, "f32")
 
 

@@ -39,7 +39,7 @@ def test_an_unknown_name_suggests_the_nearest(name: str, message: str) -> None:
 
 
 def test_the_files_of_a_package_register_themselves() -> None:
-    assert {"attention", "linear", "mlp", "prototype", "tail"} <= set(kinds)
+    assert {"attention", "linear", "mlp", "prototype", "tail"} <= set(heads)
     assert "photos" in tasks
     fresh = Registry[object]("head", "preseason.heads")
     assert list(fresh) == []

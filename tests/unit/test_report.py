@@ -31,7 +31,7 @@ def record_of(
     labels: tuple[str, ...] = HOSTILE,
     n: int = 200,
     margin: float = 3.0,
-    focus: bool = True,
+    attention: bool = True,
     **changes: object,
 ) -> FitRecord:
     rng = np.random.default_rng(0)
@@ -42,7 +42,7 @@ def record_of(
     samples = tuple(
         Sample(Path(f"/home/coach/{labels[t]}/{i}.jpg"), labels[t]) for i, t in enumerate(targets)
     )
-    weights = rng.dirichlet(np.ones(3), n).astype(np.float32) if focus else None
+    weights = rng.dirichlet(np.ones(3), n).astype(np.float32) if attention else None
     answers = Answers(samples, labels, targets, table, rng.random(n).astype(np.float32), weights)
     made = FitRecord(
         task="photos",
@@ -63,7 +63,7 @@ def record_of(
             CandidateResult("linear", 0.8, 2.0, False),
             CandidateResult("attention", 0.9, 61.0, True, "<b>best</b>"),
         ),
-        boxes=BOXES if focus else None,
+        boxes=BOXES if attention else None,
         skipped=(Skipped("/home/coach/a/<i>.jpg", "a web page, see /home/coach/a/b/c.html"),),
         duplicates=(("/home/coach/a/1.jpg", "/home/coach/a/2.jpg"),),
         split={"train": 800, "test": n, "groups": 990, "seed": 0, "by": "groups"},
@@ -192,7 +192,7 @@ def test_nothing_held_out_is_no_claim(tmp_path: Path) -> None:
 
 
 def test_without_parts_or_pictures_the_rest_is_there(tmp_path: Path) -> None:
-    page = page_of(record_of(focus=False), tmp_path, picture=None)
+    page = page_of(record_of(attention=False), tmp_path, picture=None)
     assert "focus" not in page.ids()
     assert "mistakes" in page.ids()
     assert not [tag for tag, _ in page.tags if tag == "img"]

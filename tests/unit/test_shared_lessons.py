@@ -21,7 +21,7 @@ from preseason.distributed.work_queue import Board, Job
 from preseason.engine.bank import Shelf
 from preseason.heads.base import Features, TrainingSet
 from preseason.heads.trainer import NoTimeError
-from preseason.training.shared_lessons import Team, _Heeding, _Others, fit_each, learning_of
+from preseason.training.distributed_folds import Team, _Heeding, _Others, fit_each, learning_of
 
 COUNT, PARTS, WIDTH, CLASSES = 60, 5, 12, 3
 STALE_S = 0.5
@@ -61,7 +61,7 @@ PROGRAM = """
     sys.path[:0] = {paths!r}
     from pathlib import Path
     from preseason.distributed.work_queue import Board, Job
-    from preseason.training.shared_lessons import learning_of
+    from preseason.training.distributed_folds import learning_of
     from test_shared_lessons import BACKBONE, STALE_S
     cache = Path({cache!r})
     board = Board(cache / "work" / "run", 2, STALE_S)

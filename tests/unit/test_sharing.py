@@ -26,7 +26,7 @@ from preseason.engine.shared_reading import read_together, reading_of
 from preseason.runtime.launcher import World, own_graphics_processor, run_name, world
 from preseason.runtime.progress import Silent
 
-PLAN = FeatureSpec(8, looks=(Box(0.0, 0.1, 1.0, 0.9),))
+PLAN = FeatureSpec(8, crops=(Box(0.0, 0.1, 1.0, 0.9),))
 ORDERS = [
     Order(Sample(Path(f"{n}.jpg"), fingerprint=f"{n:032x}"), (Box(0, 0, 0.5, n / 300),)) for n in range(300)
 ]

@@ -83,7 +83,7 @@ class Evidence:
 
     def candidate(self, head: str) -> Crossfit | None:
         """The first fitted way with that head over parts that are the same for all examples."""
-        fits = (fit for fit in self.trials.fits if fit.fitted.candidate.looks_from is None)
+        fits = (fit for fit in self.trials.fits if fit.fitted.candidate.crops_from is None)
         return next((fit for fit in fits if fit.fitted.candidate.head == head), None)
 
     def named(self, position: int) -> dict[str, Any]:

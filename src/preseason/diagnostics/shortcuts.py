@@ -97,7 +97,7 @@ def _of_parts(evidence: Evidence) -> Crossfit | None:
     """A way whose rows hold several parts, at the same places for all examples."""
     for fit in evidence.trials.fits:
         spec = fit.fitted.candidate.spec
-        if spec.kept == "pooled" and fit.fitted.candidate.looks_from is None and len(spec.parts()) > 1:
+        if spec.kept == "pooled" and fit.fitted.candidate.crops_from is None and len(spec.parts()) > 1:
             return fit
     return None
 
@@ -110,7 +110,7 @@ def _places(boxes: Floats, fit: Crossfit, backbone: Backbone) -> list[Part]:
     inside = _inside(boxes, MIDDLE)
     around = (inside <= HARDLY) & (area < CLOSE)
     found = [Part("all", "", whole)]
-    if not around.any() or len(spec.looks) > 1:
+    if not around.any() or len(spec.crops) > 1:
         return found
     layers = layers_of(backbone, spec, np.flatnonzero(around))
     if len(layers.first):
@@ -185,7 +185,7 @@ def _crops(evidence: Evidence) -> list[Trial]:
     """The closer look with its crops alone, which went through the network on their own, and without them."""
     for fit in evidence.trials.fits:
         candidate = fit.fitted.candidate
-        if candidate.head == "attention" and candidate.looks_from is not None and candidate.joined:
+        if candidate.head == "attention" and candidate.crops_from is not None and candidate.joined:
             features = evidence.trials.features[candidate.name]
             first = features.sources[0].shape[1]
             count = sum(source.shape[1] for source in features.sources)

@@ -51,14 +51,14 @@ class Order:
     """One row that is wanted: of which sample and, where the pass leaves it open, of which looks."""
 
     sample: Sample
-    looks: tuple[Box, ...] = ()
+    crops: tuple[Box, ...] = ()
 
     def key(self) -> str:
         """Key of the row in the bank."""
         span = self.sample.span
-        if not self.looks and span is None and not self.sample.variant:
+        if not self.crops and span is None and not self.sample.variant:
             return self.sample.fingerprint
-        text = ";".join(",".join(f"{value:.4f}" for value in look) for look in self.looks)
+        text = ";".join(",".join(f"{value:.4f}" for value in crop) for crop in self.crops)
         text += "" if span is None else f" {span[0]:.4f} {span[1]:.4f}"
         text += f" {self.sample.variant}" if self.sample.variant else ""
         return f"{self.sample.fingerprint}-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
@@ -200,7 +200,7 @@ class Extractor:
             note_speed(self.backbone.name, pixels / 224**2 / max(seconds, 1e-6), self.cache)
 
     def _inputs(self, order: Order) -> Array:
-        spec = replace(self.spec, looks=order.looks) if order.looks else self.spec
+        spec = replace(self.spec, crops=order.crops) if order.crops else self.spec
         return self._source.inputs(order.sample, spec)
 
     def _fill(
@@ -225,8 +225,8 @@ class Extractor:
         ahead: deque[tuple[list[Order], Future[list[NDArray[np.float32]]]]] = deque()
         with ThreadPoolExecutor(2, thread_name_prefix="engine") as pool:
             for chunk in chunks:
-                looks = [decoded for _, decoded in chunk]
-                ahead.append(([order for order, _ in chunk], pool.submit(self.rows, looks, progress.say)))
+                crops = [decoded for _, decoded in chunk]
+                ahead.append(([order for order, _ in chunk], pool.submit(self.rows, crops, progress.say)))
                 if len(ahead) > 1:
                     orders, rows = ahead.popleft()
                     yield orders, rows.result()

@@ -78,7 +78,7 @@ class PictureFeed:
     def deal(self, examples: Sequence[Array]) -> tuple[Iterator[Array], Callable[[Rows], Rows]]:
         """Looks of all examples one after the other, a few in each batch."""
         stacked, step = np.concatenate(examples), self._step
-        ends = np.cumsum([len(looks) for looks in examples])[:-1]
+        ends = np.cumsum([len(crops) for crops in examples])[:-1]
 
         def join(out: Rows) -> Rows:
             return [rows.reshape(self.row_shape) for rows in np.split(np.concatenate(out), ends)]

@@ -45,14 +45,14 @@ class Hiding:
         """
         cover = self.covers.get(sample.variant)
         if cover is not None and cover.crop and cover.box is not None:
-            looks = tuple(_within(look, cover.box) for look in spec.looks)
-            return self._source.inputs(sample, replace(spec, looks=looks))
+            crops = tuple(_within(crop, cover.box) for crop in spec.crops)
+            return self._source.inputs(sample, replace(spec, crops=crops))
         shown = self._decoded(sample, spec)
         if cover is None:
             return shown
         frames = max(spec.frames, 1)
         # [frames x looks, ...] to [frames, looks, ...]
-        parts = shown.reshape(frames, len(spec.looks), *shown.shape[1:]).copy()
+        parts = shown.reshape(frames, len(spec.crops), *shown.shape[1:]).copy()
         if cover.span is not None:
             parts = _frozen(parts, _in_middle(cover.span, spec.middle))
         if cover.box is not None:
@@ -86,29 +86,29 @@ def _frozen(parts: Array, span: tuple[float, float]) -> Array:
     return np.asarray(parts[nearest])
 
 
-def _within(look: Box, box: Box) -> Box:
-    """The same look of `box` as `look` is of the whole."""
+def _within(crop: Box, box: Box) -> Box:
+    """The same look of `box` as `crop` is of the whole."""
     wide, high = box.x1 - box.x0, box.y1 - box.y0
     return Box(
-        box.x0 + look.x0 * wide, box.y0 + look.y0 * high, box.x0 + look.x1 * wide, box.y0 + look.y1 * high
+        box.x0 + crop.x0 * wide, box.y0 + crop.y0 * high, box.x0 + crop.x1 * wide, box.y0 + crop.y1 * high
     )
 
 
 def _paint(parts: Array, box: Box, spec: FeatureSpec) -> None:
     """Paint the box of every look [t, looks, ..., h, w, 3] in the look's mean colour."""
-    for number, look in enumerate(spec.looks):
+    for number, crop in enumerate(spec.crops):
         view = parts[:, number]
         fill = view.mean(axis=tuple(range(1, view.ndim - 1)), keepdims=True).astype(view.dtype)
-        rows, columns = _inside(box, look, spec.shape)
+        rows, columns = _inside(box, crop, spec.shape)
         mask = np.zeros((*spec.shape, 1), bool)
         mask[rows, columns] = True
         parts[:, number] = np.where(mask, fill, view)
 
 
-def _inside(box: Box, look: Box, shape: tuple[int, int]) -> tuple[slice, slice]:
+def _inside(box: Box, crop: Box, shape: tuple[int, int]) -> tuple[slice, slice]:
     """Rows and columns of a look's pixels that `box` covers; a mirrored look has x1 < x0."""
-    across = sorted((x - look.x0) / (look.x1 - look.x0) for x in (box.x0, box.x1))
-    down = sorted((y - look.y0) / (look.y1 - look.y0) for y in (box.y0, box.y1))
+    across = sorted((x - crop.x0) / (crop.x1 - crop.x0) for x in (box.x0, box.x1))
+    down = sorted((y - crop.y0) / (crop.y1 - crop.y0) for y in (box.y0, box.y1))
     first, second = (
         slice(*(math.floor(float(np.clip(value, 0, 1)) * side + 0.5) for value in pair))
         for pair, side in zip((down, across), shape, strict=True)

@@ -51,8 +51,8 @@ class FeatureSpec:
         frames: moments of a clip that are looked at: pictures for a network of pictures, runs of frames for
             a video network; 0 for photos. Of texts, how many windows they are cut into.
         rate: moments a second from the sample's start on; 0 spreads them evenly over the sample.
-        looks: parts of the picture, each resized to `size` and fed on its own; empty when every sample
-            brings looks of its own, of the number `own_looks`.
+        crops: parts of the picture, each resized to `size` and fed on its own; empty when every sample
+            brings looks of its own, of the number `dynamic_crops`.
         regions: parts of each look whose maps are pooled (kept="pooled").
         blocks: indices of the blocks whose maps are pooled; empty means every block.
         kept: "pooled" for averages and maxima over regions, "map" for the map before block `cut`, "raw" for
@@ -61,8 +61,8 @@ class FeatureSpec:
     """
 
     size: int
-    looks: tuple[Box, ...] = (WHOLE,)
-    own_looks: int = 0
+    crops: tuple[Box, ...] = (WHOLE,)
+    dynamic_crops: int = 0
     regions: tuple[Box, ...] = (WHOLE,)
     blocks: tuple[int, ...] = ()
     kept: str = "pooled"
@@ -96,7 +96,7 @@ class FeatureSpec:
 
     def count(self) -> int:
         """How many pictures, or runs of frames, of an example are fed to the network."""
-        return max(self.frames, 1) * (len(self.looks) or self.own_looks)
+        return max(self.frames, 1) * (len(self.crops) or self.dynamic_crops)
 
     def kinds(self) -> list[int]:
         """For each part a number that is shared by the regions of one size."""
@@ -104,13 +104,13 @@ class FeatureSpec:
         order = sorted(set(sizes), reverse=True)
         return [order.index(size) for size in sizes] * self.count()
 
-    def parts(self, looks: Sequence[Box] = ()) -> tuple[Box, ...]:
+    def parts(self, crops: Sequence[Box] = ()) -> tuple[Box, ...]:
         """The region of the whole that each part of a pooled row covers; moments outermost, then looks.
 
         Args:
-            looks: the sample's own looks, where the pass has none.
+            crops: the sample's own looks, where the pass has none.
         """
-        once = tuple(_inside(look, region) for look in self.looks or looks for region in self.regions)
+        once = tuple(_inside(crop, region) for crop in self.crops or crops for region in self.regions)
         return once * max(self.frames, 1)
 
 
@@ -121,7 +121,7 @@ def feature_spec_from(values: Mapping[str, Any]) -> FeatureSpec:
         KeyError, TypeError, ValueError: values that no pass has.
     """
     spec = dict(values)
-    for name in ("looks", "regions"):
+    for name in ("crops", "regions"):
         spec[name] = tuple(Box(*(float(x) for x in box)) for box in spec[name])
     spec["blocks"] = tuple(int(b) for b in spec["blocks"])
     return FeatureSpec(**spec)
@@ -198,7 +198,7 @@ def _span(low: float, high: float, count: int) -> tuple[int, int]:
     return start, max(round(high * count), start + 1)
 
 
-def _inside(look: Box, region: Box) -> Box:
-    width, height = look.x1 - look.x0, look.y1 - look.y0
-    x0, x1 = sorted((look.x0 + region.x0 * width, look.x0 + region.x1 * width))
-    return Box(x0, look.y0 + region.y0 * height, x1, look.y0 + region.y1 * height)
+def _inside(crop: Box, region: Box) -> Box:
+    width, height = crop.x1 - crop.x0, crop.y1 - crop.y0
+    x0, x1 = sorted((crop.x0 + region.x0 * width, crop.x0 + region.x1 * width))
+    return Box(x0, crop.y0 + region.y0 * height, x1, crop.y0 + region.y1 * height)

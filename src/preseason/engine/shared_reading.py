@@ -84,7 +84,7 @@ def _values(order: Any) -> dict[str, Any]:
         "span": sample.span,
         "fingerprint": sample.fingerprint,
         "variant": sample.variant,
-        "looks": order.looks,
+        "crops": order.crops,
     }
 
 
@@ -95,4 +95,4 @@ def _order(values: dict[str, Any]) -> tuple[Sample, tuple[Box, ...]]:
         fingerprint=values["fingerprint"],
         variant=values["variant"],
     )
-    return sample, tuple(Box(*look) for look in values["looks"])
+    return sample, tuple(Box(*crop) for crop in values["crops"])

@@ -45,7 +45,7 @@ def _trial(backbone: Backbone, stage: Stage) -> Tensor:
     """Two photos of noise, or one text of drawn tokens with some padding."""
     side = stage.spec.size
     if not isinstance(backbone, Encoder):
-        return torch.randint(0, 256, (2, stage.looks, side, side, 3), dtype=torch.uint8)
+        return torch.randint(0, 256, (2, stage.crops, side, side, 3), dtype=torch.uint8)
     words = int(backbone.network.config.vocab_size)  # type: ignore[union-attr,arg-type]
     tokens = torch.randint(0, words, (stage.spec.count(), max(side // 2, 4)))
     tokens[-1, side // 4 :] = -1

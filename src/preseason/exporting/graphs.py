@@ -34,7 +34,7 @@ class Stage:
         number: of the stage, from 0.
         spec: the pass.
         candidates: number and way of each that reads it.
-        looks_from: output that chooses the looks; None where they are the pass's own.
+        crops_from: output that chooses the looks; None where they are the pass's own.
         parts: the regions of the example that this output weighs.
         before: output whose rows stand in front of the pass's own; None where there is none.
         outputs: names of what the graph gives, in order.
@@ -44,7 +44,7 @@ class Stage:
     number: int
     spec: FeatureSpec
     candidates: tuple[tuple[int, Fitted], ...]
-    looks_from: str | None
+    crops_from: str | None
     parts: tuple[Box, ...]
     before: str | None
     outputs: tuple[str, ...]
@@ -56,17 +56,17 @@ class Stage:
         return self.spec.kept == "raw"
 
     @property
-    def looks(self) -> int:
+    def crops(self) -> int:
         """How many squares of an example are fed."""
-        return len(self.spec.looks) or self.spec.own_looks
+        return len(self.spec.crops) or self.spec.dynamic_crops
 
     def settings(self, file: str) -> dict[str, Any]:
         """What the runner must know of it."""
         return {
             "file": file,
             "size": self.spec.size,
-            "looks": [list(box) for box in self.spec.looks],
-            "looks_from": self.looks_from,
+            "looks": [list(box) for box in self.spec.crops],
+            "looks_from": self.crops_from,
             "parts": [list(box) for box in self.parts],
             "before": self.before,
             "outputs": list(self.outputs),
@@ -89,7 +89,7 @@ def stages_of(predictor: Predictor) -> list[Stage]:
 
 
 def _place(fitted: Fitted) -> tuple[FeatureSpec, str | None]:
-    return fitted.candidate.spec, fitted.candidate.looks_from
+    return fitted.candidate.spec, fitted.candidate.crops_from
 
 
 def _stage(
@@ -97,13 +97,13 @@ def _stage(
 ) -> Stage:
     first = group[0].candidate
     candidates = tuple((numbers[fitted.candidate.name], fitted) for fitted in group)
-    asked = {fitted.candidate.looks_from for fitted in predictor.candidates}
-    read = {homes[str(f.candidate.looks_from)] for f in predictor.candidates if f.candidate.joined}
+    asked = {fitted.candidate.crops_from for fitted in predictor.candidates}
+    read = {homes[str(f.candidate.crops_from)] for f in predictor.candidates if f.candidate.joined}
     outputs = [f"probabilities_{n}" for n, f in candidates if f.candidate.name in predictor.kept]
     outputs += [f"focus_{n}" for n, f in candidates if f.candidate.name in asked]
     outputs += ["known_vector" for _, f in candidates if f.candidate.name == predictor.embedding]
     outputs += [f"rows_{index}"] if index in read else []
-    origin = first.looks_from
+    origin = first.crops_from
     joined = any(fitted.candidate.joined for fitted in group)
     return Stage(
         index,
@@ -139,7 +139,7 @@ class StageGraph(nn.Module):
             chances = [(logits / fitted.temperature).softmax(1) for logits, _, _ in said]
             found[f"probabilities_{number}"] = torch.stack(chances).mean(0)
             if said[0][2] is not None:
-                found[f"focus_{number}"] = torch.stack([focus for _, _, focus in said]).mean(0)
+                found[f"focus_{number}"] = torch.stack([attention for _, _, attention in said]).mean(0)
             if fitted.candidate.name == self.stage.embedding:
                 found["known_vector"] = torch.stack([vector for _, vector, _ in said]).mean(0)
         return tuple(found[name] for name in self.stage.outputs)
@@ -156,10 +156,10 @@ class StageGraph(nn.Module):
     def _looks(self, pictures: Tensor) -> Tensor:
         """Rows of photos, as the feature bank keeps them."""
         rows = _kept(self.frozen(pictures.flatten(0, 1)))
-        looks = self.stage.looks
+        crops = self.stage.crops
         if self.stage.spec.kept == "pooled":
-            return rows.reshape(-1, looks * rows.shape[1], rows.shape[2])
-        return rows.reshape(-1, looks, *rows.shape[1:])
+            return rows.reshape(-1, crops * rows.shape[1], rows.shape[2])
+        return rows.reshape(-1, crops, *rows.shape[1:])
 
 
 def _kept(rows: Tensor) -> Tensor:

@@ -72,7 +72,7 @@ def uncarried(model: "Model") -> list[str]:
     for fitted in kept:
         if not isinstance(fitted.members[0], TailHead):
             left.append(f"{fitted.candidate.name}: {_head(fitted)}")
-        elif fitted.candidate.looks_from is not None:
+        elif fitted.candidate.crops_from is not None:
             left.append(f"{fitted.candidate.name}: closer looks, chosen by attention")
         if len(fitted.members) > 1:
             left.append(f"{fitted.candidate.name}: the average over {len(fitted.members)} members")

@@ -53,11 +53,11 @@ class Exported(Runner):
         """The looks that a stage's graph takes."""
         seed = int(hashlib.blake2b(digest(content).encode(), digest_size=4).hexdigest(), 16)
         boxes = stage["looks"] or windows(found[stage["looks_from"]][0], stage["parts"], seed)
-        given = {"pictures": looks(content, boxes, stage["size"])[None]}
+        given = {"pictures": crops(content, boxes, stage["size"])[None]}
         return given | ({"before": found[stage["before"]]} if stage["before"] else {})
 
 
-def looks(data: bytes, boxes: Sequence[Box], size: int) -> Array:
+def crops(data: bytes, boxes: Sequence[Box], size: int) -> Array:
     """Regions of the photo in a file, uint8 [boxes, size, size, 3]."""
     narrowest = min(min(abs(x1 - x0), y1 - y0) for x0, y0, x1, y1 in boxes)
     picture = Image.fromarray(decode(data, min(MAX_SIDE, round(1.5 * size / narrowest))))
@@ -152,9 +152,9 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def windows(focus: Array, regions: Sequence[Box], seed: int) -> list[Box]:
+def windows(attention: Array, regions: Sequence[Box], seed: int) -> list[Box]:
     """Windows on the two peaks of a photo's attention [parts], each plain and shifted and mirrored."""
-    heat = _smooth(_heat_map(focus, regions))
+    heat = _smooth(_heat_map(attention, regions))
     rng = np.random.default_rng(seed)
     found: list[Box] = []
     for sides in (FIRST_SIDES, SECOND_SIDES):
@@ -166,9 +166,9 @@ def windows(focus: Array, regions: Sequence[Box], seed: int) -> list[Box]:
     return found
 
 
-def _heat_map(focus: Array, regions: Sequence[Box]) -> Array:
+def _heat_map(attention: Array, regions: Sequence[Box]) -> Array:
     heat = np.zeros((CELLS, CELLS))
-    for weight, (x0, y0, x1, y1) in zip(focus, regions, strict=True):
+    for weight, (x0, y0, x1, y1) in zip(attention, regions, strict=True):
         if x1 - x0 < 1 or y1 - y0 < 1:
             rows = slice(round(y0 * CELLS), max(round(y1 * CELLS), round(y0 * CELLS) + 1))
             columns = slice(round(x0 * CELLS), max(round(x1 * CELLS), round(x0 * CELLS) + 1))

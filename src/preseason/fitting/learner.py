@@ -103,7 +103,7 @@ class Learner:
         logs = np.log(np.maximum(selection.probabilities, 1e-12))
         temperature = fit_temperature(logs, targets[selection.held])
         needed = _needed(trials, kept)
-        embedding = next((n for n in kept if trials.focus(n) is not None), kept[0])
+        embedding = next((n for n in kept if trials.attention(n) is not None), kept[0])
         sketch, plain = _sketched(needed, trials)
         predictor = Predictor(tuple(needed), kept, embedding, temperature, sketch)
         held = selection.held
@@ -149,7 +149,7 @@ class Learner:
         return answers_of(self.bench, predictor, known, samples, self.progress)[0]
 
     def _held(self, places: Ints, said: Floats, distance: Floats, trials: Trials, held: Ints) -> Answers:
-        first = next((f.focus for f in trials.fits if f.focus is not None), None)
+        first = next((f.attention for f in trials.fits if f.attention is not None), None)
         return Answers(
             tuple(self.samples[i] for i in places),
             self.labels,
@@ -187,7 +187,7 @@ def _needed(trials: Trials, kept: Sequence[str]) -> list[Fitted]:
     while waiting:
         name = waiting.pop()
         names.add(name)
-        origin = by_name[name].candidate.looks_from
+        origin = by_name[name].candidate.crops_from
         if origin is not None:
             waiting.append(origin)
     return [fit.fitted for fit in trials.fits if fit.fitted.candidate.name in names]

@@ -38,7 +38,7 @@ def deciding_words(trials: Trials, labels: tuple[str, ...]) -> dict[str, tuple[s
 
 def boxes(task: Task, predictor: Predictor) -> Floats | None:
     """Where each part of the answers' focus lies, float32 [p, 4]; None where nothing has parts."""
-    spec = predictor.focused()
+    spec = predictor.attention_spec()
     return None if spec is None else np.array(task.boxes(spec), np.float32)
 
 

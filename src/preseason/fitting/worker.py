@@ -21,7 +21,7 @@ from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.launcher import World, run_name
 from preseason.runtime.progress import Silent
 from preseason.runtime.threads import limit_torch
-from preseason.training.shared_lessons import LEARNING, STEPS, learning_of, steps_of
+from preseason.training.distributed_folds import LEARNING, STEPS, learning_of, steps_of
 
 if TYPE_CHECKING:
     from preseason.distributed.work_queue import Board, Doing, Job

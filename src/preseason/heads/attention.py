@@ -70,7 +70,7 @@ class AttentionHead:
         """Scaled features averaged with the attention as weights, float32 [n, d]."""
         return self._over(features, lambda x: (self.network.weigh(x)[1].unsqueeze(-1) * x).sum(1))
 
-    def focus(self, features: Features) -> Floats:
+    def attention(self, features: Features) -> Floats:
         """Attention of each part, float32 [n, p]."""
         return self._over(features, lambda x: self.network.weigh(x)[1])
 

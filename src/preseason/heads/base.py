@@ -127,7 +127,7 @@ class TrainingSet:
     team: "Alone | None" = None
 
     def part(self, chosen: Ints, folds: Folds = ()) -> "TrainingSet":
-        """The lesson of the samples at positions `chosen` alone."""
+        """The training set of the samples at positions `chosen` alone."""
         return replace(self, features=self.features.take(chosen), targets=self.targets[chosen], folds=folds)
 
 
@@ -155,7 +155,7 @@ class Head(Protocol):
     def embed(self, features: Features) -> Floats:
         """Float32 [n, e]: the vector that the answers are read from; for distances and new classes."""
 
-    def focus(self, features: Features) -> Floats | None:
+    def attention(self, features: Features) -> Floats | None:
         """Float32 [n, p], the weight of each part, rows sum to 1; None where the head has no parts."""
 
     def state(self) -> State:
@@ -165,11 +165,11 @@ class Head(Protocol):
 class HeadFactory(Protocol):
     """A way to make heads, registered under its name.
 
-    One that has an attribute `shares_steps` that is true lets the lesson's team take each step together.
+    One that has an attribute `shares_steps` that is true lets its team take each step together.
     """
 
     def fit(self, training_set: TrainingSet) -> Head:
-        """A head fitted on the whole lesson."""
+        """A head fitted on the whole training set."""
 
     def restore(self, state: State, backbone: "Backbone") -> Head:
         """The head that gave `state`; `backbone` is the network it was fitted on."""

@@ -53,7 +53,7 @@ class Contrastive(TailKind):
     def fit(self, training_set: TrainingSet) -> TailHead:
         """Pairs for a fixed number of steps; nothing is held out, for few labels are too many to lose."""
         if training_set.backbone is None:
-            raise ValueError("a tail is made of a backbone's blocks: the lesson holds none")
+            raise ValueError("a tail is made of a backbone's blocks: the training set holds none")
         torch.manual_seed(training_set.seed)
         tail = Tail(training_set.backbone, training_set.settings["cut"], training_set.classes).placed().eval()
         config = _config(tail, training_set)

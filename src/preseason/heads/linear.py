@@ -53,7 +53,7 @@ class LinearHead:
         """The scaled features, float32 [n, d]."""
         return self.scale(features.whole())
 
-    def focus(self, features: Features) -> None:
+    def attention(self, features: Features) -> None:
         """A linear head looks at the whole."""
 
     def state(self) -> State:
@@ -63,7 +63,7 @@ class LinearHead:
 
 
 class Linear:
-    """Fits `LinearHead`; the penalty is chosen by cross-validation on the lesson's folds."""
+    """Fits `LinearHead`; the penalty is chosen by cross-validation on the training set's folds."""
 
     def fit(self, training_set: TrainingSet) -> LinearHead:
         """Logistic regression with the strength of the best cross-validated log-likelihood."""

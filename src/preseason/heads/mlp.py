@@ -31,7 +31,7 @@ class MlpHead:
         """The frozen features, float32 [n, d]: members of one way share them."""
         return features.pooled()
 
-    def focus(self, features: Features) -> None:
+    def attention(self, features: Features) -> None:
         """It looks at the whole."""
 
     def state(self) -> State:
@@ -47,7 +47,7 @@ class MlpHead:
 
 
 class Mlp:
-    """Fits `MlpHead` with Adam, stopping early on the lesson's first fold."""
+    """Fits `MlpHead` with Adam, stopping early on the training set's first fold."""
 
     def fit(self, training_set: TrainingSet) -> MlpHead:
         """A dense head."""

@@ -53,7 +53,7 @@ class NamesHead:
         """The last layer's mean at length 1, float32 [n, d]."""
         return _unit(features.whole()[:, slice(*self.span)])
 
-    def focus(self, features: Features) -> None:
+    def attention(self, features: Features) -> None:
         """It looks at the whole."""
 
     def state(self) -> State:
@@ -62,7 +62,7 @@ class NamesHead:
 
 
 class Names:
-    """Fits `NamesHead`; its lesson's settings hold the names and the width of the last layer, or neither."""
+    """Fits `NamesHead`; the settings hold the names and the width of the last layer, or neither."""
 
     def fit(self, training_set: TrainingSet) -> NamesHead:
         """Logistic regression on labelled texts and, where they say something, the names of the labels."""

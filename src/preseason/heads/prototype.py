@@ -35,7 +35,7 @@ class PrototypeHead:
         """Scaled features of length 1, float32 [n, d]."""
         return unit(self.scale(features.whole()))
 
-    def focus(self, features: Features) -> None:
+    def attention(self, features: Features) -> None:
         """A prototype head looks at the whole."""
 
     def state(self) -> State:

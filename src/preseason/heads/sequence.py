@@ -76,7 +76,7 @@ class SequenceHead:
         means = [_frames(features, self.scales, chunk, self.frames).mean(1) for chunk in features.chunks()]
         return np.asarray(torch.cat(means).numpy(), np.float32)
 
-    def focus(self, features: Features) -> None:
+    def attention(self, features: Features) -> None:
         """Order is read as a whole."""
 
     def state(self) -> State:
@@ -93,7 +93,7 @@ class SequenceHead:
 
 @dataclass(frozen=True)
 class Sequence:
-    """Fits `SequenceHead` with one reader; the lesson's setting `frames` says how many a row holds."""
+    """Fits `SequenceHead` with one reader; the training set's setting `frames` says how many a row holds."""
 
     kind: str
     reader: Reader

@@ -24,7 +24,7 @@ class StatisticsHead:
         """The scaled summary, float32 [n, 3 d]."""
         return self.linear.embed(summarised(features, self.frames))
 
-    def focus(self, features: Features) -> None:
+    def attention(self, features: Features) -> None:
         """Every frame counts the same."""
 
     def state(self) -> State:
@@ -33,7 +33,7 @@ class StatisticsHead:
 
 
 class Statistics:
-    """Fits `StatisticsHead`; the lesson's setting `frames` says how many frames a row holds."""
+    """Fits `StatisticsHead`; the training set's setting `frames` says how many frames a row holds."""
 
     def fit(self, training_set: TrainingSet) -> StatisticsHead:
         """As the linear head, on summaries."""

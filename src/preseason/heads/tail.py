@@ -1,7 +1,7 @@
 """Fine-tuning the last blocks from the bank: the map at the cut goes in, the frozen trunk never runs again.
 
 The new classifier starts at the head-only solution (LP-FT, Kumar et al. 2022, arXiv 2202.10054) and lower
-blocks get smaller learning rates. A lesson that is set `fresh` starts at a random classifier instead: one
+blocks get smaller learning rates. One set `fresh` begins with a random classifier: one
 that is already right about few examples leaves the blocks nothing to learn. With the cut before the first
 block the whole network is trained. Of clips every frame goes through the tail; the classifier reads their
 mean and their mean change, or a head over time is trained together with the blocks.
@@ -34,7 +34,7 @@ RATE_DECAY = 0.7
 STRENGTH = 1e-2
 FRESH_CLASSIFIER_RATE, FRESH_RATE, FRESH_DECAY = 2e-3, 5e-4, 1e-2
 FRESH_SMOOTHING, FRESH_DROPOUT = 0.1, 0.3
-"""Of lessons set `fresh`: peak learning rates, the same for all blocks, weight decay, and regularisation."""
+"""With `fresh`: peak learning rates, the same for all blocks, weight decay, and regularisation."""
 
 
 class Tail(nn.Module):
@@ -85,11 +85,11 @@ class Tail(nn.Module):
 
     def vectors(self, maps: Tensor) -> Tensor:
         """One vector for each look [n, d], of clips for each frame [n, t, d]."""
-        looks = maps.flatten(0, 1) if self.frames else self.backbone.trimmed(maps, self.cut)
-        if looks.ndim == 4 and self.backbone.split.layout == "NCHW":
+        crops = maps.flatten(0, 1) if self.frames else self.backbone.trimmed(maps, self.cut)
+        if crops.ndim == 4 and self.backbone.split.layout == "NCHW":
             # Convolutions of a processor are half as fast again in this order (measured on EfficientNet).
-            looks = looks.contiguous(memory_format=torch.channels_last)
-        vectors: Tensor = self.backbone.split.embed(self.backbone.run(looks, start=self.cut))
+            crops = crops.contiguous(memory_format=torch.channels_last)
+        vectors: Tensor = self.backbone.split.embed(self.backbone.run(crops, start=self.cut))
         return vectors.view(*maps.shape[:2], -1) if self.frames else vectors
 
     def embed(self, maps: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ class TailHead:
         """Mean vector over views, float32 [n, d]; of clips that of the first view, which is the whole."""
         return np.concatenate([self._mean_vectors(features, chunk) for chunk in features.chunks(16)])
 
-    def focus(self, features: Features) -> None:
+    def attention(self, features: Features) -> None:
         """Views are not parts."""
 
     def state(self) -> State:
@@ -176,7 +176,7 @@ class TailHead:
 
 
 class TailKind:
-    """Fits `TailHead`; its lesson's first source holds maps at the cut of every view.
+    """Fits `TailHead`; its training set's first source holds maps at the cut of every view.
 
     Attributes:
         kind: the name it is registered under.
@@ -218,7 +218,7 @@ class TailKind:
         self, training_set: TrainingSet, epochs: int, validation: Ints | None
     ) -> tuple[TailHead, int]:
         if training_set.backbone is None:
-            raise ValueError("a tail is made of a backbone's blocks: the lesson holds none")
+            raise ValueError("a tail is made of a backbone's blocks: the training set holds none")
         torch.manual_seed(training_set.seed)
         settings = training_set.settings
         tail = self.make(training_set.backbone, settings, training_set.classes).placed().eval()

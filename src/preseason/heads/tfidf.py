@@ -78,7 +78,7 @@ class TfidfHead:
         hashing = HashingVectorizer(n_features=HASHED, preprocessor=plain, token_pattern=r"\w+|[^\w\s]")
         return np.asarray(hashing.transform(texts_of(features)).toarray(), np.float32)
 
-    def focus(self, features: Features) -> None:
+    def attention(self, features: Features) -> None:
         """It has no parts."""
 
     def state(self) -> State:
@@ -97,10 +97,10 @@ class TfidfHead:
 
 
 class Tfidf:
-    """Fits `TfidfHead`; its lesson's first source holds the texts themselves."""
+    """Fits `TfidfHead`; its training set's first source holds the texts themselves."""
 
     def fit(self, training_set: TrainingSet) -> TfidfHead:
-        """Counts of the lesson's own texts, then logistic regression."""
+        """Counts of the training set's own texts, then logistic regression."""
         from scipy.sparse import csr_matrix
 
         texts = texts_of(training_set.features)
@@ -124,7 +124,7 @@ class Tfidf:
 
 
 def texts_of(features: Features) -> list[str]:
-    """The texts of a lesson.
+    """The texts of a training set.
 
     Raises:
         UsageError: its rows are none.

@@ -45,7 +45,7 @@ def _judged(samples: list[Sample], raw: Raw, known: Known) -> Answers:
         targets_of(samples, known.labels),
         known.probabilities(raw.probabilities, vectors),
         known.distance(vectors),
-        raw.focus,
+        raw.attention,
         vectors,
         raw.plain,
     )
@@ -62,7 +62,7 @@ def _joined(parts: list[Answers], labels: tuple[str, ...]) -> Answers:
         np.concatenate([part.targets for part in parts]),
         np.concatenate([part.probabilities for part in parts]),
         np.concatenate([part.distance for part in parts]),
-        _stacked([part.focus for part in parts]),
+        _stacked([part.attention for part in parts]),
         _stacked([part.vectors for part in parts]),
         _stacked([part.plain for part in parts]),
     )

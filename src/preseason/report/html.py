@@ -38,7 +38,9 @@ SECTIONS = (
     Section("classes", "Class by class", "The band is the range to expect, at 95\xa0%.", views.classes),
     Section("mixups", "What is taken for what", "Rows are the truth, columns the answer.", views.mixups),
     Section("mistakes", "Surest mistakes", "Some may be wrong labels: look at these first.", views.mistakes),
-    Section("focus", "Where it looked", "Bright is what counted; framed, what counted most.", views.focus),
+    Section(
+        "focus", "Where it looked", "Bright is what counted; framed, what counted most.", views.attention
+    ),
     Section(
         "vocabulary",
         "Words that count",

@@ -50,7 +50,7 @@ class Album:
         """The sample's picture, or None: unreadable, not a picture, or the page is full."""
         return self._add(self._open(sample))
 
-    def focused(self, sample: Sample, boxes: Floats, weights: Floats) -> "Shown | None":
+    def attention_spec(self, sample: Sample, boxes: Floats, weights: Floats) -> "Shown | None":
         """Like `thumbnail`, with the parts that counted kept bright (boxes [p, 4], weights [p])."""
         image = self._open(sample)
         return self._add(None if image is None else spotlight(image, boxes, weights))

@@ -148,13 +148,13 @@ def mistakes(record: FitRecord, album: Album) -> View:
     }
 
 
-def focus(record: FitRecord, album: Album) -> View:
+def attention(record: FitRecord, album: Album) -> View:
     """Where it looked, for right and wrong answers; None without parts."""
     answers = record.answers
-    if answers.focus is None or record.boxes is None or not len(answers.targets):
+    if answers.attention is None or record.boxes is None or not len(answers.targets):
         return None
-    right = [_looked(record, index, album) for index in _right_of_each(record)[:MAX_FOCUS_RIGHT]]
-    wrong = [_looked(record, int(index), album) for index in _wrong(record)[:MAX_FOCUS_WRONG]]
+    right = [_cropped(record, index, album) for index in _right_of_each(record)[:MAX_FOCUS_RIGHT]]
+    wrong = [_cropped(record, int(index), album) for index in _wrong(record)[:MAX_FOCUS_WRONG]]
     groups = [("Right answers", [c for c in right if c]), ("Wrong answers", [c for c in wrong if c])]
     shown = [group for group in groups if group[1]]
     return {"groups": shown} if shown else None
@@ -318,12 +318,12 @@ def _card(record: FitRecord, index: int, album: Album) -> dict[str, Any]:
     }
 
 
-def _looked(record: FitRecord, index: int, album: Album) -> dict[str, Any] | None:
+def _cropped(record: FitRecord, index: int, album: Album) -> dict[str, Any] | None:
     answers, boxes = record.answers, record.boxes
-    if answers.focus is None or boxes is None:
+    if answers.attention is None or boxes is None:
         return None
-    weights, row = answers.focus[index], answers.probabilities[index]
-    picture = album.focused(answers.samples[index], boxes, weights)
+    weights, row = answers.attention[index], answers.probabilities[index]
+    picture = album.attention_spec(answers.samples[index], boxes, weights)
     if picture is None:
         return None
     said, target = int(row.argmax()), int(answers.targets[index])

@@ -30,13 +30,13 @@ class Answer:
     """The answer to one example, or the reason why there is none.
 
     Attributes:
-        focus: float32 [p], weight of each part, where the model has attention.
+        attention: float32 [p], weight of each part, where the model has attention.
         vector: float32 [d], where the example lies among the known ones.
     """
 
     prediction: Prediction | None
     reason: str = ""
-    focus: Floats | None = None
+    attention: Floats | None = None
     vector: Floats | None = None
 
 
@@ -182,9 +182,9 @@ def answers_of(model: "Model", samples: Sequence[Sample]) -> list[Answer]:
         if (place := named.get(id(sample))) is None:
             answers.append(Answer(None, failed.get(str(sample.source), "it cannot be read")))
         else:
-            focus = None if found.focus is None else found.focus[place]
+            attention = None if found.attention is None else found.attention[place]
             vector = None if found.vectors is None else found.vectors[place]
-            answers.append(Answer(next(predictions), focus=focus, vector=vector))
+            answers.append(Answer(next(predictions), attention=attention, vector=vector))
     return answers
 
 

@@ -22,7 +22,7 @@ NEAREST = 4
 
 def explained(model: "Model", sample: Sample, answer: Answer) -> Explained:
     """Further fields of an answer: `looked` for pictures, `words` for texts."""
-    shown = _words(model, sample) if isinstance(sample.source, str) else _looked(model, sample, answer)
+    shown = _words(model, sample) if isinstance(sample.source, str) else _cropped(model, sample, answer)
     return shown | _nearest(model, answer)
 
 
@@ -53,15 +53,15 @@ def _nearest(model: "Model", answer: Answer) -> Explained:
     }
 
 
-def _looked(model: "Model", sample: Sample, answer: Answer) -> Explained:
+def _cropped(model: "Model", sample: Sample, answer: Answer) -> Explained:
     """The picture with what counted kept bright, and the part that counted most in words."""
-    spec = model.predictor.focused()
+    spec = model.predictor.attention_spec()
     shown = model.job.picture(sample)
-    if spec is None or answer.focus is None or shown is None:
+    if spec is None or answer.attention is None or shown is None:
         return {}
     boxes = np.array([(b.x0, b.y0, b.x1, b.y1) for b in model.job.boxes(spec)], np.float32)
     picture = small(shown, SIDE)
-    if picture is None or len(boxes) != len(answer.focus):
+    if picture is None or len(boxes) != len(answer.attention):
         return {}
-    data = base64.b64encode(jpeg(spotlight(picture, boxes, answer.focus))).decode("ascii")
+    data = base64.b64encode(jpeg(spotlight(picture, boxes, answer.attention))).decode("ascii")
     return {"looked": f"data:image/jpeg;base64,{data}"}

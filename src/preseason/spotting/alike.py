@@ -21,7 +21,7 @@ from preseason.runtime.progress import Progress, Silent
 from preseason.spotting.scan import Rows, Walk
 from preseason.spotting.similar import Moment, nearest
 from preseason.tasks.clips import MAX_SIDE, ClipSource
-from preseason.tasks.looks import cut_out
+from preseason.tasks.crops import cut_out
 
 RATE = 2.0
 SIDE_STEPS = 2
@@ -78,8 +78,8 @@ def features_of(path: Path, search: Search, progress: Progress) -> Floats:
     walk = Walk(path, search.rate, SIDE_STEPS, SIDE_STEPS, MAX_SIDE, folder)
 
     def rows(frames: Sequence[Pixels]) -> Rows:
-        looks = [cut_out(frame, WHOLE, spec.shape)[None] for frame in frames]
-        return {"whole": np.stack(extractor.rows(looks, progress.say))[:, 0]}
+        crops = [cut_out(frame, WHOLE, spec.shape)[None] for frame in frames]
+        return {"whole": np.stack(extractor.rows(crops, progress.say))[:, 0]}
 
     return walk.run(rows, _around, progress, f"watching {path.name}")
 

@@ -23,7 +23,7 @@ from preseason.media.stream import Pixels
 from preseason.models.classifier import Model
 from preseason.runtime.progress import Silent
 from preseason.spotting.scan import STRETCH, Rows
-from preseason.tasks.looks import cut_out
+from preseason.tasks.crops import cut_out
 
 JUDGED = 8
 """Windows of a video network that begin within the length of one, about."""
@@ -117,8 +117,8 @@ class FrameNetwork:
 
     def rows(self, frames: Sequence[Pixels]) -> Array:
         """Rows of single frames, float16 [frames, parts, ...]."""
-        looks = list(looks_of(frames, self._extractor.spec))
-        return np.stack(self._extractor.rows(looks, Silent().say)).astype(np.float16)
+        crops = list(looks_of(frames, self._extractor.spec))
+        return np.stack(self._extractor.rows(crops, Silent().say)).astype(np.float16)
 
     def windows(self, held: Array, starts: Ints) -> RowSource:
         """Rows of frames side by side, put together when read."""
@@ -166,7 +166,7 @@ class _Windows:
 
 def looks_of(frames: Sequence[Pixels], spec: FeatureSpec) -> Pixels:
     """What a pass looks at in each frame, uint8 [frames, looks, size, size, 3]."""
-    return np.stack([np.stack([cut_out(frame, box, spec.shape) for box in spec.looks]) for frame in frames])
+    return np.stack([np.stack([cut_out(frame, box, spec.shape) for box in spec.crops]) for frame in frames])
 
 
 def places_of(spec: FeatureSpec, run: int, width: int) -> Ints:

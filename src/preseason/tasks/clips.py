@@ -30,7 +30,7 @@ from preseason.errors import MediaError
 from preseason.media import image, video
 from preseason.recipe import Recipe
 from preseason.tasks.base import refuse_photo_recipe, tasks
-from preseason.tasks.looks import cut_out, gradient_settings, views
+from preseason.tasks.crops import cut_out, gradient_settings, views
 from preseason.training.candidates import Candidate
 
 FRAMES = 8
@@ -69,12 +69,12 @@ class ClipSource:
     def inputs(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
         """uint8 [moments x looks, h, w, 3], for video networks [moments x looks, t, h, w, 3]."""
         count = spec.frames * max(self.run, 1)
-        side = min(MAX_SIDE, round(1.5 * max(spec.shape) / min(abs(b.x1 - b.x0) for b in spec.looks)))
+        side = min(MAX_SIDE, round(1.5 * max(spec.shape) / min(abs(b.x1 - b.x0) for b in spec.crops)))
         frames = self._frames(sample, spec, count, side)
-        cut = np.stack([[cut_out(frame, box, spec.shape) for box in spec.looks] for frame in frames])
+        cut = np.stack([[cut_out(frame, box, spec.shape) for box in spec.crops] for frame in frames])
         if not self.run:
             return cut.reshape(-1, *cut.shape[2:])
-        runs = cut.reshape(spec.frames, self.run, len(spec.looks), *cut.shape[2:])
+        runs = cut.reshape(spec.frames, self.run, len(spec.crops), *cut.shape[2:])
         return runs.swapaxes(1, 2).reshape(-1, self.run, *cut.shape[2:])
 
     def _frames(self, sample: Sample, spec: FeatureSpec, count: int, side: int) -> NDArray[np.uint8]:
@@ -298,7 +298,7 @@ def _tuned(recipe: Recipe, backbone: Backbone, shown: Shape) -> Candidate:
 def _mapped(recipe: Recipe, backbone: Backbone, shape: tuple[int, int], count: int, cut: int) -> FeatureSpec:
     """Maps at the cut of every moment, `count` views of each."""
     frames = 1 if backbone.preprocessing.frames else _moments(recipe, backbone)
-    return FeatureSpec(shape[0], looks=views(count), frames=frames, kept="map", cut=cut, height=shape[1])
+    return FeatureSpec(shape[0], crops=views(count), frames=frames, kept="map", cut=cut, height=shape[1])
 
 
 def _read(spec: FeatureSpec, reader: str | None = None) -> dict[str, int]:

@@ -18,11 +18,11 @@ from preseason.errors import MediaError
 from preseason.media.image import check, decode, thumbnail_jpeg
 from preseason.recipe import Recipe
 from preseason.tasks.base import refuse_frames, tasks
-from preseason.tasks.looks import cut_out, gradient_settings, views
-from preseason.training.candidates import Candidate, own_looks
+from preseason.tasks.crops import cut_out, gradient_settings, views
+from preseason.training.candidates import Candidate, dynamic_crops
 
 REGIONS = (WHOLE, *grid(3, 0.5), *grid(4, 4 / 14))
-CROPS = (WHOLE, *grid(3, 0.5), *grid(4, 0.3))
+SINGLE_CROPS = (WHOLE, *grid(3, 0.5), *grid(4, 0.3))
 """The same places as `REGIONS`, each fed on its own: sharper, at six times the cost."""
 QUARTERS = (WHOLE, *grid(2, 4 / 7))
 FIRST_SCALE = 2
@@ -39,10 +39,10 @@ class PhotoSource:
         """uint8 [looks, size, size, 3]."""
         from PIL import Image
 
-        narrowest = min(min(abs(box.x1 - box.x0), box.y1 - box.y0) for box in spec.looks)
+        narrowest = min(min(abs(box.x1 - box.x0), box.y1 - box.y0) for box in spec.crops)
         side = min(MAX_SIDE, round(1.5 * spec.size / narrowest))
         picture = Image.fromarray(decode(Path(sample.source), side))
-        return np.stack([cut_out(picture, box, spec.shape) for box in spec.looks])
+        return np.stack([cut_out(picture, box, spec.shape) for box in spec.crops])
 
 
 class Photos:
@@ -91,10 +91,10 @@ class Photos:
             return (_textbook_dense(recipe, backbone),)
         if recipe.unfreeze not in ("auto", "0"):
             return (self.baseline(backbone), _tuned(recipe, backbone))
-        first = _first_look(recipe, backbone)
+        first = _first_pass(recipe, backbone)
         linear = Candidate("linear", "linear", first)
         if recipe.head == "auto":
-            costly = (_crops(backbone), *_tuned_closer(recipe, backbone))
+            costly = (_single_crops(backbone), *_tuned_closer(recipe, backbone))
             return (linear, *_attention(first, backbone), *costly)
         if recipe.head == "attention":
             return _attention(first, backbone)
@@ -126,17 +126,17 @@ class Photos:
         return spec.parts()
 
 
-def _first_look(recipe: Recipe, backbone: Backbone) -> FeatureSpec:
+def _first_pass(recipe: Recipe, backbone: Backbone) -> FeatureSpec:
     """One enlarged pass where the network allows it, else crops at its own size."""
     own = backbone.preprocessing.size
     if backbone.preprocessing.resizable:
         return FeatureSpec(recipe.image_size or FIRST_SCALE * own, regions=REGIONS)
-    return FeatureSpec(own, looks=(WHOLE, *grid(2, 0.6)), regions=(WHOLE, *grid(2, 0.5)))
+    return FeatureSpec(own, crops=(WHOLE, *grid(2, 0.6)), regions=(WHOLE, *grid(2, 0.5)))
 
 
 def _attention(first: FeatureSpec, backbone: Backbone) -> tuple[Candidate, Candidate]:
     own = backbone.preprocessing.size
-    closer = FeatureSpec(own, looks=(), own_looks=own_looks(), regions=QUARTERS)
+    closer = FeatureSpec(own, crops=(), dynamic_crops=dynamic_crops(), regions=QUARTERS)
     kinds = first.kinds()
     both = kinds + [kind + max(kinds) + 1 for kind in closer.kinds()]
     return (
@@ -145,9 +145,9 @@ def _attention(first: FeatureSpec, backbone: Backbone) -> tuple[Candidate, Candi
     )
 
 
-def _crops(backbone: Backbone) -> Candidate:
-    spec = FeatureSpec(backbone.preprocessing.size, looks=CROPS)
-    sizes = [1 / (box.x1 - box.x0) for box in CROPS]
+def _single_crops(backbone: Backbone) -> Candidate:
+    spec = FeatureSpec(backbone.preprocessing.size, crops=SINGLE_CROPS)
+    sizes = [1 / (box.x1 - box.x0) for box in SINGLE_CROPS]
     order = sorted(set(sizes))
     return Candidate("crops", "attention", spec, settings={"kinds": [order.index(size) for size in sizes]})
 
@@ -158,9 +158,9 @@ def _tuned_closer(recipe: Recipe, backbone: Backbone) -> tuple[Candidate, ...]:
         return ()
     cut = backbone.cut_for(TAIL_BLOCKS)
     own = backbone.preprocessing.size
-    spec = FeatureSpec(own, looks=(), own_looks=own_looks(), kept="map", cut=cut)
+    spec = FeatureSpec(own, crops=(), dynamic_crops=dynamic_crops(), kept="map", cut=cut)
     settings = gradient_settings(recipe) | {"cut": cut, "fixed_epochs": True, "epochs": TUNED_EPOCHS}
-    return (Candidate("tuned closer look", "tail", spec, looks_from="attention", settings=settings),)
+    return (Candidate("tuned closer look", "tail", spec, crops_from="attention", settings=settings),)
 
 
 def _tuned(recipe: Recipe, backbone: Backbone) -> Candidate:
@@ -168,7 +168,7 @@ def _tuned(recipe: Recipe, backbone: Backbone) -> Candidate:
     cut = 0 if recipe.unfreeze == "all" else backbone.cut_for(int(recipe.unfreeze))
     size = recipe.image_size or backbone.preprocessing.size
     name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
-    spec = FeatureSpec(size, looks=views(recipe.views), kept="map", cut=cut)
+    spec = FeatureSpec(size, crops=views(recipe.views), kept="map", cut=cut)
     return Candidate(
         name, "tail", spec, settings=gradient_settings(recipe) | {"cut": cut}, members=1, always=True
     )

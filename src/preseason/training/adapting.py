@@ -65,7 +65,7 @@ def _way(
 ) -> tuple[Fitted, float | None]:
     """A way re-centred; as it is, and None, where its looks are chosen or its blocks are trained."""
     candidate = fitted.candidate
-    if candidate.looks_from is not None or candidate.spec.kept != "pooled":
+    if candidate.crops_from is not None or candidate.spec.kept != "pooled":
         return fitted, None
     orders = orders_for(candidate, samples, None, ())
     found = bench.extractor(candidate.spec).extract(orders, progress, f"reading for {candidate.name}")

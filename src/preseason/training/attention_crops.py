@@ -12,18 +12,18 @@ CELLS = 14
 FIRST_SIDES, SECOND_SIDES = (0.36, 0.24), (0.30,)
 """Sides of the windows round the highest and the second highest peak, in units of the whole."""
 NEAR_PEAK = 0.97
-LOOKS = 2 * (len(FIRST_SIDES) + len(SECOND_SIDES))
+CROPS = 2 * (len(FIRST_SIDES) + len(SECOND_SIDES))
 
 
-def windows(focus: Floats, regions: Sequence[Box], seed: int) -> tuple[Box, ...]:
-    """`LOOKS` windows on the two peaks of one example's attention, each plain and shifted and mirrored.
+def windows(attention: Floats, regions: Sequence[Box], seed: int) -> tuple[Box, ...]:
+    """`CROPS` windows on the two peaks of one example's attention, each plain and shifted and mirrored.
 
     Args:
-        focus: float32 [p], attention of each region; sums to 1.
+        attention: float32 [p], attention of each region; sums to 1.
         regions: where these parts lie; the whole is no place and is left out.
         seed: of the shifts, so that one example always gets the same windows.
     """
-    heat = _smooth(heat_map(focus, regions))
+    heat = _smooth(heat_map(attention, regions))
     rng = np.random.default_rng(seed)
     found: list[Box] = []
     for sides in (FIRST_SIDES, SECOND_SIDES):
@@ -34,10 +34,10 @@ def windows(focus: Floats, regions: Sequence[Box], seed: int) -> tuple[Box, ...]
     return tuple(found)
 
 
-def heat_map(focus: Floats, regions: Sequence[Box], cells: int = CELLS) -> NDArray[np.float64]:
+def heat_map(attention: Floats, regions: Sequence[Box], cells: int = CELLS) -> NDArray[np.float64]:
     """Attention spread evenly over each region's cells and added up: float64 [cells, cells]."""
     heat = np.zeros((cells, cells))
-    for weight, box in zip(focus, regions, strict=True):
+    for weight, box in zip(attention, regions, strict=True):
         if box.x1 - box.x0 < 1 or box.y1 - box.y0 < 1:
             rows = slice(round(box.y0 * cells), max(round(box.y1 * cells), round(box.y0 * cells) + 1))
             columns = slice(round(box.x0 * cells), max(round(box.x1 * cells), round(box.x0 * cells) + 1))

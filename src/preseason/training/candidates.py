@@ -18,8 +18,8 @@ from preseason.arrays.types import Floats, Ints
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.evaluation.calibration import fit_temperature, softmax
 from preseason.heads.base import Features, Folds, Head, TrainingSet
-from preseason.training.attention_crops import LOOKS, windows
-from preseason.training.shared_lessons import Team, fit_each
+from preseason.training.attention_crops import CROPS, windows
+from preseason.training.distributed_folds import Team, fit_each
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Candidate:
         name: shown to the user, e.g. "closer look".
         head: registered kind.
         spec: the pass whose rows the head reads.
-        looks_from: name of an earlier way whose attention chooses this one's looks.
-        joined: whether the head also reads the rows of `looks_from`, in front of its own.
+        crops_from: name of an earlier way whose attention chooses this one's looks.
+        joined: whether the head also reads the rows of `crops_from`, in front of its own.
         settings: for the head.
         members: how many of the folds get a member; the others' examples have no answer from this way.
             With 1, that member judges and the one delivered is fitted on every example.
@@ -43,7 +43,7 @@ class Candidate:
     name: str
     head: str
     spec: FeatureSpec
-    looks_from: str | None = None
+    crops_from: str | None = None
     joined: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     members: int | None = None
@@ -70,9 +70,9 @@ class Fitted:
         each = [softmax(member.logits(features), self.temperature) for member in self.members]
         return _mean(each)
 
-    def focus(self, features: Features) -> Floats | None:
+    def attention(self, features: Features) -> Floats | None:
         """Mean attention over members, float32 [n, p]."""
-        each = [weights for member in self.members if (weights := member.focus(features)) is not None]
+        each = [weights for member in self.members if (weights := member.attention(features)) is not None]
         return _mean(each) if each else None
 
     def embed(self, features: Features) -> Floats:
@@ -92,14 +92,14 @@ class Crossfit:
     Attributes:
         held: int64 [h], positions of the examples that have such an answer.
         probabilities: float32 [h, c] of these, calibrated.
-        focus: float32 [n, p] attention of every example, by unseeing members where there is one.
+        attention: float32 [n, p] attention of every example, by unseeing members where there is one.
         seconds: spent on fitting.
     """
 
     fitted: Fitted
     held: Ints
     probabilities: Floats
-    focus: Floats | None
+    attention: Floats | None
     seconds: float
 
 
@@ -111,7 +111,7 @@ def crossfit(
     team: Team | None = None,
     firm: bool = False,
 ) -> Crossfit:
-    """Fit a member for each of the lesson's folds (or the first `candidate.members` of them).
+    """Fit a member for each of the training set's folds (or the first `candidate.members` of them).
 
     Args:
         seconds: for all members together; heads that can fit fewer epochs into the time do so.
@@ -140,7 +140,7 @@ def crossfit(
         [member.logits(training_set.features.take(v)) for member, (_, v) in zip(members, folds, strict=True)]
     )
     temperature = fit_temperature(logits, training_set.targets[held])
-    focus = _unseeing_focus(members, folds, training_set.features)
+    attention = _oof_attention(members, folds, training_set.features)
     order = np.argsort(held, kind="stable")
     if refit:
         members = [_whole(candidate, training_set, checkpoints, share, team)]
@@ -148,20 +148,20 @@ def crossfit(
         Fitted(candidate, tuple(members), temperature),
         held[order],
         softmax(logits[order], temperature),
-        focus,
+        attention,
         time.monotonic() - begin,
     )
 
 
-def looks_for(fingerprints: Sequence[str], focus: Floats, parts: Sequence[Box]) -> list[tuple[Box, ...]]:
+def crops_for(fingerprints: Sequence[str], attention: Floats, parts: Sequence[Box]) -> list[tuple[Box, ...]]:
     """The closer looks of each example, from its attention [n, p] over `parts`."""
     seeds = [int(hashlib.blake2b(f.encode(), digest_size=4).hexdigest(), 16) for f in fingerprints]
-    return [windows(weights, parts, seed) for weights, seed in zip(focus, seeds, strict=True)]
+    return [windows(weights, parts, seed) for weights, seed in zip(attention, seeds, strict=True)]
 
 
-def own_looks() -> int:
-    """How many looks `looks_for` gives."""
-    return LOOKS
+def dynamic_crops() -> int:
+    """How many looks `crops_for` gives."""
+    return CROPS
 
 
 def _fold_training_set(
@@ -201,20 +201,20 @@ def inner_folds(folds: Folds, train: Ints) -> list[tuple[Ints, Ints]]:
     return inner
 
 
-def _unseeing_focus(members: list[Head], folds: Folds, features: Features) -> Floats | None:
+def _oof_attention(members: list[Head], folds: Folds, features: Features) -> Floats | None:
     """Attention by the member that did not learn from an example; the mean of all where there is none."""
-    first = members[0].focus(features.take(np.arange(1)))
+    first = members[0].attention(features.take(np.arange(1)))
     if first is None:
         return None
     out = np.zeros((len(features), first.shape[1]), np.float32)
     seen = np.ones(len(features), bool)
     for member, (_, validation) in zip(members, folds, strict=True):
-        weights = member.focus(features.take(validation))
+        weights = member.attention(features.take(validation))
         assert weights is not None
         out[validation], seen[validation] = weights, False
     rest = np.flatnonzero(seen)
     if len(rest):
-        each = [member.focus(features.take(rest)) for member in members]
+        each = [member.attention(features.take(rest)) for member in members]
         out[rest] = np.mean([weights for weights in each if weights is not None], axis=0)
     return out
 

@@ -16,9 +16,9 @@ from preseason.heads.base import Features
 from preseason.heads.frames import whole_frames
 from preseason.openset.drift import Sketch
 from preseason.runtime.progress import Progress
-from preseason.training.candidates import Candidate, Fitted, looks_for
+from preseason.training.candidates import Candidate, Fitted, crops_for
+from preseason.training.distributed_folds import Team
 from preseason.training.selection import averaged
-from preseason.training.shared_lessons import Team
 
 
 class Bench:
@@ -53,17 +53,17 @@ class Bench:
 
 
 def orders_for(
-    candidate: Candidate, samples: Sequence[Sample], focus: Floats | None, parts: Sequence[Box]
+    candidate: Candidate, samples: Sequence[Sample], attention: Floats | None, parts: Sequence[Box]
 ) -> list[Order]:
-    """The rows that `candidate` needs of `samples`, with looks from an earlier way's `focus` over `parts`."""
-    if candidate.looks_from is None:
+    """The rows that `candidate` needs of `samples`, with looks from an earlier `attention` over `parts`."""
+    if candidate.crops_from is None:
         return [Order(sample) for sample in samples]
-    if focus is None:
+    if attention is None:
         raise ValueError(
-            f"{candidate.name} takes its looks from {candidate.looks_from}, which has no attention"
+            f"{candidate.name} takes its looks from {candidate.crops_from}, which has no attention"
         )
-    looks = looks_for([sample.fingerprint for sample in samples], focus, parts)
-    return [Order(sample, look) for sample, look in zip(samples, looks, strict=True)]
+    crops = crops_for([sample.fingerprint for sample in samples], attention, parts)
+    return [Order(sample, crop) for sample, crop in zip(samples, crops, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Raw:
         kept: int64 [m], positions of the samples that could be read.
         probabilities: float32 [m, c], averaged over ways, calibrated.
         embeddings: float32 [m, e].
-        focus: float32 [m, p] or None.
+        attention: float32 [m, p] or None.
         skipped: the samples that could not be read.
         plain: float32 [m, e], what the frozen network shows of the whole examples, or None.
     """
@@ -82,7 +82,7 @@ class Raw:
     kept: Ints
     probabilities: Floats
     embeddings: Floats
-    focus: Floats | None
+    attention: Floats | None
     skipped: tuple[Skipped, ...]
     plain: Floats | None = None
 
@@ -103,10 +103,10 @@ class Predictor:
     temperature: float
     sketch: Sketch | None = None
 
-    def focused(self) -> FeatureSpec | None:
-        """The pass whose parts `Raw.focus` weighs: of the first way with attention over fixed looks."""
+    def attention_spec(self) -> FeatureSpec | None:
+        """The pass whose parts `Raw.attention` weighs: of the first way with attention over fixed looks."""
         for fitted in self.candidates:
-            if fitted.candidate.head == "attention" and fitted.candidate.looks_from is None:
+            if fitted.candidate.head == "attention" and fitted.candidate.crops_from is None:
                 return fitted.candidate.spec
         return None
 
@@ -119,10 +119,10 @@ class Predictor:
         current, kept = list(samples), np.arange(len(samples))
         skipped: list[Skipped] = []
         features: dict[str, Features] = {}
-        focus: dict[str, Floats] = {}
+        attention: dict[str, Floats] = {}
         for fitted in self.candidates:
             candidate = fitted.candidate
-            looked = self._looked(candidate, current, focus)
+            looked = self._cropped(candidate, current, attention)
             found = bench.extractor(candidate.spec).extract(
                 looked, progress, f"reading for {candidate.name}", keep
             )
@@ -131,31 +131,33 @@ class Predictor:
                 current = [current[i] for i in found.kept]
                 kept = kept[found.kept]
                 features = {name: f.take(found.kept) for name, f in features.items()}
-                focus = {name: f[found.kept] for name, f in focus.items()}
-            before = [] if not candidate.joined else features[str(candidate.looks_from)].read()
+                attention = {name: f[found.kept] for name, f in attention.items()}
+            before = [] if not candidate.joined else features[str(candidate.crops_from)].read()
             features[candidate.name] = Features.of([*before, found.rows])
-            weights = fitted.focus(features[candidate.name]) if current else None
+            weights = fitted.attention(features[candidate.name]) if current else None
             if weights is not None:
-                focus[candidate.name] = weights
-        return self.judge(kept, features, focus, tuple(skipped))
+                attention[candidate.name] = weights
+        return self.judge(kept, features, attention, tuple(skipped))
 
     def average(self, each: Sequence[Floats]) -> Floats:
         """Probabilities of the kept ways averaged and calibrated, float32 [n, c]."""
         return sharpened(averaged(each), self.temperature)
 
-    def _looked(self, candidate: Candidate, samples: list[Sample], focus: dict[str, Floats]) -> list[Order]:
-        if candidate.looks_from is None:
+    def _cropped(
+        self, candidate: Candidate, samples: list[Sample], attention: dict[str, Floats]
+    ) -> list[Order]:
+        if candidate.crops_from is None:
             return orders_for(candidate, samples, None, ())
         origin = next(
-            fitted.candidate for fitted in self.candidates if fitted.candidate.name == candidate.looks_from
+            fitted.candidate for fitted in self.candidates if fitted.candidate.name == candidate.crops_from
         )
-        return orders_for(candidate, samples, focus.get(candidate.looks_from), origin.spec.parts())
+        return orders_for(candidate, samples, attention.get(candidate.crops_from), origin.spec.parts())
 
     def judge(
         self,
         kept: Ints,
         features: dict[str, Features],
-        focus: dict[str, Floats],
+        attention: dict[str, Floats],
         skipped: tuple[Skipped, ...],
     ) -> Raw:
         """Answers from the rows of every way, by its name."""
@@ -165,7 +167,9 @@ class Predictor:
             return Raw(kept, nothing, nothing, None, skipped)
         each = [by_name[name].probabilities(features[name]) for name in self.kept]
         embeddings = by_name[self.embedding].embed(features[self.embedding])
-        shown = next((focus[f.candidate.name] for f in self.candidates if f.candidate.name in focus), None)
+        shown = next(
+            (attention[f.candidate.name] for f in self.candidates if f.candidate.name in attention), None
+        )
         return Raw(kept, self.average(each), embeddings, shown, skipped, self._plain(features))
 
     def _plain(self, features: dict[str, Features]) -> Floats | None:
@@ -184,7 +188,7 @@ def plain_candidate(candidates: Sequence[Candidate]) -> Candidate | None:
         (
             candidate
             for candidate in candidates
-            if candidate.spec.kept == "map" and not candidate.spec.frames and candidate.looks_from is None
+            if candidate.spec.kept == "map" and not candidate.spec.frames and candidate.crops_from is None
         ),
         None,
     )

@@ -58,9 +58,9 @@ class Trials:
     features: dict[str, Features] = field(default_factory=dict)
     candidates: list[CandidateResult] = field(default_factory=list)
 
-    def focus(self, name: str) -> Floats | None:
+    def attention(self, name: str) -> Floats | None:
         """Attention of the way called `name`."""
-        return next((fit.focus for fit in self.fits if fit.fitted.candidate.name == name), None)
+        return next((fit.attention for fit in self.fits if fit.fitted.candidate.name == name), None)
 
     def parts(self, name: str) -> Sequence[Box]:
         """Regions of that way's attention."""
@@ -99,8 +99,8 @@ class Rounds:
         Where two ways through the network give no wrong answer, cross-validation cannot judge a further one.
         """
         for number, candidate in enumerate(candidates):
-            if not self.trials.has(candidate.looks_from):
-                self._leave_out(candidate, f"needs {candidate.looks_from}")
+            if not self.trials.has(candidate.crops_from):
+                self._leave_out(candidate, f"needs {candidate.crops_from}")
                 continue
             if self.clock.strict and not candidate.always and self._all_right():
                 self._leave_out(candidate, "left out: without it no answer is wrong")
@@ -152,15 +152,15 @@ class Rounds:
                 f"{found.failed[0].path}: {found.failed[0].reason}. Run the command again: what was read "
                 "is kept."
             )
-        before = self.trials.features[str(candidate.looks_from)].sources if candidate.joined else ()
+        before = self.trials.features[str(candidate.crops_from)].sources if candidate.joined else ()
         self.trials.features[candidate.name] = Features.of([*before, found.rows])
         return None
 
     def _orders(self, candidate: Candidate) -> list[Order]:
-        if candidate.looks_from is None:
+        if candidate.crops_from is None:
             return orders_for(candidate, self.samples, None, ())
-        focus = self.trials.focus(candidate.looks_from)
-        return orders_for(candidate, self.samples, focus, self.trials.parts(candidate.looks_from))
+        attention = self.trials.attention(candidate.crops_from)
+        return orders_for(candidate, self.samples, attention, self.trials.parts(candidate.crops_from))
 
     def _fit(self, candidate: Candidate, last: bool) -> None:
         seconds = None

@@ -22,8 +22,8 @@ def cut_out(picture: "Image | NDArray[np.uint8]", box: Box, shape: tuple[int, in
     width, height = shown.size
     corners = (left * width, box.y0 * height, right * width, box.y1 * height)
     resized = shown.resize(shape[::-1], Image.Resampling.BILINEAR, box=corners, reducing_gap=2.0)
-    look = np.asarray(resized)
-    return look[:, ::-1] if box.x1 < box.x0 else look
+    crop = np.asarray(resized)
+    return crop[:, ::-1] if box.x1 < box.x0 else crop
 
 
 def views(count: int) -> tuple[Box, ...]:

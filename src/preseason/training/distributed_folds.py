@@ -1,6 +1,6 @@
 """Members of one way fitted by several workers, each member by one of them.
 
-A lesson travels as plain values: which rows of the bank it reads, its targets and its settings. What comes
+A training set travels as plain values: rows of the bank, targets and settings. What comes
 back is the member's state, so that any head that can be saved can be fitted elsewhere. Within one setting a
 member is the same wherever it is fitted, but for the order in which threads add up; where time is short, how
 many epochs it gets follows from the speed of the worker that fits it.
@@ -47,13 +47,13 @@ class Team:
         return -(-count // self.board.workers) if self._shareable(features) else count
 
     def fit(self, kind: str, training_sets: Sequence[TrainingSet]) -> list[Head]:
-        """A member for each lesson.
+        """A member for each training set.
 
         The leader fits the first. Only once this has begun in earnest, as its progress tells, do the others
         begin: it may turn out that there is no time.
 
         Raises:
-            NoTimeError: a lesson does not fit into its time; the others are given up.
+            NoTimeError: a training set does not fit into its time; the others are given up.
         """
         backbone = training_sets[0].backbone
         if backbone is None or not self._shareable(training_sets[0].features):
@@ -150,7 +150,7 @@ class _Others:
                 path.unlink(missing_ok=True)
 
     def _timed(self, job: Job, unit: int) -> TrainingSet:
-        """A lesson for this worker, in what is left of the time: the others may be slow, late or dead."""
+        """A training set for this worker, in the time left: the others may be slow or dead."""
         training_set = self.training_sets[unit]
         if self._end == float("inf"):
             return training_set
@@ -180,7 +180,7 @@ class _Starting:
 
 
 class _Heeding(Silent):
-    """The progress of a helper's lesson, where it hears that nobody needs the member any more."""
+    """The progress of a helper's training set, where it hears that nobody needs the member any more."""
 
     def __init__(self, board: Board, job: Job, unit: int) -> None:
         self._board, self._job, self._unit = board, job, unit
@@ -191,7 +191,7 @@ class _Heeding(Silent):
 
 
 def fit_each(kind: str, training_sets: Sequence[TrainingSet]) -> list[Head]:
-    """A member for each lesson, one after the other in this process."""
+    """A member for each training set, one after the other in this process."""
     return [heads.get(kind).fit(training_set) for training_set in training_sets]
 
 
@@ -247,7 +247,7 @@ def _read_state(board: Board, told: dict[str, Any]) -> State:
 
 
 def _lesson_values(training_set: TrainingSet, cache: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """The lesson as plain values and arrays; paths are told from `cache`."""
+    """The training set as plain values and arrays; paths are told from `cache`."""
     sources, arrays = [], {"targets": training_set.targets}
     for number, source in enumerate(training_set.features.sources):
         assert isinstance(source, Rows)
