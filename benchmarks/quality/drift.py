@@ -32,7 +32,7 @@ from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Silent
 from preseason.runtime.threads import one_blas_thread
 from preseason.tasks.reading import read, task_for
-from preseason.training.predictor import Bench, orders_for, plain_rows
+from preseason.training.predictor import FeatureExtractors, orders_for, plain_rows
 
 STRENGTH = 3.0
 
@@ -104,20 +104,20 @@ def features(
     audit = read(path, Silent())
     samples = audit.dataset.samples
     backbone = backbones.load(task.backbone)
-    bench = Bench(backbone, task.source(backbone), cache_folder(asked.cache), "cpu")
+    extractors = FeatureExtractors(backbone, task.decoder(backbone), cache_folder(asked.cache), "cpu")
     candidate = task.candidates(Recipe(), backbone, samples)[0]
     rows = {}
     for name in dict.fromkeys(["as it is", *asked.altered.split(",")]):
         alter = ALTERED[name]
         if asked.altered == "as it is":
-            found = bench.extractor(candidate.spec).extract(
+            found = extractors.extractor(candidate.spec).extract(
                 orders_for(candidate, samples, None, ()), Silent(), "reading"
             )
             rows[name] = plain_rows(candidate, Features.of([found.rows]))
             continue
         changed = [altered(sample, alter, folder / path.name / name) for sample in samples]
         named = [Sample(each, fingerprint=task.fingerprint(Sample(each))) for each in changed]
-        found = bench.extractor(candidate.spec).extract(
+        found = extractors.extractor(candidate.spec).extract(
             orders_for(candidate, named, None, ()), Silent(), "reading"
         )
         rows[name] = plain_rows(candidate, Features.of([found.rows]))
@@ -156,7 +156,9 @@ def verdicts(
     heat = fit_temperature(said, targets[train])
     sketch = sketch_of(lambda: [own])
     labels = tuple(str(c) for c in range(classes))
-    world = world_of(labels, sketch(own), softmax(said, heat), targets[train], number, groups[train])
+    reference_distribution = world_of(
+        labels, sketch(own), softmax(said, heat), targets[train], number, groups[train]
+    )
     out = []
     for size in sizes:
         batch = held[:size]
@@ -165,9 +167,11 @@ def verdicts(
             new = scale(each[batch]) / width @ rotation
             answers = np.mean([softmax(new @ w + b, heat) for w, b in heads], axis=0)
             right[name] = float((answers.argmax(1) == targets[batch]).mean())
-            found = drift_of(world, world.residuals(sketch(each[batch]), answers, labels))
+            found = drift_of(
+                reference_distribution, reference_distribution.residuals(sketch(each[batch]), answers, labels)
+            )
             expected = (found.usual or 0) - (found.expected or 0)
-            usual = float(world.right.mean())
+            usual = float(reference_distribution.right.mean())
             out.append((name, size, found.verdict == "other", expected, usual - right[name]))
     return out
 

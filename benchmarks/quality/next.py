@@ -28,7 +28,7 @@ from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Silent
 from preseason.runtime.threads import one_blas_thread
 from preseason.tasks.reading import read, task_for
-from preseason.training.predictor import Bench, orders_for
+from preseason.training.predictor import FeatureExtractors, orders_for
 
 START, STEP, ROUNDS = 5, 20, 8
 Chooser = Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
@@ -121,9 +121,9 @@ def rows_of(path: Path, cache: str | None) -> tuple[np.ndarray, np.ndarray, np.n
     audit = read(path, Silent())
     samples = audit.dataset.samples
     backbone = backbones.load(task.backbone)
-    bench = Bench(backbone, task.source(backbone), cache_folder(cache), "cpu")
+    extractors = FeatureExtractors(backbone, task.decoder(backbone), cache_folder(cache), "cpu")
     candidate = task.candidates(Recipe(), backbone, samples)[0]
-    found = bench.extractor(candidate.spec).extract(
+    found = extractors.extractor(candidate.spec).extract(
         orders_for(candidate, samples, None, ()), Silent(), "reading"
     )
     features = Features.of([found.rows])

@@ -31,8 +31,8 @@ from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Silent
 from preseason.tasks.reading import read, task_for
-from preseason.training.candidates import Candidate, crossfit
-from preseason.training.predictor import Bench, orders_for
+from preseason.training.candidates import Candidate, cross_val_fit
+from preseason.training.predictor import FeatureExtractors, orders_for
 from preseason.training.selection import accuracy
 from preseason.transferability.measures import h_score, logme, neighbour_accuracy
 
@@ -125,8 +125,8 @@ def train(network: torch.nn.Module, whole: Backbone, other: Path, asked: argpars
 
     samples, targets, _, labels = examples(other, 64)
     spec = FeatureSpec(128)
-    source = task_for(other).source(whole)
-    pictures = torch.from_numpy(np.concatenate([source.inputs(sample, spec) for sample in samples]))
+    source = task_for(other).decoder(whole)
+    pictures = torch.from_numpy(np.concatenate([source.decode(sample, spec) for sample in samples]))
     head = torch.nn.Linear(whole.width, len(labels))
     normalise = FrozenFeatures(whole, spec).normalise
     for parameter in network.parameters():
@@ -158,7 +158,7 @@ def measured(path: Path, candidate: CandidateResult, asked: argparse.Namespace) 
     task, recipe = task_for(path), Recipe()
     samples, targets, groups, labels = examples(path, asked.most)
     backbone = candidate.backbone
-    bench = Bench(backbone, task.source(backbone), cache_folder(asked.cache), "cpu")
+    extractors = FeatureExtractors(backbone, task.decoder(backbone), cache_folder(asked.cache), "cpu")
     blocks = tuple(range(candidate.first))
     candidates = [looking(candidate, blocks) for candidate in task.candidates(recipe, backbone, samples)]
     first, second = (
@@ -166,12 +166,14 @@ def measured(path: Path, candidate: CandidateResult, asked: argparse.Namespace) 
         next(candidate for candidate in candidates if candidate.head == "attention"),
     )
     clock = time.monotonic()
-    extracted = bench.extractor(first.spec).extract(orders_for(first, samples, None, ()), Silent(), "reading")
+    extracted = extractors.extractor(first.spec).extract(
+        orders_for(first, samples, None, ()), Silent(), "reading"
+    )
     reading = time.monotonic() - clock
     features, pairs = Features.of([extracted.rows]), folds(targets, groups, recipe.folds, 0)
     training_set = TrainingSet(features, targets, len(labels), pairs, 0, backbone=backbone)
     clock = time.monotonic()
-    linear = crossfit(first, training_set, None, None)
+    linear = cross_val_fit(first, training_set, None, None)
     rows = features.whole()
     found = {
         "linear": accuracy(linear.probabilities, targets[linear.held]),
@@ -181,10 +183,10 @@ def measured(path: Path, candidate: CandidateResult, asked: argparse.Namespace) 
     }
     scouting = time.monotonic() - clock
     clock = time.monotonic()
-    fit = crossfit(second, training_set, None, None)
+    fit = cross_val_fit(second, training_set, None, None)
     reached = accuracy(fit.probabilities, targets[fit.held])
     if asked.fit == "tuned" and not candidate.first:
-        reached = max(reached, last_blocks(task, bench, samples, training_set))
+        reached = max(reached, last_blocks(task, extractors, samples, training_set))
     seconds = {"reading": reading, "scouting": scouting, "fitting": time.monotonic() - clock}
     return found | {"reached": reached, "examples": len(samples), "seconds": seconds}
 
@@ -193,17 +195,19 @@ def looking(candidate: Candidate, blocks: tuple[int, ...]) -> Candidate:
     return replace(candidate, spec=replace(candidate.spec, blocks=blocks)) if blocks else candidate
 
 
-def last_blocks(task: Any, bench: Bench, samples: list[Any], training_set: TrainingSet) -> float:
+def last_blocks(
+    task: Any, extractors: FeatureExtractors, samples: list[Any], training_set: TrainingSet
+) -> float:
     """The last two blocks tuned on views of the whole picture."""
     recipe = Recipe(unfreeze="2")
-    candidate = task.candidates(recipe, bench.backbone, samples)[-1]
+    candidate = task.candidates(recipe, extractors.backbone, samples)[-1]
     rows = (
-        bench.extractor(candidate.spec)
+        extractors.extractor(candidate.spec)
         .extract(orders_for(candidate, samples, None, ()), Silent(), "maps", False)
         .rows
     )
-    fit = crossfit(
-        replace(candidate, members=None), replace(training_set, features=Features.of([rows])), None, None
+    fit = cross_val_fit(
+        replace(candidate, fold_models=None), replace(training_set, features=Features.of([rows])), None, None
     )
     return accuracy(fit.probabilities, training_set.targets[fit.held])
 

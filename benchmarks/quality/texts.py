@@ -102,7 +102,7 @@ def row_of(
     model = preseason.fit(
         table, cache=asked.cache, seed=draw, budget_s=asked.budget, unfreeze=asked.unfreeze, head=asked.head
     )
-    said = model.predictor.answer(test, model.bench, Silent(), keep=True).probabilities.argmax(1)
+    said = model.predictor.answer(test, model.extractors, Silent(), keep=True).probabilities.argmax(1)
     true = [str(each.label) for each in test]
     answers = [model.labels[place] for place in said]
     right = float(np.mean([one == other for one, other in zip(answers, true, strict=True)]))

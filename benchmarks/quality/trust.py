@@ -159,7 +159,7 @@ def strangers(data: Data, seed: int) -> None:
         outside = [data.samples[place] for place, name in enumerate(given) if name == label]
         model = data.fit(data.table(given, known), strangers=str(ALLOWED), seed=seed)
         told = model.record.trust["strangers"]
-        asked, _ = answers_of(model.bench, model.predictor, model.known, outside, Silent())
+        asked, _ = answers_of(model.extractors, model.predictor, model.known, outside, Silent())
         areas.append(auroc(model.record.answers.distance, asked.distance))
         named.append(float((asked.distance <= model.known.threshold).mean()))
         inside.append(told["named_low"] <= named[-1] <= told["named_high"])
@@ -191,7 +191,9 @@ def curve(data: Data, seed: int) -> None:
     from preseason.engine.extract import Order
     from preseason.heads.base import Features
 
-    found = model.bench.extractor(candidate.spec).extract([Order(s) for s in data.samples], Silent(), "rows")
+    found = model.extractors.extractor(candidate.spec).extract(
+        [Order(s) for s in data.samples], Silent(), "rows"
+    )
     rows = shortened(Features.of([found.rows]).pooled())
     targets = targets_of(data.samples, data.labels)
     foretold, true, inside = [], [], []

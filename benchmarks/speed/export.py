@@ -36,7 +36,7 @@ class Eager:
     def __init__(self, model: Model, exported: Exported) -> None:
         self.settings = exported.settings
         stages = stages_of(model.predictor)
-        self.modules = [StageGraph(model.bench.backbone, stage).eval() for stage in stages]
+        self.modules = [StageGraph(model.extractors.backbone, stage).eval() for stage in stages]
 
     @torch.inference_mode()
     def run(self, number: int, given: dict[str, Any]) -> dict[str, Any]:

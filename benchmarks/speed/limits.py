@@ -46,10 +46,10 @@ def decode_only_s(spec: FeatureSpec, orders: Sequence[Order], job: str = "photos
     """Seconds to turn every order into network inputs, on all processors."""
     from dataclasses import replace
 
-    source = tasks.get(job).source(backbones.load(EMBEDDED))
+    source = tasks.get(job).decoder(backbones.load(EMBEDDED))
 
     def inputs(order: Order) -> None:
-        source.inputs(order.sample, replace(spec, crops=order.crops) if order.crops else spec)
+        source.decode(order.sample, replace(spec, crops=order.crops) if order.crops else spec)
 
     begin = time.perf_counter()
     with ThreadPoolExecutor(available()) as pool:

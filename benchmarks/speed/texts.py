@@ -27,7 +27,7 @@ from preseason.engine.tokens import Windows
 from preseason.runtime.progress import Silent
 from preseason.runtime.threads import available, limit_torch
 from preseason.tasks.reading import read
-from preseason.tasks.texts import TextSource
+from preseason.tasks.texts import TextDecoder
 
 BATCH = 32
 COMPARED = 256
@@ -60,7 +60,7 @@ def measured(texts: list[str], asked: argparse.Namespace) -> dict[str, Any]:
     limit_torch()
     windows = Windows(encoder, asked.tokens, 1)
     with tempfile.TemporaryDirectory(prefix="preseason-texts-") as folder:
-        extractor = Extractor(encoder, FeatureSpec(asked.tokens), TextSource(), Path(folder), "cpu")
+        extractor = Extractor(encoder, FeatureSpec(asked.tokens), TextDecoder(), Path(folder), "cpu")
         extractor.prepare(print)
         sides: dict[str, Callable[[], NDArray[np.float32]]] = {
             "engine": lambda: engine_rows(extractor, texts),

@@ -19,6 +19,7 @@ from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.data.dataset import Sample
 from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError, UsageError
+from preseason.heads.base import heads as registered_heads
 from preseason.recipe import Recipe
 from preseason.tasks.base import Task, tasks
 from preseason.tasks.clips import shape_for
@@ -158,11 +159,11 @@ def test_inputs_are_one_array_for_each_look_and_always_the_same(
         pytest.skip("a text has no places to look at")
     frames = FRAMES.get(task.name, 0)
     sample, spec = example(task, tmp_path), FeatureSpec(32, crops=crops, frames=frames)
-    first = task.source(backbone).inputs(sample, spec)
+    first = task.decoder(backbone).decode(sample, spec)
     assert first.shape == (spec.count(), 32, 32, 3)
-    np.testing.assert_array_equal(task.source(backbone).inputs(sample, spec), first)
+    np.testing.assert_array_equal(task.decoder(backbone).decode(sample, spec), first)
     for number, crop in enumerate(crops):
-        alone = task.source(backbone).inputs(sample, FeatureSpec(32, crops=(crop,), frames=frames))
+        alone = task.decoder(backbone).decode(sample, FeatureSpec(32, crops=(crop,), frames=frames))
         assert alone.shape == (max(frames, 1), 32, 32, 3)
         if task.name in FRAMES:
             np.testing.assert_allclose(alone, first[number :: len(crops)], atol=3)
@@ -173,7 +174,7 @@ def test_a_file_that_vanished_is_a_media_error_and_has_no_picture(
 ) -> None:
     gone = Sample(tmp_path / "gone.png", fingerprint="x")
     with pytest.raises(MediaError):
-        task.source(backbone).inputs(gone, FeatureSpec(32, frames=FRAMES.get(task.name, 0)))
+        task.decoder(backbone).decode(gone, FeatureSpec(32, frames=FRAMES.get(task.name, 0)))
     assert task.picture(gone) is None
 
 
@@ -228,7 +229,7 @@ def test_a_folder_of_photos_is_no_folder_of_clips_and_the_other_way_round(tmp_pa
 def test_looks_of_a_photo_show_the_region_they_name(backbone: Backbone, tmp_path: Path) -> None:
     task = tasks.get("photos")
     quarters = (*grid(2, 0.5), Box(0.5, 0, 1, 0.5).mirrored())
-    found = task.source(backbone).inputs(
+    found = task.decoder(backbone).decode(
         example(task, tmp_path), FeatureSpec(32, crops=(*quarters, WHOLE.mirrored()))
     )
     assert found.dtype == np.uint8

@@ -71,8 +71,8 @@ def test_explanations_are_steady_and_change_with_the_weights(model_folder: Path,
     model = preseason.load(model_folder)
     rng = np.random.default_rng(0)
     (fitted,) = model.predictor.candidates
-    shuffled = tuple(replace(head, weight=rng.permutation(head.weight)) for head in fitted.members)
-    predictor = replace(model.predictor, candidates=(replace(fitted, members=shuffled),))
+    shuffled = tuple(replace(head, weight=rng.permutation(head.weight)) for head in fitted.fold_models)
+    predictor = replace(model.predictor, candidates=(replace(fitted, fold_models=shuffled),))
     other = replace(model, predictor=predictor)
     alike = []
     for path in sorted(pictures.new_photos.glob("*/*"))[:12:4]:

@@ -139,7 +139,12 @@ PLAIN = st.one_of(st.none(), st.integers(), st.booleans(), st.text(), st.lists(s
     st.none() | st.integers(1, 9),
 )
 def test_a_way_survives_json(
-    name: str, head: str, spec: FeatureSpec, origin: str | None, settings: dict[str, Any], members: int | None
+    name: str,
+    head: str,
+    spec: FeatureSpec,
+    origin: str | None,
+    settings: dict[str, Any],
+    fold_models: int | None,
 ) -> None:
-    candidate = Candidate(name, head, spec, origin, settings, members)
+    candidate = Candidate(name, head, spec, origin, settings, fold_models)
     assert candidate_from(json.loads(json.dumps(candidate_values(candidate)))) == candidate

@@ -9,20 +9,20 @@ from preseason.analysis.actions import repairs_of
 from preseason.analysis.causes import Evidence, counts_of, errors_of
 from preseason.data.dataset import Sample
 from preseason.openset.probe import probe
-from preseason.openset.reference_set import Known, know
+from preseason.openset.reference_set import ReferenceSet, fit_reference_set
 from preseason.results import Answers
 
 LABELS = ("a", "b", "c")
 TRUTHS = {"stranger": -1, "label": 0, "far": 0, "cropped": 0, "scarce": 2, "alike": 0, "right": 1}
 
 
-def known_three(rng: np.random.Generator) -> Known:
+def known_three(rng: np.random.Generator) -> ReferenceSet:
     """30 examples of a and b, 6 of c, in three clouds; members were 90 % sure and right."""
     targets = np.repeat([0, 1, 2], [30, 30, 6])
     embeddings = (4 * np.eye(3, 8)[targets] + 0.3 * rng.normal(size=(66, 8))).astype(np.float32)
     said = np.full((66, 3), 0.05, np.float32)
     said[np.arange(66), targets] = 0.9
-    return know(LABELS, embeddings, targets, said, np.arange(66) % 4, probe)[0]
+    return fit_reference_set(LABELS, embeddings, targets, said, np.arange(66) % 4, probe)[0]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from preseason.openset.drift import (
     LEVEL,
     MIN_EXAMPLES,
-    World,
+    ReferenceDistribution,
     drift_of,
     energy_test,
     expected_right,
@@ -29,7 +29,9 @@ def drawn(rng: np.random.Generator, targets: np.ndarray, shift: float = 0.0) -> 
     return rows.astype(np.float32), said
 
 
-def trained(rng: np.random.Generator, n: int = 150, groups: np.ndarray | None = None) -> tuple[World, object]:
+def trained(
+    rng: np.random.Generator, n: int = 150, groups: np.ndarray | None = None
+) -> tuple[ReferenceDistribution, object]:
     targets = np.arange(n) % 3
     rows, said = drawn(rng, targets)
     sketch = sketch_of(lambda: [rows])
@@ -37,19 +39,25 @@ def trained(rng: np.random.Generator, n: int = 150, groups: np.ndarray | None = 
     return world_of(LABELS, sketch(rows), said, targets, np.arange(n) % 4, numbers), sketch
 
 
-def asked(world: World, sketch, rng: np.random.Generator, targets: np.ndarray, shift: float = 0) -> Drift:  # type: ignore[no-untyped-def]
+def asked(
+    reference_distribution: ReferenceDistribution,
+    sketch,
+    rng: np.random.Generator,
+    targets: np.ndarray,
+    shift: float = 0,
+) -> Drift:  # type: ignore[no-untyped-def]
     rows, said = drawn(rng, targets, shift)
-    return drift_of(world, world.residuals(sketch(rows), said, LABELS))
+    return drift_of(reference_distribution, reference_distribution.residuals(sketch(rows), said, LABELS))
 
 
 def test_false_alarms_are_one_in_twenty_and_shifts_are_noticed() -> None:
     rng = np.random.default_rng(0)
     alarms = shifted = 0
     for _ in range(60):
-        world, sketch = trained(rng)
+        reference_distribution, sketch = trained(rng)
         targets = rng.integers(0, 3, 40)
-        alarms += asked(world, sketch, rng, targets).verdict == "other"
-        shifted += asked(world, sketch, rng, targets, shift=0.8).verdict == "other"
+        alarms += asked(reference_distribution, sketch, rng, targets).verdict == "other"
+        shifted += asked(reference_distribution, sketch, rng, targets, shift=0.8).verdict == "other"
     assert alarms <= 7, "60 x 0.04 is 2.4; more than 7 is one chance in 200"
     assert shifted >= 57
 
@@ -60,24 +68,24 @@ def test_examples_that_one_member_judged_make_a_world_too() -> None:
     rows, said = drawn(rng, targets)
     one = np.zeros(60, np.int64)
     for groups in (np.arange(60), one):
-        world = world_of(LABELS, rows, said, targets, one, groups)
-        assert np.isfinite(world.rows).all()
-        assert world.rows.std() > 0.5
+        reference_distribution = world_of(LABELS, rows, said, targets, one, groups)
+        assert np.isfinite(reference_distribution.rows).all()
+        assert reference_distribution.rows.std() > 0.5
 
 
 def test_one_class_alone_is_no_other_world() -> None:
     rng = np.random.default_rng(1)
     alarms = 0
     for _ in range(30):
-        world, sketch = trained(rng)
-        alarms += asked(world, sketch, rng, np.zeros(30, int)).verdict == "other"
+        reference_distribution, sketch = trained(rng)
+        alarms += asked(reference_distribution, sketch, rng, np.zeros(30, int)).verdict == "other"
     assert alarms <= 5
 
 
 def test_few_examples_cannot_tell() -> None:
     rng = np.random.default_rng(2)
-    world, sketch = trained(rng)
-    few = asked(world, sketch, rng, np.zeros(MIN_EXAMPLES - 1, int), shift=9)
+    reference_distribution, sketch = trained(rng)
+    few = asked(reference_distribution, sketch, rng, np.zeros(MIN_EXAMPLES - 1, int), shift=9)
     assert few.verdict == "cannot tell"
     assert "too few" in few.words
     small, sketch = trained(rng, 20)
@@ -101,10 +109,13 @@ def test_a_match_is_compared_with_other_matches() -> None:
         rows, said = (np.concatenate(each).astype(np.float32) for each in zip(*parts, strict=True))
         sketch = sketch_of(lambda rows=rows: [rows])
         groups = np.repeat(np.arange(10), 20)
-        world = world_of(LABELS, sketch(rows), said, said.argmax(1), groups % 4, groups)
+        reference_distribution = world_of(LABELS, sketch(rows), said, said.argmax(1), groups % 4, groups)
         for strength in (0.5, 3.0):
             new, answers = match(60, light(strength))
-            found = drift_of(world, world.residuals(sketch(new.astype(np.float32)), answers, LABELS))
+            found = drift_of(
+                reference_distribution,
+                reference_distribution.residuals(sketch(new.astype(np.float32)), answers, LABELS),
+            )
             alarms += strength == 0.5 and found.verdict == "other"
             noticed += strength == 3.0 and found.verdict == "other"
     assert alarms <= 3
@@ -126,15 +137,19 @@ def test_far_examples_are_expected_to_be_wrong_where_far_ones_were() -> None:
     rows = rng.normal(size=(300, 8)).astype(np.float32) * rng.uniform(0.5, 3, (300, 1)).astype(np.float32)
     right = rng.random(300) < 1 / (1 + np.exp(0.8 * (np.linalg.norm(rows, axis=1) - 5)))
     sure, zeros = np.full(300, 0.8, np.float32), np.zeros(300, int)
-    world = World(LABELS, np.zeros((3, 8), np.float32), rows, sure, right, zeros, zeros, np.arange(300))
-    near, far = expected_right(world, np.stack([rows[0] / 5, rows[0] * 9]), sure[:2])
+    reference_distribution = ReferenceDistribution(
+        LABELS, np.zeros((3, 8), np.float32), rows, sure, right, zeros, zeros, np.arange(300)
+    )
+    near, far = expected_right(reference_distribution, np.stack([rows[0] / 5, rows[0] * 9]), sure[:2])
     assert near > far + 0.3
-    assert float(expected_right(world, rows, sure).mean()) == pytest.approx(right.mean(), abs=0.03)
+    assert float(expected_right(reference_distribution, rows, sure).mean()) == pytest.approx(
+        right.mean(), abs=0.03
+    )
 
 
 def test_a_removed_class_leaves_the_world() -> None:
-    world, _ = trained(np.random.default_rng(6))
-    smaller = world.without("b")
+    reference_distribution, _ = trained(np.random.default_rng(6))
+    smaller = reference_distribution.without("b")
     assert smaller.labels == ("a", "c")
     assert 75 < len(smaller.rows) <= 100
     assert set(smaller.targets.tolist()) == {0, 1}

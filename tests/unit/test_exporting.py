@@ -144,7 +144,7 @@ def test_the_runner_counts_words_as_preseason_does(tmp_path: Path) -> None:
     targets = np.arange(len(TEXTS) * 3) % 2
     heads = [heads.get("tfidf").fit(TrainingSet(features, targets, 2, (), seed)) for seed in range(2)]
     arrays = {f"{n}.{name}": a for n, head in enumerate(heads) for name, a in head.state().arrays.items()}
-    np.savez(tmp_path / "stage-0.npz", members=2, temperature=2.0, **arrays)
+    np.savez(tmp_path / "stage-0.npz", fold_models=2, temperature=2.0, **arrays)
     outputs = ["probabilities_0", "known_vector"]
     counted = run_texts.Counted(tmp_path / "stage-0.npz", {"outputs": outputs})
     for place, text in enumerate(TEXTS):

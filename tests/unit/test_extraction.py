@@ -45,7 +45,7 @@ class Numbers:
         self.unreadable, self.stop_at = unreadable, stop_at
         self.read: Counter[int] = Counter()
 
-    def inputs(self, sample: Sample, spec: FeatureSpec) -> np.ndarray:
+    def decode(self, sample: Sample, spec: FeatureSpec) -> np.ndarray:
         number = int(str(sample.source))
         if number == self.stop_at:
             raise KeyboardInterrupt

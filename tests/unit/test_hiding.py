@@ -16,7 +16,7 @@ SIDE = 8
 class Columns:
     """Looks whose every pixel holds its own column of the whole picture, 0 to 80; frames add 100 each."""
 
-    def inputs(self, sample: Sample, spec: FeatureSpec) -> np.ndarray:
+    def decode(self, sample: Sample, spec: FeatureSpec) -> np.ndarray:
         frames = max(spec.frames, 1)
         out = []
         for frame in range(frames):
@@ -30,8 +30,8 @@ class Columns:
 def hidden(cover: Cover, spec: FeatureSpec) -> tuple[np.ndarray, np.ndarray]:
     source = Hiding(Columns())
     source.covers = {"1": cover}
-    plain = source.inputs(Sample(Path("a"), fingerprint="f"), spec)
-    return plain, source.inputs(Sample(Path("a"), fingerprint="f", variant="1"), spec)
+    plain = source.decode(Sample(Path("a"), fingerprint="f"), spec)
+    return plain, source.decode(Sample(Path("a"), fingerprint="f", variant="1"), spec)
 
 
 def test_a_place_is_hidden_in_the_whole_in_a_corner_and_in_a_mirrored_look() -> None:

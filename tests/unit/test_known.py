@@ -8,7 +8,7 @@ import pytest
 from preseason.errors import UsageError
 from preseason.openset import reference_set as module
 from preseason.openset.probe import probe
-from preseason.openset.reference_set import Known, know
+from preseason.openset.reference_set import ReferenceSet, fit_reference_set
 
 LABELS = ("ant", "bee", "cat")
 WIDTH = 20
@@ -26,38 +26,38 @@ def said_of(targets: np.ndarray, classes: int = 3) -> np.ndarray:
     return said
 
 
-def make(folds: np.ndarray | None = None) -> Known:
+def make(folds: np.ndarray | None = None) -> ReferenceSet:
     targets = np.repeat(np.arange(3), 12)
     embeddings = np.concatenate([examples(label) for label in range(3)])
     dealt = np.arange(36) % 4 if folds is None else folds
-    return know(LABELS, embeddings, targets, said_of(targets), dealt, probe)[0]
+    return fit_reference_set(LABELS, embeddings, targets, said_of(targets), dealt, probe)[0]
 
 
 @pytest.fixture(scope="module")
-def known() -> Known:
+def known() -> ReferenceSet:
     return make()
 
 
-def answer(known: Known, label: int, trained: np.ndarray) -> np.ndarray:
+def answer(known: ReferenceSet, label: int, trained: np.ndarray) -> np.ndarray:
     """Probabilities of examples of class `label` whose network says `trained`."""
     rows = examples(label)
     return known.probabilities(np.tile(trained, (len(rows), 1)).astype(np.float32), known.place(rows))
 
 
-def test_without_added_classes_the_network_alone_answers(known: Known) -> None:
+def test_without_added_classes_the_network_alone_answers(known: ReferenceSet) -> None:
     network = np.random.default_rng(0).dirichlet(np.ones(3), 12).astype(np.float32)
     vectors = known.place(examples(4))
     np.testing.assert_allclose(known.probabilities(network, vectors), network, rtol=1e-5)
 
 
-def test_strangers_are_farther_than_what_is_known(known: Known) -> None:
+def test_strangers_are_farther_than_what_is_known(known: ReferenceSet) -> None:
     familiar = known.distance(known.place(examples(1)))
     strange = known.distance(known.place(examples(4)))
     assert (familiar > known.threshold).mean() < 0.2
     assert (strange > known.threshold).mean() > 0.8
 
 
-def test_an_added_class_is_recognised_and_the_others_keep_their_answers(known: Known) -> None:
+def test_an_added_class_is_recognised_and_the_others_keep_their_answers(known: ReferenceSet) -> None:
     grown = known.added("dog", examples(3), probe)
     assert grown.labels == (*LABELS, "dog")
     new = answer(grown, 3, np.array([0.4, 0.3, 0.3]))
@@ -68,7 +68,7 @@ def test_an_added_class_is_recognised_and_the_others_keep_their_answers(known: K
     assert (grown.distance(grown.place(examples(3))) <= grown.threshold).mean() > 0.8
 
 
-def test_adding_leaves_the_known_as_it_was(known: Known) -> None:
+def test_adding_leaves_the_known_as_it_was(known: ReferenceSet) -> None:
     before = {key: value.copy() for key, value in known.state().items()}
     known.added("dog", examples(3), probe)
     assert known.labels == LABELS
@@ -76,24 +76,24 @@ def test_adding_leaves_the_known_as_it_was(known: Known) -> None:
         np.testing.assert_array_equal(value, before[key])
 
 
-def test_an_added_class_can_get_more_examples(known: Known) -> None:
+def test_an_added_class_can_get_more_examples(known: ReferenceSet) -> None:
     grown = known.added("dog", examples(3, 2), probe).added("elk", examples(4), probe)
     again = grown.added("dog", examples(3), probe)
     assert again.labels == (*LABELS, "dog", "elk")
     assert (again.targets == 3).sum() == 14
 
 
-def test_a_class_of_one_example_can_be_added(known: Known) -> None:
+def test_a_class_of_one_example_can_be_added(known: ReferenceSet) -> None:
     grown = known.added("dog", examples(3, 1), probe)
     assert (answer(grown, 3, np.array([0.4, 0.3, 0.3])).argmax(1) == 3).mean() > 0.5
 
 
-def test_a_trained_class_cannot_be_added_again(known: Known) -> None:
+def test_a_trained_class_cannot_be_added_again(known: ReferenceSet) -> None:
     with pytest.raises(UsageError, match=r"'bee' .* was trained on\. .* run fit again"):
         known.added("bee", examples(1), probe)
 
 
-def test_what_was_added_and_removed_leaves_no_trace(known: Known) -> None:
+def test_what_was_added_and_removed_leaves_no_trace(known: ReferenceSet) -> None:
     back = known.added("dog", examples(3), probe).removed("dog", probe)
     assert back.labels == known.labels
     for key, value in known.state().items():
@@ -101,7 +101,9 @@ def test_what_was_added_and_removed_leaves_no_trace(known: Known) -> None:
 
 
 @pytest.mark.parametrize("name", LABELS)
-def test_a_removed_class_is_never_the_answer_and_its_examples_are_gone(known: Known, name: str) -> None:
+def test_a_removed_class_is_never_the_answer_and_its_examples_are_gone(
+    known: ReferenceSet, name: str
+) -> None:
     smaller = known.removed(name, probe)
     gone = LABELS.index(name)
     rest = [index for index in range(3) if index != gone]
@@ -114,7 +116,7 @@ def test_a_removed_class_is_never_the_answer_and_its_examples_are_gone(known: Kn
     assert not own & {vector.tobytes() for vector in smaller.vectors}
 
 
-def test_a_trained_class_and_then_an_added_one_can_go(known: Known) -> None:
+def test_a_trained_class_and_then_an_added_one_can_go(known: ReferenceSet) -> None:
     changed = known.added("dog", examples(3), probe).removed("ant", probe).added("elk", examples(4), probe)
     assert changed.labels == ("bee", "cat", "dog", "elk")
     assert (answer(changed, 4, np.array([0.9, 0.05, 0.05])).argmax(1) == 3).all()
@@ -124,21 +126,21 @@ def test_a_trained_class_and_then_an_added_one_can_go(known: Known) -> None:
     assert smaller.recall(probe) == {"bee": 1.0, "cat": 1.0, "elk": 1.0}
 
 
-def test_removing_what_is_not_there_or_one_of_two_is_refused(known: Known) -> None:
+def test_removing_what_is_not_there_or_one_of_two_is_refused(known: ReferenceSet) -> None:
     with pytest.raises(UsageError, match=r"knows no 'emu'\. It knows: ant, bee, cat"):
         known.removed("emu", probe)
     with pytest.raises(UsageError, match="the last two cannot be removed"):
         known.removed("ant", probe).removed("bee", probe)
 
 
-def test_recall_is_of_answers_by_members_that_had_not_seen_the_example(known: Known) -> None:
+def test_recall_is_of_answers_by_members_that_had_not_seen_the_example(known: ReferenceSet) -> None:
     assert known.recall(probe) == {"ant": 1.0, "bee": 1.0, "cat": 1.0}
     said = known.said.copy()
     said[known.targets == 1] = [0.8, 0.1, 0.1]
     assert replace(known, said=said).recall(probe) == {"ant": 1.0, "bee": 0.0, "cat": 1.0}
 
 
-def test_a_class_without_known_examples_has_no_recall(known: Known) -> None:
+def test_a_class_without_known_examples_has_no_recall(known: ReferenceSet) -> None:
     kept = known.targets != 1
     fewer = replace(
         known,
@@ -159,14 +161,14 @@ def test_one_fold_alone_is_dealt_out_so_that_everything_can_be_asked() -> None:
     assert known.recall(probe)["bee"] == 1.0
 
 
-def test_unseen_distances_are_those_of_strangers_to_the_own_fold(known: Known) -> None:
+def test_unseen_distances_are_those_of_strangers_to_the_own_fold(known: ReferenceSet) -> None:
     seen, unseen = known.distance(known.vectors), known.unseen_distance(probe)
     assert unseen.mean() >= seen.mean()
 
 
-def test_state_and_back_answers_the_same(known: Known) -> None:
+def test_state_and_back_answers_the_same(known: ReferenceSet) -> None:
     grown = known.added("dog", examples(3), probe)
-    again = Known.from_state(grown.state(), grown.labels, grown.columns, grown.threshold)
+    again = ReferenceSet.from_state(grown.state(), grown.labels, grown.columns, grown.threshold)
     vectors = grown.place(examples(5))
     np.testing.assert_array_equal(again.distance(vectors), grown.distance(vectors))
     said = said_of(np.zeros(12, np.int64))

@@ -12,8 +12,8 @@ from preseason.engine.passes import FeatureSpec
 from preseason.heads.base import Features, TrainingSet, heads, restore
 from preseason.heads.names import TEMPLATES, NamesHead, spoken, vectors_of
 from preseason.runtime.progress import Silent
-from preseason.tasks.texts import TextSource
-from preseason.training.candidates import Candidate, Crossfit, Fitted
+from preseason.tasks.texts import TextDecoder
+from preseason.training.candidates import Candidate, CrossValResult, Fitted
 from preseason.training.selection import select
 
 NAMES = ("great_goal", "awful referee")
@@ -21,7 +21,7 @@ NAMES = ("great_goal", "awful referee")
 
 def features_of(texts: list[str], encoder: Encoder, cache: Path) -> Features:
     orders = [Order(Sample(text, fingerprint=text)) for text in texts]
-    extractor = Extractor(encoder, FeatureSpec(32), TextSource(), cache, "cpu")
+    extractor = Extractor(encoder, FeatureSpec(32), TextDecoder(), cache, "cpu")
     return Features.of([extractor.extract(orders, Silent(), "reading").rows])
 
 
@@ -60,13 +60,13 @@ def test_numbers_and_letters_say_nothing() -> None:
 class TestTrusted:
     TARGETS = np.arange(40) % 2
 
-    def tried(self, name: str, right: float, trusted: bool, wrong: int = 0) -> Crossfit:
+    def tried(self, name: str, right: float, trusted: bool, wrong: int = 0) -> CrossValResult:
         """A way that gives the right class the probability `right`, but to `wrong` examples the rest."""
         p = np.full((40, 2), 1 - right, np.float32)
         p[np.arange(40), self.TARGETS] = right
         p[:wrong] = p[:wrong, ::-1]
         candidate = Candidate(name, "linear", FeatureSpec(1), trusted=trusted)
-        return Crossfit(Fitted(candidate, (), 1.0), np.arange(40), p, None, 0.0)
+        return CrossValResult(Fitted(candidate, (), 1.0), np.arange(40), p, None, 0.0)
 
     def test_they_are_averaged_though_one_seems_likelier(self) -> None:
         candidates = [self.tried("a", 0.9, True, wrong=8), self.tried("b", 0.9, True, wrong=9)]

@@ -16,7 +16,7 @@ from preseason.engine.passes import FeatureSpec
 from preseason.media import video
 from preseason.spotting.readers import RunNetwork, looks_of, places_of, stride_of
 from preseason.spotting.scan import STRETCH
-from preseason.tasks.clips import ClipSource
+from preseason.tasks.clips import ClipDecoder
 
 RUN, SIDE = 4, 32
 
@@ -35,7 +35,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_rows_of_windows_are_those_of_their_runs(network: Path, tmp_path: Path) -> None:
     spec = FeatureSpec(SIDE, frames=1)
-    extractor = Extractor(backbones.load(str(network)), spec, ClipSource(RUN), tmp_path, "cpu")
+    extractor = Extractor(backbones.load(str(network)), spec, ClipDecoder(RUN), tmp_path, "cpu")
     frames = list(np.random.default_rng(0).integers(0, 256, (16, 40, 60, 3), np.uint8))
     places = np.linspace(0, 7, 2 * RUN).round().astype(np.int64).reshape(2, RUN)
     reader = RunNetwork(extractor, places)
@@ -75,8 +75,8 @@ def test_a_video_network_watches_a_match(network: Path, tmp_path: Path) -> None:
 
 def test_the_middle_of_a_window_is_read_where_it_was_learnt(tmp_path: Path) -> None:
     match = tiny_matches.write(tmp_path / "match.mp4", tiny_matches.events_of(6.0, 1), 6.0, 1)
-    source, spec = ClipSource(0), FeatureSpec(SIDE, frames=3, middle=0.5)
-    learnt = source.inputs(Sample(match, span=(1.0, 3.0)), spec)
+    source, spec = ClipDecoder(0), FeatureSpec(SIDE, frames=3, middle=0.5)
+    learnt = source.decode(Sample(match, span=(1.0, 3.0)), spec)
     rate = 8.0
     frames = [frame for _, frame in video.stream(match, rate)]
     places = places_of(spec, 1, round(2.0 * rate)) + round(1.0 * rate)

@@ -23,7 +23,7 @@ from preseason.engine.bank import Shelf
 from preseason.engine.extract import Order
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.engine.shared_reading import read_together, reading_of
-from preseason.runtime.launcher import World, own_graphics_processor, run_name, world
+from preseason.runtime.launcher import ProcessInfo, own_graphics_processor, process_info, run_name
 from preseason.runtime.progress import Silent
 
 PLAN = FeatureSpec(8, crops=(Box(0.0, 0.1, 1.0, 0.9),))
@@ -151,7 +151,7 @@ def test_withdrawing_leaves_what_was_done(tmp_path: Path) -> None:
 def test_fits_of_one_script_have_boards_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MASTER_ADDR", raising=False)
     monkeypatch.setenv("SLURM_JOB_ID", "7")
-    names = [run_name(World(0, 2)) for _ in range(2)]
+    names = [run_name(ProcessInfo(0, 2)) for _ in range(2)]
     assert len(set(names)) == 2
     assert all(name.startswith("slurm-7-0-0-") for name in names)
 
@@ -231,11 +231,11 @@ def test_a_lease_is_held_by_one_and_taken_over_when_its_holder_is_silent(tmp_pat
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({}, World(0, 1)),
-        ({"RANK": "2", "WORLD_SIZE": "4", "SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, World(2, 4)),
-        ({"SLURM_PROCID": "3", "SLURM_NTASKS": "8"}, World(3, 8)),
-        ({"RANK": "x", "WORLD_SIZE": "2"}, World(0, 1)),
+        ({}, ProcessInfo(0, 1)),
+        ({"RANK": "2", "WORLD_SIZE": "4", "SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, ProcessInfo(2, 4)),
+        ({"SLURM_PROCID": "3", "SLURM_NTASKS": "8"}, ProcessInfo(3, 8)),
+        ({"RANK": "x", "WORLD_SIZE": "2"}, ProcessInfo(0, 1)),
     ],
 )
-def test_the_launcher_tells_the_workers_apart(variables: dict[str, str], expected: World) -> None:
-    assert world(variables) == expected
+def test_the_launcher_tells_the_workers_apart(variables: dict[str, str], expected: ProcessInfo) -> None:
+    assert process_info(variables) == expected

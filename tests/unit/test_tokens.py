@@ -15,7 +15,7 @@ from preseason.engine.feeds import feed_for
 from preseason.engine.passes import FeatureSpec
 from preseason.engine.tokens import Windows
 from preseason.runtime.progress import Silent
-from preseason.tasks.texts import TextSource
+from preseason.tasks.texts import TextDecoder
 
 TEXTS = ("what a goal", "the referee was awful", "goal " * 60, "win", "what a goal")
 
@@ -25,7 +25,7 @@ def orders(texts: tuple[str, ...] = TEXTS) -> list[Order]:
 
 
 def extracted(encoder: Encoder, spec: FeatureSpec, cache: Path, texts: tuple[str, ...] = TEXTS) -> np.ndarray:
-    extractor = Extractor(encoder, spec, TextSource(), cache, "cpu")
+    extractor = Extractor(encoder, spec, TextDecoder(), cache, "cpu")
     return np.asarray(extractor.extract(orders(texts), Silent(), "reading").rows[np.arange(len(texts))])
 
 
@@ -114,6 +114,6 @@ class TestRows:
         assert padding < 0.1 * sum(batch.size for batch in batches)
 
     def test_a_second_time_nothing_is_computed(self, encoder: Encoder, tmp_path: Path) -> None:
-        extractor = Extractor(encoder, FeatureSpec(32), TextSource(), tmp_path, "cpu")
+        extractor = Extractor(encoder, FeatureSpec(32), TextDecoder(), tmp_path, "cpu")
         assert extractor.extract(orders(), Silent(), "a").computed == len(TEXTS)
         assert extractor.extract(orders(), Silent(), "a").computed == 0

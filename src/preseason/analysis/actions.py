@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from preseason.analysis.causes import Error
-from preseason.openset.reference_set import Known
+from preseason.openset.reference_set import ReferenceSet
 from preseason.results import Answers
 
 MORE = 20
@@ -41,7 +41,7 @@ class Repair:
 
 
 def repairs_of(
-    errors: Sequence[Error], answers: Answers, known: Known, model: str, data: str
+    errors: Sequence[Error], answers: Answers, known: ReferenceSet, model: str, data: str
 ) -> tuple[Repair, ...]:
     """The three repairs that mend most for a minute of a person's time.
 
@@ -107,7 +107,7 @@ def _adapting(errors: Sequence[Error], answers: Answers, model: str, data: str) 
     return [Repair(words, command, mends, LABEL_MIN * MORE, _inputs(mine, answers))]
 
 
-def _labels(errors: Sequence[Error], answers: Answers, known: Known) -> list[Repair]:
+def _labels(errors: Sequence[Error], answers: Answers, known: ReferenceSet) -> list[Repair]:
     found = []
     for label, own in _by_truth(_of(errors, "few labels"), answers).items():
         count = _known_of(known, label)
@@ -118,7 +118,7 @@ def _labels(errors: Sequence[Error], answers: Answers, known: Known) -> list[Rep
     return found
 
 
-def _pairs(errors: Sequence[Error], answers: Answers, known: Known) -> list[Repair]:
+def _pairs(errors: Sequence[Error], answers: Answers, known: ReferenceSet) -> list[Repair]:
     pairs: dict[tuple[str, str], list[Error]] = {}
     said = answers.probabilities.argmax(axis=1)
     for each in _of(errors, "look-alike"):
@@ -141,7 +141,7 @@ def _by_truth(errors: Sequence[Error], answers: Answers) -> dict[str, list[Error
     return found
 
 
-def _known_of(known: Known, label: str) -> int:
+def _known_of(known: ReferenceSet, label: str) -> int:
     return int((known.targets == known.labels.index(label)).sum())
 
 

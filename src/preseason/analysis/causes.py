@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats, Ints
-from preseason.openset.reference_set import Known
+from preseason.openset.reference_set import ReferenceSet
 from preseason.results import Answers
 
 CAUSES = {
@@ -61,7 +61,7 @@ class Evidence:
     """
 
     answers: Answers
-    known: Known
+    known: ReferenceSet
     far: NDArray[np.bool_]
     cropped: dict[int, str]
 
@@ -102,14 +102,14 @@ def _judged(place: int, said: int, evidence: Evidence, confusion: Floats, bars: 
     return Error(place, "few labels", f"nothing like it among the {counts[truth]} examples of {names[0]}")
 
 
-def _near(known: Known, vector: Floats) -> Ints:
+def _near(known: ReferenceSet, vector: Floats) -> Ints:
     """Classes int64 [k] of the nearest known examples by cosine, the nearest first."""
     unit = known.vectors / np.maximum(np.linalg.norm(known.vectors, axis=1, keepdims=True), 1e-9)
     order = np.argsort(-(unit @ vector), kind="stable")[:NEIGHBOURS]
     return np.asarray(known.targets[order], np.int64)
 
 
-def _confusion(known: Known) -> Floats:
+def _confusion(known: ReferenceSet) -> Floats:
     """float32 [c, c]: share of each class's known examples that unseeing members took for each class."""
     classes = len(known.labels)
     table = np.zeros((classes, classes), np.float32)
@@ -124,7 +124,7 @@ def _usual_share(confusion: Floats) -> float:
     return max(float(others.mean()), 0.01) if len(others) else 0.01
 
 
-def _usual_confidence(known: Known) -> Floats:
+def _usual_confidence(known: ReferenceSet) -> Floats:
     """float32 [c]: mean probability of a class among its own examples, by unseeing members.
 
     The threshold of confident learning (Northcutt et al. 2021, arXiv 1911.00068).

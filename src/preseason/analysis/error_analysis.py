@@ -17,7 +17,7 @@ from preseason.openset.drift import far_off
 from preseason.results import Answers, Drift, Metrics
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.reading import accept_of, fingerprinted
-from preseason.training.predictor import Bench
+from preseason.training.predictor import FeatureExtractors
 
 CROPS = {
     "the middle": Box(0.15, 0.15, 0.85, 0.85),
@@ -95,8 +95,13 @@ def post_mortem(
         raise DataError(f"None of the {model.job.noun} in {data} could be read.")
     drift = model.drift(answers)
     far = np.zeros(len(answers.samples), np.bool_)
-    if drift is not None and drift.verdict == "other" and model.world and answers.plain is not None:
-        far = far_off(model.world, answers.plain, answers.probabilities, model.labels)
+    if (
+        drift is not None
+        and drift.verdict == "other"
+        and model.reference_distribution
+        and answers.plain is not None
+    ):
+        far = far_off(model.reference_distribution, answers.plain, answers.probabilities, model.labels)
     evidence = Evidence(answers, model.known, far, better_crops(model, answers, shown))
     errors = errors_of(evidence)
     causes = counts_of(errors)
@@ -116,12 +121,17 @@ def better_crops(model: Model, answers: Answers, progress: Progress) -> dict[int
     """For wrong answers, which other crop of the picture gives the right one; nothing of texts."""
     wrong = (answers.probabilities.argmax(axis=1) != answers.targets) & (answers.targets >= 0)
     places = np.flatnonzero(wrong)
-    if model.bench.backbone.reads == "texts" or not len(places):
+    if model.extractors.backbone.reads == "texts" or not len(places):
         return {}
     places = places[np.argsort(-answers.probabilities[places].max(axis=1), kind="stable")][:MAX_CROPPED]
-    hiding = Hiding(model.bench.source)
+    hiding = Hiding(model.extractors.decoder)
     hiding.covers = {name: Cover(box=box, crop=True) for name, box in CROPS.items()}
-    looking = replace(model, bench=Bench(model.bench.backbone, hiding, model.bench.cache, model.bench.device))
+    looking = replace(
+        model,
+        extractors=FeatureExtractors(
+            model.extractors.backbone, hiding, model.extractors.cache, model.extractors.device
+        ),
+    )
     forms = [replace(answers.samples[place], variant=name) for place in places for name in CROPS]
     again, _ = looking.answers(forms, progress)
     told: dict[int, str] = {}

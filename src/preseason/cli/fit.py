@@ -11,7 +11,7 @@ from preseason.cli.bars import progress
 from preseason.cli.recipe_options import recipe_options, settings_from
 from preseason.cli.verbs import Outcome, verb
 from preseason.errors import DataError, UsageError
-from preseason.runtime.launcher import world
+from preseason.runtime.launcher import process_info
 
 if TYPE_CHECKING:
     from preseason.results import FitRecord
@@ -33,7 +33,7 @@ def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags:
     """
     settings = settings_from(config, flags)
     folder = choose_output(Path(data), output)
-    report = progress(quiet or world().rank > 0)
+    report = progress(quiet or process_info().rank > 0)
     report.say(_announcement(folder, output))
 
     import preseason
@@ -41,7 +41,7 @@ def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags:
     from preseason.results import FitRecord
 
     model = preseason.fit(data, folder, progress=report, **settings)
-    if world().rank > 0:
+    if process_info().rank > 0:
         raise SystemExit(0)  # The worker that leads prints.
     record = model.record
     if isinstance(record, HostedRecord):

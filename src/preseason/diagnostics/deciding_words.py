@@ -91,13 +91,13 @@ def hidden_words(evidence: Evidence) -> Shortcuts | None:
     few = set(evidence.few.tolist())
     right: list[list[bool]] = [[], [], []]
     truth: list[Ints] = []
-    for member, (_, held) in zip(fit.fitted.members, evidence.folds, strict=False):
+    for fold_model, (_, held) in zip(fit.fitted.fold_models, evidence.folds, strict=False):
         asked = np.array([place for place in held.tolist() if place in few], np.int64)
-        if not isinstance(member, TfidfHead) or not len(asked):
+        if not isinstance(fold_model, TfidfHead) or not len(asked):
             continue
         texts = texts_of(features.take(asked))
         for number, change in enumerate(SHOWN):
-            said = member.logits(_rows([change(text) for text in texts])).argmax(axis=1)
+            said = fold_model.logits(_rows([change(text) for text in texts])).argmax(axis=1)
             right[number] += (said == evidence.targets[asked]).tolist()
         truth.append(evidence.targets[asked])
     if not truth:

@@ -13,7 +13,7 @@ from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample, shown
 from preseason.heads.base import Features, Folds
 from preseason.runtime.threads import one_blas_thread
-from preseason.training.candidates import Crossfit
+from preseason.training.candidates import CrossValResult
 from preseason.training.predictor import plain_rows
 from preseason.training.rounds import Trials
 
@@ -81,7 +81,7 @@ class Evidence:
         kept = order[np.cumsum(sizes) <= MAX_EXAMPLES]
         return np.flatnonzero(np.isin(self.groups, kept))
 
-    def candidate(self, head: str) -> Crossfit | None:
+    def candidate(self, head: str) -> CrossValResult | None:
         """The first fitted way with that head over parts that are the same for all examples."""
         fits = (fit for fit in self.trials.fits if fit.fitted.candidate.crops_from is None)
         return next((fit for fit in fits if fit.fitted.candidate.head == head), None)
@@ -103,7 +103,7 @@ def shortened(rows: Floats, most: int = MAX_COMPONENTS) -> Floats:
     return np.ascontiguousarray(scaled @ rotation_of(scaled, SEED)[:, ::-1][:, :most], np.float32)
 
 
-def _wholes(fit: Crossfit, features: dict[str, Features], chosen: Ints) -> Floats:
+def _wholes(fit: CrossValResult, features: dict[str, Features], chosen: Ints) -> Floats:
     """Float32 [m, d]: the whole example, of clips the mean over their frames."""
     candidate = fit.fitted.candidate
     return plain_rows(candidate, features[candidate.name].take(chosen))

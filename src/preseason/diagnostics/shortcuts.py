@@ -17,7 +17,7 @@ from preseason.engine.passes import WHOLE, Box
 from preseason.heads.attention import AttentionHead
 from preseason.heads.linear import logistic_regression
 from preseason.runtime.threads import one_blas_thread
-from preseason.training.candidates import Crossfit
+from preseason.training.candidates import CrossValResult
 
 MIDDLE = Box(0.25, 0.25, 0.75, 0.75)
 UPPER, LOWER = Box(0.0, 0.0, 1.0, 0.5), Box(0.0, 0.5, 1.0, 1.0)
@@ -93,7 +93,7 @@ def hidden_parts(evidence: Evidence) -> Shortcuts | None:
     return Shortcuts(chance, (*trials, *_crops(evidence)))
 
 
-def _of_parts(evidence: Evidence) -> Crossfit | None:
+def _of_parts(evidence: Evidence) -> CrossValResult | None:
     """A way whose rows hold several parts, at the same places for all examples."""
     for fit in evidence.trials.fits:
         spec = fit.fitted.candidate.spec
@@ -102,7 +102,7 @@ def _of_parts(evidence: Evidence) -> Crossfit | None:
     return None
 
 
-def _places(boxes: Floats, fit: Crossfit, backbone: Backbone) -> list[Part]:
+def _places(boxes: Floats, fit: CrossValResult, backbone: Backbone) -> list[Part]:
     """The whole picture, its colours, and places of it, as far as there are layers that see nothing else."""
     spec = fit.fitted.candidate.spec
     whole = _mean(np.all(boxes == np.array(WHOLE, np.float32), axis=1))
@@ -153,7 +153,7 @@ def _inside(boxes: Floats, box: Box) -> Floats:
     return np.asarray(width.clip(0) * height.clip(0) / np.maximum(area, 1e-9), np.float32)
 
 
-def _regressed(evidence: Evidence, fit: Crossfit, parts: list[Part]) -> dict[str, float]:
+def _regressed(evidence: Evidence, fit: CrossValResult, parts: list[Part]) -> dict[str, float]:
     """Accuracy of a linear head on each part, over the folds of the fit."""
     chosen = evidence.few
     features = evidence.trials.features[fit.fitted.candidate.name].take(chosen)
@@ -198,12 +198,12 @@ def _crops(evidence: Evidence) -> list[Trial]:
     return []
 
 
-def _by_attention(evidence: Evidence, fit: Crossfit, masks: Masks) -> list[float]:
+def _by_attention(evidence: Evidence, fit: CrossValResult, masks: Masks) -> list[float]:
     """Accuracy [m] of the way's own unseeing members on the parts that are left."""
     features = evidence.trials.features[fit.fitted.candidate.name]
     right = []
-    for member, (_, held) in zip(fit.fitted.members, evidence.folds, strict=False):
-        if isinstance(member, AttentionHead):
-            said = member.within(features.take(held), masks).argmax(axis=2)
+    for fold_model, (_, held) in zip(fit.fitted.fold_models, evidence.folds, strict=False):
+        if isinstance(fold_model, AttentionHead):
+            said = fold_model.within(features.take(held), masks).argmax(axis=2)
             right.append(said == evidence.targets[held])
     return [float(share) for share in np.concatenate(right, axis=1).mean(axis=1)]

@@ -33,10 +33,10 @@ MIN_TIMED = 32
 Array = NDArray[Any]
 
 
-class Source(Protocol):
+class Decoder(Protocol):
     """How a task turns a sample into network inputs."""
 
-    def inputs(self, sample: Sample, spec: FeatureSpec) -> Array:
+    def decode(self, sample: Sample, spec: FeatureSpec) -> Array:
         """Decode `sample` and give its looks, uint8 [looks, h, w, 3] or [looks, t, h, w, 3].
 
         A text is given as an array [1] that holds it.
@@ -93,13 +93,13 @@ class Extractor:
         self,
         backbone: Backbone,
         spec: FeatureSpec,
-        source: Source,
+        decoder: Decoder,
         cache: Path,
         device: str,
         board: Board | None = None,
     ) -> None:
         self.backbone, self.spec, self.cache = backbone, spec, cache
-        self._source, self._device, self._board = source, device, board
+        self._decoder, self._device, self._board = decoder, device, board
         # Token numbers, which are what lies before the first block, are exact in f32 alone.
         exact = spec.kept == "map" and spec.cut == 0
         self.precision = precision_on(device, "numbers" if exact else backbone.reads)
@@ -201,7 +201,7 @@ class Extractor:
 
     def _inputs(self, order: Order) -> Array:
         spec = replace(self.spec, crops=order.crops) if order.crops else self.spec
-        return self._source.inputs(order.sample, spec)
+        return self._decoder.decode(order.sample, spec)
 
     def _fill(
         self, orders: list[Order], store: Callable[[str, Array], None], progress: Progress, stage: str
@@ -280,13 +280,13 @@ class Extractor:
         return self._engine
 
 
-class Decoder:
-    """Examples as their source decodes them, for heads that read no network: same use as `Extractor`."""
+class RawReader:
+    """Examples as their decoder decodes them, for heads that read no network: same use as `Extractor`."""
 
     shelf_name = ""
 
-    def __init__(self, spec: FeatureSpec, source: Source) -> None:
-        self.spec, self._source = spec, source
+    def __init__(self, spec: FeatureSpec, decoder: Decoder) -> None:
+        self.spec, self._decoder = spec, decoder
 
     def missing(self, orders: Sequence[Order]) -> list[Order]:
         """None: nothing of it is kept in the bank."""
@@ -298,11 +298,11 @@ class Decoder:
     def extract(
         self, orders: Sequence[Order], progress: Progress, stage: str, keep: bool = True
     ) -> Extraction:
-        """What the source gives, as rows [m, ...] of its own dtype."""
+        """What the decoder gives, as rows [m, ...] of its own dtype."""
         begin, rows, kept, failed = time.monotonic(), [], [], []
         for place, order in enumerate(orders):
             try:
-                rows.append(self._source.inputs(order.sample, self.spec))
+                rows.append(self._decoder.decode(order.sample, self.spec))
                 kept.append(place)
             except MediaError as error:
                 failed.append(Skipped(str(order.sample.source), str(error)))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.data.dataset import Sample
-from preseason.engine.extract import Source
+from preseason.engine.extract import Decoder
 from preseason.engine.passes import Box, FeatureSpec
 
 Array = NDArray[Any]
@@ -30,15 +30,15 @@ class Cover:
 
 
 class Hiding:
-    """A source that hides what a sample's `variant` names among `covers`; others pass as they are."""
+    """A decoder that hides what a sample's `variant` names among `covers`; others pass as they are."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
         self._held: tuple[str, FeatureSpec, Array] | None = None
         self.covers: dict[str, Cover] = {}
 
-    def inputs(self, sample: Sample, spec: FeatureSpec) -> Array:
-        """What the source gives, with the part hidden; same shape and dtype.
+    def decode(self, sample: Sample, spec: FeatureSpec) -> Array:
+        """What the decoder gives, with the part hidden; same shape and dtype.
 
         Raises:
             MediaError: the sample cannot be decoded.
@@ -46,7 +46,7 @@ class Hiding:
         cover = self.covers.get(sample.variant)
         if cover is not None and cover.crop and cover.box is not None:
             crops = tuple(_within(crop, cover.box) for crop in spec.crops)
-            return self._source.inputs(sample, replace(spec, crops=crops))
+            return self._decoder.decode(sample, replace(spec, crops=crops))
         shown = self._decoded(sample, spec)
         if cover is None:
             return shown
@@ -65,7 +65,7 @@ class Hiding:
         held = self._held
         if held is not None and held[:2] == (key, spec):
             return held[2]
-        shown = self._source.inputs(sample, spec)
+        shown = self._decoder.decode(sample, spec)
         self._held = (key, spec, shown)
         return shown
 

@@ -199,7 +199,7 @@ def _write_graphs(
         if stage.counts:
             write_counts(stage, path)
         else:
-            found |= write_onnx(model.bench.backbone, stage, found, path)
+            found |= write_onnx(model.extractors.backbone, stage, found, path)
         names.append(path.name)
         progress.advance()
     progress.finish()
@@ -244,14 +244,14 @@ def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Seque
         "to": to,
         "task": model.task,
         "labels": list(model.labels),
-        "backbone": {"name": model.bench.backbone.name, "licence": model.bench.backbone.licence},
+        "backbone": {"name": model.extractors.backbone.name, "licence": model.extractors.backbone.licence},
         "stages": [stage.settings(file) for stage, file in zip(stages, files, strict=True)],
         "kept": [f"probabilities_{numbers[name]}" for name in predictor.kept],
         "temperature": predictor.temperature,
         "columns": list(known.columns),
         "score": known.scorer.kind,
         "threshold": known.threshold,
-        **_of_tokens(model.bench.backbone),
+        **_of_tokens(model.extractors.backbone),
     }
 
 
@@ -286,7 +286,7 @@ def _write_pages(part: Path, model: "Model", to: str) -> None:
     code = package.joinpath(program).read_text("utf-8")
     (part / RUNNER).write_text(code.replace("from preseason.exporting.answers", "from answers"), "utf-8")
     (part / COMMON).write_text(package.joinpath(COMMON).read_text("utf-8"), "utf-8")
-    backbone = model.bench.backbone
+    backbone = model.extractors.backbone
     if isinstance(backbone, Encoder):
         (part / TOKENIZER).write_text(backbone.tokenizer.to_str(), "utf-8")
     engine = "openvino" if to.startswith("openvino") else "onnxruntime"

@@ -125,17 +125,18 @@ class StageGraph(nn.Module):
         make: Any = TokenFeatures if isinstance(backbone, Encoder) else FrozenFeatures
         self.frozen = make(backbone, stage.spec).eval().requires_grad_(False)
         self.stage = stage
-        self.members = nn.ModuleList(
-            nn.ModuleList(module_of(member) for member in fitted.members) for _, fitted in stage.candidates
+        self.fold_models = nn.ModuleList(
+            nn.ModuleList(module_of(fold_model) for fold_model in fitted.fold_models)
+            for _, fitted in stage.candidates
         )
 
     def forward(self, given: Tensor, before: Tensor | None = None) -> tuple[Tensor, ...]:
         """The outputs that the stage names, in order."""
         own = self._windows(given) if isinstance(self.frozen, TokenFeatures) else self._looks(given)
         found = {f"rows_{self.stage.number}": own}
-        for (number, fitted), members in zip(self.stage.candidates, self.members, strict=True):
+        for (number, fitted), fold_models in zip(self.stage.candidates, self.fold_models, strict=True):
             rows = torch.cat([before, own], dim=1) if fitted.candidate.joined and before is not None else own
-            said = [member(rows) for member in cast(nn.ModuleList, members)]
+            said = [fold_model(rows) for fold_model in cast(nn.ModuleList, fold_models)]
             chances = [(logits / fitted.temperature).softmax(1) for logits, _, _ in said]
             found[f"probabilities_{number}"] = torch.stack(chances).mean(0)
             if said[0][2] is not None:

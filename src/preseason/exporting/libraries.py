@@ -53,7 +53,7 @@ def write(part: Path, model: "Model", to: str) -> Written:
     Raises:
         ExportError: `to` does not open networks of this kind, or is not installed.
     """
-    backbone = model.bench.backbone
+    backbone = model.extractors.backbone
     _refuse_library(model, to)
     tuned = finetuned(model)
     labels = _labels(model, tuned)
@@ -70,18 +70,18 @@ def uncarried(model: "Model") -> list[str]:
     names = ", ".join(fitted.candidate.name for fitted in kept)
     left = [f"the average over {len(kept)} ways ({names})"] if len(kept) > 1 else []
     for fitted in kept:
-        if not isinstance(fitted.members[0], TailHead):
+        if not isinstance(fitted.fold_models[0], TailHead):
             left.append(f"{fitted.candidate.name}: {_head(fitted)}")
         elif fitted.candidate.crops_from is not None:
             left.append(f"{fitted.candidate.name}: closer looks, chosen by attention")
-        if len(fitted.members) > 1:
-            left.append(f"{fitted.candidate.name}: the average over {len(fitted.members)} members")
+        if len(fitted.fold_models) > 1:
+            left.append(f"{fitted.candidate.name}: the average over {len(fitted.fold_models)} members")
     if len(model.labels) > len(model.record.labels):
         left.append("classes that were added later")
     if (
         kept
         and not _labels(model, finetuned(model))
-        and all(isinstance(f.members[0], TailHead) for f in kept)
+        and all(isinstance(f.fold_models[0], TailHead) for f in kept)
     ):
         left.append(f"the classifier for {model.task}")
     return left
@@ -136,7 +136,7 @@ def check_vectors(folder: Path, model: "Model", to: str) -> None:
     Raises:
         ExportError: they differ, or the folder cannot be opened.
     """
-    backbone = model.bench.backbone
+    backbone = model.extractors.backbone
     if finetuned(model) is not None or backbone.library != "timm" or isinstance(backbone, Encoder):
         return
     blank = torch.rand(backbone.blank().shape, generator=torch.Generator().manual_seed(0))
@@ -151,7 +151,7 @@ def check_vectors(folder: Path, model: "Model", to: str) -> None:
 
 
 def _refuse_library(model: "Model", to: str) -> None:
-    backbone = model.bench.backbone
+    backbone = model.extractors.backbone
     library = "transformers" if isinstance(backbone, Encoder) else backbone.library
     if to not in OPENS.get(library, ()):
         others = " and ".join(OPENS.get(library, ())) or f"{library} alone"
@@ -162,16 +162,16 @@ def _refuse_library(model: "Model", to: str) -> None:
 
 def _labels(model: "Model", tuned: "Fitted | None") -> tuple[str, ...]:
     """Names of the classifier that the network has; none where it has none."""
-    if tuned is None or model.bench.backbone.reads != "pictures" or tuned.members[0].tail.frames:  # type: ignore[attr-defined]
+    if tuned is None or model.extractors.backbone.reads != "pictures" or tuned.fold_models[0].tail.frames:  # type: ignore[attr-defined]
         return ()
     return tuple(model.record.labels)
 
 
 def _tensors(model: "Model", tuned: "Fitted | None") -> dict[str, Tensor] | None:
     """Tensors under the library's names: fine-tuned and calibrated, or the pretrained ones' own."""
-    backbone = model.bench.backbone
-    member: Any = None if tuned is None else tuned.members[0]
-    tensors = dict(backbone.network.state_dict() if member is None else member.timm_tensors())
+    backbone = model.extractors.backbone
+    fold_model: Any = None if tuned is None else tuned.fold_models[0]
+    tensors = dict(backbone.network.state_dict() if fold_model is None else fold_model.timm_tensors())
     if isinstance(backbone, Encoder) or backbone.library != "timm":
         return tensors
     prefix = f"{backbone.network.pretrained_cfg['classifier']}."  # type: ignore[index]
@@ -183,7 +183,7 @@ def _tensors(model: "Model", tuned: "Fitted | None") -> dict[str, Tensor] | None
 
 def _adjust(part: Path, model: "Model", tuned: "Fitted | None", labels: tuple[str, ...]) -> None:
     """Tell timm how a photo is prepared here: the whole of it as one square, at the size it was tuned at."""
-    backbone = model.bench.backbone
+    backbone = model.extractors.backbone
     if isinstance(backbone, Encoder) or backbone.library != "timm":
         return
     config = json.loads((part / CONFIG).read_text("utf-8"))

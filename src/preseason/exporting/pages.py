@@ -54,7 +54,7 @@ print(labels[int(said.argmax())], float(said.softmax(0).max()))"""
 
 def readme(model: "Model", to: str, labels: tuple[str, ...], left: tuple[str, ...]) -> str:
     """The page as Markdown; its code is run in the folder."""
-    backbone = model.bench.backbone
+    backbone = model.extractors.backbone
     how = "fine-tuned, with a classifier" if labels else "without a classifier: it gives vectors"
     rest = "`predict` and this network say the same, but for strangers, whom only preseason tells."
     if left:
@@ -71,7 +71,7 @@ def readme(model: "Model", to: str, labels: tuple[str, ...], left: tuple[str, ..
 
 
 def _code(model: "Model", to: str, labels: tuple[str, ...]) -> str:
-    backbone = model.bench.backbone
+    backbone = model.extractors.backbone
     if backbone.reads == "texts":
         return TEXTS
     if backbone.library != "timm":

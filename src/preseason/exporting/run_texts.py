@@ -93,13 +93,13 @@ class Counted:
         self.stage = stage
         with np.load(path, allow_pickle=False) as arrays:
             self.temperature = float(arrays["temperature"])
-            self.members = [Member(arrays, number) for number in range(int(arrays["members"]))]
+            self.fold_models = [Member(arrays, number) for number in range(int(arrays["members"]))]
 
     def __call__(self, given: dict[str, Any]) -> dict[str, Array]:
         """Probabilities [1, c], and the text's vector where strangers are told by it."""
         text = plain(given["text"])
         counts = {"words": Counter(words_of(text)), "letters": Counter(letters_of(text))}
-        each = [softmax(member(counts) / self.temperature) for member in self.members]
+        each = [softmax(fold_model(counts) / self.temperature) for fold_model in self.fold_models]
         found = {name: np.mean(each, axis=0) for name in self.stage["outputs"] if name != "known_vector"}
         return found | (
             {"known_vector": hashed(text)[None]} if "known_vector" in self.stage["outputs"] else {}

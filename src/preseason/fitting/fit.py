@@ -34,11 +34,11 @@ from preseason.report.card import write_card
 from preseason.report.html import write_report
 from preseason.results import FitRecord
 from preseason.runtime.cache_dir import cache_folder, remember_place
-from preseason.runtime.launcher import world
+from preseason.runtime.launcher import process_info
 from preseason.runtime.progress import Progress, Silent, Stopwatch
 from preseason.storage import CARD, REPORT
 from preseason.tasks.reading import read, task_for
-from preseason.training.predictor import Bench
+from preseason.training.predictor import FeatureExtractors
 from preseason.training.rounds import Clock
 from preseason.training.scratch import scratch_accuracy, transfer_warning
 
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from preseason.results import Answers, FitRecord
     from preseason.tasks.base import Task
     from preseason.training.candidates import Candidate
-    from preseason.training.predictor import Bench, Predictor
+    from preseason.training.predictor import FeatureExtractors, Predictor
     from preseason.training.rounds import Clock, Trials
 
 REFIT_SHARE = 0.45
@@ -92,7 +92,7 @@ def fit(
     """
     chosen = recipe_from(recipe, Path(config) if config else None, settings)
     root, folder = Path(data), None if output is None else Path(output)
-    here = world()
+    here = process_info()
     if here.size == 1:
         return _fitted(root, folder, chosen, progress or Silent())
     board = open_board(here, cache_folder(chosen.cache))
@@ -117,7 +117,7 @@ def _helped(
     if folder is None:
         raise UsageError("A fit by several workers needs a folder to write: name it (output, or -o).")
     columns = Columns(recipe.text, recipe.label, recipe.group)
-    assist(board, recipe, lambda: Fit(recipe, Silent())._bench(task_for(root, columns)))
+    assist(board, recipe, lambda: Fit(recipe, Silent())._extractors_for(task_for(root, columns)))
     return load(folder, device=recipe.device, cache=recipe.cache)
 
 
@@ -147,16 +147,16 @@ class Fit:
         self._warn("classes", check_trainable(audit.dataset, task.noun))
         self._warn("scenes", summary.scene_warnings(audit, task.noun))
         with self.watch.stage("loading the network"):
-            bench = self._bench(task)
-        self._announce(task, audit, bench)
-        checkpoints = bench.cache / "fits" / self._run_id(audit)
-        model, trials = self._learn(task, audit, bench, checkpoints)
-        model = replace(model, record=self._finish(model.record, task, bench, trials, audit))
+            extractors = self._extractors_for(task)
+        self._announce(task, audit, extractors)
+        checkpoints = extractors.cache / "fits" / self._run_id(audit)
+        model, trials = self._learn(task, audit, extractors, checkpoints)
+        model = replace(model, record=self._finish(model.record, task, extractors, trials, audit))
         if output is not None:
             self._save(model, output, task)
-        remember_place(bench.cache, model.record.fingerprint, root)
+        remember_place(extractors.cache, model.record.fingerprint, root)
         shutil.rmtree(checkpoints, ignore_errors=True)
-        self._evict(bench)
+        self._evict(extractors)
         return model
 
     def _warn(self, kind: str, texts: "Iterable[str]") -> None:
@@ -172,29 +172,29 @@ class Fit:
                 f"--head {self.recipe.head} is not for {task.noun}: expected auto, {', '.join(task.heads)}."
             )
 
-    def _bench(self, task: "Task") -> "Bench":
+    def _extractors_for(self, task: "Task") -> "FeatureExtractors":
         name = task.backbone if self.recipe.backbone == "auto" else self.recipe.backbone
         backbone = backbones.load(name, self.recipe.weights)
         if self.recipe.frames is not None and backbone.preprocessing.frames:
             backbone = backbone.with_frames(self.recipe.frames)
         cache = cache_folder(self.recipe.cache)
         device = device_for(self.recipe.device)
-        return Bench(backbone, task.source(backbone), cache, device, self.board)
+        return FeatureExtractors(backbone, task.decoder(backbone), cache, device, self.board)
 
     def _learn(
-        self, task: "Task", audit: "Audit", bench: "Bench", checkpoints: Path
+        self, task: "Task", audit: "Audit", extractors: "FeatureExtractors", checkpoints: Path
     ) -> "tuple[Model, Trials]":
-        candidates = task.candidates(self.recipe, bench.backbone, audit.dataset.samples)
+        candidates = task.candidates(self.recipe, extractors.backbone, audit.dataset.samples)
         self._warn("way", dict.fromkeys(candidate.caution for candidate in candidates if candidate.caution))
         sides = self._sides(audit)
         trying = 1 - REFIT_SHARE if self._refits(audit) else 1.0
         clock = Clock(self._budget(task, audit) * trying, len(candidates) > 1, self.watch)
-        learner = Learner(task, audit, bench, self.recipe, self.progress, checkpoints)
+        learner = Learner(task, audit, extractors, self.recipe, self.progress, checkpoints)
         trials = learner.trials(sides.learn, candidates, clock)
         found = learner.predictor(sides.learn, trials)
         if len(sides.test) == 0:
             answers = found.answers
-            single = any(fitted.candidate.members == 1 for fitted in found.predictor.candidates)
+            single = any(fitted.candidate.fold_models == 1 for fitted in found.predictor.candidates)
             by = "held-out part" if single else f"cross-fitting in {self.recipe.folds} folds"
         else:
             answers = learner.tested(sides.test, found.predictor, found.known)
@@ -202,7 +202,7 @@ class Fit:
             self._warn("leak", summary.leak_warnings(audit, sides.learn, sides.test, task.noun))
             if self.recipe.refit:
                 found = self._refit(learner, candidates, found.predictor, clock)
-        record = self._record(task, audit, bench, trials, answers, sides, by)
+        record = self._record(task, audit, extractors, trials, answers, sides, by)
         record = replace(
             record,
             temperature=found.predictor.temperature,
@@ -211,8 +211,8 @@ class Fit:
             boxes=summary.boxes(task, found.predictor),
             trust=self._checked(task, audit, learner, found, record),
         )
-        world = learner.world(found.chosen, found.answers)
-        return Model(task, bench, found.predictor, found.known, record, world), trials
+        distribution = learner.reference_distribution(found.chosen, found.answers)
+        return Model(task, extractors, found.predictor, found.known, record, distribution), trials
 
     def _checked(
         self, task: "Task", audit: "Audit", learner: "Learner", found: "Learnt", record: "FitRecord"
@@ -229,7 +229,7 @@ class Fit:
             held=found.held,
             said=found.answers.probabilities,
             trials=found.trials,
-            backbone=learner.bench.backbone,
+            backbone=learner.extractors.backbone,
         )
         budget = self.recipe.strangers_share()
         with self.watch.stage("checks of trust"):
@@ -262,7 +262,7 @@ class Fit:
         self,
         task: "Task",
         audit: "Audit",
-        bench: "Bench",
+        extractors: "FeatureExtractors",
         trials: "Trials",
         answers: "Answers",
         sides: _Sides,
@@ -274,7 +274,7 @@ class Fit:
         groups = len({s.group or s.fingerprint for s in samples})
         return FitRecord(
             task=task.name,
-            backbone=bench.backbone.name,
+            backbone=extractors.backbone.name,
             head=" + ".join(kept),
             recipe=self.recipe.as_dict() | {"cache": None, "weights": None},
             labels=audit.dataset.labels,
@@ -299,19 +299,25 @@ class Fit:
             unknown_auroc=None,
             seconds=dict(self.watch.seconds),
             versions=summary.versions(),
-            licence=bench.backbone.licence,
+            licence=extractors.backbone.licence,
             fingerprint=self._run_id(audit),
             span_s=task.span_s(samples),
             words=summary.deciding_words(trials, audit.dataset.labels),
         )
 
     def _finish(
-        self, record: "FitRecord", task: "Task", bench: "Bench", trials: "Trials", audit: "Audit"
+        self,
+        record: "FitRecord",
+        task: "Task",
+        extractors: "FeatureExtractors",
+        trials: "Trials",
+        audit: "Audit",
     ) -> "FitRecord":
         """The scratch baseline, where the budget allows it, and what follows from it."""
         with self.watch.stage("baseline with random weights"):
             scratch = scratch_accuracy(
-                task, bench, audit.dataset, self.recipe, self._budget(task, audit) - self.watch.elapsed(),
+                task, extractors, audit.dataset, self.recipe,
+                self._budget(task, audit) - self.watch.elapsed(),
                 self.progress,
             )  # fmt: skip
         if scratch is None:
@@ -332,7 +338,7 @@ class Fit:
             save(model, output, pages)
         model.record.seconds.update(self.watch.seconds)
 
-    def _announce(self, task: "Task", audit: "Audit", bench: "Bench") -> None:
+    def _announce(self, task: "Task", audit: "Audit", extractors: "FeatureExtractors") -> None:
         say, dataset = self.progress.say, audit.dataset
         counts = Counter(str(sample.label) for sample in dataset.samples)
         listed = ", ".join(f"{label} {counts[label]}" for label in dataset.labels[:8])
@@ -344,14 +350,14 @@ class Fit:
             say(f"Left out {len(dataset.skipped) - 5} more; the report names them.")
         if audit.clusters:
             say(f"{_sets(len(audit.clusters))} of copies or near-copies: kept on one side of every split.")
-        say(self._intention(task, bench, self._budget(task, audit)))
+        say(self._intention(task, extractors, self._budget(task, audit)))
 
-    def _intention(self, task: "Task", bench: "Bench", budget_s: float) -> str:
+    def _intention(self, task: "Task", extractors: "FeatureExtractors", budget_s: float) -> str:
         recipe = self.recipe
         if recipe.head == "auto" and recipe.unfreeze == "auto" and recipe.name == "default":
-            return f"Plan, within {budget_s:.0f} s: {task.describe(recipe, bench.backbone)}."
+            return f"Plan, within {budget_s:.0f} s: {task.describe(recipe, extractors.backbone)}."
         asked = f"head {recipe.head}, unfreeze {recipe.unfreeze}"
-        return f"Plan: {recipe.name} recipe, {bench.backbone.name}, {asked}."
+        return f"Plan: {recipe.name} recipe, {extractors.backbone.name}, {asked}."
 
     def _budget(self, task: "Task", audit: "Audit") -> float:
         """The time named, else the task's, with more of it where everything is fitted twice."""
@@ -373,8 +379,8 @@ class Fit:
         digest.update(repr(sorted(settings.items())).encode())
         return digest.hexdigest()
 
-    def _evict(self, bench: "Bench") -> None:
-        freed = evict(bench.cache, self.recipe.cache_limit_gb * 2**30, bench.shelf_names())
+    def _evict(self, extractors: "FeatureExtractors") -> None:
+        freed = evict(extractors.cache, self.recipe.cache_limit_gb * 2**30, extractors.shelf_names())
         if freed:
             self.progress.say(f"{freed / 2**20:.0f} MiB of old features were evicted (--cache-limit-gb).")
 

@@ -15,16 +15,16 @@ from preseason.evaluation.calibration import fit_temperature
 from preseason.heads.base import Features, TrainingSet
 from preseason.models.prediction import answers_of
 from preseason.openset.detection import Choice, thin
-from preseason.openset.drift import Sketch, World, sketch_of, world_of
+from preseason.openset.drift import ReferenceDistribution, Sketch, sketch_of, world_of
 from preseason.openset.probe import probe
-from preseason.openset.reference_set import MAX_EXAMPLES, Known, know
+from preseason.openset.reference_set import MAX_EXAMPLES, ReferenceSet, fit_reference_set
 from preseason.recipe import Recipe
 from preseason.results import Answers
 from preseason.runtime.progress import Progress
 from preseason.runtime.threads import one_blas_thread
 from preseason.tasks.base import Task
 from preseason.training.candidates import Candidate, Fitted
-from preseason.training.predictor import Bench, Predictor, plain_candidate, plain_rows, sharpened
+from preseason.training.predictor import FeatureExtractors, Predictor, plain_candidate, plain_rows, sharpened
 from preseason.training.rounds import Clock, Rounds, Trials, fold_numbers
 from preseason.training.selection import select
 
@@ -42,7 +42,7 @@ class Learnt:
     chosen: Ints
     trials: Trials
     predictor: Predictor
-    known: Known
+    known: ReferenceSet
     choice: Choice
     answers: Answers
     held: Ints
@@ -55,13 +55,13 @@ class Learner:
         self,
         task: Task,
         audit: Audit,
-        bench: Bench,
+        extractors: FeatureExtractors,
         recipe: Recipe,
         progress: Progress,
         checkpoints: Path,
     ) -> None:
 
-        self.task, self.bench, self.recipe, self.progress = task, bench, recipe, progress
+        self.task, self.extractors, self.recipe, self.progress = task, extractors, recipe, progress
         self.samples = audit.dataset.samples
         self.labels = audit.dataset.labels
         self.targets = targets_of(self.samples, self.labels)
@@ -83,16 +83,16 @@ class Learner:
             self.folds(chosen),
             self.recipe.seed,
             settings={"refit": self.recipe.refit},
-            backbone=self.bench.backbone,
+            backbone=self.extractors.backbone,
             progress=self.progress,
         )
         samples = [self.samples[i] for i in chosen]
-        return Rounds(self.bench, samples, training_set, clock, self.checkpoints).run(candidates)
+        return Rounds(self.extractors, samples, training_set, clock, self.checkpoints).run(candidates)
 
     def predictor(self, chosen: Ints, trials: Trials, keep: Sequence[str] = ()) -> "Learnt":
         """What the trials become, and its unseeing answers to the chosen samples.
 
-        The answers have the sketches of the samples as `plain`, from which `world` is made.
+        The answers have the sketches of the samples as `plain`, from which `reference_distribution` is made.
         """
 
         targets = self.targets[chosen]
@@ -116,7 +116,7 @@ class Learner:
         with one_blas_thread():
             samples = [self.samples[chosen[i]] for i in held[few]]
             share = self.recipe.strangers_share()
-            known, choice = know(
+            known, choice = fit_reference_set(
                 self.labels, embeddings, targets[held[few]], said[few], numbers[few], probe, samples, share
             )
             distance = choice.unseen
@@ -126,7 +126,7 @@ class Learner:
             answers = replace(answers, plain=None if plain is None else plain[held])
         return Learnt(chosen, trials, predictor, known, choice, answers, held)
 
-    def world(self, chosen: Ints, answers: Answers) -> World | None:
+    def reference_distribution(self, chosen: Ints, answers: Answers) -> ReferenceDistribution | None:
         """What the chosen samples look like to the frozen network, from their unseeing answers."""
         if answers.plain is None:
             return None
@@ -143,10 +143,10 @@ class Learner:
             self.groups[places],
         )
 
-    def tested(self, chosen: Ints, predictor: Predictor, known: Known) -> Answers:
+    def tested(self, chosen: Ints, predictor: Predictor, known: ReferenceSet) -> Answers:
         """Answers to samples that were not learnt from."""
         samples = [self.samples[i] for i in chosen]
-        return answers_of(self.bench, predictor, known, samples, self.progress)[0]
+        return answers_of(self.extractors, predictor, known, samples, self.progress)[0]
 
     def _held(self, places: Ints, said: Floats, distance: Floats, trials: Trials, held: Ints) -> Answers:
         first = next((f.attention for f in trials.fits if f.attention is not None), None)
@@ -160,7 +160,7 @@ class Learner:
         )
 
 
-def _distances(known: Known, fitted: Fitted, features: Features) -> Floats:
+def _distances(known: ReferenceSet, fitted: Fitted, features: Features) -> Floats:
     """Unlikeness of each example to every known class, float32 [n]; few embeddings in memory at a time."""
     pieces = features.pieces(ROWS)
     return np.concatenate([known.distance(known.place(fitted.embed(piece))) for piece in pieces])

@@ -30,9 +30,9 @@ def baselines(answers: Answers, trials: Trials) -> dict[str, float]:
 def deciding_words(trials: Trials, labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """For each label the words that speak for it, where words were counted."""
     for fit in trials.fits:
-        member = fit.fitted.members[0]
-        if isinstance(member, TfidfHead):
-            return {label: tuple(member.words(place, MAX_WORDS)) for place, label in enumerate(labels)}
+        fold_model = fit.fitted.fold_models[0]
+        if isinstance(fold_model, TfidfHead):
+            return {label: tuple(fold_model.words(place, MAX_WORDS)) for place, label in enumerate(labels)}
     return {}
 
 

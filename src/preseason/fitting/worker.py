@@ -18,20 +18,20 @@ from preseason.language.road import base_of
 from preseason.language.shared_course import TRAINING, training_of
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
-from preseason.runtime.launcher import World, run_name
+from preseason.runtime.launcher import ProcessInfo, run_name
 from preseason.runtime.progress import Silent
 from preseason.runtime.threads import limit_torch
 from preseason.training.distributed_folds import LEARNING, STEPS, learning_of, steps_of
 
 if TYPE_CHECKING:
     from preseason.distributed.work_queue import Board, Doing, Job
-    from preseason.training.predictor import Bench
+    from preseason.training.predictor import FeatureExtractors
 
 FORGOTTEN_S = 24 * 3600.0
 """After so long without a sign of life what a run has posted is deleted."""
 
 
-def open_board(here: World, folder: Path) -> "Board":
+def open_board(here: ProcessInfo, folder: Path) -> "Board":
     """The folder below the cache `folder` through which the workers of this run speak."""
     place = folder / "work"
     if here.rank == 0:
@@ -49,12 +49,12 @@ def _touched_lately(board: Path) -> bool:
     return True
 
 
-def assist(board: "Board", recipe: Recipe, make_bench: Callable[[], "Bench"]) -> None:
+def assist(board: "Board", recipe: Recipe, make_bench: Callable[[], "FeatureExtractors"]) -> None:
     """Do what the leader of `board` asks for until it is done."""
-    bench = cache(make_bench)
+    extractors = cache(make_bench)
 
     def extractor(spec: FeatureSpec) -> Extractor:
-        found = bench().extractor(spec)
+        found = extractors().extractor(spec)
         assert isinstance(found, Extractor)
         return found
 
@@ -62,9 +62,9 @@ def assist(board: "Board", recipe: Recipe, make_bench: Callable[[], "Bench"]) ->
         if job.kind == READING:
             return reading_of(job, Order, extractor)
         if job.kind == LEARNING:
-            return learning_of(job, board, bench().backbone, bench().cache)
+            return learning_of(job, board, extractors().backbone, extractors().cache)
         if job.kind == STEPS:
-            return steps_of(job, board, bench().backbone, bench().cache)
+            return steps_of(job, board, extractors().backbone, extractors().cache)
         if job.kind == TRAINING:
             return _training(job, board, recipe)
         return None

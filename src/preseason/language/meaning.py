@@ -20,7 +20,7 @@ from preseason.engine.passes import FeatureSpec
 from preseason.errors import WeightsError
 from preseason.language.knowledge import Bm25, Hit, Passage, names_of, words_of
 from preseason.runtime.progress import Progress, Silent
-from preseason.tasks.texts import TextSource
+from preseason.tasks.texts import TextDecoder
 
 TOKENS = 256
 ALIKE = 0.6
@@ -45,7 +45,7 @@ class Meanings:
     ) -> None:
         encoder = backbones.load(DEFAULT, None)
         spec = FeatureSpec(TOKENS, blocks=(len(encoder) - 1,))
-        self.extractor = Extractor(encoder, spec, TextSource(), cache, device)
+        self.extractor = Extractor(encoder, spec, TextDecoder(), cache, device)
         self.progress = progress or Silent()
         self.vectors = self._vectors([passage.text for passage in passages], keep=True)
 

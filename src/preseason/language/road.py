@@ -33,7 +33,7 @@ from preseason.language.template import encode_dialogue
 from preseason.language.tuning import count_trained, tune
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
-from preseason.runtime.launcher import world
+from preseason.runtime.launcher import process_info
 from preseason.runtime.progress import Progress, Stopwatch
 from preseason.runtime.threads import limit_torch
 
@@ -313,7 +313,7 @@ def refuse_foreign(recipe: Recipe) -> None:
     named = [name for name in OF_PHOTOS if getattr(recipe, name) != standard[name]]
     if recipe.unfreeze == "0":
         named.append("unfreeze=0")
-    if recipe.spread_weights == "yes" and world().size == 1:
+    if recipe.spread_weights == "yes" and process_info().size == 1:
         raise UsageError(
             "--spread-weights yes: there is one worker only. Start several, e.g. "
             "torchrun --nproc-per-node 2 -m preseason fit ..."

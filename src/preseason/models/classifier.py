@@ -16,9 +16,9 @@ from preseason.evaluation.metrics import measure
 from preseason.models.explanation import Explainer, Explanation, whereabouts
 from preseason.models.prediction import answers_of
 from preseason.models.saving import save
-from preseason.openset.drift import World, drift_of
+from preseason.openset.drift import ReferenceDistribution, drift_of
 from preseason.openset.probe import probe
-from preseason.openset.reference_set import Known, example_of
+from preseason.openset.reference_set import ReferenceSet, example_of
 from preseason.results import (
     Adaptation,
     Answers,
@@ -34,7 +34,7 @@ from preseason.runtime.threads import one_blas_thread
 from preseason.tasks.base import Task
 from preseason.tasks.reading import accept_of, fingerprinted, has_column, read_inputs
 from preseason.training.adapting import adapted
-from preseason.training.predictor import Bench, Predictor
+from preseason.training.predictor import FeatureExtractors, Predictor
 
 LABEL_FIRST = 12
 """Inputs of another world that are named as the ones to label first."""
@@ -48,15 +48,15 @@ class Model:
         predictor: the fitted ways.
         known: the examples it knows, as vectors.
         record: what the fit found.
-        world: what the examples of training look like, to notice another world; None where nothing tells.
+        reference_distribution: what training data look like, to notice drift, or None.
     """
 
     job: Task
-    bench: Bench
+    extractors: FeatureExtractors
     predictor: Predictor
-    known: Known
+    known: ReferenceSet
     record: FitRecord
-    world: World | None = None
+    reference_distribution: ReferenceDistribution | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -96,14 +96,17 @@ class Model:
         counts = np.full(len(self.record.labels), 1e-6, np.float32)
         known = self.known.targets[self.known.targets < self.known.trained]
         np.add.at(counts, np.array(self.known.columns)[known], 1)
-        predictor, change = adapted(self.predictor, samples, self.bench, counts / counts.sum(), progress)
+        predictor, change = adapted(self.predictor, samples, self.extractors, counts / counts.sum(), progress)
         return replace(self, predictor=predictor), change
 
     def drift(self, answers: Answers) -> Drift | None:
         """Whether the batch is unlike the examples of training; None of models that cannot compare."""
-        if self.world is None or answers.plain is None:
+        if self.reference_distribution is None or answers.plain is None:
             return None
-        found = drift_of(self.world, self.world.residuals(answers.plain, answers.probabilities, self.labels))
+        found = drift_of(
+            self.reference_distribution,
+            self.reference_distribution.residuals(answers.plain, answers.probabilities, self.labels),
+        )
         if found.verdict != "other" or answers.vectors is None:
             return found
         first = choose(answers.probabilities, answers.vectors, LABEL_FIRST)
@@ -153,7 +156,7 @@ class Model:
 
     def answers(self, samples: Sequence[Sample], progress: Progress) -> tuple[Answers, tuple[Skipped, ...]]:
         """Calibrated answers to samples with fingerprints, and those that could not be read."""
-        return answers_of(self.bench, self.predictor, self.known, samples, progress)
+        return answers_of(self.extractors, self.predictor, self.known, samples, progress)
 
     def add(self, name: str, *inputs: str | Path) -> "tuple[Model, Update]":
         """With a class more, from a few photos of it; nothing is trained again but a linear probe.
@@ -165,7 +168,7 @@ class Model:
         if not name.strip():
             raise UsageError("add needs a name for the new class.")
         samples, skipped = self.samples_of(inputs)
-        raw = self.predictor.answer(samples, self.bench, Silent())
+        raw = self.predictor.answer(samples, self.extractors, Silent())
         if len(raw.kept) == 0:
             raise DataError(f"None of the {self.job.noun} for {name!r} could be read.")
         with one_blas_thread():
@@ -183,8 +186,12 @@ class Model:
         with one_blas_thread():
             known = self.known.removed(name, probe)
             count = int((self.known.targets == self.labels.index(name)).sum())
-            world = None if self.world is None else self.world.without(name)
-            return replace(self, known=known, world=world), self._update(name, known, count, ())
+            reference_distribution = (
+                None if self.reference_distribution is None else self.reference_distribution.without(name)
+            )
+            return replace(self, known=known, reference_distribution=reference_distribution), self._update(
+                name, known, count, ()
+            )
 
     def explain(
         self, given: str | Path, *, data: str | Path | None = None, progress: Progress | None = None
@@ -210,7 +217,7 @@ class Model:
         samples, skipped = self.samples_of((given,))
         if len(samples) > 1:
             raise UsageError(f"{given} holds {len(samples)} {self.job.noun}: explain takes one at a time.")
-        if not samples and self.bench.backbone.reads == "texts":
+        if not samples and self.extractors.backbone.reads == "texts":
             raise UsageError("explain needs a text with words in it.")
         if not samples:
             raise DataError(f"{given} cannot be read: {skipped[0].reason if skipped else 'nothing there'}.")
@@ -220,8 +227,8 @@ class Model:
         self, samples: Sequence[Sample], data: str | Path | None, progress: Progress
     ) -> Iterator[Explanation]:
         """Explanations of samples with fingerprints, in order; see `explain`."""
-        run = Explainer(self.job, self.bench, self.predictor, self.known, self.columns(()), progress)
-        found = whereabouts(run, self.bench.cache, self.record.fingerprint, data)
+        run = Explainer(self.job, self.extractors, self.predictor, self.known, self.columns(()), progress)
+        found = whereabouts(run, self.extractors.cache, self.record.fingerprint, data)
         for sample in samples:
             yield run.explain(sample, found)
 
@@ -263,7 +270,7 @@ class Model:
         names = ", ".join(strange)
         return (f"The model does not know {names}: every answer to these counts as wrong.",)
 
-    def _update(self, name: str, known: Known, examples: int, skipped: tuple[Skipped, ...]) -> Update:
+    def _update(self, name: str, known: ReferenceSet, examples: int, skipped: tuple[Skipped, ...]) -> Update:
         before, after = self.known.recall(probe), known.recall(probe)
         lost = [n for n in before if n in after and after[n] < before[n] - 0.05]
         warnings = tuple(

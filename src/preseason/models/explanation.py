@@ -19,13 +19,13 @@ from preseason.engine.passes import Box, grid
 from preseason.errors import DataError, PreseasonError, UsageError
 from preseason.media.text import read_text
 from preseason.models.prediction import answers_of
-from preseason.openset.reference_set import Example, Known
+from preseason.openset.reference_set import Example, ReferenceSet
 from preseason.results import Answers
 from preseason.runtime.cache_dir import recall_place
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.base import Task
 from preseason.tasks.reading import accept_of, fingerprinted
-from preseason.training.predictor import Bench, Predictor
+from preseason.training.predictor import FeatureExtractors, Predictor
 
 PLACES = tuple(grid(7, 0.25))
 """Overlapping squares of a picture that are hidden in turn."""
@@ -99,16 +99,18 @@ class Explainer:
     def __init__(
         self,
         job: Task,
-        bench: Bench,
+        extractors: FeatureExtractors,
         predictor: Predictor,
-        known: Known,
+        known: ReferenceSet,
         columns: Columns,
         progress: Progress,
     ) -> None:
         self.job, self.predictor, self.known = job, predictor, known
         self.columns, self.progress = columns, progress
-        self.hiding = Hiding(bench.source)
-        self.bench = Bench(bench.backbone, self.hiding, bench.cache, bench.device)
+        self.hiding = Hiding(extractors.decoder)
+        self.extractors = FeatureExtractors(
+            extractors.backbone, self.hiding, extractors.cache, extractors.device
+        )
 
     def explain(self, sample: Sample, found: Found) -> Explanation:
         """Why the answer to `sample`, a sample with its fingerprint.
@@ -120,7 +122,7 @@ class Explainer:
             DataError: it cannot be read.
             UsageError: it is a text without words.
         """
-        if self.bench.backbone.reads == "texts":
+        if self.extractors.backbone.reads == "texts":
             return self._words(sample, found)
         timed = any(fitted.candidate.spec.frames for fitted in self.predictor.candidates)
         covers = _moments() if timed else [Cover(box=box) for box in PLACES]
@@ -152,7 +154,7 @@ class Explainer:
         found: Found,
     ) -> Explanation:
         """What the answers to `forms`, the first of which hides nothing, say of the parts `names`."""
-        answers, failed = answers_of(self.bench, self.predictor, self.known, forms, Silent())
+        answers, failed = answers_of(self.extractors, self.predictor, self.known, forms, Silent())
         if failed or not answers.samples:
             raise DataError(f"{sample.source} cannot be read: {failed[0].reason}.")
         best = int(answers.probabilities[0].argmax())
@@ -172,7 +174,7 @@ class Explainer:
         )
 
     def _kind(self, boxes: Floats | None) -> str:
-        if self.bench.backbone.reads == "texts":
+        if self.extractors.backbone.reads == "texts":
             return "words"
         return "moments" if boxes is None else "places"
 
@@ -190,7 +192,7 @@ class Explainer:
         there = found.get(_key(example.fingerprint, example.span))
         if there is None:
             return Near(label, likeness, example.name)
-        if self.bench.backbone.reads == "texts":
+        if self.extractors.backbone.reads == "texts":
             return Near(label, likeness, example.name, text=self._text(there))
         return Near(label, likeness, example.name, path=str(there.source))
 

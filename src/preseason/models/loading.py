@@ -15,13 +15,13 @@ from preseason.language.hosted_model import load_hosted
 from preseason.language.loading import load as load_chat
 from preseason.models.classifier import Model
 from preseason.models.manifest import candidate_from, record_from
-from preseason.openset.drift import Sketch, World
-from preseason.openset.reference_set import Known
+from preseason.openset.drift import ReferenceDistribution, Sketch
+from preseason.openset.reference_set import ReferenceSet
 from preseason.runtime.cache_dir import cache_folder
 from preseason.storage import BACKBONE, HEADS, HOSTED, KNOWN, MANIFEST, WORLD, read_manifest
 from preseason.tasks.base import tasks
 from preseason.training.candidates import Fitted
-from preseason.training.predictor import Bench, Predictor
+from preseason.training.predictor import FeatureExtractors, Predictor
 
 if TYPE_CHECKING:
     from preseason.language.hosted_model import HostedModel
@@ -48,12 +48,12 @@ def load(
     try:
         backbone = load_network(place / BACKBONE, manifest["backbone"])
         job = tasks.get(manifest["task"])
-        bench = Bench(backbone, job.source(backbone), cache_folder(cache), chosen)
+        extractors = FeatureExtractors(backbone, job.decoder(backbone), cache_folder(cache), chosen)
         predictor = _predictor(place, manifest, backbone)
-        sketch, world = _world(place, manifest)
+        sketch, reference_distribution = _reference_distribution(place, manifest)
         predictor = replace(predictor, sketch=sketch)
         known, record = _known(place, manifest), record_from(manifest["record"])
-        return Model(job, bench, predictor, known, record, world)
+        return Model(job, extractors, predictor, known, record, reference_distribution)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, UsageError) as error:
         if device_is_full(error):
             raise DeviceMemoryError from error
@@ -80,8 +80,8 @@ def _predictor(folder: Path, manifest: dict[str, Any], backbone: Any) -> Any:
     candidates = []
     for index, fitted in enumerate(values["ways"]):
         states = [
-            State(member["kind"], dict(_below(tensors, f"{index}.{number}.")), member["settings"])
-            for number, member in enumerate(fitted["members"])
+            State(fold_model["kind"], dict(_below(tensors, f"{index}.{number}.")), fold_model["settings"])
+            for number, fold_model in enumerate(fitted["members"])
         ]
         heads = tuple(restore(state, backbone) for state in states)
         candidates.append(Fitted(candidate_from(fitted["way"]), heads, fitted["temperature"]))
@@ -92,10 +92,10 @@ def _known(folder: Path, manifest: dict[str, Any]) -> Any:
     values = manifest["known"]
     arrays = _arrays(folder / KNOWN)
     labels = tuple(manifest["labels"])
-    return Known.from_state(arrays, labels, tuple(values["columns"]), values["threshold"])
+    return ReferenceSet.from_state(arrays, labels, tuple(values["columns"]), values["threshold"])
 
 
-def _world(folder: Path, manifest: dict[str, Any]) -> tuple[Any, Any]:
+def _reference_distribution(folder: Path, manifest: dict[str, Any]) -> tuple[Any, Any]:
     """The sketch and the world; neither in models of before they were kept."""
     labels = manifest.get("world")
     if labels is None:
@@ -103,7 +103,7 @@ def _world(folder: Path, manifest: dict[str, Any]) -> tuple[Any, Any]:
     arrays = _arrays(folder / WORLD)
     sketch = {key: value for key, value in arrays.items() if key.startswith("sketch.")}
     own = {key: value for key, value in arrays.items() if key not in sketch}
-    return Sketch(**dict(_below(sketch, "sketch."))), World(tuple(labels), **own)
+    return Sketch(**dict(_below(sketch, "sketch."))), ReferenceDistribution(tuple(labels), **own)
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:

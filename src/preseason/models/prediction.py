@@ -7,26 +7,30 @@ import numpy as np
 from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample, Skipped
 from preseason.data.labels import targets_of
-from preseason.openset.reference_set import Known
+from preseason.openset.reference_set import ReferenceSet
 from preseason.results import Answers
 from preseason.runtime.progress import Progress, Silent
-from preseason.training.predictor import Bench, Predictor, Raw
+from preseason.training.predictor import FeatureExtractors, Predictor, Raw
 
 CHUNK, TEXTS = 64, 512
 """Examples that are in memory at a time while predicting; of texts more, to sort them by length."""
 
 
 def answers_of(
-    bench: Bench, predictor: Predictor, known: Known, samples: Sequence[Sample], progress: Progress
+    extractors: FeatureExtractors,
+    predictor: Predictor,
+    known: ReferenceSet,
+    samples: Sequence[Sample],
+    progress: Progress,
 ) -> tuple[Answers, tuple[Skipped, ...]]:
     """Calibrated answers to samples with fingerprints, a chunk at a time, and the unreadable ones."""
     parts: list[Answers] = []
     skipped: list[Skipped] = []
     progress.start("answering", len(samples))
-    size = TEXTS if bench.backbone.reads == "texts" else CHUNK
+    size = TEXTS if extractors.backbone.reads == "texts" else CHUNK
     for start in range(0, len(samples), size):
         chunk = samples[start : start + size]
-        raw = predictor.answer(chunk, bench, Silent())
+        raw = predictor.answer(chunk, extractors, Silent())
         parts.append(_judged([chunk[i] for i in raw.kept], raw, known))
         skipped += raw.skipped
         progress.advance(len(chunk))
@@ -34,7 +38,7 @@ def answers_of(
     return _joined(parts, known.labels), tuple(skipped)
 
 
-def _judged(samples: list[Sample], raw: Raw, known: Known) -> Answers:
+def _judged(samples: list[Sample], raw: Raw, known: ReferenceSet) -> Answers:
     if not samples:
         nothing = np.zeros((0, len(known.labels)), np.float32)
         return Answers((), known.labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))

@@ -54,21 +54,23 @@ def save(model: "Model", folder: Path, pages: Callable[[Path], None] | None = No
 def _write(model: "Model", part: Path) -> None:
     from safetensors.numpy import save_file
 
-    backbone = model.bench.backbone
+    backbone = model.extractors.backbone
     save_network(backbone, part / BACKBONE)
     _write_finetuned(model, part / FINETUNED)
-    states = [[member.state() for member in fitted.members] for fitted in model.predictor.candidates]
+    states = [
+        [fold_model.state() for fold_model in fitted.fold_models] for fitted in model.predictor.candidates
+    ]
     tensors = {
         f"{candidate}.{number}.{name}": np.ascontiguousarray(array)
-        for candidate, members in enumerate(states)
-        for number, state in enumerate(members)
+        for candidate, fold_models in enumerate(states)
+        for number, state in enumerate(fold_models)
         for name, array in state.arrays.items()
     }
     save_file(tensors, part / HEADS)
     save_file({k: np.ascontiguousarray(v) for k, v in model.known.state().items()}, part / KNOWN)
-    world = _world_arrays(model)
-    if world:
-        save_file(world, part / WORLD)
+    reference_distribution = _distribution_arrays(model)
+    if reference_distribution:
+        save_file(reference_distribution, part / WORLD)
     manifest = {
         "format": FORMAT,
         "task": model.task,
@@ -79,12 +81,14 @@ def _write(model: "Model", part: Path) -> None:
             "embedding": model.predictor.embedding,
             "temperature": model.predictor.temperature,
             "ways": [
-                _fitted_values(fitted, members)
-                for fitted, members in zip(model.predictor.candidates, states, strict=True)
+                _fitted_values(fitted, fold_models)
+                for fitted, fold_models in zip(model.predictor.candidates, states, strict=True)
             ],
         },
         "known": {"columns": list(model.known.columns), "threshold": model.known.threshold},
-        "world": list(model.world.labels) if world and model.world else None,
+        "world": list(model.reference_distribution.labels)
+        if reference_distribution and model.reference_distribution
+        else None,
         "record": record_values(model.record),
         "metrics": asdict(model.record.metrics),
     }
@@ -92,19 +96,19 @@ def _write(model: "Model", part: Path) -> None:
     (part / MANIFEST).write_text(text, "utf-8")
 
 
-def _world_arrays(model: "Model") -> dict[str, Any]:
+def _distribution_arrays(model: "Model") -> dict[str, Any]:
     """The sketch and the world as arrays; none where the model has none."""
-    sketch, world = model.predictor.sketch, model.world
-    if sketch is None or world is None:
+    sketch, reference_distribution = model.predictor.sketch, model.reference_distribution
+    if sketch is None or reference_distribution is None:
         return {}
     how = {f"sketch.{name}": getattr(sketch, name) for name in ("mean", "deviation", "directions")}
-    return {k: np.ascontiguousarray(v) for k, v in (how | world.state()).items()}
+    return {k: np.ascontiguousarray(v) for k, v in (how | reference_distribution.state()).items()}
 
 
 def finetuned(model: "Model") -> "Fitted | None":
     """The first way with trained blocks that is kept; None where there is none."""
     for fitted in model.predictor.candidates:
-        if isinstance(fitted.members[0], TailHead) and fitted.candidate.name in model.predictor.kept:
+        if isinstance(fitted.fold_models[0], TailHead) and fitted.candidate.name in model.predictor.kept:
             return fitted
     return None
 
@@ -113,16 +117,16 @@ def _write_finetuned(model: "Model", folder: Path) -> None:
     """The first fine-tuned member as a network of its own, with its classifier."""
     fitted = finetuned(model)
     if fitted is not None:
-        member: Any = fitted.members[0]
-        labels = () if member.tail.frames else model.record.labels
-        save_network(model.bench.backbone, folder, member.timm_tensors(), labels)
+        fold_model: Any = fitted.fold_models[0]
+        labels = () if fold_model.tail.frames else model.record.labels
+        save_network(model.extractors.backbone, folder, fold_model.timm_tensors(), labels)
 
 
-def _fitted_values(fitted: Any, members: "list[State]") -> dict[str, Any]:
+def _fitted_values(fitted: Any, fold_models: "list[State]") -> dict[str, Any]:
     return {
         "way": candidate_values(fitted.candidate),
         "temperature": fitted.temperature,
-        "members": [{"kind": state.kind, "settings": state.settings} for state in members],
+        "members": [{"kind": state.kind, "settings": state.settings} for state in fold_models],
     }
 
 

@@ -65,7 +65,7 @@ def sketch_of(pieces: Pieces) -> Sketch:
 
 
 @dataclass(frozen=True)
-class World:
+class ReferenceDistribution:
     """What the examples of training look like, as the frozen network sees them.
 
     Attributes:
@@ -87,7 +87,7 @@ class World:
     answered: Ints
     groups: Ints
 
-    def without(self, label: str) -> "World":
+    def without(self, label: str) -> "ReferenceDistribution":
         """Without the examples of a class that is removed."""
         if label not in self.labels:
             return self
@@ -160,7 +160,7 @@ class Batch:
 
 def world_of(
     labels: tuple[str, ...], plain: Floats, said: Floats, targets: Ints, folds: Ints, groups: Ints
-) -> World:
+) -> ReferenceDistribution:
     """The world of n examples of training.
 
     Args:
@@ -180,33 +180,45 @@ def world_of(
         rows[own] = plain[own] - _means(plain[others], answered[others], len(labels))[answered[own]]
     means = _means(plain, answered, len(labels))
     right = answered == targets
-    return World(labels, means, rows, said.max(axis=1), right, targets, answered, numbers)
+    return ReferenceDistribution(labels, means, rows, said.max(axis=1), right, targets, answered, numbers)
 
 
-def drift_of(world: World, batch: Batch) -> Drift:
+def drift_of(reference_distribution: ReferenceDistribution, batch: Batch) -> Drift:
     """Whether new examples come from another world, and what that is expected to cost."""
     rows = batch.rows
-    clustered = len(np.unique(world.groups)) < len(world.rows) / 2
-    groups = len(np.unique(world.groups))
+    clustered = len(np.unique(reference_distribution.groups)) < len(reference_distribution.rows) / 2
+    groups = len(np.unique(reference_distribution.groups))
     if len(rows) < MIN_EXAMPLES:
         return Drift("cannot tell", f"{len(rows)} examples are too few, {MIN_EXAMPLES} are the fewest.")
-    if len(world.rows) < MIN_KNOWN or (clustered and groups < MIN_GROUPS):
-        known = f"{groups} matches or scenes" if clustered else f"{len(world.rows)} examples"
+    if len(reference_distribution.rows) < MIN_KNOWN or (clustered and groups < MIN_GROUPS):
+        known = f"{groups} matches or scenes" if clustered else f"{len(reference_distribution.rows)} examples"
         return Drift("cannot tell", f"the model has learnt from {known} only.")
-    here, there = _evenly(world.like(batch)), _evenly(rows)
-    distance, p_value = _against_groups(world, there) if clustered else energy_test(here, there)
-    expected = float(expected_right(world, rows, batch.sure).mean())
-    usual = float(world.right.mean())
+    here, there = _evenly(reference_distribution.like(batch)), _evenly(rows)
+    distance, p_value = (
+        _against_groups(reference_distribution, there) if clustered else energy_test(here, there)
+    )
+    expected = float(expected_right(reference_distribution, rows, batch.sure).mean())
+    usual = float(reference_distribution.right.mean())
     verdict = "other" if p_value < LEVEL else "same"
     return Drift(verdict, _words(verdict, usual, expected), p_value, distance, usual, expected)
 
 
-def far_off(world: World, plain: Floats, probabilities: Floats, labels: tuple[str, ...]) -> NDArray[np.bool_]:
+def far_off(
+    reference_distribution: ReferenceDistribution,
+    plain: Floats,
+    probabilities: Floats,
+    labels: tuple[str, ...],
+) -> NDArray[np.bool_]:
     """Which of m examples lie farther off than nine in ten of training; bool [m]."""
-    limit = float(np.quantile(np.linalg.norm(world.rows, axis=1), FAR))
-    place = np.array([world.labels.index(name) if name in world.labels else -1 for name in labels])
+    limit = float(np.quantile(np.linalg.norm(reference_distribution.rows, axis=1), FAR))
+    place = np.array(
+        [
+            reference_distribution.labels.index(name) if name in reference_distribution.labels else -1
+            for name in labels
+        ]
+    )
     answered = place[probabilities.argmax(axis=1)]
-    off = np.linalg.norm(plain - world.means[answered], axis=1)
+    off = np.linalg.norm(plain - reference_distribution.means[answered], axis=1)
     return np.asarray((answered >= 0) & (off > limit), np.bool_)
 
 
@@ -223,7 +235,7 @@ def energy_test(here: Floats, there: Floats, draws: int = DRAWS) -> tuple[float,
     return float(max(found[0], 0)), float((found >= found[0] - 1e-9).mean())
 
 
-def expected_right(world: World, rows: Floats, sure: Floats) -> Floats:
+def expected_right(reference_distribution: ReferenceDistribution, rows: Floats, sure: Floats) -> Floats:
     """Chance float32 [m] that each answer is right, from how sure it is and how far off the example lies.
 
     A logistic regression over the examples of training, in which distance never helps.
@@ -234,10 +246,10 @@ def expected_right(world: World, rows: Floats, sure: Floats) -> Floats:
         odds = np.log(np.clip(chance, 1e-4, 1 - 1e-4) / (1 - np.clip(chance, 1e-4, 1 - 1e-4)))
         return np.stack([np.ones(len(far)), odds, -np.log(far / middle)], axis=1)
 
-    norms = np.linalg.norm(world.rows, axis=1)
+    norms = np.linalg.norm(reference_distribution.rows, axis=1)
     middle = max(float(np.median(norms)), 1e-9)
-    known = design(np.maximum(norms, 1e-6), world.sure)
-    signs = np.where(world.right, 1.0, -1.0)
+    known = design(np.maximum(norms, 1e-6), reference_distribution.sure)
+    signs = np.where(reference_distribution.right, 1.0, -1.0)
 
     def loss(weights: NDArray[np.float64]) -> float:
         fit = np.logaddexp(0, -signs * (known @ weights)).sum()
@@ -261,16 +273,21 @@ def _words(verdict: str, usual: float, expected: float) -> str:
     return "these look like the examples that the model has learnt from."
 
 
-def _against_groups(world: World, there: Floats) -> tuple[float, float]:
+def _against_groups(reference_distribution: ReferenceDistribution, there: Floats) -> tuple[float, float]:
     """Distance to all, and how it stands among the distances of each known group to the others."""
     from scipy.stats import t
 
     own = []
-    for group in np.unique(world.groups):
-        inside = world.groups == group
+    for group in np.unique(reference_distribution.groups):
+        inside = reference_distribution.groups == group
         if inside.sum() >= MIN_EXAMPLES // 2:
-            own.append(_energy(_evenly(world.rows[~inside]), _evenly(world.rows[inside])))
-    distance = _energy(_evenly(world.rows), there)
+            own.append(
+                _energy(
+                    _evenly(reference_distribution.rows[~inside]),
+                    _evenly(reference_distribution.rows[inside]),
+                )
+            )
+    distance = _energy(_evenly(reference_distribution.rows), there)
     if len(own) < MIN_GROUPS:
         return distance, 1.0
     logs = np.log(np.maximum(own, 1e-4))

@@ -59,7 +59,7 @@ def example_of(sample: Sample) -> Example:
 
 
 @dataclass(frozen=True)
-class Known:
+class ReferenceSet:
     """Known examples and what was learnt from them about strangers.
 
     Attributes:
@@ -140,7 +140,9 @@ class Known:
             out[asked] = scorer.distance(self.vectors[asked], self.vectors[asked] @ weight + bias)
         return out
 
-    def added(self, name: str, embeddings: Floats, probe: Probe, examples: Sequence[Example] = ()) -> "Known":
+    def added(
+        self, name: str, embeddings: Floats, probe: Probe, examples: Sequence[Example] = ()
+    ) -> "ReferenceSet":
         """With a class more, or with more examples of an added class.
 
         Args:
@@ -169,7 +171,7 @@ class Known:
         )
         return grown._refitted(probe)
 
-    def removed(self, name: str, probe: Probe) -> "Known":
+    def removed(self, name: str, probe: Probe) -> "ReferenceSet":
         """Without a class: its vectors are gone and the others share its probability.
 
         Raises:
@@ -213,7 +215,7 @@ class Known:
         labels: tuple[str, ...],
         columns: tuple[int, ...],
         threshold: float,
-    ) -> "Known":
+    ) -> "ReferenceSet":
         """What `state` was taken of."""
         scorer = {k.removeprefix("scorer."): v for k, v in arrays.items() if k.startswith("scorer.")}
         own = {k: v for k, v in arrays.items() if not k.startswith("scorer.") and k != "examples"}
@@ -226,7 +228,7 @@ class Known:
             examples=_examples_from(arrays.get("examples")),
         )
 
-    def _refitted(self, probe: Probe) -> "Known":
+    def _refitted(self, probe: Probe) -> "ReferenceSet":
         weight, bias = probe(self.vectors, self.targets, len(self.labels))
         scorer = fit_scorer(self.scorer.kind, self.vectors, self.targets)
         return replace(self, weight=weight, bias=bias, scorer=scorer)
@@ -237,7 +239,7 @@ def _examples_from(stored: NDArray[np.uint8] | None) -> tuple[Example, ...]:
     return tuple(Example(name, mark, tuple(span) if span else None) for name, mark, span in listed)
 
 
-def know(
+def fit_reference_set(
     labels: tuple[str, ...],
     embeddings: Floats,
     targets: Ints,
@@ -246,7 +248,7 @@ def know(
     probe: Probe,
     samples: Sequence[Sample] = (),
     strangers: float | None = None,
-) -> tuple[Known, Choice]:
+) -> tuple[ReferenceSet, Choice]:
     """What is known of n examples, and how strangers were found by leaving whole classes out.
 
     The score and how many known examples it may refuse are chosen with a class missing; the threshold then
@@ -277,7 +279,7 @@ def know(
         return np.asarray(rows[asked] @ w + b, np.float32)
 
     choice = choose(vectors, targets, fit_predict, folds, budget=strangers, seen_from=seen_from)
-    known = Known(
+    known = ReferenceSet(
         labels, tuple(range(len(labels))), centre, directions, vectors, targets, said, folds,
         weight, bias, choice.scorer, choice.threshold, examples,
     )  # fmt: skip

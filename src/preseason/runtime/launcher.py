@@ -12,7 +12,7 @@ WAIT_S = 300
 
 
 @dataclass(frozen=True)
-class World:
+class ProcessInfo:
     """The workers of one run.
 
     Attributes:
@@ -24,7 +24,7 @@ class World:
     size: int = 1
 
 
-def world(environment: Mapping[str, str] = os.environ) -> World:
+def process_info(environment: Mapping[str, str] = os.environ) -> ProcessInfo:
     """This worker, alone unless a launcher says otherwise.
 
     Example:
@@ -33,8 +33,8 @@ def world(environment: Mapping[str, str] = os.environ) -> World:
     """
     for rank, size in NAMES:
         if environment.get(rank, "").isdigit() and environment.get(size, "").isdigit():
-            return World(int(environment[rank]), int(environment[size]))
-    return World()
+            return ProcessInfo(int(environment[rank]), int(environment[size]))
+    return ProcessInfo()
 
 
 def local_size(environment: Mapping[str, str] = os.environ) -> int:
@@ -52,14 +52,14 @@ def own_graphics_processor(count: int, environment: Mapping[str, str] = os.envir
         '5'
     """
     given = environment.get("LOCAL_RANK", environment.get("SLURM_LOCALID", ""))
-    if count < 2 or not given.isdigit() or world(environment).size < 2:
+    if count < 2 or not given.isdigit() or process_info(environment).size < 2:
         return None
     seen = environment.get("CUDA_VISIBLE_DEVICES", "")
     names = seen.split(",") if seen else [str(number) for number in range(count)]
     return names[int(given) % len(names)]
 
 
-def run_name(here: World) -> str:
+def run_name(here: ProcessInfo) -> str:
     """A name that this run's workers share and no other run has, nor another fit of this run.
 
     SLURM numbers its steps; torch's launchers give an address at which the leader tells the others. All
@@ -72,7 +72,7 @@ def run_name(here: World) -> str:
     return _told(here, f"preseason-{number}")
 
 
-def _told(here: World, key: str) -> str:
+def _told(here: ProcessInfo, key: str) -> str:
     import uuid
     from datetime import timedelta
 

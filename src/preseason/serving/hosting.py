@@ -221,4 +221,4 @@ def _warm(model: Any) -> None:
     """Compile the networks now rather than with the first request."""
     predictor = getattr(model, "predictor", None)
     for fitted in predictor.candidates if predictor is not None else ():
-        model.bench.extractor(fitted.candidate.spec).prepare(Silent().say)
+        model.extractors.extractor(fitted.candidate.spec).prepare(Silent().say)

@@ -76,7 +76,7 @@ def described(hosted: Hosted) -> dict[str, Any]:
         "trouble": hosted.trouble,
     }
     if isinstance(model, Model):
-        backbone = model.bench.backbone
+        backbone = model.extractors.backbone
         added = list(model.labels[model.known.trained :])
         told |= {"backbone": backbone.name, "accuracy": model.record.metrics.accuracy, "added": added}
         told |= {"noun": model.job.noun, "spots": spots(hosted)}

@@ -20,7 +20,7 @@ from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent
 from preseason.spotting.scan import Rows, Walk
 from preseason.spotting.similar import Moment, nearest
-from preseason.tasks.clips import MAX_SIDE, ClipSource
+from preseason.tasks.clips import MAX_SIDE, ClipDecoder
 from preseason.tasks.crops import cut_out
 
 RATE = 2.0
@@ -72,7 +72,7 @@ def features_of(path: Path, search: Search, progress: Progress) -> Floats:
     backbone = backbones.load(search.backbone, search.weights)
     cache = cache_folder(search.cache)
     spec = FeatureSpec(backbone.preprocessing.size, frames=1)
-    extractor = Extractor(backbone, spec, ClipSource(0), cache, device_for(search.device))
+    extractor = Extractor(backbone, spec, ClipDecoder(0), cache, device_for(search.device))
     extractor.prepare(progress.say)
     folder = cache / WALKS / _key(path, backbone, search)
     walk = Walk(path, search.rate, SIDE_STEPS, SIDE_STEPS, MAX_SIDE, folder)

@@ -61,7 +61,7 @@ class WindowReader:
         if not all(candidate.spec.frames for candidate in self.candidates):
             raise UsageError(f"This model is one of {model.job.noun}: spot needs one of clips or of actions.")
         self.before, self.after = width // 2, width - width // 2
-        self.stride = stride_of(width) if model.bench.backbone.preprocessing.frames else 1
+        self.stride = stride_of(width) if model.extractors.backbone.preprocessing.frames else 1
         self._plans = list(dict.fromkeys(candidate.spec for candidate in self.candidates))
         self._networks = [_network(model, spec, width) for spec in self._plans]
 
@@ -69,10 +69,10 @@ class WindowReader:
         """Names the result by the video's content, the model and the rate."""
         digest = hashlib.blake2b(self.model.job.fingerprint(Sample(path)).encode(), digest_size=16)
         digest.update(f"{self.rate:.6f} {self.model.record.fingerprint} {self.model.labels}".encode())
-        digest.update(self.model.bench.backbone.weights_id.encode())
+        digest.update(self.model.extractors.backbone.weights_id.encode())
         for fitted in self.model.predictor.candidates:
-            for member in fitted.members:
-                for name, array in sorted(member.state().arrays.items()):
+            for fold_model in fitted.fold_models:
+                for name, array in sorted(fold_model.state().arrays.items()):
                     digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
@@ -181,7 +181,9 @@ def places_of(spec: FeatureSpec, run: int, width: int) -> Ints:
 
 
 def _network(model: Model, spec: FeatureSpec, width: int) -> Network:
-    bench, run = model.bench, model.bench.backbone.preprocessing.frames
-    one = Extractor(bench.backbone, replace(spec, frames=1), bench.source, bench.cache, bench.device)
+    extractors, run = model.extractors, model.extractors.backbone.preprocessing.frames
+    one = Extractor(
+        extractors.backbone, replace(spec, frames=1), extractors.decoder, extractors.cache, extractors.device
+    )
     places = places_of(spec, max(run, 1), width)
     return RunNetwork(one, places.reshape(spec.frames, run)) if run else FrameNetwork(one, places)

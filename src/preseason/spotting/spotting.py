@@ -105,7 +105,7 @@ def drift_in(model: Model, path: Path, progress: Progress) -> Drift | None:
 
     A video is one match: a model that knows fewer than four cannot tell.
     """
-    if model.world is None:
+    if model.reference_distribution is None:
         return None
     span = _span_s(model)
     length = video.facts(path).duration_s
@@ -176,7 +176,7 @@ def scores_of(model: Model, path: Path, rate: float | None, progress: Progress) 
         raise UsageError(f"--rate {rate:g}: expected more than 0 frames a second.")
     width = max(1, round(_span_s(model) * steps))
     reader = WindowReader(model, steps, width)
-    folder = model.bench.cache / WALKS / reader.key(path)
+    folder = model.extractors.cache / WALKS / reader.key(path)
     walk = Walk(path, steps, reader.before, reader.after, MAX_SIDE, folder)
     scores = walk.run(reader.rows, reader.judge, progress, f"watching {path.name}")
     # A window of an odd number of frames has its middle half a frame behind the step that it is named by.
@@ -186,7 +186,7 @@ def scores_of(model: Model, path: Path, rate: float | None, progress: Progress) 
 
 def _most_frames(model: Model) -> int:
     """From the first to the last frame of a window, as the way whose frames lie nearest sees it."""
-    run = max(model.bench.backbone.preprocessing.frames, 1)
+    run = max(model.extractors.backbone.preprocessing.frames, 1)
     specs = [fitted.candidate.spec for fitted in model.predictor.candidates]
     return max(1, *(round((spec.frames * run - 1) / spec.middle) for spec in specs))
 

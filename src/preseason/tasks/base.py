@@ -8,7 +8,7 @@ from preseason.backbones.base import Backbone
 from preseason.data.audit import Signature
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept
-from preseason.engine.extract import Source
+from preseason.engine.extract import Decoder
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.errors import UsageError
 from preseason.recipe import Recipe
@@ -59,7 +59,7 @@ class Task(Protocol):
     def recognises(self, root: Path) -> bool:
         """Whether `root` holds this task's kind of examples."""
 
-    def source(self, backbone: Backbone) -> Source:
+    def decoder(self, backbone: Backbone) -> Decoder:
         """How a sample becomes inputs of `backbone`."""
 
     def candidates(

@@ -24,7 +24,7 @@ from preseason.data.files import Accept, walk
 from preseason.data.layouts.splits import part_from
 from preseason.data.layouts.table import files_named
 from preseason.data.rows import SUFFIXES as TABLES
-from preseason.engine.extract import Source
+from preseason.engine.extract import Decoder
 from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError
 from preseason.media import image, video
@@ -60,13 +60,13 @@ Shape = Callable[[int], tuple[int, int]]
 """A side in pixels to the `size` and `height` of a pass."""
 
 
-class ClipSource:
+class ClipDecoder:
     """Frames of clips as pictures of uint8 RGB, of the pass's height and width."""
 
     def __init__(self, run: int) -> None:
         self.run = run
 
-    def inputs(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
+    def decode(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
         """uint8 [moments x looks, h, w, 3], for video networks [moments x looks, t, h, w, 3]."""
         count = spec.frames * max(self.run, 1)
         side = min(MAX_SIDE, round(1.5 * max(spec.shape) / min(abs(b.x1 - b.x0) for b in spec.crops)))
@@ -132,9 +132,9 @@ class Clips:
             found = Counter(_kind(path) for path in islice(_media(root), LOOKED_AT))
         return found["clip"] > found["photo"]
 
-    def source(self, backbone: Backbone) -> Source:
+    def decoder(self, backbone: Backbone) -> Decoder:
         """Frames as the network's input."""
-        return ClipSource(backbone.preprocessing.frames)
+        return ClipDecoder(backbone.preprocessing.frames)
 
     def candidates(
         self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()
@@ -292,7 +292,7 @@ def _tuned(recipe: Recipe, backbone: Backbone, shown: Shape) -> Candidate:
     settings = gradient_settings(recipe) | {"cut": cut, "reader": reader, "fresh": True} | _read(spec, reader)
     name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
     named = f"{name} + {reader}" if reader else name
-    return Candidate(named, "tail", spec, settings=settings, members=1, always=True)
+    return Candidate(named, "tail", spec, settings=settings, fold_models=1, always=True)
 
 
 def _mapped(recipe: Recipe, backbone: Backbone, shape: tuple[int, int], count: int, cut: int) -> FeatureSpec:

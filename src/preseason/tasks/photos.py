@@ -12,7 +12,7 @@ from preseason.data.audit import Signature, photo_signature
 from preseason.data.audit import fingerprint as file_fingerprint
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept
-from preseason.engine.extract import Source
+from preseason.engine.extract import Decoder
 from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError
 from preseason.media.image import check, decode, thumbnail_jpeg
@@ -32,10 +32,10 @@ MAX_SIDE = 1600
 TAIL_BLOCKS, TUNED_EPOCHS = 2, 8
 
 
-class PhotoSource:
+class PhotoDecoder:
     """Photos as squares of uint8 RGB, each look resized on its own from the decoded photo."""
 
-    def inputs(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
+    def decode(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
         """uint8 [looks, size, size, 3]."""
         from PIL import Image
 
@@ -77,9 +77,9 @@ class Photos:
         """Photos are what is read when nothing else is named."""
         return root.exists()
 
-    def source(self, backbone: Backbone) -> Source:
+    def decoder(self, backbone: Backbone) -> Decoder:
         """Photos as squares."""
-        return PhotoSource()
+        return PhotoDecoder()
 
     def candidates(
         self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()
@@ -170,14 +170,14 @@ def _tuned(recipe: Recipe, backbone: Backbone) -> Candidate:
     name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
     spec = FeatureSpec(size, crops=views(recipe.views), kept="map", cut=cut)
     return Candidate(
-        name, "tail", spec, settings=gradient_settings(recipe) | {"cut": cut}, members=1, always=True
+        name, "tail", spec, settings=gradient_settings(recipe) | {"cut": cut}, fold_models=1, always=True
     )
 
 
 def _textbook_dense(recipe: Recipe, backbone: Backbone) -> Candidate:
     """Frozen network, Flatten, Dense 512, softmax."""
     spec = FeatureSpec(recipe.image_size or backbone.preprocessing.size, kept="map", cut=len(backbone))
-    return Candidate("frozen-dense", "mlp", spec, settings=gradient_settings(recipe), members=1)
+    return Candidate("frozen-dense", "mlp", spec, settings=gradient_settings(recipe), fold_models=1)
 
 
 tasks.add("photos", Photos())

@@ -16,7 +16,7 @@ from preseason.data.audit import fingerprint as file_fingerprint
 from preseason.data.dataset import Dataset, Sample, shown
 from preseason.data.files import Accept, Columns, files_in, folders_in
 from preseason.data.layouts import texts as tables
-from preseason.engine.extract import Source
+from preseason.engine.extract import Decoder
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.engine.tokens import Windows
 from preseason.media.text import SUFFIXES, check, essence, read_text
@@ -40,10 +40,10 @@ LOOKED_AT = 40
 """Files that are looked at to recognise a folder of texts."""
 
 
-class TextSource:
+class TextDecoder:
     """Texts as they are; tokens are made of them by the network's own tokenizer."""
 
-    def inputs(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.object_]:
+    def decode(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.object_]:
         """An array [1] with the text.
 
         Raises:
@@ -100,9 +100,9 @@ class Texts:
         """A table with a column of texts, or class folders that hold text files and nothing else."""
         return tables.matches(root) or _is_folder_of_texts(root)
 
-    def source(self, backbone: Backbone) -> Source:
+    def decoder(self, backbone: Backbone) -> Decoder:
         """Texts as they are."""
-        return TextSource()
+        return TextDecoder()
 
     def candidates(
         self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()
@@ -246,7 +246,7 @@ def _asked_tuning(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -
         "learning_rate": recipe.learning_rate,
     }
     named = name if kind == "tail" else f"{kind}, {name}"
-    return Candidate(named, kind, _maps(encoder, samples, cut), settings=settings, members=1, always=True)
+    return Candidate(named, kind, _maps(encoder, samples, cut), settings=settings, fold_models=1, always=True)
 
 
 def _maps(encoder: Encoder, samples: Sequence[Sample], cut: int) -> FeatureSpec:
@@ -260,7 +260,7 @@ def _maps(encoder: Encoder, samples: Sequence[Sample], cut: int) -> FeatureSpec:
 
 
 def _texts(samples: Sequence[Sample]) -> list[str]:
-    return [str(TextSource().inputs(sample, FeatureSpec(1))[0]) for sample in samples]
+    return [str(TextDecoder().decode(sample, FeatureSpec(1))[0]) for sample in samples]
 
 
 def _blocks(encoder: Encoder) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from preseason.heads.parts import Scales, rows_of, shape_of
 from preseason.results import Adaptation
 from preseason.runtime.progress import Progress
 from preseason.training.candidates import Fitted
-from preseason.training.predictor import Bench, Predictor, orders_for
+from preseason.training.predictor import FeatureExtractors, Predictor, orders_for
 
 PRIOR = 16
 MIN_EXAMPLES = 20
@@ -29,7 +29,11 @@ MIN_WEIGHT, MAX_WEIGHT = 0.2, 5.0
 
 
 def adapted(
-    predictor: Predictor, samples: Sequence[Sample], bench: Bench, shares: Floats, progress: Progress
+    predictor: Predictor,
+    samples: Sequence[Sample],
+    extractors: FeatureExtractors,
+    shares: Floats,
+    progress: Progress,
 ) -> tuple[Predictor, Adaptation]:
     """The predictor with its features re-centred on a batch.
 
@@ -47,7 +51,7 @@ def adapted(
     candidates: list[Fitted] = []
     moved: dict[str, float] = {}
     for fitted in predictor.candidates:
-        own, distance = _way(fitted, samples, bench, shares, progress)
+        own, distance = _way(fitted, samples, extractors, shares, progress)
         candidates.append(own)
         if distance is not None:
             moved[fitted.candidate.name] = distance
@@ -61,20 +65,24 @@ def adapted(
 
 
 def _way(
-    fitted: Fitted, samples: Sequence[Sample], bench: Bench, shares: Floats, progress: Progress
+    fitted: Fitted,
+    samples: Sequence[Sample],
+    extractors: FeatureExtractors,
+    shares: Floats,
+    progress: Progress,
 ) -> tuple[Fitted, float | None]:
     """A way re-centred; as it is, and None, where its looks are chosen or its blocks are trained."""
     candidate = fitted.candidate
     if candidate.crops_from is not None or candidate.spec.kept != "pooled":
         return fitted, None
     orders = orders_for(candidate, samples, None, ())
-    found = bench.extractor(candidate.spec).extract(orders, progress, f"reading for {candidate.name}")
+    found = extractors.extractor(candidate.spec).extract(orders, progress, f"reading for {candidate.name}")
     if not len(found.kept):
         return fitted, None
     features = Features.of([found.rows])
     weights = _weights(fitted.probabilities(features), shares)
-    changed = [_recentred(member, features, weights) for member in fitted.members]
-    return replace(fitted, members=tuple(member for member, _ in changed)), changed[0][1]
+    changed = [_recentred(fold_model, features, weights) for fold_model in fitted.fold_models]
+    return replace(fitted, fold_models=tuple(fold_model for fold_model, _ in changed)), changed[0][1]
 
 
 def _weights(probabilities: Floats, shares: Floats) -> Floats:

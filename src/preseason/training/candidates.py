@@ -33,7 +33,7 @@ class Candidate:
         crops_from: name of an earlier way whose attention chooses this one's looks.
         joined: whether the head also reads the rows of `crops_from`, in front of its own.
         settings: for the head.
-        members: how many of the folds get a member; the others' examples have no answer from this way.
+        fold_models: how many of the folds get a member; the others' examples have no answer from this way.
             With 1, that member judges and the one delivered is fitted on every example.
         always: whether it is fitted however little time is left, as what the user named is.
         caution: what the user must know of it, a sentence for the report; or empty.
@@ -46,7 +46,7 @@ class Candidate:
     crops_from: str | None = None
     joined: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
-    members: int | None = None
+    fold_models: int | None = None
     always: bool = False
     caution: str = ""
     trusted: bool = False
@@ -57,36 +57,40 @@ class Fitted:
     """A way with its members.
 
     Attributes:
-        members: one for each fold that was fitted; their probabilities are averaged.
+        fold_models: one for each fold that was fitted; their probabilities are averaged.
         temperature: divisor of the members' logits.
     """
 
     candidate: Candidate
-    members: tuple[Head, ...]
+    fold_models: tuple[Head, ...]
     temperature: float
 
     def probabilities(self, features: Features) -> Floats:
         """Mean over members, float32 [n, c]."""
-        each = [softmax(member.logits(features), self.temperature) for member in self.members]
+        each = [softmax(fold_model.logits(features), self.temperature) for fold_model in self.fold_models]
         return _mean(each)
 
     def attention(self, features: Features) -> Floats | None:
         """Mean attention over members, float32 [n, p]."""
-        each = [weights for member in self.members if (weights := member.attention(features)) is not None]
+        each = [
+            weights
+            for fold_model in self.fold_models
+            if (weights := fold_model.attention(features)) is not None
+        ]
         return _mean(each) if each else None
 
     def embed(self, features: Features) -> Floats:
         """Mean vector over members, float32 [n, e]; members of attention heads share one space."""
-        first, *others = self.members
+        first, *others = self.fold_models
         total = np.array(first.embed(features), np.float32)
-        for member in others:
-            total += member.embed(features)
-        total /= len(self.members)
+        for fold_model in others:
+            total += fold_model.embed(features)
+        total /= len(self.fold_models)
         return total
 
 
 @dataclass(frozen=True)
-class Crossfit:
+class CrossValResult:
     """A fitted way with what its members say of examples they have not seen.
 
     Attributes:
@@ -103,15 +107,15 @@ class Crossfit:
     seconds: float
 
 
-def crossfit(
+def cross_val_fit(
     candidate: Candidate,
     training_set: TrainingSet,
     checkpoints: Path | None,
     seconds: float | None,
     team: Team | None = None,
     firm: bool = False,
-) -> Crossfit:
-    """Fit a member for each of the training set's folds (or the first `candidate.members` of them).
+) -> CrossValResult:
+    """Fit a member for each of the training set's folds (or the first `candidate.fold_models` of them).
 
     Args:
         seconds: for all members together; heads that can fit fewer epochs into the time do so.
@@ -122,8 +126,8 @@ def crossfit(
         NoTimeError: it does not fit into `seconds`, and neither `firm` nor the way asks for it all the same.
     """
     begin = time.monotonic()
-    folds = list(training_set.folds)[: candidate.members]
-    refit = candidate.members == 1 and bool(training_set.settings.get("refit", True))
+    folds = list(training_set.folds)[: candidate.fold_models]
+    refit = candidate.fold_models == 1 and bool(training_set.settings.get("refit", True))
     turns = len(folds) if team is None else team.turns(len(folds), training_set.features)
     share = None if seconds is None else seconds / (turns + refit)
     training_sets = []
@@ -132,20 +136,23 @@ def crossfit(
         timed = replace(training_set, settings=training_set.settings | candidate.settings | pace)
         named = replace(timed, stage=f"training: {candidate.name}, {number + 1} of {len(folds)}")
         training_sets.append(_fold_training_set(candidate, named, train, number, checkpoints))
-    members = (
+    fold_models = (
         fit_each(candidate.head, training_sets) if team is None else team.fit(candidate.head, training_sets)
     )
     held = np.concatenate([validation for _, validation in folds])
     logits = np.concatenate(
-        [member.logits(training_set.features.take(v)) for member, (_, v) in zip(members, folds, strict=True)]
+        [
+            fold_model.logits(training_set.features.take(v))
+            for fold_model, (_, v) in zip(fold_models, folds, strict=True)
+        ]
     )
     temperature = fit_temperature(logits, training_set.targets[held])
-    attention = _oof_attention(members, folds, training_set.features)
+    attention = _oof_attention(fold_models, folds, training_set.features)
     order = np.argsort(held, kind="stable")
     if refit:
-        members = [_whole(candidate, training_set, checkpoints, share, team)]
-    return Crossfit(
-        Fitted(candidate, tuple(members), temperature),
+        fold_models = [_whole(candidate, training_set, checkpoints, share, team)]
+    return CrossValResult(
+        Fitted(candidate, tuple(fold_models), temperature),
         held[order],
         softmax(logits[order], temperature),
         attention,
@@ -184,10 +191,10 @@ def _whole(
     named = replace(training_set, settings=settings, stage=f"training: {candidate.name}, on all")
     everything = np.arange(len(training_set.targets))
     training_sets = [_fold_training_set(candidate, named, everything, 0, folder)]
-    (member,) = (
+    (fold_model,) = (
         fit_each(candidate.head, training_sets) if team is None else team.fit(candidate.head, training_sets)
     )
-    return member
+    return fold_model
 
 
 def inner_folds(folds: Folds, train: Ints) -> list[tuple[Ints, Ints]]:
@@ -201,20 +208,20 @@ def inner_folds(folds: Folds, train: Ints) -> list[tuple[Ints, Ints]]:
     return inner
 
 
-def _oof_attention(members: list[Head], folds: Folds, features: Features) -> Floats | None:
+def _oof_attention(fold_models: list[Head], folds: Folds, features: Features) -> Floats | None:
     """Attention by the member that did not learn from an example; the mean of all where there is none."""
-    first = members[0].attention(features.take(np.arange(1)))
+    first = fold_models[0].attention(features.take(np.arange(1)))
     if first is None:
         return None
     out = np.zeros((len(features), first.shape[1]), np.float32)
     seen = np.ones(len(features), bool)
-    for member, (_, validation) in zip(members, folds, strict=True):
-        weights = member.attention(features.take(validation))
+    for fold_model, (_, validation) in zip(fold_models, folds, strict=True):
+        weights = fold_model.attention(features.take(validation))
         assert weights is not None
         out[validation], seen[validation] = weights, False
     rest = np.flatnonzero(seen)
     if len(rest):
-        each = [member.attention(features.take(rest)) for member in members]
+        each = [fold_model.attention(features.take(rest)) for fold_model in fold_models]
         out[rest] = np.mean([weights for weights in each if weights is not None], axis=0)
     return out
 

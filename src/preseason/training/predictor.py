@@ -10,7 +10,7 @@ from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample, Skipped
 from preseason.distributed.work_queue import Board
-from preseason.engine.extract import Decoder, Extractor, Order, Source
+from preseason.engine.extract import Decoder, Extractor, Order, RawReader
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.heads.base import Features
 from preseason.heads.frames import whole_frames
@@ -21,7 +21,7 @@ from preseason.training.distributed_folds import Team
 from preseason.training.selection import averaged
 
 
-class Bench:
+class FeatureExtractors:
     """Where frozen passes run: one extractor for each pass, kept as long as this object.
 
     Attributes:
@@ -29,21 +29,21 @@ class Bench:
     """
 
     def __init__(
-        self, backbone: Backbone, source: Source, cache: Path, device: str, board: Board | None = None
+        self, backbone: Backbone, decoder: Decoder, cache: Path, device: str, board: Board | None = None
     ) -> None:
-        self.backbone, self.source, self.cache, self.device = backbone, source, cache, device
+        self.backbone, self.decoder, self.cache, self.device = backbone, decoder, cache, device
         backbone.device = device
         self._board = board
         self.team = None if board is None else Team(board, cache)
-        self._extractors: dict[FeatureSpec, Extractor | Decoder] = {}
+        self._extractors: dict[FeatureSpec, Extractor | RawReader] = {}
 
-    def extractor(self, spec: FeatureSpec) -> Extractor | Decoder:
+    def extractor(self, spec: FeatureSpec) -> Extractor | RawReader:
         """The extractor of `spec`."""
         if spec not in self._extractors and spec.kept == "raw":
-            self._extractors[spec] = Decoder(spec, self.source)
+            self._extractors[spec] = RawReader(spec, self.decoder)
         elif spec not in self._extractors:
             self._extractors[spec] = Extractor(
-                self.backbone, spec, self.source, self.cache, self.device, self._board
+                self.backbone, spec, self.decoder, self.cache, self.device, self._board
             )
         return self._extractors[spec]
 
@@ -110,7 +110,9 @@ class Predictor:
                 return fitted.candidate.spec
         return None
 
-    def answer(self, samples: Sequence[Sample], bench: Bench, progress: Progress, keep: bool = False) -> Raw:
+    def answer(
+        self, samples: Sequence[Sample], extractors: FeatureExtractors, progress: Progress, keep: bool = False
+    ) -> Raw:
         """Run every way over `samples`.
 
         Args:
@@ -123,7 +125,7 @@ class Predictor:
         for fitted in self.candidates:
             candidate = fitted.candidate
             looked = self._cropped(candidate, current, attention)
-            found = bench.extractor(candidate.spec).extract(
+            found = extractors.extractor(candidate.spec).extract(
                 looked, progress, f"reading for {candidate.name}", keep
             )
             if len(found.kept) < len(current):

@@ -15,8 +15,8 @@ from preseason.heads.base import Features, TrainingSet
 from preseason.heads.trainer import NoTimeError
 from preseason.results import CandidateResult
 from preseason.runtime.progress import Stopwatch
-from preseason.training.candidates import Candidate, Crossfit, crossfit
-from preseason.training.predictor import Bench, orders_for
+from preseason.training.candidates import Candidate, CrossValResult, cross_val_fit
+from preseason.training.predictor import FeatureExtractors, orders_for
 from preseason.training.selection import accuracy, select
 
 TRIAL = 16
@@ -54,7 +54,7 @@ class Trials:
         candidates: a line for each way, fitted or not.
     """
 
-    fits: list[Crossfit] = field(default_factory=list)
+    fits: list[CrossValResult] = field(default_factory=list)
     features: dict[str, Features] = field(default_factory=dict)
     candidates: list[CandidateResult] = field(default_factory=list)
 
@@ -83,13 +83,13 @@ class Rounds:
 
     def __init__(
         self,
-        bench: Bench,
+        extractors: FeatureExtractors,
         samples: Sequence[Sample],
         training_set: TrainingSet,
         clock: Clock,
         checkpoints: Path,
     ) -> None:
-        self.bench, self.samples, self.training_set = bench, samples, training_set
+        self.extractors, self.samples, self.training_set = extractors, samples, training_set
         self.clock, self.checkpoints = clock, checkpoints
         self.trials = Trials()
 
@@ -129,7 +129,7 @@ class Rounds:
 
     def _estimate(self, candidate: Candidate) -> float:
         """Seconds for reading and training, from a few examples and the training before."""
-        extractor = self.bench.extractor(candidate.spec)
+        extractor = self.extractors.extractor(candidate.spec)
         orders = self._orders(candidate)
         missing = extractor.missing(orders)
         training = self.trials.fits[-1].seconds * 0.5 if len(self.trials.fits) > 1 else 0.0
@@ -143,7 +143,7 @@ class Rounds:
     def _read_all(self, candidate: Candidate) -> str | None:
         with self.clock.watch.stage("reading through the network"):
             orders = self._orders(candidate)
-            found = self.bench.extractor(candidate.spec).extract(
+            found = self.extractors.extractor(candidate.spec).extract(
                 orders, self.training_set.progress, f"reading for {candidate.name}"
             )
         if found.failed:
@@ -170,8 +170,8 @@ class Rounds:
         with self.clock.watch.stage(f"training: {candidate.name}"):
             try:
                 first = not self.trials.fits
-                fit = crossfit(
-                    candidate, training_set, self.checkpoints, seconds, self.bench.team, firm=first
+                fit = cross_val_fit(
+                    candidate, training_set, self.checkpoints, seconds, self.extractors.team, firm=first
                 )
             except NoTimeError:
                 self._leave_out(

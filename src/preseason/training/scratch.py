@@ -13,8 +13,8 @@ from preseason.heads.base import Features, TrainingSet
 from preseason.recipe import Recipe
 from preseason.results import Metrics
 from preseason.runtime.progress import Progress
-from preseason.training.candidates import crossfit
-from preseason.training.predictor import Bench
+from preseason.training.candidates import cross_val_fit
+from preseason.training.predictor import FeatureExtractors
 from preseason.training.selection import accuracy
 
 if TYPE_CHECKING:
@@ -26,7 +26,12 @@ SEED = 0
 
 
 def scratch_accuracy(
-    task: "Task", bench: Bench, dataset: Dataset, recipe: Recipe, seconds: float, progress: Progress
+    task: "Task",
+    extractors: FeatureExtractors,
+    dataset: Dataset,
+    recipe: Recipe,
+    seconds: float,
+    progress: Progress,
 ) -> float | None:
     """Cross-validated accuracy of a linear head on every block of the network with random weights.
 
@@ -38,7 +43,9 @@ def scratch_accuracy(
     place = {name: index for index, name in enumerate(dataset.labels)}
     targets = np.array([place[str(sample.label)] for sample in samples])
     pairs = folds(targets, group_numbers(samples), recipe.folds, recipe.seed)
-    random = Bench(random_copy(bench.backbone, SEED), bench.source, bench.cache, bench.device)
+    random = FeatureExtractors(
+        random_copy(extractors.backbone, SEED), extractors.decoder, extractors.cache, extractors.device
+    )
     candidate = task.baseline(random.backbone)
     extractor = random.extractor(candidate.spec)
     orders = [Order(sample) for sample in samples]
@@ -51,7 +58,7 @@ def scratch_accuracy(
     training_set = TrainingSet(
         Features.of([found.rows]), targets[found.kept], len(dataset.labels), pairs, recipe.seed
     )
-    fit = crossfit(replace(candidate, name="random weights"), training_set, None, None)
+    fit = cross_val_fit(replace(candidate, name="random weights"), training_set, None, None)
     return accuracy(fit.probabilities, training_set.targets[fit.held])
 
 

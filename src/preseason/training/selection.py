@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from preseason.arrays.types import Floats, Ints
-from preseason.training.candidates import Crossfit
+from preseason.training.candidates import CrossValResult
 
 MIN_GAIN = 0.002
 """A further way must lower the mean negative log-likelihood by this many nats to be kept."""
@@ -30,7 +30,7 @@ class Selection:
     probabilities: Floats
 
 
-def select(tried: Sequence[Crossfit], targets: Ints) -> Selection:
+def select(tried: Sequence[CrossValResult], targets: Ints) -> Selection:
     """Begin with the likeliest way and add others while the average gets likelier.
 
     Where ways are trusted these are averaged to begin with; what is added or dropped then must make the

@@ -23,8 +23,8 @@ from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent, Stopwatch
 from preseason.tasks.reading import read, task_for
-from preseason.training.candidates import crossfit
-from preseason.training.predictor import Bench, orders_for
+from preseason.training.candidates import cross_val_fit
+from preseason.training.predictor import FeatureExtractors, orders_for
 from preseason.training.scratch import scratch_accuracy
 from preseason.transferability.measures import h_score, logme, neighbour_accuracy
 from preseason.transferability.shift import domain_shift
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
     from preseason.data.audit import Audit
     from preseason.tasks.base import Task
-    from preseason.training.predictor import Bench
+    from preseason.training.predictor import FeatureExtractors
 
 MAX_EXAMPLES = 2000
 """Examples that are looked at; of larger data sets a part, evenly over the classes."""
@@ -154,8 +154,8 @@ class Scout:
         found.sort(key=lambda each: -1.0 if each.linear is None else -each.linear - 1)
         if found[0].linear is None:
             raise DataError(f"No network could be tried: {found[0].note}.")
-        bench, rows = tried[found[0].name]
-        scratch = self._scratch(task, audit, chosen, bench, budget)
+        extractors, rows = tried[found[0].name]
+        scratch = self._scratch(task, audit, chosen, extractors, budget)
         with self.watch.stage("learning curve"):
             curve = self._curve(audit, chosen, rows)
         counts = {name: sum(s.label == name for s in audit.dataset.samples) for name in audit.dataset.labels}
@@ -166,7 +166,7 @@ class Scout:
 
     def _networks(
         self, task: "Task", audit: "Audit", chosen: "Ints", names: tuple[str, ...], budget: float
-    ) -> "tuple[list[Scouted], dict[str, tuple[Bench, Floats]]]":
+    ) -> "tuple[list[Scouted], dict[str, tuple[FeatureExtractors, Floats]]]":
         """Every network's figures, and the rows of those that were tried."""
         found: list[Scouted] = []
         tried = {}
@@ -177,29 +177,29 @@ class Scout:
             try:
                 with self.watch.stage(f"trying {Path(name).name}"):
                     backbone = backbones.load(name)
-                    bench, rows, figures = self._try(task, audit, chosen, backbone)
+                    extractors, rows, figures = self._try(task, audit, chosen, backbone)
             except PreseasonError as error:
                 if names or not number:
                     raise
                 found.append(Scouted(name, note=f"left out: {error}"))
                 continue
             found.append(figures)
-            tried[figures.name] = (bench, rows)
+            tried[figures.name] = (extractors, rows)
         return found, tried
 
     def _try(
         self, task: "Task", audit: "Audit", chosen: "Ints", backbone: "Backbone"
-    ) -> "tuple[Bench, Floats, Scouted]":
+    ) -> "tuple[FeatureExtractors, Floats, Scouted]":
         """Read through one network in the first pass of a fit, and judge what it gives."""
         watch = Stopwatch()
         samples = [audit.dataset.samples[i] for i in chosen]
         targets = targets_of(samples, audit.dataset.labels)
-        bench = Bench(
-            backbone, task.source(backbone), cache_folder(self.recipe.cache), device_for(self.recipe.device)
+        extractors = FeatureExtractors(
+            backbone, task.decoder(backbone), cache_folder(self.recipe.cache), device_for(self.recipe.device)
         )
         candidate = task.candidates(self.recipe, backbone, audit.dataset.samples)[0]
         candidate = replace(candidate, name=backbone.name)
-        extracted = bench.extractor(candidate.spec).extract(
+        extracted = extractors.extractor(candidate.spec).extract(
             orders_for(candidate, samples, None, ()), self.progress, f"reading: {backbone.name}"
         )
         if extracted.failed:
@@ -208,26 +208,27 @@ class Scout:
         pairs = folds(targets, group_numbers(samples), self.recipe.folds, self.recipe.seed)
         training_set = TrainingSet(features, targets, len(audit.dataset.labels), pairs, self.recipe.seed)
         training_set = replace(training_set, backbone=backbone, progress=self.progress)
-        fit = crossfit(candidate, training_set, None, None)
+        fit = cross_val_fit(candidate, training_set, None, None)
         metrics = measure(fit.probabilities, targets[fit.held])
         rows = (
             summarised(features, candidate.spec.frames).whole()
             if candidate.head == "statistics"
             else features.whole()
         )
-        return bench, rows, Scouted(
+        return extractors, rows, Scouted(
             backbone.name, metrics.accuracy, metrics.low, metrics.high,
             neighbour_accuracy(rows, targets, pairs), logme(rows, targets), h_score(rows, targets),
-            domain_shift(backbone, bench.source, samples, 1 if candidate.spec.frames else 0), watch.elapsed(),
+            domain_shift(backbone, extractors.decoder, samples, 1 if candidate.spec.frames else 0),
+            watch.elapsed(),
         )  # fmt: skip
 
     def _scratch(
-        self, task: "Task", audit: "Audit", chosen: "Ints", bench: "Bench", budget: float
+        self, task: "Task", audit: "Audit", chosen: "Ints", extractors: "FeatureExtractors", budget: float
     ) -> float | None:
         part = replace(audit.dataset, samples=tuple(audit.dataset.samples[i] for i in chosen))
         with self.watch.stage("random weights"):
             left = budget - self.watch.elapsed()
-            return scratch_accuracy(task, bench, part, self.recipe, left, self.progress)
+            return scratch_accuracy(task, extractors, part, self.recipe, left, self.progress)
 
     def _curve(self, audit: "Audit", chosen: "Ints", rows: "Floats") -> Curve:
         samples = [audit.dataset.samples[i] for i in chosen]

@@ -13,19 +13,21 @@ from numpy.typing import NDArray
 
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample
-from preseason.engine.extract import Source
+from preseason.engine.extract import Decoder
 from preseason.engine.passes import FeatureSpec, FrozenFeatures
 
 LOOKED_AT = 48
 BATCH = 8
 
 
-def domain_shift(backbone: Backbone, source: Source, samples: Sequence[Sample], frames: int) -> float | None:
+def domain_shift(
+    backbone: Backbone, decoder: Decoder, samples: Sequence[Sample], frames: int
+) -> float | None:
     """Distance of the samples' pictures to the pretraining data, 0 none, 1 as for noise.
 
     Args:
         backbone: the network.
-        source: of the samples' pictures.
+        decoder: of the samples' pictures.
         samples: evenly chosen ones are looked at.
         frames: 1 where samples are clips, of which the middle is looked at; 0 for pictures.
 
@@ -36,13 +38,13 @@ def domain_shift(backbone: Backbone, source: Source, samples: Sequence[Sample], 
         return None
     spec = FeatureSpec(backbone.preprocessing.size, frames=frames)
     spread = np.linspace(0, len(samples) - 1, min(LOOKED_AT, len(samples))).round().astype(int)
-    pictures = np.concatenate([_pictures(source, samples[i], spec) for i in spread])
+    pictures = np.concatenate([_pictures(decoder, samples[i], spec) for i in spread])
     noise = np.random.default_rng(0).integers(0, 256, (LOOKED_AT // 2, *pictures.shape[1:]), np.uint8)
     return _distance(backbone, spec, pictures) / max(_distance(backbone, spec, noise), 1e-9)
 
 
-def _pictures(source: Source, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
-    return np.asarray(source.inputs(sample, spec), np.uint8)
+def _pictures(decoder: Decoder, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
+    return np.asarray(decoder.decode(sample, spec), np.uint8)
 
 
 def _memories(backbone: Backbone) -> list[Any]:
