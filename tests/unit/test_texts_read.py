@@ -217,7 +217,7 @@ class TestFiles:
 
 class TestLoose:
     def collected(self, *inputs: str | Path) -> Dataset:
-        return inputs.collect(inputs, Accept(check, "texts", columns=Columns()))
+        return collect(inputs, Accept(check, "texts", columns=Columns()))
 
     def test_texts_files_and_tables_in_the_order_given(self, tmp_path: Path) -> None:
         (tmp_path / "a.txt").write_text("Offside", "utf-8")

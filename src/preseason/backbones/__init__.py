@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from preseason.backbones import encoders
-from preseason.backbones.library import libraries
+from preseason.backbones.library import libraries as registry
 from preseason.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def load(name: str, weights: str | None = None) -> "Backbone":
         UsageError: no such name.
         WeightsError: its weights are not on this machine, or do not fit.
     """
-    for library in map(libraries.get, libraries):
+    for library in map(registry.get, registry):
         if library.knows(name):
             return library.load(name, weights)
     if encoders.claims(name, weights):
@@ -30,12 +30,12 @@ def load(name: str, weights: str | None = None) -> "Backbone":
 
 def exists(name: str) -> bool:
     """Whether `load` knows `name`."""
-    return any(libraries.get(library).knows(name) for library in libraries)
+    return any(registry.get(library).knows(name) for library in registry)
 
 
 def listing() -> "list[BackboneInfo]":
     """What `preseason models` shows: networks of pictures, of clips, of texts; embedded ones first."""
-    rows = [info for library in libraries for info in libraries.get(library).listing()]
+    rows = [info for library in registry for info in registry.get(library).listing()]
     rows.sort(key=lambda info: (info.modality != "image", info.source != "embedded"))
     return [*rows, *encoders.listing()]
 
@@ -43,6 +43,6 @@ def listing() -> "list[BackboneInfo]":
 def _nearest(name: str) -> str:
     import difflib
 
-    known = [each for library in libraries for each in libraries.get(library).names()]
+    known = [each for library in registry for each in registry.get(library).names()]
     near = difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
