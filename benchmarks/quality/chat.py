@@ -25,7 +25,7 @@ from preseason.language.meaning import best_finder
 from preseason.language.quiz import likelihoods, score_of
 from preseason.language.reading import read_corpus
 from preseason.language.samples import Example, Quiz
-from preseason.language.sides import HELD_OUT, divide
+from preseason.language.split import HELD_OUT, divide
 from preseason.runtime.cache_dir import cache_folder
 
 LEARNT = "learnt"

@@ -30,7 +30,7 @@ from preseason.diagnostics.evidence import shortened
 from preseason.evaluation.learning_curve import PENALTY, curve_of_short
 from preseason.heads.linear import logistic_regression
 from preseason.models.classifier import Model
-from preseason.models.prediction import answers_of
+from preseason.models.prediction import predict_batch
 from preseason.openset.detection import auroc, thin
 from preseason.runtime.progress import Silent
 
@@ -159,7 +159,7 @@ def strangers(data: Data, seed: int) -> None:
         outside = [data.samples[place] for place, name in enumerate(given) if name == label]
         model = data.fit(data.table(given, known), strangers=str(ALLOWED), seed=seed)
         told = model.record.trust["strangers"]
-        asked, _ = answers_of(model.extractors, model.predictor, model.known, outside, Silent())
+        asked, _ = predict_batch(model.extractors, model.predictor, model.known, outside, Silent())
         areas.append(auroc(model.record.answers.distance, asked.distance))
         named.append(float((asked.distance <= model.known.threshold).mean()))
         inside.append(told["named_low"] <= named[-1] <= told["named_high"])

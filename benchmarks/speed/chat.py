@@ -1,6 +1,6 @@
 """Speed of generation and of training a language model, each over transformers in float32, in one run.
 
-`python benchmarks/speed/chat.py --data DATA` takes about five minutes on two quiet cores, `--only generation`
+`python benchmarks/speed/chat.py --data DATA` takes about five minutes on two quiet cores, `--only style`
 or `--only training` half of it. DATA: dialogues or texts as `fit` reads them; preseason[chat] must be there.
 
 Generation: the ways take turns, so that a busy machine disturbs all alike; the median over the rounds is
@@ -30,8 +30,8 @@ from preseason.language.openvino_decoder import OpenVinoDecoder
 from preseason.language.packing import pack, pieces_of
 from preseason.language.reading import read_corpus
 from preseason.language.scoring import log_likelihoods, perplexity
-from preseason.language.sides import HELD_OUT, divide
 from preseason.language.speed import computing, fastest_type, seconds_of_forward, seconds_of_product
+from preseason.language.split import HELD_OUT, divide
 from preseason.language.training import Run, TrainingConfig
 from preseason.language.trunk import Trunk, matrices_in
 from preseason.language.tuning import tune
@@ -61,14 +61,14 @@ def main() -> None:
     base = load_base(asked.backbone, None, cache_folder(), Silent())
     figures: dict[str, Any] = {"command": sys.argv}
     if "generation" in asked.only:
-        figures["generation"] = generation(base, asked.rounds, asked.tokens)
+        figures["generation"] = style(base, asked.rounds, asked.tokens)
     if "training" in asked.only:
         figures["training"] = training(base, asked.data, asked.seconds)
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=1), "utf-8")
 
 
-def generation(base: Base, rounds: int, tokens: int) -> dict[str, Any]:
+def style(base: Base, rounds: int, tokens: int) -> dict[str, Any]:
     """Tokens a second of each way, over `generate` in float32."""
     prompt = base.tokenizer(PROMPT)["input_ids"]
     candidates: dict[str, Callable[[], float]] = {

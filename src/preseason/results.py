@@ -21,7 +21,7 @@ class Metrics:
 
 
 @dataclass(frozen=True)
-class Answers:
+class BatchPredictions:
     """Calibrated answers to n labelled samples.
 
     Attributes:
@@ -89,7 +89,7 @@ class FitRecord:
     recipe: dict[str, Any]
     labels: tuple[str, ...]
     counts: dict[str, int]
-    answers: Answers
+    answers: BatchPredictions
     metrics: Metrics
     baselines: dict[str, float]
     candidates: tuple[CandidateResult, ...]
@@ -181,7 +181,7 @@ class Evaluation:
     """What a model reaches on a labelled set."""
 
     task: str
-    answers: Answers
+    answers: BatchPredictions
     metrics: Metrics
     skipped: tuple[Skipped, ...]
     warnings: tuple[str, ...]

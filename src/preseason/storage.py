@@ -20,7 +20,8 @@ from typing import Any
 
 from preseason.errors import ModelFolderError
 
-FORMAT = 1
+FORMAT = 2
+"""Of manifests that are written; those of format 1 are read as well."""
 MANIFEST, CARD, REPORT = "preseason.json", "README.md", "report.html"
 HEADS, KNOWN, WORLD = "heads.safetensors", "known.safetensors", "world.safetensors"
 BACKBONE, FINETUNED = "backbone", "finetuned"
@@ -86,9 +87,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         number = manifest["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelFolderError(f"{path} is damaged: {error}. Copy the folder again, or fit anew.") from error
-    if number != FORMAT:
+    if number not in range(1, FORMAT + 1):
         raise ModelFolderError(
-            f"{folder} has format {number}; this preseason reads format {FORMAT}. Update preseason.",
+            f"{folder} has format {number}; this preseason reads up to format {FORMAT}. Update preseason.",
             code="PS-M03",
         )
     checked: dict[str, Any] = manifest

@@ -72,8 +72,8 @@ def test_dialogues_become_a_model_that_talks(
     assert [item["path"] for item in fields["skipped"]] == ["talks.jsonl, row 49"]
     assert fields["training"]["words"] < fields["training"]["vocabulary"]
     assert not (model / "adapter").exists(), "a base that was named by a folder is saved with the model"
-    answer = shown(["chat", str(model), "--once", "Who scored?", "--seed", "1", "--most-tokens", "9"], capsys)
-    again = preseason.load(model).conversation(seed=1, most_tokens=9).ask("Who scored?")
+    answer = shown(["chat", str(model), "--once", "Who scored?", "--seed", "1", "--max-tokens", "9"], capsys)
+    again = preseason.load(model).conversation(seed=1, max_new_tokens=9).ask("Who scored?")
     assert answer["answer"] == again.text
     assert answer["tokens"] <= 9
 
@@ -161,7 +161,7 @@ def test_facts_are_looked_up_and_sources_shown(
 ) -> None:
     facts = tmp_path / "goals.csv"
     facts.write_text("player,goals\nKane,30\nSon,17\n")
-    ask = ["chat", str(fan), "--knowledge", str(facts), "--most-tokens", "5", "--once"]
+    ask = ["chat", str(fan), "--knowledge", str(facts), "--max-tokens", "5", "--once"]
     found = shown([*ask, "How many goals did Kane score?"], capsys)
     assert found["known"]
     assert [item["source"] for item in found["sources"]] == ["goals.csv, row 2"]
@@ -175,7 +175,7 @@ def test_a_conversation_in_the_terminal(
 ) -> None:
     lines = iter(["Who scored?", "", "/help", "/forget", "And?", "/quit", "never asked"])
     monkeypatch.setattr("builtins.input", lambda prompt="": next(lines))
-    found = shown(["chat", str(fan), "--most-tokens", "4"], capsys)
+    found = shown(["chat", str(fan), "--max-tokens", "4"], capsys)
     assert [item["question"] for item in found["exchanges"]] == ["Who scored?", "And?"]
     assert next(lines) == "never asked"
 
@@ -196,7 +196,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(
     monkeypatch.setattr(OpenVinoDecoder, "step", interrupted)
     lines = iter(["Who scored?", "And then?", "/quit"])
     monkeypatch.setattr("builtins.input", lambda prompt="": next(lines))
-    found = shown(["chat", str(fan), "--most-tokens", "8", "--seed", "3"], capsys)
+    found = shown(["chat", str(fan), "--max-tokens", "8", "--seed", "3"], capsys)
     assert [item["question"] for item in found["exchanges"]] == ["Who scored?", "And then?"]
     assert found["exchanges"][0]["tokens"] == 3
 

@@ -256,7 +256,7 @@ def test_fit_tunes_at_a_service_and_chat_talks_with_it(
     assert 1 <= answer["tokens"] <= 6
     facts = tmp_path / "goals.csv"
     facts.write_text("player,goals\nKane,30\n")
-    talk = preseason.load(model).conversation(knowledge=facts, seed=0, most_tokens=4)
+    talk = preseason.load(model).conversation(knowledge=facts, seed=0, max_new_tokens=4)
     assert talk.ask("How many goals did Kane score?").sources[0].source == "goals.csv, row 2"
     assert not talk.ask("How many goals did Ronaldo score?").known
 

@@ -11,7 +11,7 @@ from preseason.data.dataset import Sample, Skipped
 from preseason.evaluation.calibration import softmax
 from preseason.evaluation.metrics import measure
 from preseason.report.card import as_yaml, write_card
-from preseason.results import Answers, FitRecord
+from preseason.results import BatchPredictions, FitRecord
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
 NESTED = st.recursive(
@@ -32,7 +32,7 @@ def record_of(labels: tuple[str, ...] = ("yes", "1: 2"), n: int = 50, **changes:
         recipe={"head": "auto", "cache": "/home/coach/cache", "weights": "/home/coach/w/net.pth", "seed": 0},
         labels=labels,
         counts=dict.fromkeys(labels, 30),
-        answers=Answers(samples, labels, targets, table, np.zeros(n, np.float32)),
+        answers=BatchPredictions(samples, labels, targets, table, np.zeros(n, np.float32)),
         metrics=measure(table, targets),
         baselines={"scratch": 0.3},
         candidates=(),

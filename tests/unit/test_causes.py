@@ -10,7 +10,7 @@ from preseason.analysis.causes import Evidence, counts_of, errors_of
 from preseason.data.dataset import Sample
 from preseason.openset.probe import probe
 from preseason.openset.reference_set import ReferenceSet, fit_reference_set
-from preseason.results import Answers
+from preseason.results import BatchPredictions
 
 LABELS = ("a", "b", "c")
 TRUTHS = {"stranger": -1, "label": 0, "far": 0, "cropped": 0, "scarce": 2, "alike": 0, "right": 1}
@@ -40,7 +40,7 @@ def evidence() -> Evidence:
         for name, truth in TRUTHS.items()
     )
     far = np.array([name == "far" for name in TRUTHS])
-    answers = Answers(
+    answers = BatchPredictions(
         samples, LABELS, np.array(list(TRUTHS.values())), rows.astype(np.float32), np.zeros(7, np.float32),
         vectors=known.place(embeddings),
     )  # fmt: skip

@@ -13,22 +13,22 @@ from preseason.cli import shapes, words
 from preseason.cli.bars import Bars, Lines, Stage, duration, progress
 from preseason.data.dataset import Sample, Skipped
 from preseason.evaluation.metrics import measure
-from preseason.results import Answers, Evaluation, FitRecord, Prediction, Predictions, Update
+from preseason.results import BatchPredictions, Evaluation, FitRecord, Prediction, Predictions, Update
 from preseason.runtime.progress import Silent
 
 LABELS = ("messi", "salah", "son")
 
 
 @pytest.fixture
-def answers() -> Answers:
+def answers() -> BatchPredictions:
     probabilities = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.5, 0.4, 0.1], [0.1, 0.1, 0.8]], np.float32)
     targets = np.array([0, 1, 1, 2])
     samples = tuple(Sample(Path(f"photos/{LABELS[t]}/{i} a.jpg"), LABELS[t]) for i, t in enumerate(targets))
-    return Answers(samples, LABELS, targets, probabilities, np.zeros(4, np.float32))
+    return BatchPredictions(samples, LABELS, targets, probabilities, np.zeros(4, np.float32))
 
 
 @pytest.fixture
-def evaluation(answers: Answers) -> Evaluation:
+def evaluation(answers: BatchPredictions) -> Evaluation:
     metrics = measure(answers.probabilities, answers.targets)
     return Evaluation(
         "photos", answers, metrics, (Skipped("a.txt", "no image"),), ("few photos",), {"decode": 1.0}
@@ -36,7 +36,7 @@ def evaluation(answers: Answers) -> Evaluation:
 
 
 @pytest.fixture
-def record(answers: Answers) -> FitRecord:
+def record(answers: BatchPredictions) -> FitRecord:
     return FitRecord(
         task="photos",
         backbone="efficientnet_lite0",

@@ -11,13 +11,13 @@ import torch
 import tiny_language as tiny
 from preseason.errors import DataError
 from preseason.language.conversation import NOT_KNOWN, Conversation
-from preseason.language.decoding import Logits, Style, TorchDecoder, continued, draw, spoken
+from preseason.language.decoding import GenerationConfig, Logits, TorchDecoder, continued, draw, spoken
 from preseason.language.knowledge import Bm25, Passage, read_passages, words_of
 from preseason.language.speech import Speech, Turns, spoken_by
 from preseason.language.template import prepare
 from preseason.runtime.progress import Silent
 
-GREEDY = Style(temperature=0, repetition=1.0, most_tokens=12)
+GREEDY = GenerationConfig(temperature=0, repetition=1.0, max_new_tokens=12)
 
 
 class Parrot:
@@ -53,7 +53,7 @@ class Talker:
         self.context, self.style = 512, style
         self.ends = frozenset([int(self.tokenizer.eos_token_id)])
 
-    def speak(self, turns: Turns, style: Style, context: int) -> Speech:
+    def speak(self, turns: Turns, style: GenerationConfig, context: int) -> Speech:
         return spoken_by(self, turns, style, context)
 
     @property
@@ -120,11 +120,17 @@ def test_the_converted_model_is_kept_and_refused_where_its_answers_change(
 def test_drawing_keeps_to_the_likeliest_and_avoids_repeating() -> None:
     logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
     rng = np.random.default_rng(0)
-    drawn = {draw(logits, [], Style(temperature=1, top_p=0.7, repetition=1.0), rng) for _ in range(200)}
+    drawn = {
+        draw(logits, [], GenerationConfig(temperature=1, top_p=0.7, repetition=1.0), rng) for _ in range(200)
+    }
     assert drawn == {0, 1}
-    rates = [draw(logits, [], Style(temperature=1, top_p=1, repetition=1.0), rng) for _ in range(4000)]
+    rates = [
+        draw(logits, [], GenerationConfig(temperature=1, top_p=1, repetition=1.0), rng) for _ in range(4000)
+    ]
     assert np.allclose(np.bincount(rates) / 4000, [0.5, 0.3, 0.15, 0.05], atol=0.03)
-    assert draw(np.array([5.0, 4.0], np.float32), [0], Style(temperature=0, repetition=2.0), rng) == 1
+    assert (
+        draw(np.array([5.0, 4.0], np.float32), [0], GenerationConfig(temperature=0, repetition=2.0), rng) == 1
+    )
 
 
 def test_characters_and_stops_are_shown_when_they_are_whole() -> None:

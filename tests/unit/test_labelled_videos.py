@@ -102,7 +102,7 @@ def test_every_fault_is_named_with_its_row(desk: Path) -> None:
     assert times(found.videos[0].actions) == [(5.0, "goal"), (60.9, "goal")]
     assert [(action.half, action.confidence) for action in found.videos[0].actions] == [(1, 0.5), (2, 1.0)]
     assert found.videos[0].half is None
-    assert (found.videos[0].part, found.videos[0].duration_s) == ("train", 60.0)
+    assert (found.videos[0].split, found.videos[0].duration_s) == ("train", 60.0)
     assert [item.reason for item in found.skipped] == [
         "row 3 of labels.csv: the same as row 2 of labels.csv",
         "row 4 of labels.csv: there is no such file",

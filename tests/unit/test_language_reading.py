@@ -10,7 +10,7 @@ from preseason.errors import DataError
 from preseason.language.questions import asked, quiz_of
 from preseason.language.reading import read_corpus, recognises
 from preseason.language.samples import Corpus, Example, Message, Quiz
-from preseason.language.sides import divide
+from preseason.language.split import divide
 
 
 def lines(path: Path, *rows: Any) -> Path:
@@ -143,9 +143,9 @@ def test_nothing_to_learn_from_says_what_is_expected(tmp_path: Path) -> None:
 
 def test_whole_groups_are_held_out_the_same_ones_every_time() -> None:
     examples = tuple(Example(f"match {at % 10}", text="word " * 50) for at in range(40))
-    sides = divide(Corpus(examples), 0.2, seed=3)
-    held = {example.group for example in sides.held}
-    assert not held & {example.group for example in sides.learn}
+    split = divide(Corpus(examples), 0.2, seed=3)
+    held = {example.group for example in split.held}
+    assert not held & {example.group for example in split.learn}
     assert len(held) == 2
     assert divide(Corpus(examples[::-1]), 0.2, seed=3).held[0].group in held
     assert {example.group for example in divide(Corpus(examples), 0.2, seed=4).held} != held
@@ -153,9 +153,9 @@ def test_whole_groups_are_held_out_the_same_ones_every_time() -> None:
 
 def test_one_text_is_held_out_at_its_end() -> None:
     text = "".join(f"w{at} " for at in range(300)).strip()
-    sides = divide(Corpus((Example("a", text=text),)), 0.1, seed=0)
-    assert sides.learn[0].text + sides.held[0].text == text
-    assert 0.05 < len(sides.held[0].text) / len(text) < 0.15
+    split = divide(Corpus((Example("a", text=text),)), 0.1, seed=0)
+    assert split.learn[0].text + split.held[0].text == text
+    assert 0.05 < len(split.held[0].text) / len(text) < 0.15
 
 
 def test_one_dialogue_cannot_be_held_out() -> None:
@@ -168,8 +168,8 @@ def test_files_that_declare_themselves_are_held_out_without_their_copies(tmp_pat
     rows = [json.dumps({"prompt": f"Who won match {at}?", "response": "We."}) for at in range(6)]
     (tmp_path / "train.jsonl").write_text("\n".join(rows))
     (tmp_path / "valid.jsonl").write_text("\n".join(rows[4:]))
-    sides = divide(read_corpus(tmp_path), 0.1, 0)
-    assert (len(sides.learn), len(sides.held)) == (4, 2)
-    assert sides.by == "valid.jsonl held out"
+    split = divide(read_corpus(tmp_path), 0.1, 0)
+    assert (len(split.learn), len(split.held)) == (4, 2)
+    assert split.by == "valid.jsonl held out"
     (tmp_path / "train.jsonl").rename(tmp_path / "more.jsonl")
     assert not any(example.held for example in read_corpus(tmp_path).examples)

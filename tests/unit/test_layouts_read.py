@@ -46,7 +46,7 @@ def test_parts_are_told_from_classes_with_such_names(tmp_path: Path) -> None:
     assert find(tmp_path / "cricket") == "folders"
     assert find(tmp_path / "split" / "Training") == "folders"
     assert find(tmp_path / "split") == "parts"
-    assert [sample.part for sample in read(tmp_path / "split", PHOTOS).samples] == ["train", "validation"]
+    assert [sample.split for sample in read(tmp_path / "split", PHOTOS).samples] == ["train", "validation"]
 
 
 def test_a_flat_folder_names_what_was_found_and_the_fix(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_table_with_everything_in_it(tmp_path: Path) -> None:
         b"photos,b,m2,test,,\n"
     )
     dataset = read(table(tmp_path, rows), PHOTOS)
-    assert [(s.label, s.group, s.part, s.span) for s in dataset.samples] == [
+    assert [(s.label, s.group, s.split, s.span) for s in dataset.samples] == [
         ("a", "m1", "train", None),
         ("b", "m2", "validation", (0.5, 2.0)),
         ("b", "m2", "validation", (2.0, 3.5)),

@@ -15,7 +15,7 @@ from preseason.evaluation.calibration import softmax
 from preseason.evaluation.metrics import measure
 from preseason.report.html import SECTIONS, Section, write_report
 from preseason.report.pictures import MAX_PICTURES, Album, place_of, small, spotlight
-from preseason.results import Answers, CandidateResult, FitRecord
+from preseason.results import BatchPredictions, CandidateResult, FitRecord
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -43,7 +43,7 @@ def record_of(
         Sample(Path(f"/home/coach/{labels[t]}/{i}.jpg"), labels[t]) for i, t in enumerate(targets)
     )
     weights = rng.dirichlet(np.ones(3), n).astype(np.float32) if attention else None
-    answers = Answers(samples, labels, targets, table, rng.random(n).astype(np.float32), weights)
+    answers = BatchPredictions(samples, labels, targets, table, rng.random(n).astype(np.float32), weights)
     made = FitRecord(
         task="photos",
         backbone="efficientnet_lite0",

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from preseason.distributed.data_parallel import Alone, Parallel, open_store
+from preseason.distributed.data_parallel import ProcessGroup, SingleProcess, open_store
 from preseason.heads.trainer import NoTimeError, Trainer, TrainingConfig
 from preseason.runtime.progress import Silent
 from tiny_workers import helpers
@@ -39,7 +39,7 @@ def batch(chosen: np.ndarray, rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(ROWS[chosen] + noise)
 
 
-def trainer(team: Alone, epochs: int, seconds: float | None = None) -> Trainer:
+def trainer(team: SingleProcess, epochs: int, seconds: float | None = None) -> Trainer:
     """Batches of 8 of 49 examples: the last has one, so that some workers have none."""
     module = Network()
     if team.rank:  # what other workers begin at does not matter
@@ -54,7 +54,7 @@ def trainer(team: Alone, epochs: int, seconds: float | None = None) -> Trainer:
     return Trainer(module, TARGETS, batch, config, np.arange(14), team=team)
 
 
-def helped(team: Parallel, epochs: int, checkpoint: str, seconds: float | None) -> str:
+def helped(team: ProcessGroup, epochs: int, checkpoint: str, seconds: float | None) -> str:
     """What another worker does."""
     try:
         outcome = trainer(team, epochs, seconds).run(Path(checkpoint) if checkpoint else None, Silent())
@@ -70,12 +70,12 @@ def alike(one: Trainer, other: Trainer) -> bool:
 
 @pytest.mark.parametrize("workers", [2, 3])
 def test_several_workers_train_what_one_does(workers: int, tmp_path: Path) -> None:
-    alone = trainer(Alone(), 12)
+    alone = trainer(SingleProcess(), 12)
     expected = alone.run(None, Silent())
     store, port = open_store("127.0.0.1")
     call = (port, False, (12, str(tmp_path / "run.pt"), None))
     with helpers("test_shared_steps", call, count=workers - 1) as started:
-        team = Parallel(0, workers, store, "cpu")
+        team = ProcessGroup(0, workers, store, "cpu")
         together = trainer(team, 12)
         outcome = together.run(tmp_path / "run.pt", Silent())
         team.close()
@@ -84,7 +84,7 @@ def test_several_workers_train_what_one_does(workers: int, tmp_path: Path) -> No
     assert (outcome.epochs, outcome.best_epoch) == (expected.epochs, expected.best_epoch)
     assert said == [[str(outcome.epochs), str(outcome.best_epoch)]] * (workers - 1)
     assert alike(alone, together)
-    again = trainer(Alone(), 12)
+    again = trainer(SingleProcess(), 12)
     again.run(tmp_path / "run.pt", Silent())
     assert alike(alone, again), "what was kept is no checkpoint of one worker"
 
@@ -100,11 +100,11 @@ def test_a_helper_that_is_killed_is_done_without() -> None:
         def say(self, line: str) -> None:
             said.append(line)
 
-    alone = trainer(Alone(), 9)
+    alone = trainer(SingleProcess(), 9)
     alone.run(None, Silent())
     store, port = open_store("127.0.0.1")
     with helpers("test_shared_steps", (port, False, (9, "", None))) as (helper,):
-        team = Parallel(0, 2, store, "cpu")
+        team = ProcessGroup(0, 2, store, "cpu")
         together = trainer(team, 9)
         assert together.run(None, Killing()).epochs == 9
         team.close()
@@ -117,10 +117,10 @@ def test_the_leader_tells_how_many_epochs_there_is_time_for() -> None:
     times = (1.0, 1e-9)
     calls = [(port, False, (10**6, "", seconds)) for (_, port), seconds in zip(stores, times, strict=True)]
     with helpers("test_shared_steps", *calls) as (helper,):
-        team = Parallel(0, 2, stores[0][0], "cpu")
+        team = ProcessGroup(0, 2, stores[0][0], "cpu")
         epochs = trainer(team, 10**6, times[0]).run(None, Silent()).epochs
         team.close()
-        team = Parallel(0, 2, stores[1][0], "cpu")
+        team = ProcessGroup(0, 2, stores[1][0], "cpu")
         with pytest.raises(NoTimeError):
             trainer(team, 10**6, times[1])
         team.close()

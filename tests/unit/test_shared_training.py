@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from preseason.distributed.data_parallel import Alone, Parallel, WorkersLostError, join_store, open_store
+from preseason.distributed.data_parallel import (
+    ProcessGroup,
+    SingleProcess,
+    WorkersLostError,
+    join_store,
+    open_store,
+)
 from preseason.language.steps import share_of
 from preseason.language.training import Run, Trained, TrainingConfig
 from preseason.language.trunk import Trunk
@@ -32,20 +38,20 @@ PLANS = {
 }
 
 
-def joined(team: Alone, family: str, unfreeze: str, config: TrainingConfig) -> Run:
+def joined(team: SingleProcess, family: str, unfreeze: str, config: TrainingConfig) -> Run:
     """A run of `team`, as each worker makes it; without dropout, which workers draw for themselves."""
     run = prepared(family, unfreeze, config)
     tuning, trunk = run.tuning, run.trunk
     for part in tuning.network.modules():
         if isinstance(part, torch.nn.Dropout):
             part.p = 0.0
-    if isinstance(team, Parallel) and team.sharded:
+    if isinstance(team, ProcessGroup) and team.sharded:
         spread(tuning, team, None)
         trunk = Trunk(tuning.network, 0, None, torch.float32, 64, Silent())
     return Run(tuning, Head(tuning.network, run.learn), run.learn, run.held, config, trunk, team)
 
 
-def helped(team: Parallel, family: str, unfreeze: str, config: str, checkpoint: str) -> str:
+def helped(team: ProcessGroup, family: str, unfreeze: str, config: str, checkpoint: str) -> str:
     """What another worker does."""
     run = joined(team, family, unfreeze, PLANS[config])
     trained = run.run(Path(checkpoint) if checkpoint else None, Silent())
@@ -62,7 +68,7 @@ def led(
 ) -> tuple[Run, Trained]:
     """The leader's part."""
     family, unfreeze, sharded, config = run
-    team = Parallel(0, size, store, "cpu", sharded)
+    team = ProcessGroup(0, size, store, "cpu", sharded)
     try:
         found = joined(team, family, unfreeze, PLANS[config])
         return found, found.run(checkpoint, Silent())
@@ -89,7 +95,7 @@ def test_two_workers_train_what_one_does() -> None:
     told = [(port, *run, "") for (_, port), run in zip(stores, SHARED, strict=True)]
     with helping(*told) as (helper,):
         for (store, _), run in zip(stores, SHARED, strict=True):
-            alone = joined(Alone(), *run[:2], PLANS[run[3]])
+            alone = joined(SingleProcess(), *run[:2], PLANS[run[3]])
             expected = alone.run(None, Silent())
             found, trained = led(store, 2, run)
             assert trained.workers == 2
@@ -106,7 +112,7 @@ def test_two_workers_train_what_one_does() -> None:
 def test_a_worker_without_a_block_takes_part() -> None:
     """Steps of 7 blocks for three workers; the last step of an epoch may have fewer than three."""
     store, port = open_store("127.0.0.1")
-    alone = joined(Alone(), "gpt2", "auto", PLANS["wide"])
+    alone = joined(SingleProcess(), "gpt2", "auto", PLANS["wide"])
     alone.run(None, Silent())
     parts = [share_of(alone.learn, alone._chosen()[:2], team) for team in _ranks(3)]
     assert [len(blocks) for blocks, _ in parts] == [1, 1, 1]
@@ -118,10 +124,10 @@ def test_a_worker_without_a_block_takes_part() -> None:
     assert alike(alone, found)
 
 
-def _ranks(size: int) -> list[Alone]:
+def _ranks(size: int) -> list[SingleProcess]:
     found = []
     for rank in range(size):
-        team = Alone()
+        team = SingleProcess()
         team.rank, team.size = rank, size
         found.append(team)
     return found
@@ -129,7 +135,7 @@ def _ranks(size: int) -> list[Alone]:
 
 @pytest.mark.parametrize("sharded", [False, True])
 def test_a_stopped_run_goes_on_with_more_workers(sharded: bool, tmp_path: Path) -> None:
-    whole, broken = (joined(Alone(), "gpt2", "auto", PLAN) for _ in range(2))
+    whole, broken = (joined(SingleProcess(), "gpt2", "auto", PLAN) for _ in range(2))
     whole.run(None, Silent())
     checkpoint = tmp_path / "run.pt"
     with pytest.raises(KeyboardInterrupt):
@@ -139,7 +145,7 @@ def test_a_stopped_run_goes_on_with_more_workers(sharded: bool, tmp_path: Path) 
         found, trained = led(store, 2, ("gpt2", "auto", sharded, "short"), checkpoint)
     assert 0 < broken.step < trained.steps == whole.step
     assert alike(whole, found)
-    alone = joined(Alone(), "gpt2", "auto", PLAN)
+    alone = joined(SingleProcess(), "gpt2", "auto", PLAN)
     assert alone.run(checkpoint, Silent()).steps == whole.step, "what was kept is no checkpoint of one worker"
     assert alike(whole, alone)
 
@@ -157,14 +163,14 @@ def test_a_helper_that_is_killed_is_done_without(tmp_path: Path) -> None:
 
     store, port = open_store("127.0.0.1")
     with helping((port, "gpt2", "auto", False, "killed", "")) as (helper,):
-        team = Parallel(0, 2, store, "cpu")
+        team = ProcessGroup(0, 2, store, "cpu")
         run = joined(team, "gpt2", "auto", PLANS["killed"])
         trained = run.run(tmp_path / "run.pt", Killing())
         team.close()
     assert trained.steps == run.total
     assert trained.workers == 1
     assert [line.startswith("Other workers are gone after") for line in said] == [True]
-    alone = joined(Alone(), "gpt2", "auto", PLANS["killed"])
+    alone = joined(SingleProcess(), "gpt2", "auto", PLANS["killed"])
     alone.run(None, Silent())
     assert alike(alone, run)
 
@@ -177,7 +183,7 @@ def test_spread_weights_are_lost_with_a_worker(tmp_path: Path) -> None:
 
     store, port = open_store("127.0.0.1")
     with helping((port, "gpt2", "auto", True, "long", "")) as (helper,):
-        team = Parallel(0, 2, store, "cpu", sharded=True)
+        team = ProcessGroup(0, 2, store, "cpu", sharded=True)
         run = joined(team, "gpt2", "auto", PLANS["long"])
         with pytest.raises(WorkersLostError):
             run.run(None, Killing())
@@ -188,7 +194,7 @@ def test_a_worker_at_another_step_leaves(tmp_path: Path) -> None:
     """One cannot read the checkpoint, e.g. since it has another cache."""
     checkpoint = tmp_path / "run.pt"
     with pytest.raises(KeyboardInterrupt):
-        joined(Alone(), "gpt2", "auto", PLAN).run(checkpoint, Interrupting(7))
+        joined(SingleProcess(), "gpt2", "auto", PLAN).run(checkpoint, Interrupting(7))
     store, port = open_store("127.0.0.1")
     with helping((port, "gpt2", "auto", False, "short", str(checkpoint))) as (helper,):
         _, trained = led(store, 2, ("gpt2", "auto", False, "short"))

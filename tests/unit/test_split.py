@@ -14,8 +14,8 @@ FOOTBALLERS = Path(__file__).resolve().parents[3] / "shared" / "data" / "footbal
 
 def with_parts(parts: list[str | None], groups: dict[int, str] | None = None) -> Dataset:
     samples = tuple(
-        Sample(Path(f"{index}.png"), "ab"[index % 2], (groups or {}).get(index), part=part)
-        for index, part in enumerate(parts)
+        Sample(Path(f"{index}.png"), "ab"[index % 2], (groups or {}).get(index), split=split)
+        for index, split in enumerate(parts)
     )
     return Dataset(Path(), "parts", samples, ("a", "b"))
 
@@ -35,8 +35,8 @@ def test_the_users_split_is_kept(parts: list[str | None], held: list[int]) -> No
 
 
 @pytest.mark.parametrize("part", ["train", "test", None])
-def test_one_part_alone_is_no_split(part: str | None) -> None:
-    train, test = hold_out(with_parts([part] * 10), 0.2, 0)
+def test_one_part_alone_is_no_split(split: str | None) -> None:
+    train, test = hold_out(with_parts([split] * 10), 0.2, 0)
     assert (len(train), len(test)) == (8, 2)
 
 

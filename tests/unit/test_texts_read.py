@@ -11,6 +11,7 @@ from preseason.data.audit import Audit, audit
 from preseason.data.checks import check_trainable
 from preseason.data.dataset import Dataset, shown
 from preseason.data.files import Accept, Columns
+from preseason.data.layouts.inputs import collect
 from preseason.data.split import folds, group_numbers
 from preseason.errors import DataError, MediaError, UsageError
 from preseason.media.text import check, decoded, essence, read_text

@@ -22,7 +22,7 @@ from preseason.heads.parts import Scales
 from preseason.models.manifest import _without_paths
 from preseason.openset.detection import choose
 from preseason.recipe import Recipe, parse_share
-from preseason.results import Answers
+from preseason.results import BatchPredictions
 
 
 def answers_to(targets: np.ndarray, classes: int, margin: float, seed: int = 0) -> np.ndarray:
@@ -153,13 +153,15 @@ def test_the_price_is_told_in_words() -> None:
     samples = tuple(Sample(Path(f"{i}.jpg"), str(t)) for i, t in enumerate(targets))
     distance = np.where(np.arange(400) < 340, choice.threshold - 1, choice.threshold + 1).astype(np.float32)
     labels = tuple("abcde")
-    answers = Answers(samples, labels, targets, answers_to(targets, 5, 9.0), distance)
+    answers = BatchPredictions(samples, labels, targets, answers_to(targets, 5, 9.0), distance)
     found = price(choice, answers, 0.02, "photos")
     assert "At most 2 % of strangers get a name" in found["said"]
     assert "answers 85 % of the photos of known classes and leaves the rest to you (15 %)" in found["said"]
     assert "warning" not in found
     assert found["named_low"] <= found["named"] <= found["named_high"]
-    few = Answers(samples, labels, targets, answers.probabilities, np.full(400, choice.threshold + 1))
+    few = BatchPredictions(
+        samples, labels, targets, answers.probabilities, np.full(400, choice.threshold + 1)
+    )
     assert "is dear here" in price(choice, few.__class__(*vars(few).values()), 0.02, "photos")["warning"]
 
 

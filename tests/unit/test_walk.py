@@ -11,7 +11,7 @@ from movies import level, picture, write
 from preseason.errors import MediaError
 from preseason.runtime.progress import Silent
 from preseason.spotting import scan
-from preseason.spotting.scan import RESULT, Rows, Walk
+from preseason.spotting.scan import RESULT, Rows, VideoScan
 
 SECONDS = 20
 
@@ -50,7 +50,7 @@ def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(match: Path, folder: Path, reading: Reading) -> NDArray[np.float32]:
-    found = Walk(match, 4.0, reading.before, reading.after, 64, folder)
+    found = VideoScan(match, 4.0, reading.before, reading.after, 64, folder)
     return np.array(found.run(reading.rows, reading.judge, Silent(), "watching"))
 
 

@@ -13,7 +13,7 @@ MATCH = LabelledVideo(
     (Action(20.0, "goal"), Action(40.0, "foul"), Action(70.0, "goal")),
     half=1,
     group="cup",
-    part="train",
+    split="train",
     duration_s=100.0,
 )
 PLAN = WindowPlan(length_s=4.0, copies=3, tolerance_s=1.0, near_misses=2, quiet=3.0)
@@ -40,7 +40,7 @@ def test_actions_near_misses_and_quiet_moments() -> None:
     assert all(1 - 1e-3 <= distance(sample) <= 2 + 1e-3 for sample in near)
     assert len({sample.span for sample in found}) == len(found)
     for sample in found:
-        assert (sample.source, sample.group, sample.part) == (MATCH.path, "cup", "train")
+        assert (sample.source, sample.group, sample.split) == (MATCH.path, "cup", "train")
         assert sample.span is not None
         assert 0 <= sample.span[0] < sample.span[1] <= 100
         assert sample.span[1] - sample.span[0] == pytest.approx(4.0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from preseason.analysis.causes import Error
 from preseason.openset.reference_set import ReferenceSet
-from preseason.results import Answers
+from preseason.results import BatchPredictions
 
 MORE = 20
 """Further labels that are proposed for a class."""
@@ -41,7 +41,7 @@ class Repair:
 
 
 def repairs_of(
-    errors: Sequence[Error], answers: Answers, known: ReferenceSet, model: str, data: str
+    errors: Sequence[Error], answers: BatchPredictions, known: ReferenceSet, model: str, data: str
 ) -> tuple[Repair, ...]:
     """The three repairs that mend most for a minute of a person's time.
 
@@ -59,7 +59,7 @@ def repairs_of(
     return tuple(sorted(found, key=lambda each: -each.mends / each.minutes)[:SHOWN])
 
 
-def _inputs(errors: Sequence[Error], answers: Answers) -> tuple[str, ...]:
+def _inputs(errors: Sequence[Error], answers: BatchPredictions) -> tuple[str, ...]:
     return tuple(str(answers.samples[each.place].source) for each in errors)
 
 
@@ -67,7 +67,7 @@ def _of(errors: Sequence[Error], cause: str) -> list[Error]:
     return [each for each in errors if each.cause == cause]
 
 
-def _checks(errors: Sequence[Error], answers: Answers) -> list[Repair]:
+def _checks(errors: Sequence[Error], answers: BatchPredictions) -> list[Repair]:
     mine = _of(errors, "label")
     if not mine:
         return []
@@ -75,7 +75,7 @@ def _checks(errors: Sequence[Error], answers: Answers) -> list[Repair]:
     return [Repair(words, "", len(mine), CHECK_MIN * len(mine), _inputs(mine, answers))]
 
 
-def _additions(errors: Sequence[Error], answers: Answers, model: str) -> list[Repair]:
+def _additions(errors: Sequence[Error], answers: BatchPredictions, model: str) -> list[Repair]:
     mine = _of(errors, "unknown")
     counts = Counter(str(answers.samples[each.place].label) for each in mine)
     found = []
@@ -89,7 +89,7 @@ def _additions(errors: Sequence[Error], answers: Answers, model: str) -> list[Re
     return found
 
 
-def _crops(errors: Sequence[Error], answers: Answers) -> list[Repair]:
+def _crops(errors: Sequence[Error], answers: BatchPredictions) -> list[Repair]:
     mine = _of(errors, "crop")
     if not mine:
         return []
@@ -97,7 +97,7 @@ def _crops(errors: Sequence[Error], answers: Answers) -> list[Repair]:
     return [Repair(words, "", len(mine), CROP_MIN * len(mine), _inputs(mine, answers))]
 
 
-def _adapting(errors: Sequence[Error], answers: Answers, model: str, data: str) -> list[Repair]:
+def _adapting(errors: Sequence[Error], answers: BatchPredictions, model: str, data: str) -> list[Repair]:
     mine = _of(errors, "drift")
     if not mine:
         return []
@@ -107,7 +107,7 @@ def _adapting(errors: Sequence[Error], answers: Answers, model: str, data: str) 
     return [Repair(words, command, mends, LABEL_MIN * MORE, _inputs(mine, answers))]
 
 
-def _labels(errors: Sequence[Error], answers: Answers, known: ReferenceSet) -> list[Repair]:
+def _labels(errors: Sequence[Error], answers: BatchPredictions, known: ReferenceSet) -> list[Repair]:
     found = []
     for label, own in _by_truth(_of(errors, "few labels"), answers).items():
         count = _known_of(known, label)
@@ -118,7 +118,7 @@ def _labels(errors: Sequence[Error], answers: Answers, known: ReferenceSet) -> l
     return found
 
 
-def _pairs(errors: Sequence[Error], answers: Answers, known: ReferenceSet) -> list[Repair]:
+def _pairs(errors: Sequence[Error], answers: BatchPredictions, known: ReferenceSet) -> list[Repair]:
     pairs: dict[tuple[str, str], list[Error]] = {}
     said = answers.probabilities.argmax(axis=1)
     for each in _of(errors, "look-alike"):
@@ -134,7 +134,7 @@ def _pairs(errors: Sequence[Error], answers: Answers, known: ReferenceSet) -> li
     return found
 
 
-def _by_truth(errors: Sequence[Error], answers: Answers) -> dict[str, list[Error]]:
+def _by_truth(errors: Sequence[Error], answers: BatchPredictions) -> dict[str, list[Error]]:
     found: dict[str, list[Error]] = {}
     for each in errors:
         found.setdefault(str(answers.samples[each.place].label), []).append(each)

@@ -14,7 +14,7 @@ from preseason.data.dataset import Sample, Skipped
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.choosing import choose
 from preseason.models.classifier import Model
-from preseason.results import Answers
+from preseason.results import BatchPredictions
 from preseason.runtime.progress import Progress, Silent
 
 UNSURE = 0.8
@@ -105,7 +105,7 @@ def suggest(
     )
 
 
-def choice_of(answers: Answers, count: int) -> Ints:
+def choice_of(answers: BatchPredictions, count: int) -> Ints:
     """Positions of the answers whose examples to label next, the most telling first."""
     assert answers.vectors is not None
     return choose(answers.probabilities, answers.vectors, count)
@@ -147,7 +147,7 @@ def write_table(suggestions: Suggestions, path: Path) -> None:
             writer.writerow([shown, item.label, f"{item.probability:.3f}", item.reason])
 
 
-def _suggestion(model: Model, answers: Answers, place: int) -> Suggestion:
+def _suggestion(model: Model, answers: BatchPredictions, place: int) -> Suggestion:
     row = answers.probabilities[place]
     first, second = (int(index) for index in np.argsort(-row, kind="stable")[:2])
     stranger = bool(answers.distance[place] > model.known.threshold)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats, Ints
 from preseason.openset.reference_set import ReferenceSet
-from preseason.results import Answers
+from preseason.results import BatchPredictions
 
 CAUSES = {
     "unknown": "unknown to the model",
@@ -60,7 +60,7 @@ class Evidence:
         cropped: for the places of some wrong answers, in words which other crop gives the right one.
     """
 
-    answers: Answers
+    answers: BatchPredictions
     known: ReferenceSet
     far: NDArray[np.bool_]
     cropped: dict[int, str]

@@ -12,7 +12,7 @@ from preseason.errors import DataError, UsageError
 from preseason.evaluation.metrics import measure
 from preseason.evaluation.paired import Difference, examples_needed, paired
 from preseason.models.classifier import Model
-from preseason.results import Answers, Metrics
+from preseason.results import BatchPredictions, Metrics
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.reading import accept_of
 
@@ -122,7 +122,9 @@ def verdict(difference: Difference, names: tuple[str, str]) -> str:
     return f"{told}: this may be chance. About {needed} examples would tell, if the difference is real."
 
 
-def _shared(one: Answers, two: Answers) -> tuple[Answers, Answers, list[Sample]]:
+def _shared(
+    one: BatchPredictions, two: BatchPredictions
+) -> tuple[BatchPredictions, BatchPredictions, list[Sample]]:
     """The answers to the examples that both could read, in one order."""
     place = {id(sample): index for index, sample in enumerate(two.samples)}
     mine = [index for index, sample in enumerate(one.samples) if id(sample) in place]
@@ -130,8 +132,8 @@ def _shared(one: Answers, two: Answers) -> tuple[Answers, Answers, list[Sample]]
     return _chosen(one, mine), _chosen(two, theirs), [one.samples[index] for index in mine]
 
 
-def _chosen(answers: Answers, places: list[int]) -> Answers:
-    return Answers(
+def _chosen(answers: BatchPredictions, places: list[int]) -> BatchPredictions:
+    return BatchPredictions(
         tuple(answers.samples[i] for i in places),
         answers.labels,
         answers.targets[places],
@@ -140,7 +142,7 @@ def _chosen(answers: Answers, places: list[int]) -> Answers:
     )
 
 
-def _right(answers: Answers) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
+def _right(answers: BatchPredictions) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
     return np.asarray(answers.probabilities.argmax(axis=1) == answers.targets, np.bool_)
 
 
@@ -149,7 +151,7 @@ def _learnt(model: Model, samples: list[Sample]) -> int:
     return sum((sample.fingerprint, sample.span) in known for sample in samples)
 
 
-def _changed(one: Answers, two: Answers) -> tuple[Changed, ...]:
+def _changed(one: BatchPredictions, two: BatchPredictions) -> tuple[Changed, ...]:
     first, second = _right(one), _right(two)
     said = [[each.labels[i] for i in each.probabilities.argmax(axis=1)] for each in (one, two)]
     order = [*np.flatnonzero(second & ~first), *np.flatnonzero(first & ~second)]

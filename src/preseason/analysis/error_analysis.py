@@ -14,7 +14,7 @@ from preseason.errors import DataError
 from preseason.evaluation.metrics import measure
 from preseason.models.classifier import Model
 from preseason.openset.drift import far_off
-from preseason.results import Answers, Drift, Metrics
+from preseason.results import BatchPredictions, Drift, Metrics
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.reading import accept_of, fingerprinted
 from preseason.training.predictor import FeatureExtractors
@@ -117,7 +117,7 @@ def post_mortem(
     )
 
 
-def better_crops(model: Model, answers: Answers, progress: Progress) -> dict[int, str]:
+def better_crops(model: Model, answers: BatchPredictions, progress: Progress) -> dict[int, str]:
     """For wrong answers, which other crop of the picture gives the right one; nothing of texts."""
     wrong = (answers.probabilities.argmax(axis=1) != answers.targets) & (answers.targets >= 0)
     places = np.flatnonzero(wrong)
@@ -141,11 +141,13 @@ def better_crops(model: Model, answers: Answers, progress: Progress) -> dict[int
     return told
 
 
-def _rows(again: Answers) -> "list[tuple[Sample, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]]":
+def _rows(
+    again: BatchPredictions,
+) -> "list[tuple[Sample, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]]":
     return list(zip(again.samples, again.probabilities, strict=True))
 
 
-def _better(answers: Answers, place: int, by_form: dict) -> dict[int, str]:  # type: ignore[type-arg]
+def _better(answers: BatchPredictions, place: int, by_form: dict) -> dict[int, str]:  # type: ignore[type-arg]
     sample, truth = answers.samples[place], int(answers.targets[place])
     chances = {
         name: float(by_form[sample.fingerprint, sample.span, name][truth])
@@ -160,7 +162,7 @@ def _better(answers: Answers, place: int, by_form: dict) -> dict[int, str]:  # t
     return {place: f"cut to {best} it is {100 * chances[best]:.0f} % {answers.labels[truth]}"}
 
 
-def _mistake(error: Error, answers: Answers) -> Mistake:
+def _mistake(error: Error, answers: BatchPredictions) -> Mistake:
     sample, row = answers.samples[error.place], answers.probabilities[error.place]
     best = int(row.argmax())
     return Mistake(

@@ -32,7 +32,13 @@ HELP = "/quit ends, /forget begins anew, Ctrl-C stops an answer."
     help="0: always the likeliest word.",
 )
 @click.option(
-    "--most-tokens", type=click.IntRange(min=1), default=160, show_default=True, help="Length of an answer."
+    "--max-tokens",
+    "--most-tokens",
+    "max_new_tokens",
+    type=click.IntRange(min=1),
+    default=160,
+    show_default=True,
+    help="Length of an answer.",
 )
 @click.option(
     "--context",
@@ -49,7 +55,7 @@ def chat(
     once: str | None,
     knowledge: str | None,
     temperature: float,
-    most_tokens: int,
+    max_new_tokens: int,
     context: int,
     seed: int | None,
     device: str,
@@ -62,9 +68,9 @@ def chat(
     good
     enough, the model says that it does not know.
     """
-    from preseason.language.decoding import Style
+    from preseason.language.decoding import GenerationConfig
 
-    style = Style(temperature=temperature, most_tokens=most_tokens, seed=seed)
+    style = GenerationConfig(temperature=temperature, max_new_tokens=max_new_tokens, seed=seed)
     talk = conversation(model, knowledge, style, context, device, cache, quiet)
     if once is not None:
         answer = talk.ask(once)

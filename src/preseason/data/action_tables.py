@@ -11,7 +11,7 @@ from preseason.data.actions import Action
 from preseason.data.clock import seconds_from
 from preseason.data.files import files_in, label_from
 from preseason.data.gathering import Duration, Gathering, Mention
-from preseason.data.layouts.splits import part_from
+from preseason.data.layouts.splits import split_from
 from preseason.data.layouts.table import COLUMNS, EMPTY, guess_columns, located
 from preseason.data.rows import SUFFIXES, Row, read_rows
 from preseason.errors import DataError, MediaError
@@ -180,8 +180,8 @@ def _gather_row(read: _Table, row: Row, gathering: Gathering) -> None:
         gathering.skip(read.value(row, "path") or read.path, f"{place}: {fault}")
         return
     group = read.value(row, "group") or None
-    part = part_from(read.value(row, "part"))
-    gathering.add(Mention(read.video(row), _action(read, row), place, group, part))
+    split = split_from(read.value(row, "part"))
+    gathering.add(Mention(read.video(row), _action(read, row), place, group, split))
 
 
 def _faults(read: _Table, row: Row) -> Iterator[str]:
@@ -192,9 +192,9 @@ def _faults(read: _Table, row: Row) -> Iterator[str]:
         yield "no video"
     if not label_from(read.value(row, "label")):
         yield "no label"
-    part = read.value(row, "part")
-    if part and part_from(part) is None:
-        yield f"part {part!r} is none of train, validation, test"
+    split = read.value(row, "part")
+    if split and split_from(split) is None:
+        yield f"part {split!r} is none of train, validation, test"
     try:
         _half(read, row)
         time_s, end_s = _moment(read, row)[0], _end(read, row)

@@ -58,7 +58,7 @@ class LabelledVideo:
         actions: in order of time.
         half: which half of the match the file holds, where it holds one.
         group: the match; both halves share it, so that a split never parts them.
-        part: "train", "validation" or "test" when the labels say so.
+        split: "train", "validation" or "test" when the labels say so.
         duration_s: length of the video in seconds, None where nobody has measured it.
     """
 
@@ -66,7 +66,7 @@ class LabelledVideo:
     actions: tuple[Action, ...]
     half: int | None = None
     group: str | None = None
-    part: str | None = None
+    split: str | None = None
     duration_s: float | None = None
 
 

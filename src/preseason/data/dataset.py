@@ -13,7 +13,7 @@ class Sample:
         label: class name, or None when unlabelled.
         group: what it belongs to (match, video, burst); one group never lies on both sides of a split.
         span: start and end in seconds inside `source`, for clips and sounds.
-        part: "train", "validation" or "test" when the layout says so.
+        split: "train", "validation" or "test" when the layout says so.
         fingerprint: hex digest of the content; the key of the feature bank.
         variant: which altered form of the content it stands for; empty for the content itself.
     """
@@ -22,7 +22,7 @@ class Sample:
     label: str | None = None
     group: str | None = None
     span: tuple[float, float] | None = None
-    part: str | None = None
+    split: str | None = None
     fingerprint: str = ""
     variant: str = ""
 

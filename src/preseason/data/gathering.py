@@ -25,14 +25,14 @@ class Mention:
         action: what happens.
         place: where it is named, e.g. "row 3 of labels.csv".
         group: the match, where the file says so.
-        part: "train", "validation" or "test", where the file says so.
+        split: "train", "validation" or "test", where the file says so.
     """
 
     path: Path
     action: Action
     place: str
     group: str | None = None
-    part: str | None = None
+    split: str | None = None
 
 
 @dataclass
@@ -43,7 +43,7 @@ class _Video:
     duration_s: float | None = None
     half: int | None = None
     group: str | None = None
-    part: str | None = None
+    split: str | None = None
     places: dict[tuple[float, float | None, str], str] = field(default_factory=dict)
     actions: list[Action] = field(default_factory=list)
 
@@ -86,7 +86,7 @@ class Gathering:
             return
         video, action = self._videos[mention.path], mention.action
         video.places[action.time_s, action.end_s, action.label] = mention.place
-        video.part = mention.part or video.part
+        video.split = mention.split or video.split
         video.actions.append(action)
 
     def result(self) -> LabelledVideos:
@@ -120,8 +120,8 @@ class Gathering:
             return f"the label {BACKGROUND!r} is kept for moments without an action"
         if length is not None and last > length + SLACK_S:
             return f"{last:g} s is after the end of the video, which lasts {length:.1f} s"
-        if video.actions and (video.part or mention.part) != (mention.part or video.part):
-            return f"the video is {video.part}, by an earlier row, and cannot be {mention.part} too"
+        if video.actions and (video.split or mention.split) != (mention.split or video.split):
+            return f"the video is {video.split}, by an earlier row, and cannot be {mention.split} too"
         before = video.places.get((action.time_s, action.end_s, action.label))
         return f"the same as {before}" if before else None
 
@@ -135,7 +135,7 @@ def _finished(path: Path, video: _Video) -> LabelledVideo:
     actions = tuple(sorted(video.actions, key=lambda action: (action.time_s, action.label)))
     halves = {action.half for action in actions}
     half = video.half or (halves.pop() if len(halves) == 1 else None)
-    return LabelledVideo(path, actions, half, video.group, video.part, video.duration_s)
+    return LabelledVideo(path, actions, half, video.group, video.split, video.duration_s)
 
 
 def _nothing(root: Path, skipped: list[Skipped]) -> str:

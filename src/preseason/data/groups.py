@@ -16,7 +16,7 @@ import numpy as np
 
 from preseason.data import near_duplicates
 from preseason.data.dataset import Dataset, Sample
-from preseason.data.layouts.splits import part_from
+from preseason.data.layouts.splits import split_from
 from preseason.errors import UsageError
 
 Members = tuple[tuple[int, ...], ...]
@@ -220,7 +220,7 @@ def _folders(dataset: Dataset) -> Members:
 def _inside(root: Path, sample: Sample) -> str:
     """Folders between the class folder and the file."""
     parts = Path(_below(root, sample)).parts[:-1] if isinstance(sample.source, Path) else ()
-    kept = parts[1:] if parts and part_from(parts[0]) is not None else parts
+    kept = parts[1:] if parts and split_from(parts[0]) is not None else parts
     return "/".join(kept[1:]) if kept and kept[0].strip() == sample.label else ""
 
 

@@ -29,7 +29,7 @@ def hold_out(dataset: Dataset, fraction: float, seed: int) -> tuple[Indices, Ind
     declared = _declared(dataset.samples)
     if declared is None:
         return _drawn(dataset, fraction, seed)
-    held = np.fromiter((s.part == declared for s in dataset.samples), bool, len(dataset.samples))
+    held = np.fromiter((s.split == declared for s in dataset.samples), bool, len(dataset.samples))
     return np.flatnonzero(~held).astype(np.int64), np.flatnonzero(held).astype(np.int64)
 
 
@@ -78,8 +78,8 @@ def folds(labels: Indices, groups: Indices, k: int, seed: int) -> list[tuple[Ind
 
 
 def _declared(samples: tuple[Sample, ...]) -> str | None:
-    parts = {sample.part for sample in samples}
-    held = next((part for part in ("test", "validation") if part in parts), None)
+    parts = {sample.split for sample in samples}
+    held = next((split for split in ("test", "validation") if split in parts), None)
     return held if parts != {held} else None
 
 

@@ -155,7 +155,7 @@ class _Cutter:
 
     def _window(self, span: tuple[float, float], label: str) -> Sample:
         video = self.video
-        return Sample(video.path, label, video.group or video.path.as_posix(), span, video.part)
+        return Sample(video.path, label, video.group or video.path.as_posix(), span, video.split)
 
     def _random(self, what: str, action: Action | None = None) -> np.random.Generator:
         """Chance that depends on the video and the action, not on what else there is."""

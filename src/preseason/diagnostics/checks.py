@@ -14,7 +14,7 @@ from preseason.diagnostics.split_check import honest_split
 from preseason.diagnostics.strangers import price
 from preseason.evaluation.learning_curve import curve_of_short
 from preseason.openset.detection import Choice
-from preseason.results import Answers, Metrics
+from preseason.results import BatchPredictions, Metrics
 from preseason.runtime.progress import Stopwatch
 
 Found = dict[str, Any]
@@ -45,7 +45,7 @@ class Judged:
 
     evidence: Evidence
     audit: Audit
-    answers: Answers
+    answers: BatchPredictions
     metrics: Metrics
     choice: Choice
     budget: float | None

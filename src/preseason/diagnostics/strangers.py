@@ -6,14 +6,14 @@ import numpy as np
 
 from preseason.evaluation.metrics import wilson
 from preseason.openset.detection import Choice
-from preseason.results import Answers
+from preseason.results import BatchPredictions
 
 DRAWS, SEED = 500, 0
 MANY_NAMED = 0.2
 """Share of strangers with a name from which on it is no good sign."""
 
 
-def price(choice: Choice, answers: Answers, budget: float | None, noun: str) -> dict[str, Any]:
+def price(choice: Choice, answers: BatchPredictions, budget: float | None, noun: str) -> dict[str, Any]:
     """Share of strangers that get a name and of known examples that get an answer, with intervals at 95 %.
 
     Args:

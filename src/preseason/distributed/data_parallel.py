@@ -29,8 +29,8 @@ class WorkersLostError(Exception):
     """The other workers cannot be reached any more, or did not do what this one did."""
 
 
-class Alone:
-    """No other workers: what `Parallel` does, for one.
+class SingleProcess:
+    """No other workers: what `ProcessGroup` does, for one.
 
     Attributes:
         rank: of this worker among `size`.
@@ -43,21 +43,21 @@ class Alone:
         """What this worker does of the chosen ones."""
         return chosen[self.rank :: self.size]
 
-    def told(self, values: Sequence[float]) -> list[float]:
+    def broadcast(self, values: Sequence[float]) -> list[float]:
         """The values of the worker of rank 0, for all."""
         return list(values)
 
-    def added(self, values: Sequence[float]) -> list[float]:
+    def all_reduce(self, values: Sequence[float]) -> list[float]:
         """The sums of all workers' values, for all."""
         return list(values)
 
-    def agree(self, number: int) -> None:
+    def check_step(self, number: int) -> None:
         """Make sure that all workers are at the same step.
 
         Raises:
             WorkersLostError: this one is at another than the first.
         """
-        (first,) = self.told([number])
+        (first,) = self.broadcast([number])
         if first != number:
             raise WorkersLostError(f"this worker goes on after {number} steps, the first after {first:.0f}")
 
@@ -65,15 +65,15 @@ class Alone:
         """The module, which adds the other workers' gradients to its own in each backward pass."""
         return module
 
-    def settle(self, weights: Iterable[Tensor]) -> None:
+    def sync_gradients(self, weights: Iterable[Tensor]) -> None:
         """After a backward pass: add up what the module did not."""
 
     @contextmanager
-    def reaching(self) -> Iterator[None]:
+    def collective(self) -> Iterator[None]:
         """A block in which the others are waited for; raises `WorkersLostError` where they are lost."""
         yield
 
-    def or_alone(self, work: Callable[[], T], part: Callable[[str], None]) -> T:
+    def with_fallback(self, work: Callable[[], T], part: Callable[[str], None]) -> T:
         """What `work` gives; where the others are lost in it, what it gives without them.
 
         Args:
@@ -88,7 +88,7 @@ class Alone:
         """Leave the others."""
 
 
-class Parallel(Alone):
+class ProcessGroup(SingleProcess):
     """The workers that take the steps of one training together; all must do the same in the same order.
 
     Args:
@@ -104,26 +104,26 @@ class Parallel(Alone):
     def __init__(self, rank: int, size: int, store: Any, device: str, sharded: bool = False) -> None:
         self.rank, self.size, self.sharded, self.device = rank, size, sharded, device
         backend = "gloo" if device == "cpu" else "cpu:gloo,cuda:nccl"
-        with self.reaching():
+        with self.collective():
             distributed.init_process_group(
                 backend, store=store, rank=rank, world_size=size, timeout=timedelta(seconds=WAIT_S)
             )
 
-    def told(self, values: Sequence[float]) -> list[float]:
+    def broadcast(self, values: Sequence[float]) -> list[float]:
         """The values of the worker of rank 0, for all."""
         if self.size == 1:
             return list(values)
         found = torch.tensor(values, dtype=torch.float64)
-        with self.reaching():
+        with self.collective():
             distributed.broadcast(found, 0)
         return list(found.tolist())
 
-    def added(self, values: Sequence[float]) -> list[float]:
+    def all_reduce(self, values: Sequence[float]) -> list[float]:
         """The sums of all workers' values, for all."""
         if self.size == 1:
             return list(values)
         found = torch.tensor(values, dtype=torch.float64)
-        with self.reaching():
+        with self.collective():
             distributed.all_reduce(found)
         return list(found.tolist())
 
@@ -132,7 +132,7 @@ class Parallel(Alone):
         if self.size == 1:
             return module
         trained = [weight for weight in module.parameters() if weight.requires_grad and not is_spread(weight)]
-        with self.reaching(), torch.no_grad():
+        with self.collective(), torch.no_grad():
             for weight in trained:
                 distributed.broadcast(weight.data, 0)
             if self.sharded:
@@ -140,11 +140,11 @@ class Parallel(Alone):
             # What is frozen is the same everywhere and need not be sent; some heads are used by nothing.
             return nn.parallel.DistributedDataParallel(module, init_sync=False, find_unused_parameters=True)
 
-    def settle(self, weights: Iterable[Tensor]) -> None:
+    def sync_gradients(self, weights: Iterable[Tensor]) -> None:
         """After a backward pass over sharded weights: the mean of the gradients of those that are whole."""
         if not self.sharded:
             return
-        with self.reaching():
+        with self.collective():
             for weight in weights:
                 if weight.grad is not None and not is_spread(weight):
                     distributed.all_reduce(weight.grad)
@@ -169,7 +169,7 @@ class Parallel(Alone):
         fully_shard(body, mesh=mesh, mp_policy=policy, ignored_params=whole)
 
     @contextmanager
-    def reaching(self) -> Iterator[None]:
+    def collective(self) -> Iterator[None]:
         """A block in which the others are waited for; raises `WorkersLostError` where they are lost."""
         try:
             with warnings.catch_warnings():
@@ -182,7 +182,7 @@ class Parallel(Alone):
                 raise
             raise WorkersLostError(str(error)) from error
 
-    def or_alone(self, work: Callable[[], T], part: Callable[[str], None]) -> T:
+    def with_fallback(self, work: Callable[[], T], part: Callable[[str], None]) -> T:
         """What `work` gives; where the others are lost in it, what it gives without them."""
         try:
             return work()

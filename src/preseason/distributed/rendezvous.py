@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from preseason.distributed.data_parallel import (
-    Alone,
-    Parallel,
+    ProcessGroup,
+    SingleProcess,
     WorkersLostError,
     is_taken,
     join_store,
@@ -27,7 +27,7 @@ from preseason.runtime.progress import Progress
 COMING_S, SPREAD_COMING_S = 30.0, 300.0
 """How long those who are not ready are waited for; longer where one alone cannot hold the weights."""
 
-Taking = Callable[[dict[str, Any], Alone], None]
+Taking = Callable[[dict[str, Any], SingleProcess], None]
 """A helper's part of a training: what the leader told, and the group."""
 
 
@@ -45,7 +45,7 @@ class Call:
 
     def group(
         self, tell: Callable[[], dict[str, Any]], device: str, sharded: bool, progress: Progress
-    ) -> Alone:
+    ) -> SingleProcess:
         """This worker with those that are ready; alone where nobody is.
 
         Args:
@@ -69,7 +69,7 @@ class Call:
         if sharded:
             raise WorkersError(f"The weights are to be spread over workers, but there is no group: {fault}.")
         progress.say(f"No other worker takes part in the training ({fault}).")
-        return Alone()
+        return SingleProcess()
 
     def end(self) -> None:
         """Let nobody come any more."""
@@ -78,14 +78,14 @@ class Call:
 
     def _formed(
         self, ready: list[str], tell: Callable[[], dict[str, Any]], device: str, sharded: bool
-    ) -> Parallel:
+    ) -> ProcessGroup:
         host = own_host(os.environ)
         store, port = open_store(host)
         ranks = {name: rank for rank, name in enumerate(ready, 1)}
         values = {"ranks": ranks, "host": host, "port": port, "device": device, "sharded": sharded}
         self.board.tell(f"{self.job.name}.group", values | {"told": tell()})
         self.end()
-        return Parallel(0, len(ready) + 1, store, device, sharded)
+        return ProcessGroup(0, len(ready) + 1, store, device, sharded)
 
     def _ready(self, most_s: float) -> list[str]:
         """Names of those that are ready, once all are or the time is over."""
@@ -129,7 +129,7 @@ def _answered(job: Job, board: Board, device: str, get_ready: Callable[[], Takin
         raise ValueError(f"the leader computes on {group['device']}, this worker on {device}")
     try:
         store = join_store(group["host"], group["port"])
-        team = Parallel(group["ranks"][me], len(group["ranks"]) + 1, store, device, group["sharded"])
+        team = ProcessGroup(group["ranks"][me], len(group["ranks"]) + 1, store, device, group["sharded"])
         try:
             taking(group["told"], team)
         finally:

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from preseason.language.hosted_model import HostedModel
     from preseason.language.model import ChatModel
     from preseason.models.classifier import Model
-    from preseason.results import Answers, FitRecord
+    from preseason.results import BatchPredictions, FitRecord
     from preseason.tasks.base import Task
     from preseason.training.candidates import Candidate
     from preseason.training.predictor import FeatureExtractors, Predictor
@@ -250,7 +250,7 @@ class Fit:
         return learner.predictor(everything, trials, keep=predictor.kept)
 
     def _sides(self, audit: "Audit") -> _Sides:
-        parts = {sample.part for sample in audit.dataset.samples}
+        parts = {sample.split for sample in audit.dataset.samples}
         nothing = np.zeros(0, np.int64)
         everything = np.arange(len(audit.dataset.samples))
         if self.recipe.test_fraction == 0 and not parts & {"test", "validation"}:
@@ -264,7 +264,7 @@ class Fit:
         audit: "Audit",
         extractors: "FeatureExtractors",
         trials: "Trials",
-        answers: "Answers",
+        answers: "BatchPredictions",
         sides: _Sides,
         by: str,
     ) -> "FitRecord":
@@ -368,7 +368,7 @@ class Fit:
 
     def _refits(self, audit: "Audit") -> bool:
         """Whether a part is held out first and learnt from afterwards."""
-        declared = {sample.part for sample in audit.dataset.samples} & {"test", "validation"}
+        declared = {sample.split for sample in audit.dataset.samples} & {"test", "validation"}
         return self.recipe.refit and (self.recipe.test_fraction > 0 or bool(declared))
 
     def _run_id(self, audit: "Audit") -> str:

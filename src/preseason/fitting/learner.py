@@ -13,13 +13,13 @@ from preseason.data.labels import targets_of
 from preseason.data.split import folds, group_numbers
 from preseason.evaluation.calibration import fit_temperature
 from preseason.heads.base import Features, TrainingSet
-from preseason.models.prediction import answers_of
+from preseason.models.prediction import predict_batch
 from preseason.openset.detection import Choice, thin
 from preseason.openset.drift import ReferenceDistribution, Sketch, sketch_of, world_of
 from preseason.openset.probe import probe
 from preseason.openset.reference_set import MAX_EXAMPLES, ReferenceSet, fit_reference_set
 from preseason.recipe import Recipe
-from preseason.results import Answers
+from preseason.results import BatchPredictions
 from preseason.runtime.progress import Progress
 from preseason.runtime.threads import one_blas_thread
 from preseason.tasks.base import Task
@@ -44,7 +44,7 @@ class Learnt:
     predictor: Predictor
     known: ReferenceSet
     choice: Choice
-    answers: Answers
+    answers: BatchPredictions
     held: Ints
 
 
@@ -126,7 +126,7 @@ class Learner:
             answers = replace(answers, plain=None if plain is None else plain[held])
         return Learnt(chosen, trials, predictor, known, choice, answers, held)
 
-    def reference_distribution(self, chosen: Ints, answers: Answers) -> ReferenceDistribution | None:
+    def reference_distribution(self, chosen: Ints, answers: BatchPredictions) -> ReferenceDistribution | None:
         """What the chosen samples look like to the frozen network, from their unseeing answers."""
         if answers.plain is None:
             return None
@@ -143,14 +143,16 @@ class Learner:
             self.groups[places],
         )
 
-    def tested(self, chosen: Ints, predictor: Predictor, known: ReferenceSet) -> Answers:
+    def tested(self, chosen: Ints, predictor: Predictor, known: ReferenceSet) -> BatchPredictions:
         """Answers to samples that were not learnt from."""
         samples = [self.samples[i] for i in chosen]
-        return answers_of(self.extractors, predictor, known, samples, self.progress)[0]
+        return predict_batch(self.extractors, predictor, known, samples, self.progress)[0]
 
-    def _held(self, places: Ints, said: Floats, distance: Floats, trials: Trials, held: Ints) -> Answers:
+    def _held(
+        self, places: Ints, said: Floats, distance: Floats, trials: Trials, held: Ints
+    ) -> BatchPredictions:
         first = next((f.attention for f in trials.fits if f.attention is not None), None)
-        return Answers(
+        return BatchPredictions(
             tuple(self.samples[i] for i in places),
             self.labels,
             self.targets[places],

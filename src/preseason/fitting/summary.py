@@ -11,7 +11,7 @@ from preseason.data.audit import Audit
 from preseason.data.dataset import Sample, shown
 from preseason.data.split import leaks
 from preseason.heads.tfidf import TfidfHead
-from preseason.results import Answers
+from preseason.results import BatchPredictions
 from preseason.tasks.base import Task
 from preseason.training.predictor import Predictor
 from preseason.training.rounds import Trials
@@ -19,7 +19,7 @@ from preseason.training.rounds import Trials
 MAX_WORDS = 12
 
 
-def baselines(answers: Answers, trials: Trials) -> dict[str, float]:
+def baselines(answers: BatchPredictions, trials: Trials) -> dict[str, float]:
     """The commonest class, and the cheap heads alone as cross-validation found them."""
     known = answers.targets[answers.targets >= 0]
     found = {"majority": float(np.bincount(known).max() / len(answers.targets))} if len(known) else {}

@@ -14,7 +14,7 @@ from preseason.runtime.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
-    from preseason.distributed.data_parallel import Alone
+    from preseason.distributed.data_parallel import SingleProcess
 
 CHUNK = 64
 """Samples read from the bank at a time where a computation streams."""
@@ -124,7 +124,7 @@ class TrainingSet:
     checkpoint: Path | None = None
     progress: Progress = field(default_factory=Silent)
     stage: str = "training"
-    team: "Alone | None" = None
+    team: "SingleProcess | None" = None
 
     def part(self, chosen: Ints, folds: Folds = ()) -> "TrainingSet":
         """The training set of the samples at positions `chosen` alone."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from preseason.arrays.types import Ints
-from preseason.distributed.data_parallel import Alone
+from preseason.distributed.data_parallel import SingleProcess
 from preseason.runtime.progress import Progress, Silent
 from preseason.runtime.threads import limit_torch
 
@@ -96,10 +96,10 @@ class Trainer:
         config: TrainingConfig,
         validation: Ints | None = None,
         loss: Loss | None = None,
-        team: Alone | None = None,
+        team: SingleProcess | None = None,
     ) -> None:
         limit_torch()
-        self.team = team or Alone()
+        self.team = team or SingleProcess()
         self._stepping: nn.Module | None = None
         self._progress: Progress = Silent()
         self.module, self.targets, self.batch, self.config = module, targets, batch, config
@@ -164,7 +164,7 @@ class Trainer:
                 torch.cuda.synchronize(self.device)
             times.append(time.monotonic() - begin)
         times = times[len(warming_up) :]
-        (step_s,) = self._or_alone(lambda: self.team.told([float(np.median(times))]))
+        (step_s,) = self._with_fallback(lambda: self.team.broadcast([float(np.median(times))]))
         epoch_s = step_s * self._steps()
         fewest = min(MIN_EPOCHS, self.config.epochs)
         if fewest * epoch_s > seconds and not self.config.firm:
@@ -206,7 +206,7 @@ class Trainer:
         train_mode(self.module)
         for chosen in self._batches(rng):
             examples = self._examples(chosen, rng)
-            self._or_alone(partial(self._find_gradients, *examples))
+            self._with_fallback(partial(self._find_gradients, *examples))
             self.optimizer.step()
             self.schedule.step()
         self.epoch += 1
@@ -214,16 +214,16 @@ class Trainer:
     def _find_gradients(self, inputs: Tensor, targets: Tensor) -> None:
         """Those of all workers' parts, with which all step alike."""
         if self._stepping is None:
-            self.team.agree(self.epoch)
+            self.team.check_step(self.epoch)
             self._stepping = self.team.shared(self.module)
-        with self.team.reaching():
+        with self.team.collective():
             loss = self._part_loss(self._stepping, inputs, targets)
         self.optimizer.zero_grad()
-        with self.team.reaching():
+        with self.team.collective():
             loss.backward()  # type: ignore[no-untyped-call]
 
-    def _or_alone(self, work: Callable[[], T]) -> T:
-        return self.team.or_alone(work, self._part)
+    def _with_fallback(self, work: Callable[[], T]) -> T:
+        return self.team.with_fallback(work, self._part)
 
     def _part(self, _: str) -> None:
         self._stepping = None
@@ -237,7 +237,7 @@ class Trainer:
 
     def _judge(self) -> None:
         """Keep this epoch's weights when they are the best; without validation the last are."""
-        loss = -float(self.epoch) if self.validation is None else self._or_alone(self._validation_loss)
+        loss = -float(self.epoch) if self.validation is None else self._with_fallback(self._validation_loss)
         if not self.best or loss < self.best_loss or math.isnan(self.best_loss):
             self.best_loss, self.best_epoch = loss, self.epoch
             self.best = copy.deepcopy(self.module.state_dict())
@@ -252,7 +252,7 @@ class Trainer:
                 if turn % self.team.size == self.team.rank:
                     logits, targets = self._answers(self.module, *examples)
                     total += float(functional.cross_entropy(logits, targets, reduction="sum"))
-        (total,) = self.team.added([total])
+        (total,) = self.team.all_reduce([total])
         return total / max(len(self.validation), 1)
 
     def _save(self, checkpoint: Path) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from preseason.language.decoding import Style, TorchDecoder, continued, spoken
+from preseason.language.decoding import GenerationConfig, TorchDecoder, continued, spoken
 from preseason.language.knowledge import Finder, Passage, read_passages
 from preseason.language.meaning import best_finder
 from preseason.language.samples import Message
@@ -62,12 +62,12 @@ class Conversation:
         self,
         model: Speaker,
         knowledge: "str | Path | Finder | None" = None,
-        style: Style | None = None,
+        style: GenerationConfig | None = None,
         context: int = MAX_CONTEXT,
         system: str = "",
     ) -> None:
         self.model = model
-        self.style = style if style is not None else Style()
+        self.style = style if style is not None else GenerationConfig()
         self.context, self.system = context, system
         self.finder = finder_in(knowledge)
         self.history: list[Message] = []
@@ -127,15 +127,17 @@ def finder_in(knowledge: "str | Path | Finder | None") -> Finder | None:
 
 
 def answer_once(
-    network: Any, tokenizer: Any, style: str, prompt: str, most_tokens: int, most_s: float, seed: int
+    network: Any, tokenizer: Any, style: str, prompt: str, max_new_tokens: int, most_s: float, seed: int
 ) -> str:
     """One answer (style `dialogue`) or continuation (style `text`) of a bare network."""
     if style == "dialogue":
         tokens = prompt_tokens(tokenizer, [Message("user", prompt)])
     else:
         tokens = [int(tokenizer.bos_token_id), *(int(token) for token in encode_text(tokenizer, prompt))]
-    drawn = Style(seed=seed, most_tokens=most_tokens)
-    made = continued(TorchDecoder(network), tokens, frozenset([tokenizer.eos_token_id]), drawn, most_tokens)
+    drawn = GenerationConfig(seed=seed, max_new_tokens=max_new_tokens)
+    made = continued(
+        TorchDecoder(network), tokens, frozenset([tokenizer.eos_token_id]), drawn, max_new_tokens
+    )
     made = _until(made, time.monotonic() + most_s)
     return "".join(spoken(made, decoding(tokenizer), stops_of(tokenizer, style))).strip()
 

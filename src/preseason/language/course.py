@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from preseason.distributed.data_parallel import Alone, Parallel
+from preseason.distributed.data_parallel import ProcessGroup, SingleProcess
 from preseason.language.packing import Blocks
 from preseason.language.steps import timed_step
 from preseason.language.training import Run, Trained, TrainingConfig
@@ -63,7 +63,7 @@ class Taken:
     shelf: str | None
 
 
-def take(course: Course, team: Alone, left_s: Callable[[], float], progress: Progress) -> Taken:
+def take(course: Course, team: SingleProcess, left_s: Callable[[], float], progress: Progress) -> Taken:
     """Train; all workers of `team` call it with the same course.
 
     Args:
@@ -74,7 +74,7 @@ def take(course: Course, team: Alone, left_s: Callable[[], float], progress: Pro
     """
     recipe, network = course.recipe, course.network
     tuning = tune(network, recipe.unfreeze, recipe.seed)
-    if isinstance(team, Parallel) and team.sharded:
+    if isinstance(team, ProcessGroup) and team.sharded:
         spread(tuning, team, course.kind)
     trunk = _trunk(tuning, course, team, progress)
     head = Head(network, course.learn)
@@ -88,7 +88,7 @@ def take(course: Course, team: Alone, left_s: Callable[[], float], progress: Pro
     return Taken(tuning, head, config, trained, run.best, trunk.shelf_name)
 
 
-def _trunk(tuning: Tuning, course: Course, team: Alone, progress: Progress) -> Trunk:
+def _trunk(tuning: Tuning, course: Course, team: SingleProcess, progress: Progress) -> Trunk:
     """What lies below the trained blocks; run with them where weights are spread, or it is not faithful."""
     network, kind, length = course.network, course.kind or torch.float32, course.learn.ids.shape[1]
     if not team.sharded:
@@ -99,7 +99,7 @@ def _trunk(tuning: Tuning, course: Course, team: Alone, progress: Progress) -> T
 
 
 def _config(
-    tuning: Tuning, trunk: Trunk, head: Head, course: Course, team: Alone, left_s: Callable[[], float]
+    tuning: Tuning, trunk: Trunk, head: Head, course: Course, team: SingleProcess, left_s: Callable[[], float]
 ) -> TrainingConfig:
     """What fits into the time: a step has fewer blocks where few steps of the usual size would fit.
 
@@ -109,10 +109,10 @@ def _config(
     several = max(1, TOKENS_A_STEP // learn.ids.shape[1])
     tried = learn.some(slice(0, min(several, len(learn))))
     # Only spread weights need all workers for a step; but all are equally busy then, so all measure.
-    with team.reaching():
+    with team.collective():
         step_s = timed_step(trunk, head, tried, course.kind)
     seconds = step_s / len(tried) * several / team.size
-    seconds, left = team.told([seconds, left_s()])
+    seconds, left = team.broadcast([seconds, left_s()])
     several = int(several * min(1.0, left / seconds / MIN_STEPS))
     several = max(1, several // team.size) * team.size
     rate = recipe.learning_rate
@@ -126,7 +126,9 @@ def _config(
     )
 
 
-def _config_line(tuning: Tuning, head: Head, learn: Blocks, config: TrainingConfig, team: Alone) -> str:
+def _config_line(
+    tuning: Tuning, head: Head, learn: Blocks, config: TrainingConfig, team: SingleProcess
+) -> str:
     words = f"{head.size:,} of {len(head.layer.weight):,} words" if head.cut else "all words"
     kind = "bfloat16" if config.autocast is not None else "float32"
     above = f" from block {tuning.cut} on" if tuning.cut else ""

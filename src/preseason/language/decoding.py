@@ -54,21 +54,21 @@ class TorchDecoder:
 
 
 @dataclass(frozen=True)
-class Style:
+class GenerationConfig:
     """How the next token is drawn.
 
     Attributes:
         temperature: 0 always takes the likeliest.
         top_p: drawn is among the likeliest that together have this probability (Holtzman et al. 2020).
         repetition: divides the logits of words said lately (Keskar et al. 2019, section 4.1).
-        most_tokens: length of an answer.
+        max_new_tokens: length of an answer.
         stops: texts before which an answer ends.
     """
 
     temperature: float = 0.7
     top_p: float = 0.9
     repetition: float = 1.15
-    most_tokens: int = 160
+    max_new_tokens: int = 160
     seed: int | None = None
     stops: tuple[str, ...] = ()
 
@@ -77,7 +77,7 @@ LATELY = 128
 """Tokens within which a word counts as repeated."""
 
 
-def draw(logits: Logits, said: Sequence[int], style: Style, rng: np.random.Generator) -> int:
+def draw(logits: Logits, said: Sequence[int], style: GenerationConfig, rng: np.random.Generator) -> int:
     """The next token after those `said` in this answer."""
     scores = logits.astype(np.float64)
     recent = np.unique(np.asarray(said[-LATELY:], np.int64)) if said else np.zeros(0, np.int64)
@@ -96,13 +96,13 @@ def draw(logits: Logits, said: Sequence[int], style: Style, rng: np.random.Gener
 
 
 def continued(
-    decoder: Decoder, tokens: Sequence[int], ends: frozenset[int], style: Style, room: int
+    decoder: Decoder, tokens: Sequence[int], ends: frozenset[int], style: GenerationConfig, room: int
 ) -> Iterator[int]:
-    """Tokens after `tokens`, until an end token, `style.most_tokens`, or `room` is full."""
+    """Tokens after `tokens`, until an end token, `style.max_new_tokens`, or `room` is full."""
     rng = np.random.default_rng(style.seed)
     said: list[int] = []
     logits = decoder.start(tokens)
-    for _ in range(min(style.most_tokens, room)):
+    for _ in range(min(style.max_new_tokens, room)):
         token = draw(logits, said, style, rng)
         if token in ends:
             return

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from preseason.language.base import Base
     from preseason.language.packing import Blocks
     from preseason.language.samples import Corpus
-    from preseason.language.sides import Sides
+    from preseason.language.split import Split
     from preseason.language.training import Trained, TrainingConfig
     from preseason.language.tuning import Tuning
     from preseason.language.vocabulary import Head
@@ -50,7 +50,7 @@ def record_of(
     recipe: Recipe,
     base: "Base",
     corpus: "Corpus",
-    sides: "Sides",
+    split: "Split",
     learnt_tokens: int,
     judged: tuple[Judgement, Judgement],
     sayings: list[Saying],
@@ -72,9 +72,9 @@ def record_of(
         training=training,
         skipped=corpus.skipped,
         split={
-            "by": sides.by,
-            "train": len(sides.learn),
-            "test": len(sides.held),
+            "by": split.by,
+            "train": len(split.learn),
+            "test": len(split.held),
             "groups": groups,
             "seed": recipe.seed,
         },

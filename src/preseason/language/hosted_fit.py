@@ -8,7 +8,7 @@ from typing import Any
 
 from preseason.errors import DataError, UsageError
 from preseason.language.conversation import Conversation
-from preseason.language.decoding import Style
+from preseason.language.decoding import GenerationConfig
 from preseason.language.findings import run_id_of_data
 from preseason.language.hosted_model import PREFIX, HostedModel, HostedRecord, streamed
 from preseason.language.protocol_client import Client, ServiceError
@@ -16,8 +16,8 @@ from preseason.language.reading import read_corpus
 from preseason.language.record import Saying
 from preseason.language.samples import Example
 from preseason.language.sayings import SAYING_TOKENS, beginnings_of_dialogues
-from preseason.language.sides import HELD_OUT, divide
 from preseason.language.speech import Speech, Turns
+from preseason.language.split import HELD_OUT, divide
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Stopwatch
@@ -43,14 +43,14 @@ def fit_hosted(root: Path, recipe: Recipe, progress: Progress) -> HostedModel:
     corpus = read_corpus(root)
     if corpus.style != "dialogue":
         raise DataError(f"{root} holds texts: a service tunes on dialogues (messages, prompt and response).")
-    sides = divide(corpus, recipe.test_fraction or HELD_OUT, recipe.seed)
+    split = divide(corpus, recipe.test_fraction or HELD_OUT, recipe.seed)
     begun = cache_folder(recipe.cache) / "fits" / run_id_of_data(recipe, corpus) / "job.json"
     with watch.stage("tuning at the service"):
-        job = _job(client, base, recipe, (sides.learn, sides.held), begun, progress)
+        job = _job(client, base, recipe, (split.learn, split.held), begun, progress)
         done = _followed(client, job, begun, progress)
     name = str(done["fine_tuned_model"])
     with watch.stage("talking"):
-        sayings = _sayings(client, base, name, sides.held, recipe.seed)
+        sayings = _sayings(client, base, name, split.held, recipe.seed)
     groups = len(corpus.groups)
     record = HostedRecord(
         backbone=base,
@@ -61,7 +61,7 @@ def fit_hosted(root: Path, recipe: Recipe, progress: Progress) -> HostedModel:
         curve=tuple(_curve(client, job)),
         counts={"examples": len(corpus.examples), "groups": groups},
         sayings=tuple(sayings),
-        split={"by": sides.by, "train": len(sides.learn), "test": len(sides.held), "groups": groups},
+        split={"by": split.by, "train": len(split.learn), "test": len(split.held), "groups": groups},
         skipped=corpus.skipped,
         seconds=dict(watch.seconds),
         recipe=recipe.as_dict() | {"cache": None},
@@ -86,7 +86,7 @@ def _job(
     client: Client,
     base: str,
     recipe: Recipe,
-    sides: tuple[Sequence[Example], Sequence[Example]],
+    split: tuple[Sequence[Example], Sequence[Example]],
     begun: Path,
     progress: Progress,
 ) -> str:
@@ -95,9 +95,9 @@ def _job(
         name = str(json.loads(begun.read_text("utf-8"))["job"])
         progress.say(f"Following the job {name}, which this command began earlier.")
         return name
-    progress.say(f"Sending {len(sides[0])} dialogues to {client.address}, and {len(sides[1])} held-out ones.")
+    progress.say(f"Sending {len(split[0])} dialogues to {client.address}, and {len(split[1])} held-out ones.")
     training, validation = (client.upload(f"{part}.jsonl", rows_of(side)) for part, side in
-                            zip(("train", "validation"), sides, strict=True))  # fmt: skip
+                            zip(("train", "validation"), split, strict=True))  # fmt: skip
     hyperparameters: dict[str, Any] = {}
     if recipe.epochs != Recipe.epochs:
         hyperparameters["n_epochs"] = recipe.epochs
@@ -164,11 +164,11 @@ class _Named:
     def __init__(self, client: Client, name: str) -> None:
         self.client, self.name = client, name
 
-    def speak(self, turns: Turns, style: Style, context: int) -> Speech:
+    def speak(self, turns: Turns, style: GenerationConfig, context: int) -> Speech:
         """Begin an answer."""
         return streamed(self.client, self.name, turns, style)
 
 
 def _said(client: Client, name: str, prompt: str, seed: int) -> str:
-    talk = Conversation(_Named(client, name), style=Style(seed=seed, most_tokens=SAYING_TOKENS))
+    talk = Conversation(_Named(client, name), style=GenerationConfig(seed=seed, max_new_tokens=SAYING_TOKENS))
     return talk.ask(prompt).text

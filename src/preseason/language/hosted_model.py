@@ -9,7 +9,7 @@ from typing import Any, Never
 from preseason.data.dataset import Skipped
 from preseason.errors import ModelFolderError, UsageError
 from preseason.language.conversation import Conversation
-from preseason.language.decoding import Style
+from preseason.language.decoding import GenerationConfig
 from preseason.language.protocol_client import Client
 from preseason.language.record import TASK, Saying
 from preseason.language.speech import Speech, Turns
@@ -75,15 +75,15 @@ class HostedModel:
         """`dialogue`: it answers."""
         return self.record.style
 
-    def speak(self, turns: Turns, style: Style, context: int) -> Speech:
+    def speak(self, turns: Turns, style: GenerationConfig, context: int) -> Speech:
         """Begin an answer; how much of the history is read is for the service to bound."""
         return streamed(self.client, self.record.name, turns, style)
 
     def conversation(
-        self, *, knowledge: str | Path | None = None, seed: int | None = None, most_tokens: int = 160
+        self, *, knowledge: str | Path | None = None, seed: int | None = None, max_new_tokens: int = 160
     ) -> Conversation:
         """A conversation that remembers; `say` gives an answer piece by piece, `ask` as a whole."""
-        return Conversation(self, knowledge, Style(seed=seed, most_tokens=most_tokens))
+        return Conversation(self, knowledge, GenerationConfig(seed=seed, max_new_tokens=max_new_tokens))
 
     def chat(self, text: str, *, knowledge: str | Path | None = None, seed: int | None = None) -> str:
         """One answer, without history.
@@ -137,7 +137,7 @@ def load_hosted(place: Path, values: dict[str, Any]) -> HostedModel:
     return HostedModel(record, Client.at(record.address))
 
 
-def streamed(client: Client, name: str, turns: Turns, style: Style) -> Speech:
+def streamed(client: Client, name: str, turns: Turns, style: GenerationConfig) -> Speech:
     """The answer of the model `name` at a service, in pieces."""
     speech = Speech(iter(()))
     content: dict[str, Any] = {
@@ -147,7 +147,7 @@ def streamed(client: Client, name: str, turns: Turns, style: Style) -> Speech:
         "stream_options": {"include_usage": True},
         "temperature": style.temperature,
         "top_p": style.top_p,
-        "max_completion_tokens": style.most_tokens,
+        "max_completion_tokens": style.max_new_tokens,
     }
     if style.seed is not None:
         content["seed"] = style.seed

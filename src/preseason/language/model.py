@@ -6,7 +6,7 @@ from typing import Any, Never
 
 from preseason.errors import UsageError
 from preseason.language.conversation import Conversation
-from preseason.language.decoding import Decoder, Style
+from preseason.language.decoding import Decoder, GenerationConfig
 from preseason.language.folder import save
 from preseason.language.judging import Bar, general_blocks, general_endings, judge
 from preseason.language.packing import pack, pieces_of
@@ -71,15 +71,15 @@ class ChatModel:
         """
         return self.conversation(knowledge=knowledge, seed=seed).ask(text).text
 
-    def speak(self, turns: Turns, style: Style, context: int) -> Speech:
+    def speak(self, turns: Turns, style: GenerationConfig, context: int) -> Speech:
         """Begin an answer; `conversation` is the easier door."""
         return spoken_by(self, turns, style, context)
 
     def conversation(
-        self, *, knowledge: str | Path | None = None, seed: int | None = None, most_tokens: int = 160
+        self, *, knowledge: str | Path | None = None, seed: int | None = None, max_new_tokens: int = 160
     ) -> Conversation:
         """A conversation that remembers; `say` gives an answer piece by piece, `ask` as a whole."""
-        return Conversation(self, knowledge, Style(seed=seed, most_tokens=most_tokens))
+        return Conversation(self, knowledge, GenerationConfig(seed=seed, max_new_tokens=max_new_tokens))
 
     def judge(self, data: str | Path, progress: Progress | None = None) -> Judgement:
         """Perplexity on other texts or dialogues, and quiz accuracy on multiple-choice questions.

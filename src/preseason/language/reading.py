@@ -9,7 +9,7 @@ from typing import Any
 
 from preseason.data.dataset import Skipped
 from preseason.data.files import hidden, readable
-from preseason.data.layouts.splits import part_from
+from preseason.data.layouts.splits import split_from
 from preseason.data.rows import read_rows
 from preseason.errors import DataError
 from preseason.language.rows import RowError, Segment, kind_of, read_row
@@ -70,7 +70,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _held_out(paths: list[Path]) -> set[Path]:
     """Files whose names say that they are judged on, where another's says that it is learnt from."""
-    parts = {path: part_from(path.stem) for path in paths}
+    parts = {path: split_from(path.stem) for path in paths}
     if "train" not in parts.values():
         return set()
     return {path for path, part in parts.items() if part not in (None, "train")}

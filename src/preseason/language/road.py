@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preseason.distributed.data_parallel import Alone, WorkersLostError
+from preseason.distributed.data_parallel import SingleProcess, WorkersLostError
 from preseason.engine.networks import device_for
 from preseason.engine.upkeep import evict
 from preseason.errors import DataError, UsageError, WorkersError, first_line
@@ -27,8 +27,8 @@ from preseason.language.record import Judgement, Saying, Training
 from preseason.language.sayings import SAYING_TOKENS, SAYINGS, beginnings_of, said_after, said_before
 from preseason.language.scoring import head_is_plain
 from preseason.language.shared_course import CourseCall
-from preseason.language.sides import HELD_OUT, divide
 from preseason.language.speed import device_of, fastest_type, seconds_of_forward
+from preseason.language.split import HELD_OUT, divide
 from preseason.language.template import encode_dialogue
 from preseason.language.tuning import count_trained, tune
 from preseason.recipe import Recipe
@@ -40,7 +40,7 @@ from preseason.runtime.threads import limit_torch
 if TYPE_CHECKING:
     import torch
 
-    from preseason.distributed.data_parallel import Alone
+    from preseason.distributed.data_parallel import SingleProcess
     from preseason.distributed.work_queue import Board
     from preseason.language.base import Base
     from preseason.language.course import Course, Taken
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from preseason.language.packing import Blocks
     from preseason.language.samples import Corpus
     from preseason.language.shared_course import CourseCall
-    from preseason.language.sides import Sides
+    from preseason.language.split import Split
     from preseason.language.tuning import Tuning
 
 BUDGET_S = 300.0
@@ -109,16 +109,16 @@ class ChatFit:
         limit_torch()
         with self.watch.stage("reading"):
             corpus = read_corpus(root)
-            sides = divide(corpus, self.recipe.test_fraction or HELD_OUT, self.recipe.seed)
-        self._announce(corpus, sides)
+            split = divide(corpus, self.recipe.test_fraction or HELD_OUT, self.recipe.seed)
+        self._announce(corpus, split)
         cache = cache_folder(self.recipe.cache)
         base = self._base(cache)
         with self.watch.stage("cutting texts into blocks"):
-            learn, held = self._blocks(base, sides)
+            learn, held = self._blocks(base, split)
         call = self._called(base)
         try:
             self._measure(base, learn)
-            before = self._judge_before(base, corpus.style, held, sides)
+            before = self._judge_before(base, corpus.style, held, split)
             run_id = run_id_of(self.recipe, base.network, corpus)
             checkpoints = cache / "fits" / run_id
             tuning, training = self._train(base, learn, call, before, cache, checkpoints)
@@ -129,7 +129,7 @@ class ChatFit:
         network = tuning.merged().eval()
         after, sayings = self._judge_after(network, base, corpus.style, before)
         record = record_of(
-            self.recipe, base, corpus, sides, learn.learnt, (before.judgement, after), sayings, training,
+            self.recipe, base, corpus, split, learn.learnt, (before.judgement, after), sayings, training,
             self.warnings, self.watch.seconds, run_id,
         )  # fmt: skip
         return Fitted(_model(network, base, record), adapter, checkpoints)
@@ -143,21 +143,21 @@ class ChatFit:
                 base.network.to(self.device)
         return base
 
-    def _blocks(self, base: "Base", sides: "Sides") -> "tuple[Blocks, Blocks]":
+    def _blocks(self, base: "Base", split: "Split") -> "tuple[Blocks, Blocks]":
         """Blocks to learn from and to judge on."""
         tokenizer = base.tokenizer
-        length = min(self._length(base, sides), base.context)
+        length = min(self._length(base, split), base.context)
         parts = [
             pack(pieces_of(tokenizer, side, length), length, int(tokenizer.pad_token_id))
-            for side in (sides.learn, sides.held)
+            for side in (split.learn, split.held)
         ]
         if parts[0].learnt == 0 or parts[1].learnt == 0:
             raise DataError("The texts hold too few words to learn from and to judge on. Add more of them.")
         return parts[0], parts[1]
 
-    def _length(self, base: "Base", sides: "Sides") -> int:
+    def _length(self, base: "Base", split: "Split") -> int:
         """Texts take the length that was measured to be fast; dialogues what nearly all of them need."""
-        dialogues = [example.messages for example in sides.learn if example.messages]
+        dialogues = [example.messages for example in split.learn if example.messages]
         if not dialogues:
             return TEXT_LENGTH
         some = dialogues[:: -(-len(dialogues) // 200)]
@@ -172,14 +172,14 @@ class ChatFit:
                 lambda kind: seconds_of_forward(network, learn, kind), device_of(network)
             )
 
-    def _judge_before(self, base: "Base", style: str, held: "Blocks", sides: "Sides") -> Before:
-        questions = [example.quiz for example in sides.held if example.quiz is not None]
+    def _judge_before(self, base: "Base", style: str, held: "Blocks", split: "Split") -> Before:
+        questions = [example.quiz for example in split.held if example.quiz is not None]
         network, tokenizer = base.network, base.tokenizer
         with self.watch.stage("judging before"):
             bar = affordable(network, tokenizer, held, questions, self.budget_s, self.kind)
             start = time.monotonic()
             judgement = judge(network, tokenizer, bar, self.progress, self.kind)
-            beginnings = beginnings_of(tokenizer, sides.held, held)
+            beginnings = beginnings_of(tokenizer, split.held, held)
             sayings = said_before(beginnings, self._answering(network, base, style))
             once = time.monotonic() - start
         return Before(bar, judgement, sayings, once)
@@ -238,9 +238,9 @@ class ChatFit:
             return None
         return CourseCall(self.board, base.network)
 
-    def _team(self, call: "CourseCall | None", course: "Course") -> "Alone":
+    def _team(self, call: "CourseCall | None", course: "Course") -> "SingleProcess":
         if call is None:
-            return Alone()
+            return SingleProcess()
         return call.group(course, self.device, self.spread, self.progress)
 
     def _training_type(self) -> "torch.dtype | None":
@@ -274,9 +274,9 @@ class ChatFit:
         save_adapter(tuning.adapted, base.name, folder)
         return folder
 
-    def _announce(self, corpus: "Corpus", sides: "Sides") -> None:
+    def _announce(self, corpus: "Corpus", split: "Split") -> None:
         noun = "dialogues" if corpus.style == "dialogue" else "texts"
-        self.progress.say(f"Found {len(corpus.examples)} {noun} in {len(corpus.groups)} groups; {sides.by}.")
+        self.progress.say(f"Found {len(corpus.examples)} {noun} in {len(corpus.groups)} groups; {split.by}.")
         for item in corpus.skipped[:5]:
             self.progress.say(f"Left out {item.path}: {item.reason}.")
         if len(corpus.skipped) > 5:

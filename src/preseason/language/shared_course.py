@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from preseason.distributed.data_parallel import Alone
+from preseason.distributed.data_parallel import SingleProcess
 from preseason.distributed.rendezvous import Call, Taking, answer
 from preseason.distributed.work_queue import Board, Doing, Job, load_arrays, save_arrays
 from preseason.language.course import Course, take
@@ -33,7 +33,7 @@ class CourseCall:
         self._call = Call(board, TRAINING, {"weights": fingerprint(network)})
         self._blocks = board.folder / f"{self._call.job.name}.blocks"
 
-    def group(self, course: Course, device: str, sharded: bool, progress: Progress) -> Alone:
+    def group(self, course: Course, device: str, sharded: bool, progress: Progress) -> SingleProcess:
         """This worker with those that are ready, who are told what the course is; alone where nobody is.
 
         Args:
@@ -76,7 +76,7 @@ def training_of(
         if fingerprint(network) != job.values["weights"]:
             raise ValueError("the leader trains another base model")
 
-        def taking(told: dict[str, Any], team: Alone) -> None:
+        def taking(told: dict[str, Any], team: SingleProcess) -> None:
             if not team.sharded:
                 network.to(device)
             arrays = load_arrays(board.folder / told["blocks"])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from preseason.language.decoding import Decoder, Style, continued, spoken
+from preseason.language.decoding import Decoder, GenerationConfig, continued, spoken
 from preseason.language.knowledge import Passage
 from preseason.language.samples import Message
 from preseason.language.template import TEMPLATE, encode_text, prompt_tokens
@@ -73,7 +73,7 @@ class Speaker(Protocol):
     def style(self) -> str:
         """`dialogue`: it answers; `text`: it goes on with what is written."""
 
-    def speak(self, turns: Turns, style: Style, context: int) -> Speech:
+    def speak(self, turns: Turns, style: GenerationConfig, context: int) -> Speech:
         """Begin the answer; at most `context` tokens are read."""
 
 
@@ -101,12 +101,12 @@ class Local(Protocol):
         """Tokens that end an answer."""
 
 
-def spoken_by(model: Local, turns: Turns, style: Style, context: int) -> Speech:
+def spoken_by(model: Local, turns: Turns, style: GenerationConfig, context: int) -> Speech:
     """The answer of a model on this machine."""
     context = min(context, model.context)
-    room = max(context - style.most_tokens, context // 2)
+    room = max(context - style.max_new_tokens, context // 2)
     tokens = prompt_of(model, turns, room)
-    most = min(style.most_tokens, model.context - len(tokens))
+    most = min(style.max_new_tokens, model.context - len(tokens))
     speech = Speech(iter(()), read=len(tokens))
     made = continued(model.decoder, tokens, model.ends, style, most)
     stops = (*stops_of(model.tokenizer, model.style), *style.stops)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from preseason.arrays.types import Ints
-from preseason.distributed.data_parallel import Alone
+from preseason.distributed.data_parallel import SingleProcess
 from preseason.language.packing import IGNORED, Blocks
 from preseason.language.speed import computing, device_of
 from preseason.language.trunk import Trunk
@@ -29,7 +29,7 @@ class Step(nn.Module):
         return self._head.loss(states, targets, generator)
 
 
-def share_of(learn: Blocks, chosen: Ints, team: Alone) -> tuple[Blocks, float]:
+def share_of(learn: Blocks, chosen: Ints, team: SingleProcess) -> tuple[Blocks, float]:
     """This worker's blocks of a step, and the weight of their mean loss in the mean over all workers.
 
     A worker for which none is left does one with others, at weight 0: all must take part.
@@ -43,7 +43,7 @@ def share_of(learn: Blocks, chosen: Ints, team: Alone) -> tuple[Blocks, float]:
 
 
 def held_out_loss(
-    trunk: Trunk, head: Head, held: Blocks, batch: int, autocast: torch.dtype | None, team: Alone
+    trunk: Trunk, head: Head, held: Blocks, batch: int, autocast: torch.dtype | None, team: SingleProcess
 ) -> float:
     """Mean loss of the held-out tokens whose words are in the cut vocabulary."""
     network = trunk.network
@@ -54,12 +54,12 @@ def held_out_loss(
     for turn in range(0, len(counted), team.size):
         # A worker for which no part is left goes through the last: spread weights are fetched by all at once.
         at, part = counted[min(turn + team.rank, len(counted) - 1)]
-        with torch.no_grad(), team.reaching(), computing(autocast, device_of(network)):
+        with torch.no_grad(), team.collective(), computing(autocast, device_of(network)):
             states, targets = trunk.hidden_states(part)
             loss = head.loss(states, targets, torch.Generator().manual_seed(at * batch))
         if turn + team.rank < len(counted):
             total, count = total + float(loss) * len(targets), count + len(targets)
-    total, count = team.added([total, count])
+    total, count = team.all_reduce([total, count])
     return total / max(count, 1)
 
 

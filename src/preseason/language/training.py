@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from preseason.distributed.data_parallel import Alone, clip, load_optimizer, optimizer_state
+from preseason.distributed.data_parallel import SingleProcess, clip, load_optimizer, optimizer_state
 from preseason.heads.trainer import keep
 from preseason.language.packing import Blocks
 from preseason.language.speed import computing, device_of
@@ -94,10 +94,10 @@ class Run:
         held: Blocks,
         config: TrainingConfig,
         trunk: Trunk,
-        team: Alone | None = None,
+        team: SingleProcess | None = None,
     ) -> None:
         self.tuning, self.head, self.learn, self.held, self.config = tuning, head, learn, held, config
-        self.trunk, self.team = trunk, team or Alone()
+        self.trunk, self.team = trunk, team or SingleProcess()
         self.weights = list(tuning.trained().values())
         # Spread weights and whole ones cannot be stepped in one call.
         foreach = False if self.team.sharded else None
@@ -132,7 +132,7 @@ class Run:
         shown, stopped = 0, self._over(self._share()) if self.step else ""
         try:
             while not stopped:
-                stopped = self.team.or_alone(lambda: self._go_on(checkpoint, progress), part)
+                stopped = self.team.with_fallback(lambda: self._go_on(checkpoint, progress), part)
                 thousandths = int(1000 * min(self._share(), 1))
                 progress.advance(thousandths - shown)
                 shown = thousandths
@@ -166,7 +166,7 @@ class Run:
 
     def _joined(self) -> nn.Module:
         """A step as one module, once all workers are where the first of them is."""
-        self.team.agree(self.step)
+        self.team.check_step(self.step)
         return self.team.shared(Step(self.tuning.network, self.trunk, self.head))
 
     def _steps_in_epoch(self) -> int:
@@ -175,7 +175,7 @@ class Run:
     def _tick(self) -> None:
         """Read the clock, for all workers that of the first."""
         elapsed = time.monotonic() - self._begin
-        self._elapsed, self._judging_s = self.team.told([elapsed, self._judging_s])
+        self._elapsed, self._judging_s = self.team.broadcast([elapsed, self._judging_s])
 
     def _share(self) -> float:
         """How far the run is, 0..1: by steps, or by time where that runs out first."""
@@ -200,12 +200,12 @@ class Run:
         torch.manual_seed((self.config.seed * 1_000_003 + self.step) * self.team.size + self.team.rank)
         chosen = self._chosen()
         blocks, weight = share_of(self.learn, chosen, self.team)
-        with self.team.reaching(), computing(self.config.autocast, device_of(self.tuning.network)):
+        with self.team.collective(), computing(self.config.autocast, device_of(self.tuning.network)):
             loss = module(blocks, self._generator()) * weight
         self.optimizer.zero_grad(set_to_none=True)
-        with self.team.reaching():
+        with self.team.collective():
             loss.backward()
-        self.team.settle(self.weights)
+        self.team.sync_gradients(self.weights)
         clip(self.weights, 1.0)
         self.optimizer.step()
         self.step += 1

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from preseason.distributed.data_parallel import Parallel, is_spread, like, whole
+from preseason.distributed.data_parallel import ProcessGroup, is_spread, like, whole
 from preseason.errors import UsageError
 from preseason.language.quiet import quiet_transformers
 
@@ -105,7 +105,7 @@ def count_trained(network: Any, unfreeze: str) -> int:
     return sum(weight.numel() for block in last for weight in block.parameters())
 
 
-def spread(tuning: Tuning, team: Parallel, kind: torch.dtype | None) -> None:
+def spread(tuning: Tuning, team: ProcessGroup, kind: torch.dtype | None) -> None:
     """Spread the network's weights over the workers, block by block; the embeddings every worker keeps whole.
 
     Args:

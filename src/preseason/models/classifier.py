@@ -14,14 +14,14 @@ from preseason.errors import DataError, UsageError
 from preseason.evaluation.choosing import choose
 from preseason.evaluation.metrics import measure
 from preseason.models.explanation import Explainer, Explanation, whereabouts
-from preseason.models.prediction import answers_of
+from preseason.models.prediction import predict_batch
 from preseason.models.saving import save
 from preseason.openset.drift import ReferenceDistribution, drift_of
 from preseason.openset.probe import probe
 from preseason.openset.reference_set import ReferenceSet, example_of
 from preseason.results import (
     Adaptation,
-    Answers,
+    BatchPredictions,
     Drift,
     Evaluation,
     FitRecord,
@@ -99,7 +99,7 @@ class Model:
         predictor, change = adapted(self.predictor, samples, self.extractors, counts / counts.sum(), progress)
         return replace(self, predictor=predictor), change
 
-    def drift(self, answers: Answers) -> Drift | None:
+    def drift(self, answers: BatchPredictions) -> Drift | None:
         """Whether the batch is unlike the examples of training; None of models that cannot compare."""
         if self.reference_distribution is None or answers.plain is None:
             return None
@@ -154,9 +154,11 @@ class Model:
         """Unlabelled samples of what `predict` takes, with fingerprints, and what could not be read."""
         return read_inputs(tuple(inputs), self.job, self.columns(inputs))
 
-    def answers(self, samples: Sequence[Sample], progress: Progress) -> tuple[Answers, tuple[Skipped, ...]]:
+    def answers(
+        self, samples: Sequence[Sample], progress: Progress
+    ) -> tuple[BatchPredictions, tuple[Skipped, ...]]:
         """Calibrated answers to samples with fingerprints, and those that could not be read."""
-        return answers_of(self.extractors, self.predictor, self.known, samples, progress)
+        return predict_batch(self.extractors, self.predictor, self.known, samples, progress)
 
     def add(self, name: str, *inputs: str | Path) -> "tuple[Model, Update]":
         """With a class more, from a few photos of it; nothing is trained again but a linear probe.
@@ -247,7 +249,7 @@ class Model:
             label or (before.label if has(before.label) else None),
         )
 
-    def predictions(self, answers: Answers) -> Iterator[Prediction]:
+    def predictions(self, answers: BatchPredictions) -> Iterator[Prediction]:
         """Answers as they are shown, an input for each."""
         for sample, row, distance in zip(
             answers.samples, answers.probabilities, answers.distance, strict=True
@@ -261,7 +263,7 @@ class Model:
                 probabilities={name: float(p) for name, p in zip(self.labels, row, strict=True)},
             )
 
-    def _strangers(self, answers: Answers) -> tuple[str, ...]:
+    def _strangers(self, answers: BatchPredictions) -> tuple[str, ...]:
         strange = sorted(
             {str(s.label) for s, t in zip(answers.samples, answers.targets, strict=True) if t < 0}
         )

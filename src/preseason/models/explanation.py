@@ -18,9 +18,9 @@ from preseason.engine.hiding import Cover, Hiding
 from preseason.engine.passes import Box, grid
 from preseason.errors import DataError, PreseasonError, UsageError
 from preseason.media.text import read_text
-from preseason.models.prediction import answers_of
+from preseason.models.prediction import predict_batch
 from preseason.openset.reference_set import Example, ReferenceSet
-from preseason.results import Answers
+from preseason.results import BatchPredictions
 from preseason.runtime.cache_dir import recall_place
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.base import Task
@@ -154,7 +154,7 @@ class Explainer:
         found: Found,
     ) -> Explanation:
         """What the answers to `forms`, the first of which hides nothing, say of the parts `names`."""
-        answers, failed = answers_of(self.extractors, self.predictor, self.known, forms, Silent())
+        answers, failed = predict_batch(self.extractors, self.predictor, self.known, forms, Silent())
         if failed or not answers.samples:
             raise DataError(f"{sample.source} cannot be read: {failed[0].reason}.")
         best = int(answers.probabilities[0].argmax())
@@ -178,7 +178,7 @@ class Explainer:
             return "words"
         return "moments" if boxes is None else "places"
 
-    def _near(self, answers: Answers, found: Found) -> tuple[Near, ...]:
+    def _near(self, answers: BatchPredictions, found: Found) -> tuple[Near, ...]:
         assert answers.vectors is not None
         likeness = _unit(self.known.vectors) @ _unit(answers.vectors[:1])[0]
         nearest = np.argsort(-likeness, kind="stable")[:NEAREST]

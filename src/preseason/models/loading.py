@@ -14,7 +14,7 @@ from preseason.heads.base import State, restore
 from preseason.language.hosted_model import load_hosted
 from preseason.language.loading import load as load_chat
 from preseason.models.classifier import Model
-from preseason.models.manifest import candidate_from, record_from
+from preseason.models.manifest import candidate_from, record_from, upgraded
 from preseason.openset.drift import ReferenceDistribution, Sketch
 from preseason.openset.reference_set import ReferenceSet
 from preseason.runtime.cache_dir import cache_folder
@@ -39,7 +39,7 @@ def load(
         ModelFolderError: it is no model folder, a file is missing or damaged, or the format is newer.
     """
     place = Path(folder)
-    manifest = read_manifest(place)
+    manifest = upgraded(read_manifest(place))
     chosen = device_for(device)
     if HOSTED in manifest:
         return load_hosted(place, manifest[HOSTED])
@@ -78,13 +78,13 @@ def _predictor(folder: Path, manifest: dict[str, Any], backbone: Any) -> Any:
     tensors = _arrays(folder / HEADS)
     values = manifest["predictor"]
     candidates = []
-    for index, fitted in enumerate(values["ways"]):
+    for index, fitted in enumerate(values["candidates"]):
         states = [
             State(fold_model["kind"], dict(_below(tensors, f"{index}.{number}.")), fold_model["settings"])
-            for number, fold_model in enumerate(fitted["members"])
+            for number, fold_model in enumerate(fitted["fold_models"])
         ]
         heads = tuple(restore(state, backbone) for state in states)
-        candidates.append(Fitted(candidate_from(fitted["way"]), heads, fitted["temperature"]))
+        candidates.append(Fitted(candidate_from(fitted["candidate"]), heads, fitted["temperature"]))
     return Predictor(tuple(candidates), tuple(values["kept"]), values["embedding"], values["temperature"])
 
 

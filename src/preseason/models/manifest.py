@@ -8,22 +8,46 @@ import numpy as np
 
 from preseason.data.dataset import Skipped
 from preseason.engine.passes import feature_spec_from
-from preseason.results import Answers, CandidateResult, FitRecord, Metrics
+from preseason.results import BatchPredictions, CandidateResult, FitRecord, Metrics
 from preseason.training.candidates import Candidate
+
+FIRST_NAMES = {
+    "ways": "candidates",
+    "way": "candidate",
+    "members": "fold_models",
+    "plan": "spec",
+    "looks": "crops",
+    "own_looks": "dynamic_crops",
+    "looks_from": "crops_from",
+}
+"""Keys of a predictor in format 1, and what they are called now."""
+
+
+def upgraded(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest of a classifier in the present format, whichever it was written in."""
+    if manifest["format"] > 1 or "predictor" not in manifest:
+        return manifest
+    return {**manifest, "predictor": _renamed(manifest["predictor"])}
+
+
+def _renamed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {FIRST_NAMES.get(key, key): _renamed(item) for key, item in value.items()}
+    return [_renamed(item) for item in value] if isinstance(value, list) else value
 
 
 def candidate_values(candidate: Candidate) -> dict[str, Any]:
-    """A way as JSON values."""
+    """A candidate as JSON values."""
     return asdict(candidate)
 
 
 def candidate_from(values: dict[str, Any]) -> Candidate:
-    """The way of `candidate_values`.
+    """The candidate of `candidate_values`.
 
     Raises:
-        KeyError, TypeError, ValueError: values that no way has.
+        KeyError, TypeError, ValueError: values that no candidate has.
     """
-    return Candidate(**{**values, "plan": feature_spec_from(values["plan"])})
+    return Candidate(**{**values, "spec": feature_spec_from(values["spec"])})
 
 
 def record_values(record: FitRecord) -> dict[str, Any]:
@@ -57,7 +81,7 @@ def record_from(values: dict[str, Any]) -> FitRecord:
     """The record of `record_values`, with no answers."""
     labels = tuple(values["labels"])
     nothing = np.zeros((0, len(labels)), np.float32)
-    answers = Answers((), labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
+    answers = BatchPredictions((), labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
     changed = {
         "labels": labels,
         "answers": answers,

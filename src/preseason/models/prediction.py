@@ -8,42 +8,42 @@ from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample, Skipped
 from preseason.data.labels import targets_of
 from preseason.openset.reference_set import ReferenceSet
-from preseason.results import Answers
+from preseason.results import BatchPredictions
 from preseason.runtime.progress import Progress, Silent
-from preseason.training.predictor import FeatureExtractors, Predictor, Raw
+from preseason.training.predictor import FeatureExtractors, Predictor, RawPredictions
 
 CHUNK, TEXTS = 64, 512
 """Examples that are in memory at a time while predicting; of texts more, to sort them by length."""
 
 
-def answers_of(
+def predict_batch(
     extractors: FeatureExtractors,
     predictor: Predictor,
     known: ReferenceSet,
     samples: Sequence[Sample],
     progress: Progress,
-) -> tuple[Answers, tuple[Skipped, ...]]:
+) -> tuple[BatchPredictions, tuple[Skipped, ...]]:
     """Calibrated answers to samples with fingerprints, a chunk at a time, and the unreadable ones."""
-    parts: list[Answers] = []
+    parts: list[BatchPredictions] = []
     skipped: list[Skipped] = []
     progress.start("answering", len(samples))
     size = TEXTS if extractors.backbone.reads == "texts" else CHUNK
     for start in range(0, len(samples), size):
         chunk = samples[start : start + size]
         raw = predictor.answer(chunk, extractors, Silent())
-        parts.append(_judged([chunk[i] for i in raw.kept], raw, known))
+        parts.append(_placed([chunk[i] for i in raw.kept], raw, known))
         skipped += raw.skipped
         progress.advance(len(chunk))
     progress.finish()
     return _joined(parts, known.labels), tuple(skipped)
 
 
-def _judged(samples: list[Sample], raw: Raw, known: ReferenceSet) -> Answers:
+def _placed(samples: list[Sample], raw: RawPredictions, known: ReferenceSet) -> BatchPredictions:
     if not samples:
         nothing = np.zeros((0, len(known.labels)), np.float32)
-        return Answers((), known.labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
+        return BatchPredictions((), known.labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
     vectors = known.place(raw.embeddings)
-    return Answers(
+    return BatchPredictions(
         tuple(samples),
         known.labels,
         targets_of(samples, known.labels),
@@ -55,12 +55,12 @@ def _judged(samples: list[Sample], raw: Raw, known: ReferenceSet) -> Answers:
     )
 
 
-def _joined(parts: list[Answers], labels: tuple[str, ...]) -> Answers:
+def _joined(parts: list[BatchPredictions], labels: tuple[str, ...]) -> BatchPredictions:
     parts = [part for part in parts if part.samples]
     if not parts:
         nothing = np.zeros((0, len(labels)), np.float32)
-        return Answers((), labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
-    return Answers(
+        return BatchPredictions((), labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
+    return BatchPredictions(
         tuple(sample for part in parts for sample in part.samples),
         labels,
         np.concatenate([part.targets for part in parts]),

@@ -80,7 +80,7 @@ def _write(model: "Model", part: Path) -> None:
             "kept": list(model.predictor.kept),
             "embedding": model.predictor.embedding,
             "temperature": model.predictor.temperature,
-            "ways": [
+            "candidates": [
                 _fitted_values(fitted, fold_models)
                 for fitted, fold_models in zip(model.predictor.candidates, states, strict=True)
             ],
@@ -124,9 +124,9 @@ def _write_finetuned(model: "Model", folder: Path) -> None:
 
 def _fitted_values(fitted: Any, fold_models: "list[State]") -> dict[str, Any]:
     return {
-        "way": candidate_values(fitted.candidate),
+        "candidate": candidate_values(fitted.candidate),
         "temperature": fitted.temperature,
-        "members": [{"kind": state.kind, "settings": state.settings} for state in fold_models],
+        "fold_models": [{"kind": state.kind, "settings": state.settings} for state in fold_models],
     }
 
 

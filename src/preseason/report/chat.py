@@ -8,7 +8,7 @@ from preseason.report import words
 from preseason.report.html import environment
 
 STYLES = {
-    "dialogue": "Answers like the dialogues it was given",
+    "dialogue": "BatchPredictions like the dialogues it was given",
     "text": "Goes on like the texts it was given",
 }
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import iterate_in_threadpool
 
 from preseason.language.conversation import Conversation
-from preseason.language.decoding import Style
+from preseason.language.decoding import GenerationConfig
 from preseason.language.samples import Message
 from preseason.serving.protocol import OWNER, ApiError, ProtocolRoute, listed, new_id, now
 from preseason.serving.talkers import Talker, Talkers
@@ -135,13 +135,13 @@ def refuse_unsupported(request: ChatRequest) -> None:
 
 def conversation_of(request: ChatRequest, talker: Talker, talkers: Talkers) -> "Conversation":
     """A conversation in which everything but the last message has been said already."""
-    plain = Style()
+    plain = GenerationConfig()
     limit = request.max_completion_tokens or request.max_tokens or MAX_TOKENS
     named = [request.stop] if isinstance(request.stop, str) else request.stop or []
-    style = Style(
+    style = GenerationConfig(
         temperature=plain.temperature if request.temperature is None else request.temperature,
         top_p=plain.top_p if request.top_p is None else request.top_p,
-        most_tokens=limit,
+        max_new_tokens=limit,
         seed=None if request.seed is None else abs(request.seed),
         stops=tuple(stop for stop in named if stop),
     )

@@ -77,7 +77,7 @@ PREDICT = {
 }
 PREDICTED: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Answers in the order of the examples",
+        "description": "BatchPredictions in the order of the examples",
         "content": {
             "application/json": {
                 "example": {

@@ -18,7 +18,7 @@ from preseason.engine.upkeep import WALKS
 from preseason.media.stream import Pixels
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent
-from preseason.spotting.scan import Rows, Walk
+from preseason.spotting.scan import Rows, VideoScan
 from preseason.spotting.similar import Moment, nearest
 from preseason.tasks.clips import MAX_SIDE, ClipDecoder
 from preseason.tasks.crops import cut_out
@@ -75,13 +75,13 @@ def features_of(path: Path, search: Search, progress: Progress) -> Floats:
     extractor = Extractor(backbone, spec, ClipDecoder(0), cache, device_for(search.device))
     extractor.prepare(progress.say)
     folder = cache / WALKS / _key(path, backbone, search)
-    walk = Walk(path, search.rate, SIDE_STEPS, SIDE_STEPS, MAX_SIDE, folder)
+    scan = VideoScan(path, search.rate, SIDE_STEPS, SIDE_STEPS, MAX_SIDE, folder)
 
     def rows(frames: Sequence[Pixels]) -> Rows:
         crops = [cut_out(frame, WHOLE, spec.shape)[None] for frame in frames]
         return {"whole": np.stack(extractor.rows(crops, progress.say))[:, 0]}
 
-    return walk.run(rows, _around, progress, f"watching {path.name}")
+    return scan.run(rows, _around, progress, f"watching {path.name}")
 
 
 def _around(rows: Rows) -> Floats:

@@ -80,7 +80,7 @@ class WindowReader:
         """What every pass holds of each frame."""
         return {str(number): network.rows(frames) for number, network in enumerate(self._networks)}
 
-    def judge(self, rows: Rows) -> Floats:
+    def predict_proba(self, rows: Rows) -> Floats:
         """Probabilities float32 [n, c] of the n steps that have all their neighbours among the rows."""
         count = len(rows["0"]) - self.before - self.after
         starts = np.arange(0, count, self.stride)
@@ -89,7 +89,7 @@ class WindowReader:
             candidate.name: Features.of([seen[self._plans.index(candidate.spec)]])
             for candidate in self.candidates
         }
-        raw = self.model.predictor.judge(np.arange(len(starts)), features, {}, ())
+        raw = self.model.predictor.predict_proba(np.arange(len(starts)), features, {}, ())
         known = self.model.known
         answers = known.probabilities(raw.probabilities, known.place(raw.embeddings))
         return np.repeat(answers, self.stride, axis=0)[:count]

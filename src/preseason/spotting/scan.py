@@ -28,7 +28,7 @@ RESULT, END = "all.npy", "end.json"
 
 
 @dataclass(frozen=True)
-class Walk:
+class VideoScan:
     """A way over a video.
 
     Attributes:
@@ -50,7 +50,7 @@ class Walk:
     def run(
         self,
         rows_of: Callable[[Sequence[Pixels]], Rows],
-        judge: Callable[[Rows], Array],
+        predict_proba: Callable[[Rows], Array],
         progress: Progress,
         stage: str,
     ) -> Array:
@@ -58,14 +58,14 @@ class Walk:
 
         Args:
             rows_of: frames to named rows [frames, ...].
-            judge: rows of `before + n + after` steps to the results [n, k] of the n in the middle.
+            predict_proba: rows of `before + n + after` steps to the results [n, k] of the n in the middle.
 
         Raises:
             MediaError: the video cannot be decoded.
         """
         self._describe()
         if not (self.folder / RESULT).exists():
-            self._finish(self._stretches(rows_of, judge, progress, stage))
+            self._finish(self._stretches(rows_of, predict_proba, progress, stage))
         evict_walks(self.folder.parents[1], CACHE_LIMIT_GB * 2**30, self.folder.name)
         result: Array = np.load(self.folder / RESULT, mmap_mode="r")
         return result
@@ -86,7 +86,7 @@ class Walk:
     def _stretches(
         self,
         rows_of: Callable[[Sequence[Pixels]], Rows],
-        judge: Callable[[Rows], Array],
+        predict_proba: Callable[[Rows], Array],
         progress: Progress,
         stage: str,
     ) -> list[Path]:
@@ -107,14 +107,14 @@ class Walk:
                 progress.advance(len(frames))
                 frames = []
             while held.count >= self.before + STRETCH + self.after:
-                kept.append(self._keep(done, judge(held.first(self.before + STRETCH + self.after))))
+                kept.append(self._keep(done, predict_proba(held.first(self.before + STRETCH + self.after))))
                 done += STRETCH
                 held.drop(STRETCH)
         if frames:
             held.add(rows_of(frames))
         if held.count > self.before:
             held.pad(self.after)
-            kept.append(self._keep(done, judge(held.first(held.count))))
+            kept.append(self._keep(done, predict_proba(held.first(held.count))))
         (self.folder / END).write_text(json.dumps({"stretches": len(kept)}), "ascii")
         progress.finish()
         return kept

@@ -20,7 +20,7 @@ from preseason.results import Drift
 from preseason.runtime.progress import Progress, Silent
 from preseason.spotting.nms import suppress
 from preseason.spotting.readers import WindowReader
-from preseason.spotting.scan import Walk
+from preseason.spotting.scan import VideoScan
 from preseason.tasks.actions import labelled
 from preseason.tasks.clips import MAX_SIDE
 
@@ -177,8 +177,8 @@ def scores_of(model: Model, path: Path, rate: float | None, progress: Progress) 
     width = max(1, round(_span_s(model) * steps))
     reader = WindowReader(model, steps, width)
     folder = model.extractors.cache / WALKS / reader.key(path)
-    walk = Walk(path, steps, reader.before, reader.after, MAX_SIDE, folder)
-    scores = walk.run(reader.rows, reader.judge, progress, f"watching {path.name}")
+    scan = VideoScan(path, steps, reader.before, reader.after, MAX_SIDE, folder)
+    scores = scan.run(reader.rows, reader.predict_proba, progress, f"watching {path.name}")
     # A window of an odd number of frames has its middle half a frame behind the step that it is named by.
     start_s = 0.5 * (width % 2) / steps
     return Scores(np.array(scores[:: reader.stride]), steps / reader.stride, start_s)

@@ -21,7 +21,7 @@ from preseason.data.audit import Signature, digest
 from preseason.data.audit import fingerprint as file_fingerprint
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept, walk
-from preseason.data.layouts.splits import part_from
+from preseason.data.layouts.splits import split_from
 from preseason.data.layouts.table import files_named
 from preseason.data.rows import SUFFIXES as TABLES
 from preseason.engine.extract import Decoder
@@ -229,7 +229,7 @@ def _media(root: Path) -> list[Path]:
 def _is_class(folder: Path, root: Path) -> bool:
     """Whether what lies in `folder` has its name as label."""
     above = folder.parent
-    return above == root or (above.parent == root and part_from(above.name) is not None)
+    return above == root or (above.parent == root and split_from(above.name) is not None)
 
 
 def _kind(path: Path) -> str:

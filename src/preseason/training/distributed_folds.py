@@ -17,7 +17,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from preseason.backbones.base import Backbone
-from preseason.distributed.data_parallel import Alone
+from preseason.distributed.data_parallel import SingleProcess
 from preseason.distributed.rendezvous import Call, Taking, answer
 from preseason.distributed.work_queue import Board, Doing, Job, NeedlessError, load_arrays, save_arrays
 from preseason.engine.bank import Rows, rows_from
@@ -217,7 +217,7 @@ def steps_of(job: Job, board: Board, backbone: Backbone, cache: Path) -> Doing |
         values = job.values["lesson"]
         training_set = _lesson(values, load_arrays(board.folder / values["arrays"]), backbone, cache)
 
-        def taking(_: dict[str, Any], team: Alone) -> None:
+        def taking(_: dict[str, Any], team: SingleProcess) -> None:
             with suppress(NoTimeError):  # the leader meets it as well
                 heads.get(job.values["head"]).fit(replace(training_set, team=team))
 

@@ -67,7 +67,7 @@ def orders_for(
 
 
 @dataclass(frozen=True)
-class Raw:
+class RawPredictions:
     """Answers before what is known of strangers is applied.
 
     Attributes:
@@ -104,7 +104,7 @@ class Predictor:
     sketch: Sketch | None = None
 
     def attention_spec(self) -> FeatureSpec | None:
-        """The pass whose parts `Raw.attention` weighs: of the first way with attention over fixed looks."""
+        """The pass whose parts `RawPredictions.attention` weighs: the first attention over fixed crops."""
         for fitted in self.candidates:
             if fitted.candidate.head == "attention" and fitted.candidate.crops_from is None:
                 return fitted.candidate.spec
@@ -112,7 +112,7 @@ class Predictor:
 
     def answer(
         self, samples: Sequence[Sample], extractors: FeatureExtractors, progress: Progress, keep: bool = False
-    ) -> Raw:
+    ) -> RawPredictions:
         """Run every way over `samples`.
 
         Args:
@@ -139,7 +139,7 @@ class Predictor:
             weights = fitted.attention(features[candidate.name]) if current else None
             if weights is not None:
                 attention[candidate.name] = weights
-        return self.judge(kept, features, attention, tuple(skipped))
+        return self.predict_proba(kept, features, attention, tuple(skipped))
 
     def average(self, each: Sequence[Floats]) -> Floats:
         """Probabilities of the kept ways averaged and calibrated, float32 [n, c]."""
@@ -155,24 +155,24 @@ class Predictor:
         )
         return orders_for(candidate, samples, attention.get(candidate.crops_from), origin.spec.parts())
 
-    def judge(
+    def predict_proba(
         self,
         kept: Ints,
         features: dict[str, Features],
         attention: dict[str, Floats],
         skipped: tuple[Skipped, ...],
-    ) -> Raw:
+    ) -> RawPredictions:
         """Answers from the rows of every way, by its name."""
         by_name = {fitted.candidate.name: fitted for fitted in self.candidates}
         if len(kept) == 0:
             nothing = np.zeros((0, 0), np.float32)
-            return Raw(kept, nothing, nothing, None, skipped)
+            return RawPredictions(kept, nothing, nothing, None, skipped)
         each = [by_name[name].probabilities(features[name]) for name in self.kept]
         embeddings = by_name[self.embedding].embed(features[self.embedding])
         shown = next(
             (attention[f.candidate.name] for f in self.candidates if f.candidate.name in attention), None
         )
-        return Raw(kept, self.average(each), embeddings, shown, skipped, self._plain(features))
+        return RawPredictions(kept, self.average(each), embeddings, shown, skipped, self._plain(features))
 
     def _plain(self, features: dict[str, Features]) -> Floats | None:
         candidate = plain_candidate([fitted.candidate for fitted in self.candidates])

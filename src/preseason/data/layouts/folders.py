@@ -26,9 +26,9 @@ def read(root: Path, accept: Accept) -> Dataset:
 
 
 def read_classes(
-    root: Path, accept: Accept, part: str | None = None
+    root: Path, accept: Accept, split: str | None = None
 ) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
-    """Samples of the class folders under `root`, all of one `part`, and what was left out."""
+    """Samples of the class folders under `root`, all of one `split`, and what was left out."""
     samples: list[Sample] = []
     beside = Found()
     for path in files_in(root):
@@ -37,7 +37,7 @@ def read_classes(
     for folder in folders_in(root):
         label = label_from(folder.name)
         found = walk(folder, accept)
-        samples += [Sample(path, label, part=part) for path in found.paths]
+        samples += [Sample(path, label, split=split) for path in found.paths]
         skipped += found.skipped
         if not found.paths:
             skipped.append(Skipped(readable(str(folder)), f"a class folder without usable {accept.noun}"))

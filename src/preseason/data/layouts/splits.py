@@ -13,7 +13,7 @@ PARTS |= {"val": "validation", "valid": "validation", "validation": "validation"
 PARTS |= {"test": "test", "testing": "test", "tst": "test", "eval": "test", "holdout": "test"}
 
 
-def part_from(name: str) -> str | None:
+def split_from(name: str) -> str | None:
     """`train`, `validation` or `test` from the usual spellings; None for any other word.
 
     Example:
@@ -27,12 +27,12 @@ def matches(root: Path) -> bool:
     """Whether every folder under `root` is named as a part, two or more of them, one of them training."""
     if not root.is_dir():
         return False
-    parts = [part_from(folder.name) for folder in folders_in(root)]
+    parts = [split_from(folder.name) for folder in folders_in(root)]
     return len(parts) >= 2 and None not in parts and "train" in parts
 
 
 def read(root: Path, accept: Accept) -> Dataset:
-    """Samples of all parts, each with its `part`; the classes are those of all parts together.
+    """Samples of all parts, each with its `split`; the classes are those of all parts together.
 
     Raises:
         DataError: never by itself; an empty result is for the caller to judge.
@@ -43,7 +43,7 @@ def read(root: Path, accept: Accept) -> Dataset:
         beside.judge(path, accept)
     skipped = [*beside.skipped, *(Skipped(readable(str(path)), _ASTRAY) for path in beside.paths)]
     for folder in folders_in(root):
-        more, left_out = read_classes(folder, accept, part_from(folder.name))
+        more, left_out = read_classes(folder, accept, split_from(folder.name))
         samples += more
         skipped += left_out
     labels = tuple(sorted({sample.label for sample in samples if sample.label is not None}))

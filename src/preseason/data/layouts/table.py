@@ -7,7 +7,7 @@ from pathlib import Path
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import Accept, files_in, label_from, readable
 from preseason.data.layouts.base import Layout, layouts
-from preseason.data.layouts.splits import part_from
+from preseason.data.layouts.splits import split_from
 from preseason.data.rows import SUFFIXES, Row, listed, read_rows
 from preseason.errors import DataError
 
@@ -140,9 +140,9 @@ def _faults(reading: _Reading, row: Row) -> Iterator[str]:
         yield "no path"
     if not label_from(reading.value(row, "label")):
         yield "no label"
-    part = reading.value(row, "part")
-    if part and part_from(part) is None:
-        yield f"part {part!r} is none of train, validation, test"
+    split = reading.value(row, "part")
+    if split and split_from(split) is None:
+        yield f"part {split!r} is none of train, validation, test"
     try:
         span = _span(reading, row)
     except ValueError:
@@ -177,7 +177,7 @@ def _sample(reading: _Reading, row: Row) -> Sample:
         label=label_from(reading.value(row, "label")),
         group=reading.value(row, "group") or None,
         span=_span(reading, row),
-        part=part_from(reading.value(row, "part")),
+        split=split_from(reading.value(row, "part")),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import Accept, Columns, files_in, folders_in, label_from, readable
 from preseason.data.layouts.base import Layout, layouts
-from preseason.data.layouts.splits import part_from
+from preseason.data.layouts.splits import split_from
 from preseason.data.layouts.table import COLUMNS as PATH_COLUMNS
 from preseason.data.layouts.table import EMPTY, fits, guess_columns
 from preseason.data.rows import JSON_LINES, SUFFIXES, Row, listed, read_rows
@@ -135,7 +135,7 @@ def _sample(row: Row, columns: dict[str, str]) -> Sample:
         source=readable(row.values.get(columns["text"], "").strip()),
         label=label_from(_cell(row, columns, "label")) or None,
         group=_cell(row, columns, "group") or None,
-        part=part_from(_cell(row, columns, "part")),
+        split=split_from(_cell(row, columns, "part")),
     )
 
 
@@ -149,8 +149,8 @@ def _fault(row: Row, columns: dict[str, str], sample: Sample, labelled: bool) ->
         return "no text"
     if labelled and sample.label is None:
         return "no label"
-    part = _cell(row, columns, "part")
-    return f"part {part!r} is none of train, validation, test" if part and sample.part is None else ""
+    split = _cell(row, columns, "part")
+    return f"part {split!r} is none of train, validation, test" if split and sample.split is None else ""
 
 
 def _skips(table: Path, fault: str, numbers: list[int]) -> list[Skipped]:

@@ -12,7 +12,7 @@ MIN_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
-class Sides:
+class Split:
     """Examples to learn from and examples held out; `by` says in words how they were told apart."""
 
     learn: tuple[Example, ...]
@@ -20,7 +20,7 @@ class Sides:
     by: str
 
 
-def divide(corpus: Corpus, fraction: float, seed: int) -> Sides:
+def divide(corpus: Corpus, fraction: float, seed: int) -> Split:
     """Hold out whole groups, about `fraction` of all characters; of one single text its end.
 
     Where files declare what is held out, it is that, and copies of it are not learnt from.
@@ -38,10 +38,10 @@ def divide(corpus: Corpus, fraction: float, seed: int) -> Sides:
     held = _drawn(sizes, fraction * sizes.total(), seed)
     learn = tuple(example for example in corpus.examples if example.group not in held)
     judge = tuple(example for example in corpus.examples if example.group in held)
-    return Sides(learn, judge, f"{len(held)} of {len(sizes)} groups held out")
+    return Split(learn, judge, f"{len(held)} of {len(sizes)} groups held out")
 
 
-def _declared(corpus: Corpus) -> Sides:
+def _declared(corpus: Corpus) -> Split:
     held = tuple(example for example in corpus.examples if example.held)
     copies = {(example.text, example.messages) for example in held}
     learn = tuple(
@@ -54,7 +54,7 @@ def _declared(corpus: Corpus) -> Sides:
             "Everything to learn from is a copy of what is held out: nothing is left. Add other examples."
         )
     names = ", ".join(dict.fromkeys(example.held for example in held))
-    return Sides(learn, held, f"{names} held out")
+    return Split(learn, held, f"{names} held out")
 
 
 def _drawn(sizes: Counter[str], wished: float, seed: int) -> set[str]:
@@ -73,7 +73,7 @@ def _place(name: str, seed: int) -> bytes:
     return hashlib.blake2b(f"{seed} {name}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _divided_text(corpus: Corpus, fraction: float) -> Sides:
+def _divided_text(corpus: Corpus, fraction: float) -> Split:
     last = corpus.examples[-1]
     if last.messages or last.size < MIN_CHARACTERS:
         raise DataError(
@@ -83,4 +83,4 @@ def _divided_text(corpus: Corpus, fraction: float) -> Sides:
         )
     cut = last.text.rfind(" ", 0, int(len(last.text) * (1 - fraction))) + 1
     begin, end = replace(last, text=last.text[:cut]), replace(last, text=last.text[cut:])
-    return Sides((*corpus.examples[:-1], begin), (end,), "the end of the text held out")
+    return Split((*corpus.examples[:-1], begin), (end,), "the end of the text held out")
