@@ -12,8 +12,6 @@ from preseason.errors import UsageError
 
 if TYPE_CHECKING:
     from preseason.language.conversation import Answer, Conversation
-    from preseason.language.knowledge import Finder
-    from preseason.runtime.progress import Progress
 
 HELP = "/quit ends, /forget begins anew, Ctrl-C stops an answer."
 
@@ -87,7 +85,7 @@ def conversation(
         UsageError: the model does not talk.
     """
     import preseason
-    from preseason.language.conversation import Conversation
+    from preseason.language.conversation import Conversation, finder_in
     from preseason.models.classifier import Model
 
     loaded = preseason.load(folder, progress=progress(quiet), device=device, cache=cache)
@@ -95,22 +93,7 @@ def conversation(
         raise UsageError(
             f"{folder} is a model for {loaded.task} and does not talk: use preseason predict {folder}."
         )
-    return Conversation(loaded, _finder(knowledge, cache, progress(quiet)), style, context)
-
-
-def _finder(knowledge: str | None, cache: str | None, report: "Progress") -> "Finder | None":
-    from pathlib import Path
-
-    from preseason.language.knowledge import read_passages
-    from preseason.language.meaning import best_finder
-    from preseason.runtime.cache_dir import cache_folder
-
-    if knowledge is None:
-        return None
-    passages, skipped = read_passages(Path(knowledge))
-    for item in skipped[:5]:
-        report.say(f"Left out {item.path}: {item.reason}.")
-    return best_finder(passages, cache_folder(cache), progress=report)
+    return Conversation(loaded, finder_in(knowledge, cache, progress(quiet)), style, context)
 
 
 def fields_of(model: str, question: str, answer: "Answer") -> dict[str, Any]:

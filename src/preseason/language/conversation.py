@@ -14,6 +14,7 @@ from preseason.language.samples import Message
 from preseason.language.speech import Speaker, Turns, decoding, stops_of
 from preseason.language.template import encode_text, prompt_tokens
 from preseason.runtime.cache_dir import cache_folder
+from preseason.runtime.progress import Progress, Silent
 
 MAX_CONTEXT = 1024
 """Tokens of history and passages that are read again with every question."""
@@ -115,15 +116,25 @@ class Conversation:
         self.history += [Message("user", text), Message("assistant", answer.text)]
 
 
-def finder_in(knowledge: "str | Path | Finder | None") -> Finder | None:
+def finder_in(
+    knowledge: "str | Path | Finder | None", cache: str | Path | None = None, progress: Progress | None = None
+) -> Finder | None:
     """What finds passages in a folder or file, or what was given.
+
+    Args:
+        cache: folder in which what is computed of the passages is kept; None for the usual one.
+        progress: told which files hold no text.
 
     Raises:
         DataError: nothing there is text.
     """
-    if isinstance(knowledge, str | Path):
-        return best_finder(read_passages(Path(knowledge))[0], cache_folder())
-    return knowledge
+    if not isinstance(knowledge, str | Path):
+        return knowledge
+    report = progress or Silent()
+    passages, skipped = read_passages(Path(knowledge))
+    for item in skipped[:5]:
+        report.say(f"Left out {item.path}: {item.reason}.")
+    return best_finder(passages, cache_folder(cache), progress=report)
 
 
 def answer_once(

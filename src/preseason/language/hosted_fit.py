@@ -17,7 +17,7 @@ from preseason.language.record import Saying
 from preseason.language.samples import Example
 from preseason.language.sayings import SAYING_TOKENS, beginnings_of_dialogues
 from preseason.language.speech import Speech, Turns
-from preseason.language.split import HELD_OUT, divide
+from preseason.language.split import divide, fraction_of
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Stopwatch
@@ -43,7 +43,7 @@ def fit_hosted(root: Path, recipe: Recipe, progress: Progress) -> HostedModel:
     corpus = read_corpus(root)
     if corpus.style != "dialogue":
         raise DataError(f"{root} holds texts: a service tunes on dialogues (messages, prompt and response).")
-    split = divide(corpus, recipe.test_fraction or HELD_OUT, recipe.seed)
+    split = divide(corpus, fraction_of(recipe, corpus), recipe.seed)
     begun = cache_folder(recipe.cache) / "fits" / run_id_of_data(recipe, corpus) / "job.json"
     with watch.stage("tuning at the service"):
         job = _job(client, base, recipe, (split.learn, split.held), begun, progress)
@@ -66,7 +66,7 @@ def fit_hosted(root: Path, recipe: Recipe, progress: Progress) -> HostedModel:
         seconds=dict(watch.seconds),
         recipe=recipe.as_dict() | {"cache": None},
     )
-    return HostedModel(record, client)
+    return HostedModel(record, client, cache_folder(recipe.cache))
 
 
 def rows_of(examples: Sequence[Example]) -> bytes:

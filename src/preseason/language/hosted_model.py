@@ -8,7 +8,7 @@ from typing import Any, Never
 
 from preseason.data.dataset import Skipped
 from preseason.errors import ModelFolderError, UsageError
-from preseason.language.conversation import Conversation
+from preseason.language.conversation import Conversation, finder_in
 from preseason.language.decoding import GenerationConfig
 from preseason.language.protocol_client import Client
 from preseason.language.record import TASK, Saying
@@ -55,10 +55,12 @@ class HostedModel:
     Attributes:
         record: what tuning found.
         client: of the service.
+        cache: folder of what is computed of `knowledge`; None for the usual one.
     """
 
     record: HostedRecord
     client: Client
+    cache: Path | None = None
 
     @property
     def task(self) -> str:
@@ -83,7 +85,8 @@ class HostedModel:
         self, *, knowledge: str | Path | None = None, seed: int | None = None, max_new_tokens: int = 160
     ) -> Conversation:
         """A conversation that remembers; `say` gives an answer piece by piece, `ask` as a whole."""
-        return Conversation(self, knowledge, GenerationConfig(seed=seed, max_new_tokens=max_new_tokens))
+        finder = finder_in(knowledge, self.cache)
+        return Conversation(self, finder, GenerationConfig(seed=seed, max_new_tokens=max_new_tokens))
 
     def chat(self, text: str, *, knowledge: str | Path | None = None, seed: int | None = None) -> str:
         """One answer, without history.
@@ -116,7 +119,7 @@ class HostedModel:
         replace_folder(Path(folder), write)
 
 
-def load_hosted(place: Path, values: dict[str, Any]) -> HostedModel:
+def load_hosted(place: Path, values: dict[str, Any], cache: Path) -> HostedModel:
     """The model that the manifest of a folder describes.
 
     Raises:
@@ -134,7 +137,7 @@ def load_hosted(place: Path, values: dict[str, Any]) -> HostedModel:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{place / MANIFEST} is damaged ({error!r}): copy it again.") from error
-    return HostedModel(record, Client.at(record.address))
+    return HostedModel(record, Client.at(record.address), cache)
 
 
 def streamed(client: Client, name: str, turns: Turns, style: GenerationConfig) -> Speech:

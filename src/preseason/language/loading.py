@@ -44,7 +44,7 @@ def load(
         network = _with_adapter(base.network, place / ADAPTER)
     network.to(device)
     decoder = decoder_for(network, content_key(place), cache, progress or Silent())
-    return ChatModel(network, open_tokenizer(str(place / TOKENIZER)), decoder, record)
+    return ChatModel(network, open_tokenizer(str(place / TOKENIZER)), decoder, record, cache)
 
 
 def content_key(place: Path) -> str:

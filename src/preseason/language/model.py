@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Never
 
 from preseason.errors import UsageError
-from preseason.language.conversation import Conversation
+from preseason.language.conversation import Conversation, finder_in
 from preseason.language.decoding import Decoder, GenerationConfig
 from preseason.language.folder import save
 from preseason.language.judging import Bar, general_blocks, general_endings, judge
@@ -25,12 +25,14 @@ class ChatModel:
         tokenizer: with a chat template.
         decoder: what generates.
         record: what the fit found.
+        cache: folder of what is computed for it; None for the usual one.
     """
 
     network: Any
     tokenizer: Any
     decoder: Decoder
     record: ChatRecord
+    cache: Path | None = None
 
     @property
     def task(self) -> str:
@@ -79,7 +81,8 @@ class ChatModel:
         self, *, knowledge: str | Path | None = None, seed: int | None = None, max_new_tokens: int = 160
     ) -> Conversation:
         """A conversation that remembers; `say` gives an answer piece by piece, `ask` as a whole."""
-        return Conversation(self, knowledge, GenerationConfig(seed=seed, max_new_tokens=max_new_tokens))
+        finder = finder_in(knowledge, self.cache)
+        return Conversation(self, finder, GenerationConfig(seed=seed, max_new_tokens=max_new_tokens))
 
     def judge(self, data: str | Path, progress: Progress | None = None) -> Judgement:
         """Perplexity on other texts or dialogues, and quiz accuracy on multiple-choice questions.

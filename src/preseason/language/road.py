@@ -28,7 +28,7 @@ from preseason.language.sayings import SAYING_TOKENS, SAYINGS, beginnings_of, sa
 from preseason.language.scoring import head_is_plain
 from preseason.language.shared_course import CourseCall
 from preseason.language.speed import device_of, fastest_type, seconds_of_forward
-from preseason.language.split import HELD_OUT, divide
+from preseason.language.split import divide, fraction_of
 from preseason.language.template import encode_dialogue
 from preseason.language.tuning import count_trained, tune
 from preseason.recipe import Recipe
@@ -109,7 +109,7 @@ class ChatFit:
         limit_torch()
         with self.watch.stage("reading"):
             corpus = read_corpus(root)
-            split = divide(corpus, self.recipe.test_fraction or HELD_OUT, self.recipe.seed)
+            split = divide(corpus, fraction_of(self.recipe, corpus), self.recipe.seed)
         self._announce(corpus, split)
         cache = cache_folder(self.recipe.cache)
         base = self._base(cache)
@@ -132,7 +132,7 @@ class ChatFit:
             self.recipe, base, corpus, split, learn.learnt, (before.judgement, after), sayings, training,
             self.warnings, self.watch.seconds, run_id,
         )  # fmt: skip
-        return Fitted(_model(network, base, record), adapter, checkpoints)
+        return Fitted(_model(network, base, record, cache), adapter, checkpoints)
 
     def _base(self, cache: Path) -> "Base":
         with self.watch.stage("loading the language model"):
@@ -339,5 +339,5 @@ def _refuse_odd_head(base: "Base", learn: "Blocks") -> None:
         )
 
 
-def _model(network: Any, base: "Base", record: Any) -> "ChatModel":
-    return ChatModel(network, base.tokenizer, TorchDecoder(network), record)
+def _model(network: Any, base: "Base", record: Any, cache: Path) -> "ChatModel":
+    return ChatModel(network, base.tokenizer, TorchDecoder(network), record, cache)

@@ -4,8 +4,9 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from preseason.errors import DataError
+from preseason.errors import DataError, UsageError
 from preseason.language.samples import Corpus, Example
+from preseason.recipe import Recipe
 
 HELD_OUT = 0.1
 MIN_CHARACTERS = 200
@@ -18,6 +19,22 @@ class Split:
     learn: tuple[Example, ...]
     held: tuple[Example, ...]
     by: str
+
+
+def fraction_of(recipe: Recipe, corpus: Corpus) -> float:
+    """The share to hold out; of no account where the files declare what is held out.
+
+    Raises:
+        UsageError: nothing would be held out.
+    """
+    if recipe.test_fraction is None or any(example.held for example in corpus.examples):
+        return HELD_OUT
+    if recipe.test_fraction == 0:
+        raise UsageError(
+            "--test-fraction 0: a model that talks is judged on a part that it has not learnt from. Expected "
+            f"more than 0, e.g. {HELD_OUT}."
+        )
+    return recipe.test_fraction
 
 
 def divide(corpus: Corpus, fraction: float, seed: int) -> Split:

@@ -42,7 +42,7 @@ def load(
     manifest = upgraded(read_manifest(place))
     chosen = device_for(device)
     if HOSTED in manifest:
-        return load_hosted(place, manifest[HOSTED])
+        return load_hosted(place, manifest[HOSTED], cache_folder(cache))
     if manifest.get("task") == "chat":
         return load_chat(place, manifest, cache_folder(cache), chosen, progress)
     try:

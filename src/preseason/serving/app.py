@@ -131,9 +131,9 @@ def _add_routes(app: FastAPI, models: Models, settings: Settings) -> None:
         where = {"device": settings.where.device}
         where |= {} if settings.where.cache is None else {"cache": settings.where.cache}
         service = Service.of(settings.tuning, settings=where)
-    finder = None if settings.knowledge is None else finder_in(settings.knowledge)
+    finder = None if settings.knowledge is None else finder_in(settings.knowledge, settings.where.cache)
     more = dict if service is None else service.models
-    app.state.talkers = HostedTalkers(models, more=more, knowledge=finder)
+    app.state.talkers = HostedTalkers(models, settings.where, more=more, knowledge=finder)
     app.state.bases = () if service is None else tuple(service.bases)
     for router in (predicting.router, matches.router, teaching.router, listing.router, pages.router):
         app.include_router(router)

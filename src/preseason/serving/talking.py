@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preseason.language.model import ChatModel
-from preseason.serving.hosting import Models
+from preseason.serving.hosting import Models, Where
 from preseason.serving.talkers import Talker, Talkers
 
 if TYPE_CHECKING:
@@ -18,18 +18,22 @@ class HostedTalkers(Talkers):
 
     Args:
         models: of the server.
+        where: the models of jobs run.
         more, knowledge: as `Talkers` takes them.
     """
 
     def __init__(
         self,
         models: Models,
+        where: Where,
         *,
         more: Callable[[], Mapping[str, Path]] = dict,
         knowledge: "Finder | None" = None,
     ) -> None:
         talking = {name: hosted.folder for name, hosted in models.items() if hosted.model.task == "chat"}
-        super().__init__(talking, more=more, knowledge=knowledge)
+        super().__init__(
+            talking, more=more, knowledge=knowledge, device=where.device, cache=where.cache
+        )
         self._models = models
         self._talkers: dict[str, Talker] = {}
         self._choosing = threading.Lock()
