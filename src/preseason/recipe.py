@@ -16,8 +16,15 @@ BUDGET_S = 60.0
 CACHE_LIMIT_GB = 20.0
 
 
-def _option(default: Any, text: str, choices: tuple[str, ...] = (), minimum: float | None = None) -> Any:
-    metadata = {"help": text, "choices": choices, "minimum": minimum}
+def _option(
+    default: Any,
+    text: str,
+    choices: tuple[str, ...] = (),
+    minimum: float | None = None,
+    also: tuple[str, ...] = (),
+) -> Any:
+    """A setting; `also` are further names of it, of which the first is that of its flag."""
+    metadata = {"help": text, "choices": choices, "minimum": minimum, "also": also}
     return field(default=default, metadata=metadata)
 
 
@@ -68,7 +75,10 @@ class Recipe:
     """
 
     name: str = _option(
-        "default", "Named recipe to start from.", ("default", "frozen-dense", "last-10-layers")
+        "default",
+        "Named recipe to start from.",
+        ("default", "frozen-dense", "last-10-layers"),
+        also=("recipe",),
     )
     backbone: str = _option(
         "auto",
@@ -76,16 +86,14 @@ class Recipe:
     )
     weights: str | None = _option(None, "File or folder with the backbone's weights.")
     head: str = _option(
-        "auto",
-        "What turns features into answers; auto lets validation choose.",
-        (
-            *("auto", "linear", "attention", "mlp", "prototype", "statistics", "lstm", "gru", "tcn"),
-            *("tfidf", "contrastive", "lora"),
-        ),
+        "auto", "What turns features into answers, one of the task's heads; auto lets validation choose."
     )
     unfreeze: str = _option("auto", "Last N blocks to fine-tune, 0 for the head alone, or all.")
     budget_s: float | None = _option(
-        None, "Time to spend: seconds, or 2m; by default a minute and some for each example.", minimum=1
+        None,
+        "Time to spend: seconds, or 2m; by default a minute and some for each example.",
+        minimum=1,
+        also=("budget",),
     )
     seed: int = _option(0, "Seed of every random draw.", minimum=0)
     device: str = _option("auto", "Where to compute.", ("auto", "cpu", "cuda"))
@@ -101,8 +109,11 @@ class Recipe:
     epochs: int = _option(20, "Most epochs of gradient training.", minimum=1)
     learning_rate: float | None = _option(None, "Peak learning rate of the head.", minimum=1e-8)
     batch_size: int = _option(32, "Examples in a step of gradient training.", minimum=1)
-    test_fraction: float = _option(
-        0.0, "Part held out once for the accuracy told; 0 tests every example in turn.", minimum=0
+    test_fraction: float | None = _option(
+        None,
+        "Part held out once for the accuracy told; 0 tests every example in turn, as is usual where the data "
+        "names no test part.",
+        minimum=0,
     )
     folds: int = _option(4, "Folds of the cross-validation that makes choices.", minimum=2)
     refit: bool = _option(True, "Fit the delivered model on all labelled examples.")
@@ -133,7 +144,7 @@ class Recipe:
         if self.unfreeze not in ("auto", "all") and not self.unfreeze.isdigit():
             faults.append(f"unfreeze={self.unfreeze!r}: expected a number of blocks, 'all' or 'auto'")
         faults += _share_faults(self.strangers)
-        if self.test_fraction >= 0.9:
+        if isinstance(self.test_fraction, int | float) and self.test_fraction >= 0.9:
             faults.append(f"test_fraction={self.test_fraction}: expected less than 0.9")
         if faults:
             raise UsageError("The recipe cannot be used: " + "; ".join(faults) + ".", code="PS-U02")
@@ -144,11 +155,7 @@ class Recipe:
         Raises:
             UsageError: a setting does not exist or is out of range.
         """
-        given = {key: value for key, value in settings.items() if value is not None}
-        known = [item.name for item in fields(self)]
-        unknown = [_unknown(key, known) for key in given if key not in known]
-        if unknown:
-            raise UsageError("The recipe cannot be used: " + "; ".join(unknown) + ".", code="PS-U02")
+        given = named(settings)
         if "unfreeze" in given:
             given["unfreeze"] = str(given["unfreeze"])
         if "strangers" in given:
@@ -182,6 +189,31 @@ def read_recipe(path: Path) -> dict[str, Any]:
         raise UsageError(f"There is no recipe file {path}.", code="PS-U02") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is no TOML file: {error}.", code="PS-U02") from None
+
+
+def named(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings that are not None, under the names of the fields of `Recipe`.
+
+    Flags and recipe files may use other names: `budget` for `budget_s`, hyphens for underscores.
+
+    Raises:
+        UsageError: a setting does not exist, or is given under two names.
+    """
+    names = {item.name: item.name for item in fields(Recipe)}
+    names |= {other: item.name for item in fields(Recipe) for other in item.metadata["also"]}
+    found: dict[str, Any] = {}
+    faults = []
+    for key, value in settings.items():
+        name = names.get(key.replace("-", "_"))
+        if name is None:
+            faults.append(_unknown(key, list(names)))
+        elif name in found and value is not None:
+            faults.append(f"{name} is given twice, once as {key!r}")
+        elif value is not None:
+            found[name] = value
+    if faults:
+        raise UsageError("The recipe cannot be used: " + "; ".join(faults) + ".", code="PS-U02")
+    return found
 
 
 def _faults(item: Any, value: Any) -> list[str]:
@@ -222,12 +254,12 @@ TEXTBOOK: dict[str, dict[str, Any]] = {
 
 
 def recipe_from(recipe: Recipe | None, config: Path | None, settings: dict[str, Any]) -> Recipe:
-    """The recipe of a fit: named recipe, then TOML file, then single settings.
+    """The recipe of a fit, of the command line and of Python: named recipe, then TOML file, then settings.
 
     Raises:
         UsageError: a setting does not exist or is out of range.
     """
-    given = (read_recipe(config) if config else {}) | {k: v for k, v in settings.items() if v is not None}
+    given = (named(read_recipe(config)) if config else {}) | named(settings)
     base = recipe or Recipe()
     name = given.get("name", base.name)
     return base.with_settings(**(TEXTBOOK.get(name, {}) | given))

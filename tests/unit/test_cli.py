@@ -14,7 +14,8 @@ import torch
 from preseason.cli import main
 from preseason.cli.fit import choose_output
 from preseason.cli.main import Verbs, run, wants_json
-from preseason.cli.recipe_options import recipe_options, settings_from
+from preseason.cli.recipe_options import recipe_options
+from preseason.cli.spot import search_of
 from preseason.cli.verbs import VERBS, Outcome
 from preseason.errors import (
     CacheError,
@@ -24,7 +25,7 @@ from preseason.errors import (
     UsageError,
     WeightsError,
 )
-from preseason.recipe import Recipe
+from preseason.recipe import Recipe, recipe_from
 
 
 @pytest.fixture
@@ -104,8 +105,8 @@ def test_flags_become_settings_of_the_right_type() -> None:
 def test_flags_overrule_the_recipe_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('budget = "3m"\nseed = 4\nimage-size = 320\nrecipe = "frozen-dense"\n', "utf-8")
-    settings = settings_from(str(file), {"seed": 7, "head": None})
-    assert settings == {"budget_s": "3m", "seed": 7, "image_size": 320, "name": "frozen-dense"}
+    recipe = recipe_from(None, file, {"seed": 7, "head": None})
+    assert (recipe.budget_s, recipe.seed, recipe.image_size, recipe.name) == (180, 7, 320, "frozen-dense")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_a_recipe_file_with_faults_names_them(tmp_path: Path, content: str, mess
     file = tmp_path / "mine.toml"
     file.write_text(content, "utf-8")
     with pytest.raises(UsageError) as caught:
-        settings_from(str(file), {})
+        recipe_from(None, file, {})
     assert message in str(caught.value)
 
 
@@ -131,7 +132,7 @@ def test_a_recipe_file_with_faults_names_them(tmp_path: Path, content: str, mess
         ("fit", 2, "Missing argument 'DATA'. See: preseason fit --help"),
         ("fit . --budgte 3", 2, "No such option '--budgte'"),
         ("fit . --views three", 2, "'three' is not a valid integer"),
-        ("fit . --head lineer --seed -1", 2, "head='lineer', did you mean 'linear'?"),
+        ("fit . --device cudda --seed -1", 2, "device='cudda', did you mean 'cuda'?"),
         ("fit . --budget soon", 2, "'soon' is no length of time"),
         ("fit . --config none.toml", 2, "There is no recipe file none.toml"),
         ("fit no-such-folder", 3, "There is no no-such-folder."),
@@ -304,3 +305,13 @@ def test_an_empty_cache_is_shown_and_cleared(tmp_path: Path, capsys: pytest.Capt
     assert json.loads(capsys.readouterr().out) == {"cache": place, "bytes": 0, "banks": []}
     assert run(["cache", "clear", "--cache", place]) == 0
     assert capsys.readouterr().out == f"Freed 0.0 MB in {place}.\n"
+
+
+SEARCH = {"rate": None, "apart": None, "count": 20, "device": "auto", "cache": None}
+
+
+def test_a_search_by_example_takes_zero_seconds_for_zero_and_refuses_a_rate_of_zero() -> None:
+    assert (search_of(SEARCH).apart_s, search_of(SEARCH).rate) == (3.0, 2.0)
+    assert search_of(SEARCH | {"apart": 0.0}).apart_s == 0
+    with pytest.raises(UsageError, match="rate=0.*expected a rate above 0"):
+        search_of(SEARCH | {"rate": 0.0})

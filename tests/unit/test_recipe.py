@@ -7,6 +7,7 @@ import pytest
 
 from preseason.errors import UsageError
 from preseason.recipe import TEXTBOOK, Recipe, parse_seconds, read_recipe, recipe_from
+from preseason.tasks.base import tasks
 
 
 @pytest.mark.parametrize(
@@ -25,9 +26,9 @@ def test_what_is_no_length_of_time_is_refused(text: str) -> None:
 
 def test_all_faults_are_told_together_with_the_nearest_choice() -> None:
     with pytest.raises(UsageError) as caught:
-        Recipe(head="linaer", seed=-1, views=0, unfreeze="some", test_fraction=0.95)
+        Recipe(device="cudda", seed=-1, views=0, unfreeze="some", test_fraction=0.95)
     message = str(caught.value)
-    for part in ("did you mean 'linear'?", "seed=-1", "views=0", "unfreeze='some'", "test_fraction=0.95"):
+    for part in ("did you mean 'cuda'?", "seed=-1", "views=0", "unfreeze='some'", "test_fraction=0.95"):
         assert part in message
 
 
@@ -64,6 +65,20 @@ def test_a_recipe_file_is_read_and_its_faults_are_named(tmp_path: Path) -> None:
         read_recipe(file)
     with pytest.raises(UsageError, match="There is no recipe file"):
         read_recipe(tmp_path / "b.toml")
+
+
+def test_a_file_in_the_words_of_the_flags_is_read_by_python_too(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('budget = "20s"\nrecipe = "frozen-dense"\nimage-size = 320\n', "utf-8")
+    recipe = recipe_from(None, file, {"budget": "3m"})
+    assert (recipe.budget_s, recipe.name, recipe.head, recipe.image_size) == (180, "frozen-dense", "mlp", 320)
+    with pytest.raises(UsageError, match="budget_s is given twice, once as 'budget'"):
+        recipe_from(None, None, {"budget_s": 20, "budget": 30})
+
+
+@pytest.mark.parametrize("head", sorted({head for name in tasks for head in tasks.get(name).heads}))
+def test_every_head_of_a_task_may_be_named(head: str) -> None:
+    assert recipe_from(None, None, {"head": head}).head == head
 
 
 @pytest.mark.parametrize("name", sorted(TEXTBOOK))

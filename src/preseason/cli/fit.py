@@ -8,9 +8,10 @@ import click
 
 from preseason.cli import chat_words, shapes, words
 from preseason.cli.bars import progress
-from preseason.cli.recipe_options import recipe_options, settings_from
+from preseason.cli.recipe_options import recipe_options
 from preseason.cli.verbs import Outcome, verb
 from preseason.errors import DataError, UsageError
+from preseason.recipe import recipe_from
 from preseason.runtime.launcher import process_info
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags:
     video, time and label. Dialogues (JSONL with messages, or with prompt and response) and texts without
     labels (JSONL with text, .txt, .md) give a model that talks.
     """
-    settings = settings_from(config, flags)
+    recipe = recipe_from(None, Path(config) if config else None, flags)
     folder = choose_output(Path(data), output)
     report = progress(quiet or process_info().rank > 0)
     report.say(_announcement(folder, output))
@@ -40,7 +41,7 @@ def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags:
     from preseason.language.hosted_model import HostedRecord
     from preseason.results import FitRecord
 
-    model = preseason.fit(data, folder, progress=report, **settings)
+    model = preseason.fit(data, folder, recipe=recipe, progress=report)
     if process_info().rank > 0:
         raise SystemExit(0)  # The worker that leads prints.
     record = model.record

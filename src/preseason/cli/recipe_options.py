@@ -1,22 +1,19 @@
-"""The flags of a fit, generated from the fields of `Recipe`, and the settings they give."""
+"""The flags of a fit, generated from the fields of `Recipe`."""
 
 from dataclasses import Field, fields
-from pathlib import Path
 from types import UnionType
 from typing import Any, get_args
 
 import click
 
-from preseason.recipe import Recipe, read_recipe
-
-FLAG_NAMES = {"name": "recipe", "budget_s": "budget"}
-"""Settings whose flag has another name; a recipe file may use either."""
+from preseason.recipe import Recipe
 
 METAVARS = {
     "weights": "PATH",
     "cache": "FOLDER",
     "budget_s": "TIME",
     "backbone": "NAME",
+    "head": "NAME",
     "unfreeze": "N|all",
     "image_size": "PIXELS",
     "text": "COLUMN",
@@ -31,21 +28,8 @@ def recipe_options() -> list[click.Parameter]:
     return [_option(item) for item in fields(Recipe)]
 
 
-def settings_from(config: str | None, flags: dict[str, Any]) -> dict[str, Any]:
-    """Settings for `preseason.fit`: those of the TOML file, overruled by the flags that were given.
-
-    Raises:
-        UsageError: the file cannot be read, or a setting is unknown or out of range.
-    """
-    from_file = read_recipe(Path(config)) if config else {}
-    settings = {_setting_name(key): value for key, value in from_file.items()}
-    settings |= {key: value for key, value in flags.items() if value is not None}
-    Recipe().with_settings(**settings)
-    return settings
-
-
 def _option(item: "Field[Any]") -> click.Option:
-    flag = FLAG_NAMES.get(item.name, item.name).replace("_", "-")
+    flag = next(iter(item.metadata["also"]), item.name).replace("_", "-")
     text = f"{item.metadata['help']}  [default: {_default(item)}]"
     if item.type is bool:
         return click.Option([f"--{flag}/--no-{flag}", item.name], default=None, help=text)
@@ -70,9 +54,3 @@ def _default(item: "Field[Any]") -> str:
     if item.type is bool:
         return "yes" if item.default else "no"
     return f"{item.default}"
-
-
-def _setting_name(key: str) -> str:
-    by_flag = {flag: setting for setting, flag in FLAG_NAMES.items()}
-    name = key.replace("-", "_")
-    return by_flag.get(name, name)

@@ -13,6 +13,7 @@ from preseason.errors import UsageError
 if TYPE_CHECKING:
     from preseason.data.actions import Action
     from preseason.runtime.progress import Progress
+    from preseason.spotting.alike import Search
     from preseason.spotting.spotting import Spotted
 
 PAGES = (".html", ".htm")
@@ -91,19 +92,29 @@ def _spotted(model: str | None, match: str, options: dict[str, Any], report: "Pr
 
 
 def _alike(match: str, like: tuple[str, ...], options: dict[str, Any], report: "Progress") -> "list[Action]":
-    from preseason.spotting.alike import RATE, Search, alike
+    from preseason.spotting.alike import alike
     from preseason.spotting.similar import as_actions
 
-    search = Search(
-        rate=options["rate"] or RATE,
+    times = [_time(text) for text in like]
+    moments = alike(match, times, search_of(options), report)
+    return list(as_actions(moments, options["label"]))
+
+
+def search_of(options: dict[str, Any]) -> "Search":
+    """How to search by example, from the options of the command.
+
+    Raises:
+        UsageError: one of them is out of range.
+    """
+    from preseason.spotting.alike import Search
+
+    given = {"rate": options["rate"], "apart_s": options["apart"]}
+    return Search(
         count=options["count"],
-        apart_s=options["apart"] or Search.apart_s,
         device=options["device"],
         cache=options["cache"],
+        **{name: value for name, value in given.items() if value is not None},
     )
-    times = [_time(text) for text in like]
-    moments = alike(match, times, search, report)
-    return list(as_actions(moments, options["label"]))
 
 
 def _time(text: str) -> float:

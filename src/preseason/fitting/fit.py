@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,9 @@ if TYPE_CHECKING:
 
 REFIT_SHARE = 0.45
 """Share of the time for fitting once more, on everything, after a held-out part has been tested."""
+
+ONE_PART = 0.2
+"""Share held out where every example lies in a part for testing, so that none is left to learn from."""
 
 
 def fit(
@@ -167,10 +171,11 @@ class Fit:
         return tuple(dict.fromkeys(text for _, text in sorted(self.cautions, key=lambda each: each.rank)))
 
     def _check_head(self, task: "Task") -> None:
-        if self.recipe.head not in ("auto", *task.heads):
-            raise UsageError(
-                f"--head {self.recipe.head} is not for {task.noun}: expected auto, {', '.join(task.heads)}."
-            )
+        known, head = ("auto", *task.heads), self.recipe.head
+        if head not in known:
+            near = get_close_matches(head, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise UsageError(f"--head {head} is not for {task.noun}: expected {', '.join(known)}.{hint}")
 
     def _extractors_for(self, task: "Task") -> "FeatureExtractors":
         name = task.backbone if self.recipe.backbone == "auto" else self.recipe.backbone
@@ -250,13 +255,19 @@ class Fit:
         return learner.predictor(everything, trials, keep=predictor.kept)
 
     def _sides(self, audit: "Audit") -> _Sides:
+        fraction = self._fraction(audit)
+        if fraction == 0:
+            return _Sides(np.arange(len(audit.dataset.samples)), np.zeros(0, np.int64))
+        return _Sides(*hold_out(audit.dataset, fraction or 0.0, self.recipe.seed))
+
+    def _fraction(self, audit: "Audit") -> float | None:
+        """Share of the examples that is held out; None where the data itself says which."""
         parts = {sample.split for sample in audit.dataset.samples}
-        nothing = np.zeros(0, np.int64)
-        everything = np.arange(len(audit.dataset.samples))
-        if self.recipe.test_fraction == 0 and not parts & {"test", "validation"}:
-            return _Sides(everything, nothing)
-        learn, test = hold_out(audit.dataset, self.recipe.test_fraction or 0.2, self.recipe.seed)
-        return _Sides(learn, test)
+        declared = parts & {"test", "validation"}
+        if declared and len(parts) > 1:
+            return None
+        usual = ONE_PART if declared else 0.0
+        return usual if self.recipe.test_fraction is None else self.recipe.test_fraction
 
     def _record(
         self,
@@ -368,8 +379,7 @@ class Fit:
 
     def _refits(self, audit: "Audit") -> bool:
         """Whether a part is held out first and learnt from afterwards."""
-        declared = {sample.split for sample in audit.dataset.samples} & {"test", "validation"}
-        return self.recipe.refit and (self.recipe.test_fraction > 0 or bool(declared))
+        return self._fraction(audit) != 0 and self.recipe.refit
 
     def _run_id(self, audit: "Audit") -> str:
         digest = hashlib.blake2b(digest_size=12)

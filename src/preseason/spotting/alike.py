@@ -15,6 +15,7 @@ from preseason.engine.extract import Extractor
 from preseason.engine.networks import device_for
 from preseason.engine.passes import WHOLE, FeatureSpec
 from preseason.engine.upkeep import WALKS
+from preseason.errors import UsageError
 from preseason.media.stream import Pixels
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent
@@ -37,6 +38,9 @@ class Search:
         rate: frames a second that are looked at.
         count: moments wanted.
         apart_s: least seconds between two of them.
+
+    Raises:
+        UsageError: a number is out of range.
     """
 
     backbone: str = "efficientnet_lite0"
@@ -46,6 +50,13 @@ class Search:
     apart_s: float = 3.0
     device: str = "auto"
     cache: str | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.rate > 0 and self.count >= 1 and self.apart_s >= 0):
+            raise UsageError(
+                f"rate={self.rate:g}, count={self.count}, apart_s={self.apart_s:g}: expected a rate above 0, "
+                "at least one moment, and at least 0 seconds between two."
+            )
 
 
 def alike(
