@@ -50,7 +50,9 @@ def test_values_that_do_not_fit_together_are_said(players: Path, tmp_path: Path)
         preseason.load(model)
     manifest["format"] = 99
     (model / "preseason.json").write_text(json.dumps(manifest), "utf-8")
-    with pytest.raises(ModelFolderError, match=r"has format 99; this preseason reads up to format 2\. Update"):
+    with pytest.raises(
+        ModelFolderError, match=r"has format 99; this preseason reads up to format 2\. Update"
+    ):
         preseason.load(model)
 
 

@@ -313,5 +313,5 @@ SEARCH = {"rate": None, "apart": None, "count": 20, "device": "auto", "cache": N
 def test_a_search_by_example_takes_zero_seconds_for_zero_and_refuses_a_rate_of_zero() -> None:
     assert (search_of(SEARCH).apart_s, search_of(SEARCH).rate) == (3.0, 2.0)
     assert search_of(SEARCH | {"apart": 0.0}).apart_s == 0
-    with pytest.raises(UsageError, match="rate=0.*expected a rate above 0"):
+    with pytest.raises(UsageError, match=r"rate=0.*expected a rate above 0"):
         search_of(SEARCH | {"rate": 0.0})

@@ -31,9 +31,7 @@ class HostedTalkers(Talkers):
         knowledge: "Finder | None" = None,
     ) -> None:
         talking = {name: hosted.folder for name, hosted in models.items() if hosted.model.task == "chat"}
-        super().__init__(
-            talking, more=more, knowledge=knowledge, device=where.device, cache=where.cache
-        )
+        super().__init__(talking, more=more, knowledge=knowledge, device=where.device, cache=where.cache)
         self._models = models
         self._talkers: dict[str, Talker] = {}
         self._choosing = threading.Lock()
