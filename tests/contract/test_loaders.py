@@ -1,4 +1,4 @@
-"""`--device` and `--cache` reach all that a verb opens: every verb that has them, every loader of a server."""
+"""`--device` and `--cache` reach all that a verb opens: of every verb, and every loader of a server."""
 
 from pathlib import Path
 from types import SimpleNamespace
