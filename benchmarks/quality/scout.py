@@ -176,7 +176,7 @@ def measured(path: Path, candidate: CandidateResult, asked: argparse.Namespace) 
     linear = cross_val_fit(first, training_set, None, None)
     rows = features.whole()
     found = {
-        "linear": accuracy(linear.probabilities, targets[linear.held]),
+        "linear": accuracy(linear.oof_proba, targets[linear.oof_index]),
         "neighbours": neighbour_accuracy(rows, targets, pairs),
         "logme": logme(rows, targets),
         "h_score": h_score(rows, targets),
@@ -184,7 +184,7 @@ def measured(path: Path, candidate: CandidateResult, asked: argparse.Namespace) 
     scouting = time.monotonic() - clock
     clock = time.monotonic()
     fit = cross_val_fit(second, training_set, None, None)
-    reached = accuracy(fit.probabilities, targets[fit.held])
+    reached = accuracy(fit.oof_proba, targets[fit.oof_index])
     if asked.fit == "tuned" and not candidate.first:
         reached = max(reached, last_blocks(task, extractors, samples, training_set))
     seconds = {"reading": reading, "scouting": scouting, "fitting": time.monotonic() - clock}
@@ -209,7 +209,7 @@ def last_blocks(
     fit = cross_val_fit(
         replace(candidate, fold_models=None), replace(training_set, features=Features.of([rows])), None, None
     )
-    return accuracy(fit.probabilities, training_set.targets[fit.held])
+    return accuracy(fit.oof_proba, training_set.targets[fit.oof_index])
 
 
 def tell(lines: list[dict[str, Any]]) -> None:

@@ -135,9 +135,9 @@ def test_removing_what_is_not_there_or_one_of_two_is_refused(known: ReferenceSet
 
 def test_recall_is_of_answers_by_members_that_had_not_seen_the_example(known: ReferenceSet) -> None:
     assert known.recall(probe) == {"ant": 1.0, "bee": 1.0, "cat": 1.0}
-    said = known.said.copy()
-    said[known.targets == 1] = [0.8, 0.1, 0.1]
-    assert replace(known, said=said).recall(probe) == {"ant": 1.0, "bee": 0.0, "cat": 1.0}
+    oof_proba = known.oof_proba.copy()
+    oof_proba[known.targets == 1] = [0.8, 0.1, 0.1]
+    assert replace(known, oof_proba=oof_proba).recall(probe) == {"ant": 1.0, "bee": 0.0, "cat": 1.0}
 
 
 def test_a_class_without_known_examples_has_no_recall(known: ReferenceSet) -> None:
@@ -146,7 +146,7 @@ def test_a_class_without_known_examples_has_no_recall(known: ReferenceSet) -> No
         known,
         vectors=known.vectors[kept],
         targets=known.targets[kept],
-        said=known.said[kept],
+        oof_proba=known.oof_proba[kept],
         folds=known.folds[kept],
     )
     assert fewer.recall(probe) == {"ant": 1.0, "cat": 1.0}

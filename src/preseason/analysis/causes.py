@@ -114,7 +114,7 @@ def _confusion(known: ReferenceSet) -> Floats:
     classes = len(known.labels)
     table = np.zeros((classes, classes), np.float32)
     trained = known.targets < known.trained
-    np.add.at(table, (known.targets[trained], known.said[trained].argmax(axis=1)), 1)
+    np.add.at(table, (known.targets[trained], known.oof_proba[trained].argmax(axis=1)), 1)
     return np.asarray(table / np.maximum(table.sum(axis=1, keepdims=True), 1), np.float32)
 
 
@@ -133,7 +133,7 @@ def _usual_confidence(known: ReferenceSet) -> Floats:
     for index in range(known.trained):
         own = known.targets == index
         if own.any():
-            bars[index] = float(known.said[own, index].mean())
+            bars[index] = float(known.oof_proba[own, index].mean())
     return bars
 
 

@@ -91,9 +91,9 @@ def check(judged: Judged) -> Checked:
 def label_errors(judged: Judged) -> Found:
     """Labels that are probably wrong."""
     evidence = judged.evidence
-    found = suspects(evidence.said, evidence.targets[evidence.held])
+    found = suspects(evidence.oof_proba, evidence.targets[evidence.oof_index])
     listed = [
-        evidence.named(int(evidence.held[each.place]))
+        evidence.named(int(evidence.oof_index[each.place]))
         | {
             "suggested": evidence.labels[each.suggested],
             "probability": each.doubt,
@@ -101,7 +101,7 @@ def label_errors(judged: Judged) -> Found:
         }
         for each in found
     ]
-    values = {"checked": len(evidence.held), "suspects": listed}
+    values = {"checked": len(evidence.oof_index), "suspects": listed}
     return values | messages.label_errors(values, evidence.noun)
 
 

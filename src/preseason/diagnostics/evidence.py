@@ -1,6 +1,5 @@
 """What a fit has in hand once it is done: all that the checks of trust look at. Nothing is run again."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -45,8 +44,8 @@ class Evidence:
         targets: int64 [n].
         groups: int64 [n]; what shares a number was never parted.
         folds: pairs of positions, as the ways were cross-fitted.
-        held: int64 [h], rising.
-        said: float32 [h, c], calibrated.
+        oof_index: int64 [h], rising; positions with an out-of-fold prediction.
+        oof_proba: float32 [h, c], calibrated.
         trials: the ways that were fitted, with their rows.
     """
 
@@ -56,8 +55,8 @@ class Evidence:
     targets: Ints
     groups: Ints
     folds: Folds
-    held: Ints
-    said: Floats
+    oof_index: Ints
+    oof_proba: Floats
     trials: Trials
     backbone: Backbone
 
@@ -107,10 +106,3 @@ def _wholes(fit: CrossValResult, features: dict[str, Features], chosen: Ints) ->
     """Float32 [m, d]: the whole example, of clips the mean over their frames."""
     candidate = fit.fitted.candidate
     return plain_rows(candidate, features[candidate.name].take(chosen))
-
-
-def mean_of_parts(features: Features, parts: Sequence[int] | Ints) -> Floats:
-    """Mean over some parts of the first pass, float32 [n, d]."""
-    places = np.asarray(parts)
-    means = [features.rows(0, chunk)[:, places].mean(axis=1) for chunk in features.chunks()]
-    return np.concatenate(means)

@@ -31,21 +31,21 @@ class Suspect:
     trust: float
 
 
-def suspects(said: Floats, targets: Ints, rule: str = FILTER) -> tuple[Suspect, ...]:
+def suspects(oof_proba: Floats, targets: Ints, rule: str = FILTER) -> tuple[Suspect, ...]:
     """The suspects among h answers, the likeliest error first.
 
     Args:
-        said: float32 [h, c] by models that had not seen the example.
+        oof_proba: float32 [h, c] by models that had not seen the example.
         targets: int64 [h] in 0..c-1. Classes with fewer than `MIN_EXAMPLES` answers are left out, as cleanlab
             needs every class present and numbered from 0.
         rule: cleanlab's `filter_by`.
     """
-    counts = np.bincount(targets, minlength=said.shape[1])
+    counts = np.bincount(targets, minlength=oof_proba.shape[1])
     classes = np.flatnonzero(counts >= MIN_EXAMPLES)
     rows = np.flatnonzero(np.isin(targets, classes))
     if len(classes) < 2:
         return ()
-    chances = said[np.ix_(rows, classes)].astype(np.float64)
+    chances = oof_proba[np.ix_(rows, classes)].astype(np.float64)
     chances /= np.maximum(chances.sum(axis=1, keepdims=True), 1e-12)
     given = np.searchsorted(classes, targets[rows])
     return tuple(

@@ -1,32 +1,25 @@
-"""From audited samples to a predictor: the trials, what they become, and its unseeing answers."""
+"""From audited samples to a predictor: search, selection, calibration, open set, out-of-fold predictions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from preseason.arrays.scaling import ROWS
 from preseason.arrays.types import Floats, Ints
-from preseason.data.audit import Audit
-from preseason.data.labels import targets_of
-from preseason.data.split import folds, group_numbers
 from preseason.evaluation.calibration import fit_temperature
+from preseason.fitting.context import FitContext
 from preseason.heads.base import Features, TrainingSet
-from preseason.models.prediction import predict_batch
 from preseason.openset.detection import Choice, thin
 from preseason.openset.drift import ReferenceDistribution, Sketch, sketch_of, world_of
 from preseason.openset.probe import probe
 from preseason.openset.reference_set import MAX_EXAMPLES, ReferenceSet, fit_reference_set
-from preseason.recipe import Recipe
-from preseason.results import BatchPredictions
-from preseason.runtime.progress import Progress
+from preseason.results import BatchPredictions, CandidateResult
 from preseason.runtime.threads import one_blas_thread
-from preseason.tasks.base import Task
 from preseason.training.candidates import Candidate, Fitted
-from preseason.training.predictor import FeatureExtractors, Predictor, plain_candidate, plain_rows, sharpened
+from preseason.training.predictor import Predictor, plain_candidate, plain_rows, sharpened
 from preseason.training.rounds import Clock, Rounds, Trials, fold_numbers
-from preseason.training.selection import select
+from preseason.training.selection import Selection, select
 
 
 @dataclass(frozen=True)
@@ -34,138 +27,151 @@ class Learnt:
     """What the chosen samples gave.
 
     Attributes:
-        chosen: int64 [n], positions among all samples.
-        held: int64 [h], positions among the chosen ones that `answers` are of, by members that had not
-            seen them.
+        chosen: int64 [m], positions among all samples.
+        candidates: a line for each candidate that was tried, with whether it is kept.
+        oof_index: int64 [h], positions among the chosen ones that `answers` are of, by fold models that
+            had not seen them.
     """
 
     chosen: Ints
     trials: Trials
+    candidates: tuple[CandidateResult, ...]
     predictor: Predictor
     known: ReferenceSet
     choice: Choice
     answers: BatchPredictions
-    held: Ints
+    oof_index: Ints
 
 
-class Learner:
-    """Trials and predictor on a choice of the audited samples."""
+@dataclass(frozen=True)
+class Tested:
+    """What was learnt, and how the test examples were answered.
 
-    def __init__(
-        self,
-        task: Task,
-        audit: Audit,
-        extractors: FeatureExtractors,
-        recipe: Recipe,
-        progress: Progress,
-        checkpoints: Path,
-    ) -> None:
+    Attributes:
+        first: learnt from the training part alone (from everything, where each example is tested in turn).
+        last: what is delivered.
+        answers: that the accuracy is counted on, by models that had not seen the examples.
+        by: how the test examples were chosen, for the record.
+    """
 
-        self.task, self.extractors, self.recipe, self.progress = task, extractors, recipe, progress
-        self.samples = audit.dataset.samples
-        self.labels = audit.dataset.labels
-        self.targets = targets_of(self.samples, self.labels)
-        self.groups = group_numbers(self.samples)
-        self.checkpoints = checkpoints
-
-    def folds(self, chosen: Ints) -> list[tuple[Ints, Ints]]:
-        """Pairs of positions within `chosen`."""
-
-        return folds(self.targets[chosen], self.groups[chosen], self.recipe.folds, self.recipe.seed)
-
-    def trials(self, chosen: Ints, candidates: Sequence[Candidate], clock: Clock) -> Trials:
-        """All ways that fit into the budget, cross-fitted on the chosen samples."""
-
-        training_set = TrainingSet(
-            Features((), np.arange(len(chosen))),
-            self.targets[chosen],
-            len(self.labels),
-            self.folds(chosen),
-            self.recipe.seed,
-            settings={"refit": self.recipe.refit},
-            backbone=self.extractors.backbone,
-            progress=self.progress,
-        )
-        samples = [self.samples[i] for i in chosen]
-        return Rounds(self.extractors, samples, training_set, clock, self.checkpoints).run(candidates)
-
-    def predictor(self, chosen: Ints, trials: Trials, keep: Sequence[str] = ()) -> "Learnt":
-        """What the trials become, and its unseeing answers to the chosen samples.
-
-        The answers have the sketches of the samples as `plain`, from which `reference_distribution` is made.
-        """
-
-        targets = self.targets[chosen]
-        named = [i for i, fit in enumerate(trials.fits) if not keep or fit.fitted.candidate.name in keep]
-        selection = select([trials.fits[i] for i in named], targets)
-        kept = tuple(trials.fits[named[i]].fitted.candidate.name for i in selection.kept)
-        trials.candidates = [replace(c, kept=c.name in kept) for c in trials.candidates]
-        logs = np.log(np.maximum(selection.probabilities, 1e-12))
-        temperature = fit_temperature(logs, targets[selection.held])
-        needed = _needed(trials, kept)
-        embedding = next((n for n in kept if trials.attention(n) is not None), kept[0])
-        sketch, plain = _sketched(needed, trials)
-        predictor = Predictor(tuple(needed), kept, embedding, temperature, sketch)
-        held = selection.held
-        fitted = next(fit.fitted for fit in trials.fits if fit.fitted.candidate.name == embedding)
-        features = trials.features[embedding].take(held)
-        few = thin(targets[held], MAX_EXAMPLES)
-        embeddings = fitted.embed(features.take(few))
-        said = sharpened(selection.probabilities, temperature)
-        numbers = fold_numbers(self.folds(chosen), len(chosen))[held]
-        with one_blas_thread():
-            samples = [self.samples[chosen[i]] for i in held[few]]
-            share = self.recipe.strangers_share()
-            known, choice = fit_reference_set(
-                self.labels, embeddings, targets[held[few]], said[few], numbers[few], probe, samples, share
-            )
-            distance = choice.unseen
-            if distance is None or len(few) < len(held):
-                distance = _distances(known, fitted, features)
-            answers = self._held(chosen[held], said, distance, trials, held)
-            answers = replace(answers, plain=None if plain is None else plain[held])
-        return Learnt(chosen, trials, predictor, known, choice, answers, held)
-
-    def reference_distribution(self, chosen: Ints, answers: BatchPredictions) -> ReferenceDistribution | None:
-        """What the chosen samples look like to the frozen network, from their unseeing answers."""
-        if answers.plain is None:
-            return None
-        place = {id(sample): index for index, sample in enumerate(self.samples)}
-        places = np.array([place[id(sample)] for sample in answers.samples], np.int64)
-        numbers = np.zeros(len(self.samples), np.int64)
-        numbers[chosen] = fold_numbers(self.folds(chosen), len(chosen))
-        return world_of(
-            self.labels,
-            answers.plain,
-            answers.probabilities,
-            answers.targets,
-            numbers[places],
-            self.groups[places],
-        )
-
-    def tested(self, chosen: Ints, predictor: Predictor, known: ReferenceSet) -> BatchPredictions:
-        """Answers to samples that were not learnt from."""
-        samples = [self.samples[i] for i in chosen]
-        return predict_batch(self.extractors, predictor, known, samples, self.progress)[0]
-
-    def _held(
-        self, places: Ints, said: Floats, distance: Floats, trials: Trials, held: Ints
-    ) -> BatchPredictions:
-        first = next((f.attention for f in trials.fits if f.attention is not None), None)
-        return BatchPredictions(
-            tuple(self.samples[i] for i in places),
-            self.labels,
-            self.targets[places],
-            said,
-            distance,
-            None if first is None else first[held],
-        )
+    first: Learnt
+    last: Learnt
+    answers: BatchPredictions
+    by: str
 
 
-def _distances(known: ReferenceSet, fitted: Fitted, features: Features) -> Floats:
-    """Unlikeness of each example to every known class, float32 [n]; few embeddings in memory at a time."""
-    pieces = features.pieces(ROWS)
-    return np.concatenate([known.distance(known.place(fitted.embed(piece))) for piece in pieces])
+def search(context: FitContext, chosen: Ints, candidates: Sequence[Candidate], clock: Clock) -> Trials:
+    """All candidates that fit into the budget, cross-fitted on the chosen samples."""
+    training_set = TrainingSet(
+        Features((), np.arange(len(chosen))),
+        context.targets[chosen],
+        len(context.labels),
+        context.folds(chosen),
+        context.recipe.seed,
+        settings={"refit": context.recipe.refit},
+        backbone=context.extractors.backbone,
+        progress=context.progress,
+    )
+    samples = [context.samples[i] for i in chosen]
+    return Rounds(context.extractors, samples, training_set, clock, context.checkpoints).run(candidates)
+
+
+def learn(context: FitContext, chosen: Ints, trials: Trials, keep: Sequence[str] = ()) -> Learnt:
+    """What `trials` on the chosen samples become; `keep` names the candidates instead of a selection."""
+    targets = context.targets[chosen]
+    selection = select_candidates(trials, targets, keep)
+    kept = tuple(trials.fits[i].fitted.candidate.name for i in selection.kept)
+    temperature = calibrate(selection, targets)
+    predictor, plain = build_predictor(trials, kept, temperature)
+    proba = sharpened(selection.oof_proba, temperature)
+    known, choice, distance = fit_open_set(context, chosen, trials, predictor, selection.oof_index, proba)
+    answers = predict_oof(context, chosen, trials, selection.oof_index, proba, distance)
+    if plain is not None:
+        answers = replace(answers, plain=plain[selection.oof_index])
+    candidates = tuple(replace(each, kept=each.name in kept) for each in trials.candidates)
+    return Learnt(chosen, trials, candidates, predictor, known, choice, answers, selection.oof_index)
+
+
+def select_candidates(trials: Trials, targets: Ints, keep: Sequence[str]) -> Selection:
+    """Which of `trials.fits` are averaged: those that `keep` names, or the likeliest where it is empty."""
+    fits = trials.fits
+    places = [i for i, fit in enumerate(fits) if not keep or fit.fitted.candidate.name in keep]
+    selection = select([fits[i] for i in places], targets)
+    return replace(selection, kept=tuple(places[i] for i in selection.kept))
+
+
+def calibrate(selection: Selection, targets: Ints) -> float:
+    """The temperature of the averaged log-probabilities."""
+    logs = np.log(np.maximum(selection.oof_proba, 1e-12))
+    return fit_temperature(logs, targets[selection.oof_index])
+
+
+def build_predictor(
+    trials: Trials, kept: tuple[str, ...], temperature: float
+) -> tuple[Predictor, Floats | None]:
+    """The kept candidates and those that choose crops for them, and sketches [m, e] of all samples tried."""
+    needed = _needed(trials, kept)
+    embedding = next((name for name in kept if trials.attention(name) is not None), kept[0])
+    sketch, plain = _sketched(needed, trials)
+    return Predictor(tuple(needed), kept, embedding, temperature, sketch), plain
+
+
+def fit_open_set(
+    context: FitContext, chosen: Ints, trials: Trials, predictor: Predictor, oof_index: Ints, proba: Floats
+) -> tuple[ReferenceSet, Choice, Floats]:
+    """The known examples, how unknown ones are found, and distances float32 [h] of those at `oof_index`.
+
+    Args:
+        proba: float32 [h, c], calibrated.
+    """
+    targets = context.targets[chosen]
+    fitted = next(f for f in predictor.candidates if f.candidate.name == predictor.embedding)
+    features = trials.features[predictor.embedding].take(oof_index)
+    few = thin(targets[oof_index], MAX_EXAMPLES)
+    embeddings = fitted.embed(features.take(few))
+    numbers = fold_numbers(context.folds(chosen), len(chosen))[oof_index]
+    with one_blas_thread():
+        samples = [context.samples[chosen[i]] for i in oof_index[few]]
+        share = context.recipe.strangers_share()
+        known, choice = fit_reference_set(
+            context.labels, embeddings, targets[oof_index[few]], proba[few], numbers[few], probe, samples,
+            share,
+        )  # fmt: skip
+        if choice.unseen is not None and len(few) == len(oof_index):
+            return known, choice, choice.unseen
+        pieces = (known.place(fitted.embed(piece)) for piece in features.pieces(ROWS))
+        return known, choice, np.concatenate([known.distance(vectors) for vectors in pieces])
+
+
+def predict_oof(
+    context: FitContext, chosen: Ints, trials: Trials, oof_index: Ints, proba: Floats, distance: Floats
+) -> BatchPredictions:
+    """Answers to the examples at `oof_index`, by fold models that had not seen them."""
+    attention = next((fit.attention for fit in trials.fits if fit.attention is not None), None)
+    places = chosen[oof_index]
+    return BatchPredictions(
+        tuple(context.samples[i] for i in places),
+        context.labels,
+        context.targets[places],
+        proba,
+        distance,
+        None if attention is None else attention[oof_index],
+    )
+
+
+def reference_distribution(context: FitContext, learnt: Learnt) -> ReferenceDistribution | None:
+    """What the chosen samples look like to the frozen network; None where no candidate can tell."""
+    if learnt.answers.plain is None:
+        return None
+    folds = fold_numbers(context.folds(learnt.chosen), len(learnt.chosen))
+    return world_of(
+        context.labels,
+        learnt.answers.plain,
+        learnt.answers.probabilities,
+        learnt.answers.targets,
+        folds[learnt.oof_index],
+        context.groups[learnt.chosen[learnt.oof_index]],
+    )
 
 
 def _sketched(fits: Sequence[Fitted], trials: Trials) -> tuple[Sketch | None, Floats | None]:
@@ -183,7 +189,7 @@ def _sketched(fits: Sequence[Fitted], trials: Trials) -> tuple[Sketch | None, Fl
 
 
 def _needed(trials: Trials, kept: Sequence[str]) -> list[Fitted]:
-    """The kept ways and those that choose looks for them, in the order of fitting."""
+    """The kept candidates and those that choose crops for them, in the order of fitting."""
     by_name = {fit.fitted.candidate.name: fit.fitted for fit in trials.fits}
     names, waiting = set(), list(kept)
     while waiting:

@@ -1,7 +1,9 @@
-"""What a fit tells beside its score: baselines, deciding words, boxes, warnings of the split, versions."""
+"""The record of a fit, built once from what its steps found."""
 
 import platform
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import numpy as np
@@ -10,8 +12,11 @@ from preseason.arrays.types import Floats, Ints
 from preseason.data.audit import Audit
 from preseason.data.dataset import Sample, shown
 from preseason.data.split import leaks
+from preseason.diagnostics.checks import Checked
+from preseason.fitting.context import FitContext
+from preseason.fitting.learner import Tested
 from preseason.heads.tfidf import TfidfHead
-from preseason.results import BatchPredictions
+from preseason.results import BatchPredictions, CandidateResult, FitRecord, Metrics
 from preseason.tasks.base import Task
 from preseason.training.predictor import Predictor
 from preseason.training.rounds import Trials
@@ -19,11 +24,65 @@ from preseason.training.rounds import Trials
 MAX_WORDS = 12
 
 
-def baselines(answers: BatchPredictions, trials: Trials) -> dict[str, float]:
+def record_of(
+    context: FitContext, tested: Tested, metrics: Metrics, checked: Checked, scratch: float | None
+) -> FitRecord:
+    """Everything that the fit found.
+
+    Args:
+        metrics: of `tested.answers`.
+        scratch: accuracy of the same network with random weights; None where it was not measured.
+    """
+    task, dataset, backbone = context.task, context.audit.dataset, context.extractors.backbone
+    first, last = tested.first, tested.last
+    counts = Counter(str(sample.label) for sample in dataset.samples)
+    clusters = context.audit.clusters
+    found = baselines(tested.answers, first.candidates)
+    return FitRecord(
+        task=task.name,
+        backbone=backbone.name,
+        head=" + ".join(each.name for each in first.candidates if each.kept),
+        recipe=context.recipe.as_dict() | {"cache": None, "weights": None},
+        labels=dataset.labels,
+        counts={label: counts[label] for label in dataset.labels},
+        answers=tested.answers,
+        metrics=metrics,
+        baselines=found if scratch is None else found | {"scratch": scratch},
+        candidates=first.candidates,
+        boxes=boxes(task, last.predictor),
+        skipped=dataset.skipped,
+        duplicates=tuple(tuple(shown(dataset.samples[i].source) for i in cluster) for cluster in clusters),
+        split=split_of(context, tested),
+        warnings=context.warnings.texts(),
+        temperature=last.predictor.temperature,
+        unknown_threshold=last.choice.threshold,
+        unknown_auroc=last.choice.auroc,
+        seconds=dict(context.watch.seconds),
+        versions=versions(),
+        licence=backbone.licence,
+        fingerprint=context.run_id,
+        span_s=task.span_s(dataset.samples),
+        words=deciding_words(first.trials, dataset.labels),
+        trust=checked.values,
+    )
+
+
+def split_of(context: FitContext, tested: Tested) -> dict[str, int | str]:
+    """How the examples were divided, in plain values."""
+    return {
+        "by": tested.by,
+        "train": len(tested.first.chosen),
+        "test": len(tested.answers.samples),
+        "groups": len({sample.group or sample.fingerprint for sample in context.samples}),
+        "seed": context.recipe.seed,
+    }
+
+
+def baselines(answers: BatchPredictions, candidates: Sequence[CandidateResult]) -> dict[str, float]:
     """The commonest class, and the cheap heads alone as cross-validation found them."""
     known = answers.targets[answers.targets >= 0]
     found = {"majority": float(np.bincount(known).max() / len(answers.targets))} if len(known) else {}
-    tried = {c.name: c.accuracy for c in trials.candidates if c.accuracy is not None}
+    tried = {c.name: c.accuracy for c in candidates if c.accuracy is not None}
     return found | {name: tried[name] for name in ("linear", "tfidf") if name in tried}
 
 

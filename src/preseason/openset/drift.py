@@ -159,18 +159,18 @@ class Batch:
 
 
 def world_of(
-    labels: tuple[str, ...], plain: Floats, said: Floats, targets: Ints, folds: Ints, groups: Ints
+    labels: tuple[str, ...], plain: Floats, oof_proba: Floats, targets: Ints, folds: Ints, groups: Ints
 ) -> ReferenceDistribution:
     """The world of n examples of training.
 
     Args:
         plain: float32 [n, w], their sketches.
-        said: float32 [n, c], probabilities by members that had not seen them.
+        oof_proba: float32 [n, c], probabilities by fold models that had not seen them.
         targets: int64 [n].
         folds: int64 [n], by which they were held out; one alone is split by groups.
         groups: int64 [n].
     """
-    answered = said.argmax(axis=1)
+    answered = oof_proba.argmax(axis=1)
     _, numbers = np.unique(groups, return_inverse=True)
     split = folds if len(np.unique(folds)) > 1 else numbers % 4
     rows = np.empty_like(plain)
@@ -180,7 +180,9 @@ def world_of(
         rows[own] = plain[own] - _means(plain[others], answered[others], len(labels))[answered[own]]
     means = _means(plain, answered, len(labels))
     right = answered == targets
-    return ReferenceDistribution(labels, means, rows, said.max(axis=1), right, targets, answered, numbers)
+    return ReferenceDistribution(
+        labels, means, rows, oof_proba.max(axis=1), right, targets, answered, numbers
+    )
 
 
 def drift_of(reference_distribution: ReferenceDistribution, batch: Batch) -> Drift:

@@ -32,6 +32,8 @@ MAX_EXAMPLES = 4000
 MAX_RESHAPED = 1500
 """Examples up to which principal directions are found anew for every class left out."""
 STRENGTH = 1e-2
+OOF_KEY = "said"
+"""What `oof_proba` is called in a model folder."""
 
 Probe = Callable[[Floats, Ints, int], tuple[Floats, Floats]]
 """Fits linear logits: vectors [n, d], targets [n], classes -> weights [d, c], biases [c]."""
@@ -69,7 +71,7 @@ class ReferenceSet:
         centre, directions: float32 [e] and [e, d]: vectors are `(embedding - centre) @ directions`.
         vectors: float32 [n, d] of the known examples.
         targets: int64 [n].
-        said: float32 [n, trained] probabilities by members that had not seen the example.
+        oof_proba: float32 [n, trained] probabilities by fold models that had not seen the example.
         folds: int64 [n], which fold each example was held out in.
         weight, bias: a linear probe on the vectors, float32 [d, c] and [c].
         scorer, threshold: distance to the known, and where unknown begins.
@@ -82,7 +84,7 @@ class ReferenceSet:
     directions: Floats
     vectors: Floats
     targets: Ints
-    said: Floats
+    oof_proba: Floats
     folds: Ints
     weight: Floats
     bias: Floats
@@ -123,7 +125,7 @@ class ReferenceSet:
         for fold in np.unique(self.folds):
             asked, rest = self.folds == fold, self.folds != fold
             weight, bias = probe(self.vectors[rest], self.targets[rest], len(self.labels))
-            out[asked] = _joined(self.said[asked], self.vectors[asked], weight, bias)
+            out[asked] = _joined(self.oof_proba[asked], self.vectors[asked], weight, bias)
         right = out.argmax(1) == self.targets
         known = set(self.targets.tolist())
         return {
@@ -165,7 +167,7 @@ class ReferenceSet:
             labels=labels,
             vectors=np.concatenate([self.vectors, new]),
             targets=np.concatenate([self.targets, np.full(len(new), labels.index(name))]),
-            said=np.concatenate([self.said, nothing]),
+            oof_proba=np.concatenate([self.oof_proba, nothing]),
             folds=np.concatenate([self.folds, np.arange(len(new)) % max(count, 1)]),
             examples=(*self.examples, *examples) if self.examples else (),
         )
@@ -183,10 +185,10 @@ class ReferenceSet:
             raise UsageError("A model needs two classes: the last two cannot be removed.")
         gone = self.labels.index(name)
         kept = self.targets != gone
-        said, columns = self.said[kept], self.columns
+        oof_proba, columns = self.oof_proba[kept], self.columns
         if gone < self.trained:
-            said, columns = np.delete(said, gone, axis=1), columns[:gone] + columns[gone + 1 :]
-            said = said / np.maximum(said.sum(axis=1, keepdims=True), 1e-9)
+            oof_proba, columns = np.delete(oof_proba, gone, axis=1), columns[:gone] + columns[gone + 1 :]
+            oof_proba = oof_proba / np.maximum(oof_proba.sum(axis=1, keepdims=True), 1e-9)
         targets = self.targets[kept]
         smaller = replace(
             self,
@@ -194,7 +196,7 @@ class ReferenceSet:
             columns=columns,
             vectors=self.vectors[kept],
             targets=np.where(targets > gone, targets - 1, targets),
-            said=said,
+            oof_proba=oof_proba,
             folds=self.folds[kept],
             examples=tuple(self.examples[i] for i in np.flatnonzero(kept)) if self.examples else (),
         )
@@ -202,8 +204,8 @@ class ReferenceSet:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Plain arrays to store; `labels`, `columns` and `threshold` are stored beside them."""
-        named = ("centre", "directions", "vectors", "targets", "said", "folds", "weight", "bias")
-        arrays = {name: getattr(self, name) for name in named}
+        named = ("centre", "directions", "vectors", "targets", "folds", "weight", "bias")
+        arrays = {name: getattr(self, name) for name in named} | {OOF_KEY: self.oof_proba}
         listed = [[each.name, each.fingerprint, each.span] for each in self.examples]
         arrays["examples"] = np.frombuffer(json.dumps(listed).encode(), np.uint8)
         return arrays | {f"scorer.{key}": value for key, value in self.scorer.state().items()}
@@ -218,11 +220,13 @@ class ReferenceSet:
     ) -> "ReferenceSet":
         """What `state` was taken of."""
         scorer = {k.removeprefix("scorer."): v for k, v in arrays.items() if k.startswith("scorer.")}
-        own = {k: v for k, v in arrays.items() if not k.startswith("scorer.") and k != "examples"}
+        aside = ("examples", OOF_KEY)
+        own = {k: v for k, v in arrays.items() if not k.startswith("scorer.") and k not in aside}
         return cls(
             labels,
             columns,
             **own,
+            oof_proba=arrays[OOF_KEY],
             scorer=UnknownScorer.from_state(scorer),
             threshold=threshold,
             examples=_examples_from(arrays.get("examples")),
@@ -243,7 +247,7 @@ def fit_reference_set(
     labels: tuple[str, ...],
     embeddings: Floats,
     targets: Ints,
-    said: Floats,
+    oof_proba: Floats,
     folds: Ints,
     probe: Probe,
     samples: Sequence[Sample] = (),
@@ -256,14 +260,14 @@ def fit_reference_set(
 
     Args:
         embeddings: float32 [n, e]; at most `MAX_EXAMPLES` are kept, evenly over the classes.
-        said: float32 [n, c], unseeing probabilities.
+        oof_proba: float32 [n, c], by fold models that had not seen the example.
         folds: int64 [n]; where all are the same, the examples are dealt out anew.
         samples: what the embeddings are of, n or none.
         strangers: share of strangers that may get a name, see `choose`.
     """
     kept = thin(targets, MAX_EXAMPLES)
     examples = tuple(example_of(samples[i]) for i in kept) if samples else ()
-    embeddings, targets, said = embeddings[kept], targets[kept], said[kept]
+    embeddings, targets, oof_proba = embeddings[kept], targets[kept], oof_proba[kept]
     folds = folds[kept] if len(np.unique(folds[kept])) > 1 else deal(targets)
     centre = embeddings.mean(axis=0)
     directions = _principal(embeddings - centre)
@@ -280,7 +284,7 @@ def fit_reference_set(
 
     choice = choose(vectors, targets, fit_predict, folds, budget=strangers, seen_from=seen_from)
     known = ReferenceSet(
-        labels, tuple(range(len(labels))), centre, directions, vectors, targets, said, folds,
+        labels, tuple(range(len(labels))), centre, directions, vectors, targets, oof_proba, folds,
         weight, bias, choice.scorer, choice.threshold, examples,
     )  # fmt: skip
     unseen = _unseen(choice.scorer.kind, seen_from, targets, folds, fit_predict)

@@ -94,15 +94,15 @@ class CrossValResult:
     """A fitted way with what its members say of examples they have not seen.
 
     Attributes:
-        held: int64 [h], positions of the examples that have such an answer.
-        probabilities: float32 [h, c] of these, calibrated.
+        oof_index: int64 [h], positions of the examples that a fold model has not seen, rising.
+        oof_proba: float32 [h, c] of these, calibrated.
         attention: float32 [n, p] attention of every example, by unseeing members where there is one.
         seconds: spent on fitting.
     """
 
     fitted: Fitted
-    held: Ints
-    probabilities: Floats
+    oof_index: Ints
+    oof_proba: Floats
     attention: Floats | None
     seconds: float
 
@@ -139,21 +139,21 @@ def cross_val_fit(
     fold_models = (
         fit_each(candidate.head, training_sets) if team is None else team.fit(candidate.head, training_sets)
     )
-    held = np.concatenate([validation for _, validation in folds])
+    oof_index = np.concatenate([validation for _, validation in folds])
     logits = np.concatenate(
         [
             fold_model.logits(training_set.features.take(v))
             for fold_model, (_, v) in zip(fold_models, folds, strict=True)
         ]
     )
-    temperature = fit_temperature(logits, training_set.targets[held])
+    temperature = fit_temperature(logits, training_set.targets[oof_index])
     attention = _oof_attention(fold_models, folds, training_set.features)
-    order = np.argsort(held, kind="stable")
+    order = np.argsort(oof_index, kind="stable")
     if refit:
         fold_models = [_whole(candidate, training_set, checkpoints, share, team)]
     return CrossValResult(
         Fitted(candidate, tuple(fold_models), temperature),
-        held[order],
+        oof_index[order],
         softmax(logits[order], temperature),
         attention,
         time.monotonic() - begin,

@@ -117,7 +117,7 @@ class Rounds:
         if sum(fit.fitted.candidate.spec.kept != "raw" for fit in self.trials.fits) < 2:
             return False
         best = select(self.trials.fits, self.training_set.targets)
-        return accuracy(best.probabilities, self.training_set.targets[best.held]) == 1
+        return accuracy(best.oof_proba, self.training_set.targets[best.oof_index]) == 1
 
     def _read(self, candidate: Candidate) -> str | None:
         """Fill the bank for `candidate`, or say why there is no time for it."""
@@ -179,7 +179,7 @@ class Rounds:
                 )
                 return
         self.trials.fits.append(fit)
-        right = accuracy(fit.probabilities, self.training_set.targets[fit.held])
+        right = accuracy(fit.oof_proba, self.training_set.targets[fit.oof_index])
         self.trials.candidates.append(CandidateResult(candidate.name, right, fit.seconds, kept=False))
         self.training_set.progress.say(f"{candidate.name}: {100 * right:.1f} % in cross-validation")
 

@@ -59,7 +59,7 @@ def scratch_accuracy(
         Features.of([found.rows]), targets[found.kept], len(dataset.labels), pairs, recipe.seed
     )
     fit = cross_val_fit(replace(candidate, name="random weights"), training_set, None, None)
-    return accuracy(fit.probabilities, training_set.targets[fit.held])
+    return accuracy(fit.oof_proba, training_set.targets[fit.oof_index])
 
 
 def transfer_warning(metrics: Metrics, scratch: float) -> list[str]:

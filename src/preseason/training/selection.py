@@ -21,13 +21,13 @@ class Selection:
 
     Attributes:
         kept: positions among the ways tried, best first; their probabilities count equally.
-        held: int64 [h], examples for which all kept ways have an unseeing answer.
-        probabilities: float32 [h, c], the average.
+        oof_index: int64 [h], examples for which all kept candidates have an out-of-fold prediction.
+        oof_proba: float32 [h, c], their average.
     """
 
     kept: tuple[int, ...]
-    held: Ints
-    probabilities: Floats
+    oof_index: Ints
+    oof_proba: Floats
 
 
 def select(tried: Sequence[CrossValResult], targets: Ints) -> Selection:
@@ -36,25 +36,25 @@ def select(tried: Sequence[CrossValResult], targets: Ints) -> Selection:
     Where ways are trusted these are averaged to begin with; what is added or dropped then must make the
     average likelier by more than chance: with few examples the likeliest way is no better than the next.
     """
-    held = tried[0].held
+    oof_index = tried[0].oof_index
     for fit in tried[1:]:
-        held = np.intersect1d(held, fit.held)
-    each = [fit.probabilities[np.searchsorted(fit.held, held)] for fit in tried]
+        oof_index = np.intersect1d(oof_index, fit.oof_index)
+    each = [fit.oof_proba[np.searchsorted(fit.oof_index, oof_index)] for fit in tried]
     trusted = [place for place, fit in enumerate(tried) if fit.fitted.candidate.trusted]
     if trusted:
-        kept = _from_trusted(trusted, each, targets[held])
-        return Selection(tuple(kept), held, averaged([each[i] for i in kept]))
-    losses = [log_loss(p, targets[held]) for p in each]
+        kept = _from_trusted(trusted, each, targets[oof_index])
+        return Selection(tuple(kept), oof_index, averaged([each[i] for i in kept]))
+    losses = [log_loss(p, targets[oof_index]) for p in each]
     kept = [int(np.argmin(losses))]
     best = losses[kept[0]]
     while rest := [index for index in range(len(tried)) if index not in kept]:
-        trials = {i: log_loss(averaged([each[j] for j in (*kept, i)]), targets[held]) for i in rest}
+        trials = {i: log_loss(averaged([each[j] for j in (*kept, i)]), targets[oof_index]) for i in rest}
         index = min(trials, key=lambda i: trials[i])
         if trials[index] > best - MIN_GAIN:
             break
         kept.append(index)
         best = trials[index]
-    return Selection(tuple(kept), held, averaged([each[i] for i in kept]))
+    return Selection(tuple(kept), oof_index, averaged([each[i] for i in kept]))
 
 
 def _from_trusted(kept: list[int], each: Sequence[Floats], targets: Ints) -> list[int]:

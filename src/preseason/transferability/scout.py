@@ -209,7 +209,7 @@ class Scout:
         training_set = TrainingSet(features, targets, len(audit.dataset.labels), pairs, self.recipe.seed)
         training_set = replace(training_set, backbone=backbone, progress=self.progress)
         fit = cross_val_fit(candidate, training_set, None, None)
-        metrics = measure(fit.probabilities, targets[fit.held])
+        metrics = measure(fit.oof_proba, targets[fit.oof_index])
         rows = (
             summarised(features, candidate.spec.frames).whole()
             if candidate.head == "statistics"

@@ -1,0 +1,39 @@
+"""What a fit tells the user before it begins."""
+
+from collections import Counter
+
+from preseason.fitting.budget import budget_s
+from preseason.fitting.context import FitContext
+
+MAX_LABELS = 8
+MAX_SKIPPED = 5
+
+
+def announce(context: FitContext) -> None:
+    """What was found, what was left out, and what will be tried."""
+    say, dataset = context.progress.say, context.audit.dataset
+    counts = Counter(str(sample.label) for sample in dataset.samples)
+    listed = ", ".join(f"{label} {counts[label]}" for label in dataset.labels[:MAX_LABELS])
+    rest = len(dataset.labels) - MAX_LABELS
+    more = f" and {rest} more" if rest > 0 else ""
+    noun = context.task.noun
+    say(f"Found {len(dataset.samples)} {noun} of {len(dataset.labels)} classes: {listed}{more}.")
+    for skipped in dataset.skipped[:MAX_SKIPPED]:
+        say(f"Left out {skipped.path}: {skipped.reason}.")
+    if len(dataset.skipped) > MAX_SKIPPED:
+        say(f"Left out {len(dataset.skipped) - MAX_SKIPPED} more; the report names them.")
+    clusters = len(context.audit.clusters)
+    if clusters:
+        sets = "1 set" if clusters == 1 else f"{clusters} sets"
+        say(f"{sets} of copies or near-copies: kept on one side of every split.")
+    say(plan_of(context))
+
+
+def plan_of(context: FitContext) -> str:
+    """What will be tried, in one line."""
+    recipe, backbone = context.recipe, context.extractors.backbone
+    if recipe.head == "auto" and recipe.unfreeze == "auto" and recipe.name == "default":
+        described = context.task.describe(recipe, backbone)
+        return f"Plan, within {budget_s(context):.0f} s: {described}."
+    asked = f"head {recipe.head}, unfreeze {recipe.unfreeze}"
+    return f"Plan: {recipe.name} recipe, {backbone.name}, {asked}."
