@@ -24,8 +24,8 @@ from preseason.data.dataset import Sample
 from preseason.data.labels import targets_of
 from preseason.data.split import folds, group_numbers
 from preseason.evaluation.calibration import fit_temperature, softmax
-from preseason.heads.base import Features
 from preseason.heads.linear import logistic_regression
+from preseason.inference.features import Features
 from preseason.openset.drift import drift_of, sketch_of, world_of
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder

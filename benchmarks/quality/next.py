@@ -20,9 +20,9 @@ from preseason.arrays.scaling import rotation_of, scale_of
 from preseason.data.labels import targets_of
 from preseason.evaluation.calibration import softmax
 from preseason.evaluation.choosing import choose
-from preseason.heads.base import Features
-from preseason.heads.frames import summarised
 from preseason.heads.linear import logistic_regression
+from preseason.inference.features import Features
+from preseason.inference.frames import summarised
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Silent

@@ -25,7 +25,8 @@ from preseason.backbones.folder import random_copy
 from preseason.backbones.library import libraries
 from preseason.data.labels import targets_of
 from preseason.data.split import folds, group_numbers
-from preseason.heads.base import Features, TrainingSet
+from preseason.heads.base import TrainingSet
+from preseason.inference.features import Features
 from preseason.openset.detection import thin
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder

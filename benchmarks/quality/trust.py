@@ -189,7 +189,7 @@ def curve(data: Data, seed: int) -> None:
         fitted for fitted in model.predictor.candidates if fitted.candidate.spec.kept != "raw"
     ).candidate
     from preseason.engine.extract import Order
-    from preseason.heads.base import Features
+    from preseason.inference.features import Features
 
     found = model.extractors.extractor(candidate.spec).extract(
         [Order(s) for s in data.samples], Silent(), "rows"

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Generic, TypeVar
 
 from preseason.errors import UsageError
@@ -12,7 +13,9 @@ Entry = TypeVar("Entry")
 
 
 class Registry(Generic[Entry]):
-    """Named entries of one kind; the modules of `package` register themselves when first asked for.
+    """Named entries of one kind; the modules of `packages` register themselves when first asked for.
+
+    An entry is looked for in the module of its name first, so that asking for one loads no other.
 
     Example:
         >>> colours = Registry[str]("colour")
@@ -22,10 +25,10 @@ class Registry(Generic[Entry]):
         preseason.errors.UsageError: No colour is called 'rad'. Did you mean 'red'? Known: red.
     """
 
-    def __init__(self, kind: str, package: str | None = None) -> None:
+    def __init__(self, kind: str, *packages: str) -> None:
         self.kind = kind
-        self._package = package
-        self._loaded = package is None
+        self._packages = packages
+        self._loaded = False
         self._entries: dict[str, Entry] = {}
 
     def add(self, name: str, entry: Entry) -> Entry:
@@ -45,8 +48,7 @@ class Registry(Generic[Entry]):
         Raises:
             UsageError: no such name; the message suggests the nearest one.
         """
-        self._load()
-        if name in self._entries:
+        if name in self:
             return self._entries[name]
         near = get_close_matches(name, self._entries, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -54,17 +56,27 @@ class Registry(Generic[Entry]):
         raise UsageError(f"No {self.kind} is called {name!r}.{hint} Known: {known}.", code="PS-U03")
 
     def __contains__(self, name: object) -> bool:
-        self._load()
+        if name not in self._entries:
+            self._load_module(str(name))
+        if name not in self._entries:
+            self._load()
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
         self._load()
         return iter(sorted(self._entries))
 
+    def _load_module(self, name: str) -> None:
+        """The first module called `name`, where one is."""
+        for package in self._packages if name.isidentifier() and not self._loaded else ():
+            if find_spec(f"{package}.{name}") is not None:
+                importlib.import_module(f"{package}.{name}")
+                return
+
     def _load(self) -> None:
-        if self._loaded or self._package is None:
+        if self._loaded:
             return
         self._loaded = True
-        package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self._package}.{module.name}")
+        for package in map(importlib.import_module, self._packages):
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"{package.__name__}.{module.name}")

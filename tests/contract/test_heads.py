@@ -15,10 +15,12 @@ from preseason.backbones.base import Backbone
 from preseason.backbones.folder import save_network
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.errors import UsageError
-from preseason.heads.base import Features, Head, TrainingSet, heads, restore
+from preseason.heads.base import TrainingSet, heads
 from preseason.heads.contrastive import pairs_loss
 from preseason.heads.sequence import Sequence, SequenceNetwork
 from preseason.heads.tail import Tail, TailHead, random_view
+from preseason.inference.features import Features
+from preseason.inference.head import Head, restore
 
 N, CLASSES, PARTS, WIDTH, CUT = 48, 3, 5, 24, 6
 IN_ORDER = ("lstm", "gru", "tcn")

@@ -4,7 +4,8 @@ import numpy as np
 
 from preseason.arrays.types import Floats, Ints
 from preseason.heads.attention import Attention
-from preseason.heads.base import Features, TrainingSet
+from preseason.heads.base import TrainingSet
+from preseason.inference.features import Features
 
 CLASSES, PARTS, WIDTH = 3, 8, 256
 

@@ -14,7 +14,8 @@ from preseason.errors import ExportError
 from preseason.exporting import answers, run, run_texts
 from preseason.exporting.checking import Check
 from preseason.exporting.export import refuse_different
-from preseason.heads.base import Features, TrainingSet, heads
+from preseason.heads.base import TrainingSet, heads
+from preseason.inference.features import Features
 from preseason.media.image import decode
 from preseason.media.text import decoded
 from preseason.openset.detection import SCORES, fit_scorer

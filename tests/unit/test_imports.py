@@ -17,6 +17,7 @@ LAYERS = (
     ("distributed", "media", "recipe", "registry", "storage"),
     ("backbones", "data"),
     ("engine", "results"),
+    ("inference",),
     ("heads",),
     ("evaluation",),
     ("openset",),

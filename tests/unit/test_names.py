@@ -9,8 +9,11 @@ from preseason.backbones.encoders import Encoder
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Extractor, Order
 from preseason.engine.passes import FeatureSpec
-from preseason.heads.base import Features, TrainingSet, heads, restore
-from preseason.heads.names import TEMPLATES, NamesHead, spoken, vectors_of
+from preseason.heads.base import TrainingSet, heads
+from preseason.heads.names import TEMPLATES, spoken, vectors_of
+from preseason.inference.features import Features
+from preseason.inference.head import restore
+from preseason.inference.heads.names import NamesHead
 from preseason.runtime.progress import Silent
 from preseason.tasks.texts import TextDecoder
 from preseason.training.candidates import Candidate, CrossValResult, Fitted

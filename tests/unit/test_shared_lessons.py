@@ -19,8 +19,9 @@ import pytest
 from preseason.backbones.base import Backbone
 from preseason.distributed.work_queue import Board, Job
 from preseason.engine.bank import Shelf
-from preseason.heads.base import Features, TrainingSet
+from preseason.heads.base import TrainingSet
 from preseason.heads.trainer import NoTimeError
+from preseason.inference.features import Features
 from preseason.training.distributed_folds import Team, _Heeding, _Others, fit_each, learning_of
 
 COUNT, PARTS, WIDTH, CLASSES = 60, 5, 12, 3

@@ -16,9 +16,9 @@ from preseason.errors import UsageError
 from preseason.evaluation.calibration import softmax
 from preseason.evaluation.learning_curve import Curve, Forecast, Gain
 from preseason.evaluation.metrics import measure
-from preseason.heads.attention import AttentionHead, AttentionNetwork
-from preseason.heads.base import Features
-from preseason.heads.parts import Scales
+from preseason.heads.attention import AttentionNetwork, head_of
+from preseason.inference.features import Features
+from preseason.inference.parts import Scales
 from preseason.models.manifest import _without_paths
 from preseason.openset.detection import choose
 from preseason.recipe import Recipe, parse_share
@@ -90,7 +90,7 @@ def test_attention_over_all_parts_is_the_answer_and_hidden_parts_do_not_count() 
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(6, 4, 8)).astype(np.float16)
     scales = Scales(np.zeros(4, np.int64), np.zeros((1, 8), np.float32), np.ones((1, 8), np.float32))
-    head = AttentionHead(scales, AttentionNetwork(8, 3).eval())
+    head = head_of(scales, AttentionNetwork(8, 3).eval())
     changed = rows.copy()
     changed[:, 3] = 5.0
     masks = np.array([[True] * 4, [True, True, True, False]])[:, None]

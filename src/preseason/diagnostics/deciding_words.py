@@ -11,8 +11,8 @@ from preseason.arrays.types import Ints
 from preseason.diagnostics.evidence import Evidence
 from preseason.diagnostics.shortcuts import Shortcuts, Trial
 from preseason.evaluation.metrics import wilson
-from preseason.heads.base import Features
-from preseason.heads.tfidf import TfidfHead, texts_of
+from preseason.inference.features import Features
+from preseason.inference.heads.tfidf import TfidfHead, texts_of
 
 MAX_WORDS = 8
 MIN_EXAMPLES = 8

@@ -10,7 +10,8 @@ from preseason.arrays.scaling import rotation_of, scale_of
 from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample, shown
-from preseason.heads.base import Features, Folds
+from preseason.heads.base import Folds
+from preseason.inference.features import Features
 from preseason.runtime.threads import one_blas_thread
 from preseason.training.candidates import CrossValResult
 from preseason.training.predictor import plain_rows

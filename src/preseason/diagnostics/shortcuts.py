@@ -14,8 +14,8 @@ from preseason.backbones.base import Backbone
 from preseason.diagnostics.evidence import Evidence, shortened
 from preseason.diagnostics.locality import layers_of
 from preseason.engine.passes import WHOLE, Box
-from preseason.heads.attention import AttentionHead
 from preseason.heads.linear import logistic_regression
+from preseason.inference.heads.attention import AttentionHead
 from preseason.runtime.threads import one_blas_thread
 from preseason.training.candidates import CrossValResult
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from preseason.exporting.graphs import Stage
-from preseason.heads.tfidf import TfidfHead
+from preseason.inference.heads.tfidf import TfidfHead
 
 
 def write_counts(stage: Stage, path: Path) -> None:

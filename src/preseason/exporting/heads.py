@@ -14,14 +14,16 @@ from torch import Tensor, nn
 
 from preseason.arrays.scaling import Scale
 from preseason.errors import ExportError
-from preseason.heads.attention import AttentionHead
-from preseason.heads.linear import LinearHead
+from preseason.heads.attention import network_of as attention_network
 from preseason.heads.lora import LoraHead
-from preseason.heads.mlp import MlpHead
-from preseason.heads.names import NamesHead
-from preseason.heads.parts import MAX_VALUE, Scales
-from preseason.heads.prototype import SHARPNESS, PrototypeHead
+from preseason.heads.mlp import network_of as mlp_network
 from preseason.heads.tail import TailHead
+from preseason.inference.heads.attention import AttentionHead
+from preseason.inference.heads.linear import LinearHead
+from preseason.inference.heads.mlp import MlpHead
+from preseason.inference.heads.names import NamesHead
+from preseason.inference.heads.prototype import SHARPNESS, PrototypeHead
+from preseason.inference.parts import MAX_VALUE, Scales
 
 Said = tuple[Tensor, Tensor, Tensor | None]
 
@@ -85,7 +87,7 @@ class MlpModule(nn.Module):
 
     def __init__(self, head: MlpHead) -> None:
         super().__init__()
-        self.scale, self.network = Scaled(head.scale), head.network
+        self.scale, self.network = Scaled(head.scale), mlp_network(head)
 
     def forward(self, rows: Tensor) -> Said:
         """From the first part."""
@@ -99,7 +101,7 @@ class AttentionModule(nn.Module):
 
     def __init__(self, head: AttentionHead) -> None:
         super().__init__()
-        self.scale, self.network = Scaled(head.scales), head.network
+        self.scale, self.network = Scaled(head.scales), attention_network(head)
 
     def forward(self, rows: Tensor) -> Said:
         """From all parts."""

@@ -9,7 +9,8 @@ from preseason.arrays.scaling import ROWS
 from preseason.arrays.types import Floats, Ints
 from preseason.evaluation.calibration import fit_temperature
 from preseason.fitting.context import FitContext
-from preseason.heads.base import Features, TrainingSet
+from preseason.heads.base import TrainingSet
+from preseason.inference.features import Features
 from preseason.openset.detection import Choice, thin
 from preseason.openset.drift import ReferenceDistribution, Sketch, sketch_of, world_of
 from preseason.openset.probe import probe

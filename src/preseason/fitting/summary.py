@@ -15,7 +15,7 @@ from preseason.data.split import leaks
 from preseason.diagnostics.checks import Checked
 from preseason.fitting.context import FitContext
 from preseason.fitting.learner import Tested
-from preseason.heads.tfidf import TfidfHead
+from preseason.inference.heads.tfidf import TfidfHead
 from preseason.results import BatchPredictions, CandidateResult, FitRecord, Metrics
 from preseason.tasks.base import Task
 from preseason.training.predictor import Predictor

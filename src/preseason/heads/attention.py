@@ -4,20 +4,20 @@ Parts are regions of a photo, frames of a clip, windows of a text. Each is score
 and the weighted mean of the parts' hidden vectors gives the logits: the weights show where the model looked.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from preseason.arrays.types import Floats, Ints
-from preseason.backbones.base import Backbone
+from preseason.arrays.types import Ints
 from preseason.engine.networks import has_bf16
-from preseason.heads.base import Features, State, TrainingSet, heads
-from preseason.heads.parts import FeatureDropout, Scales, rows_of, scales_of, shape_of
+from preseason.heads.base import TrainingSet, heads
+from preseason.heads.parts import FeatureDropout, scales_of
 from preseason.heads.trainer import Trainer, TrainingConfig
+from preseason.inference.features import Features
+from preseason.inference.heads.attention import AttentionHead
+from preseason.inference.parts import Scales, rows_of, shape_of
 from preseason.runtime.launcher import local_size
 
 HIDDEN, GATE = 128, 64
@@ -55,64 +55,6 @@ class AttentionNetwork(nn.Module):
         return logits
 
 
-@dataclass(frozen=True)
-class AttentionHead:
-    """A fitted attention head over the parts of one pass, or of several in a row."""
-
-    scales: Scales
-    network: AttentionNetwork
-
-    def logits(self, features: Features) -> Floats:
-        """Float32 [n, c]."""
-        return self._over(features, self.network)
-
-    def embed(self, features: Features) -> Floats:
-        """Scaled features averaged with the attention as weights, float32 [n, d]."""
-        return self._over(features, lambda x: (self.network.weigh(x)[1].unsqueeze(-1) * x).sum(1))
-
-    def attention(self, features: Features) -> Floats:
-        """Attention of each part, float32 [n, p]."""
-        return self._over(features, lambda x: self.network.weigh(x)[1])
-
-    def within(self, features: Features, masks: NDArray[np.bool_]) -> Floats:
-        """Logits as if some parts were all there is, nothing run again: float32 [m, n, c].
-
-        Half of the parts were left out at random in every step of training, so fewer parts are nothing new.
-
-        Args:
-            masks: bool [m, n, p] or [m, 1, p], parts that are seen; one at least of each example.
-        """
-        hidden, scores = np.split(self._over(features, self._scored), [HIDDEN], axis=2)
-        scores = scores[..., 0]
-        seen = np.broadcast_to(masks, (len(masks), *scores.shape))
-        weights = np.exp(scores - scores.max(axis=1, keepdims=True)) * seen
-        weights /= weights.sum(axis=2, keepdims=True)
-        mixed = torch.from_numpy(np.einsum("mnp,nph->mnh", weights, hidden).astype(np.float32))
-        with torch.inference_mode():
-            logits: Floats = self.network.classifier(mixed).numpy()
-        return logits
-
-    def _scored(self, parts: Tensor) -> Tensor:
-        """Hidden vectors and, as a last column, the logarithm of attention: [n, p, h + 1]."""
-        hidden, weights = self.network.weigh(parts)
-        return torch.cat([hidden, weights.clamp_min(1e-30).log().unsqueeze(-1)], dim=2)
-
-    def state(self) -> State:
-        """Plain values."""
-        tensors = {f"network.{k}": v.numpy() for k, v in self.network.state_dict().items()}
-        scales = {"kinds": self.scales.kinds, "mean": self.scales.mean, "deviation": self.scales.deviation}
-        return State("attention", tensors | scales)
-
-    @torch.inference_mode()
-    def _over(self, features: Features, function: Any) -> Floats:
-        self.network.eval()
-        pieces = []
-        for chunk in features.chunks(32):
-            parts = _all_parts(features, self.scales, chunk)
-            pieces.append(function(parts).numpy())
-        return np.concatenate(pieces)
-
-
 class Attention:
     """Fits `AttentionHead`."""
 
@@ -127,19 +69,20 @@ class Attention:
             network, training_set.targets, _some_parts(features, scales), _config(network, training_set)
         )
         trainer.run(training_set.checkpoint, training_set.progress, training_set.stage)
-        return AttentionHead(scales, network.eval())
+        return head_of(scales, network)
 
-    def restore(self, state: State, backbone: Backbone) -> AttentionHead:
-        """The head that gave `state`."""
-        tensors = {
-            key.removeprefix("network."): torch.from_numpy(value)
-            for key, value in state.arrays.items()
-            if key.startswith("network.")
-        }
-        network = AttentionNetwork(tensors["hidden.1.weight"].shape[1], len(tensors["classifier.1.bias"]))
-        network.load_state_dict(tensors)
-        scales = Scales(*(state.arrays[name] for name in ("kinds", "mean", "deviation")))
-        return AttentionHead(scales, network.eval())
+
+def head_of(scales: Scales, network: AttentionNetwork) -> AttentionHead:
+    """What a trained network gives, without torch."""
+    return AttentionHead(scales, {name: value.numpy() for name, value in network.state_dict().items()})
+
+
+def network_of(head: AttentionHead) -> AttentionNetwork:
+    """The head's network as a module."""
+    tensors = {name: torch.from_numpy(array) for name, array in head.tensors.items()}
+    network = AttentionNetwork(tensors["hidden.1.weight"].shape[1], len(tensors["classifier.1.bias"]))
+    network.load_state_dict(tensors)
+    return network.eval()
 
 
 def _config(network: nn.Module, training_set: TrainingSet) -> TrainingConfig:
@@ -171,13 +114,13 @@ def _some_parts(features: Features, scales: Scales) -> Any:
         kept = np.sort(rng.permutation(every)[:fewer])
         if held is not None:
             return held[torch.from_numpy(chosen)[:, None], torch.from_numpy(kept)]
-        return scales(rows_of(features, chosen)[:, kept], kept).to(kind)
+        return torch.from_numpy(scales(rows_of(features, chosen)[:, kept], kept)).to(kind)
 
     return batch
 
 
 def _all_parts(features: Features, scales: Scales, chosen: Ints) -> Tensor:
-    return scales(rows_of(features, chosen), np.arange(len(scales.kinds)))
+    return torch.from_numpy(scales(rows_of(features, chosen), np.arange(len(scales.kinds))))
 
 
 heads.add("attention", Attention())

@@ -14,6 +14,7 @@ from torch.nn import functional
 from preseason.heads.base import TrainingSet, heads
 from preseason.heads.tail import Tail, TailHead, TailKind, random_view, start_at_head_only
 from preseason.heads.trainer import Trainer, TrainingConfig
+from preseason.inference.head import restorers
 
 RATE = 1e-4
 STEPS, MAX_EPOCHS = 60, 40
@@ -83,3 +84,4 @@ def _config(tail: Tail, training_set: TrainingSet) -> TrainingConfig:
 
 
 heads.add("contrastive", Contrastive())
+restorers.add("contrastive", Contrastive().restore)

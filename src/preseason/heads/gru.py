@@ -4,6 +4,7 @@ from torch import nn
 
 from preseason.heads.base import heads
 from preseason.heads.sequence import READ, Recurrent, Sequence
+from preseason.inference.head import restorers
 
 
 def reader(width: int) -> Recurrent:
@@ -11,4 +12,6 @@ def reader(width: int) -> Recurrent:
     return Recurrent(nn.GRU(width, READ // 2, batch_first=True, bidirectional=True))
 
 
-heads.add("gru", Sequence("gru", reader))
+own = Sequence("gru", reader)
+heads.add("gru", own)
+restorers.add("gru", own.restore)

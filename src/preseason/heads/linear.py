@@ -2,15 +2,14 @@
 
 import warnings
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from preseason.arrays.scaling import ROWS, Scale, arrays_of, rotation_of, sample_of, scale_from, scale_over
+from preseason.arrays.scaling import ROWS, rotation_of, sample_of, scale_over
 from preseason.arrays.types import Floats, Ints
-from preseason.backbones.base import Backbone
-from preseason.heads.base import Features, State, TrainingSet, heads
+from preseason.heads.base import TrainingSet, heads
+from preseason.inference.heads.linear import LinearHead
 from preseason.runtime.threads import one_blas_thread
 
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)
@@ -27,39 +26,6 @@ INNER_FOLDS = 2
 MANY = 2000
 """Examples from which on one fold chooses it, on the leading directions alone."""
 LEADING = 1024
-
-
-@dataclass(frozen=True)
-class LinearHead:
-    """Linear logits of the whole example.
-
-    Attributes:
-        scale: of the features.
-        weight, bias: float32 [d, c] and [c].
-    """
-
-    scale: Scale
-    weight: Floats
-    bias: Floats
-
-    def logits(self, features: Features) -> Floats:
-        """Float32 [n, c]."""
-        said = np.empty((len(features), len(self.bias)), np.float32)
-        for chunk, piece in zip(features.chunks(ROWS), features.pieces(ROWS), strict=True):
-            said[chunk] = self.embed(piece) @ self.weight + self.bias
-        return said
-
-    def embed(self, features: Features) -> Floats:
-        """The scaled features, float32 [n, d]."""
-        return self.scale(features.whole())
-
-    def attention(self, features: Features) -> None:
-        """A linear head looks at the whole."""
-
-    def state(self) -> State:
-        """Plain values."""
-        arrays = {"weight": self.weight, "bias": self.bias}
-        return State("linear", arrays | arrays_of(self.scale))
 
 
 class Linear:
@@ -80,10 +46,6 @@ class Linear:
             weight, bias = _regressed(short, training_set)
         unrotated = rotation @ weight / np.sqrt(np.float32(len(rotation)))
         return LinearHead(scale, unrotated.astype(np.float32), bias)
-
-    def restore(self, state: State, backbone: Backbone) -> LinearHead:
-        """The head that gave `state`."""
-        return LinearHead(scale_from(state.arrays), state.arrays["weight"], state.arrays["bias"])
 
 
 def logistic_regression(

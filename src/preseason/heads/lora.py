@@ -12,6 +12,7 @@ from preseason.backbones.base import Backbone
 from preseason.errors import UsageError
 from preseason.heads.base import heads
 from preseason.heads.tail import CLASSIFIER_RATE, Tail, TailHead, TailKind
+from preseason.inference.head import restorers
 
 RANK = 8
 RATE = 1e-3
@@ -80,3 +81,4 @@ def _inject(network: nn.Module, names: list[str]) -> None:
 
 
 heads.add("lora", Lora())
+restorers.add("lora", Lora().restore)

@@ -8,18 +8,17 @@ both without the names, at 32 labels up to 1.5, never fewer.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from preseason.arrays.types import Floats
-from preseason.backbones.base import Backbone
 from preseason.backbones.encoders import Encoder
 from preseason.backbones.text_blocks import digits
 from preseason.engine.tokens import Windows
-from preseason.heads.base import Features, State, TrainingSet, heads
+from preseason.heads.base import TrainingSet, heads
 from preseason.heads.linear import logistic_regression
+from preseason.inference.heads.names import NamesHead, unit
 from preseason.runtime.threads import limit_torch, one_blas_thread
 
 TEMPLATES = ("{}", "This is {}.", "This text is {}.")
@@ -32,35 +31,6 @@ _MARKS = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[^\W\d_]{2}")
 
 
-@dataclass(frozen=True)
-class NamesHead:
-    """Linear logits of vectors of length 1.
-
-    Attributes:
-        span: first and one past the last column of a row that are read.
-        weight, bias: float32 [d, c] and [c].
-    """
-
-    span: tuple[int, int]
-    weight: Floats
-    bias: Floats
-
-    def logits(self, features: Features) -> Floats:
-        """Float32 [n, c]."""
-        return self.embed(features) @ self.weight + self.bias
-
-    def embed(self, features: Features) -> Floats:
-        """The last layer's mean at length 1, float32 [n, d]."""
-        return _unit(features.whole()[:, slice(*self.span)])
-
-    def attention(self, features: Features) -> None:
-        """It looks at the whole."""
-
-    def state(self) -> State:
-        """Plain values."""
-        return State("names", {"weight": self.weight, "bias": self.bias}, {"span": list(self.span)})
-
-
 class Names:
     """Fits `NamesHead`; the settings hold the names and the width of the last layer, or neither."""
 
@@ -70,12 +40,12 @@ class Names:
         third = rows.shape[1] // 3
         width = training_set.settings.get("width")
         span = (0, rows.shape[1]) if width is None else (third - width, third)
-        x, targets = _unit(rows[:, slice(*span)]), training_set.targets
+        x, targets = unit(rows[:, slice(*span)]), training_set.targets
         weights = np.ones(len(x), np.float32)
         named = [] if width is None else spoken(training_set.settings.get("names", ()))
         if named:
             assert isinstance(training_set.backbone, Encoder)
-            x = np.concatenate([x, _unit(vectors_of(named, training_set.backbone))])
+            x = np.concatenate([x, unit(vectors_of(named, training_set.backbone))])
             own = np.repeat(np.arange(training_set.classes), len(TEMPLATES))
             targets = np.concatenate([targets, own])
             weights = np.concatenate([weights, np.full(len(own), WEIGHT, np.float32)])
@@ -84,11 +54,6 @@ class Names:
                 x, targets, training_set.classes, STRENGTH / x.shape[1], weights
             )
         return NamesHead(span, weight, bias)
-
-    def restore(self, state: State, backbone: Backbone) -> NamesHead:
-        """The head that gave `state`."""
-        first, last = state.settings["span"]
-        return NamesHead((first, last), state.arrays["weight"], state.arrays["bias"])
 
 
 def spoken(names: Sequence[str]) -> list[str]:
@@ -115,11 +80,6 @@ def vectors_of(names: Sequence[str], encoder: Encoder) -> Floats:
         there = (tokens >= 0).unsqueeze(-1)
         out.append(((hidden * there).sum(1) / there.sum(1)).numpy())
     return np.asarray(np.concatenate(out), np.float32)
-
-
-def _unit(vectors: Floats) -> Floats:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)
 
 
 heads.add("names", Names())

@@ -1,18 +1,12 @@
-"""Parts of examples brought to one scale: what the heads over regions, frames and windows share."""
-
-from dataclasses import dataclass
-from typing import Any
+"""Scales of parts from training's examples, and dropout over them."""
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from preseason.arrays.types import Floats, Ints
-from preseason.heads.base import Features
-
-MAX_VALUE = 6.0
-"""Scaled features are clipped here: one wild activation must not own an example."""
+from preseason.arrays.types import Ints
+from preseason.inference.features import Features
+from preseason.inference.parts import Scales, rows_of
 
 
 class FeatureDropout(nn.Module):
@@ -32,27 +26,6 @@ class FeatureDropout(nn.Module):
         return parts * kept.div_(1 - self.rate)
 
 
-@dataclass(frozen=True)
-class Scales:
-    """One scale for each kind of part; large regions have other averages and maxima than small ones.
-
-    Attributes:
-        kinds: int64 [p], which row of `mean` and `deviation` a part is scaled by.
-        mean, deviation: float32 [kinds, d].
-    """
-
-    kinds: Ints
-    mean: Floats
-    deviation: Floats
-
-    def __call__(self, parts: NDArray[Any], chosen: Ints) -> Tensor:
-        """Rows float16 [n, p', d] of the parts at positions `chosen`, scaled and clipped, as a tensor."""
-        rows = torch.from_numpy(np.ascontiguousarray(parts)).float()
-        kinds = self.kinds[chosen]
-        mean, deviation = torch.from_numpy(self.mean[kinds]), torch.from_numpy(self.deviation[kinds])
-        return rows.sub_(mean).div_(deviation).clamp_(-MAX_VALUE, MAX_VALUE)
-
-
 def scales_of(features: Features, kinds: Ints) -> Scales:
     """Means and deviations of each kind of part over all samples, read in chunks."""
     width, count = features.sources[0].shape[-1], int(kinds.max()) + 1
@@ -67,13 +40,3 @@ def scales_of(features: Features, kinds: Ints) -> Scales:
     mean = total / parts
     deviation = np.sqrt(np.maximum(squares / parts - mean**2, 0)) + 1e-3
     return Scales(kinds, mean.astype(np.float32), deviation.astype(np.float32))
-
-
-def rows_of(features: Features, chosen: Ints) -> NDArray[Any]:
-    """Parts of all sources side by side, float16 [b, p, d]."""
-    return np.concatenate([source[features.index[chosen]] for source in features.sources], axis=1)
-
-
-def shape_of(features: Features) -> tuple[int, int]:
-    """Parts of all sources together, and their width."""
-    return sum(source.shape[1] for source in features.sources), features.sources[0].shape[2]

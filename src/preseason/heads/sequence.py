@@ -14,10 +14,13 @@ from torch import Tensor, nn
 
 from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
-from preseason.heads.base import Features, State, TrainingSet
-from preseason.heads.frames import whole_frames
-from preseason.heads.parts import FeatureDropout, Scales, scales_of
+from preseason.heads.base import TrainingSet
+from preseason.heads.parts import FeatureDropout, scales_of
 from preseason.heads.trainer import Trainer, TrainingConfig
+from preseason.inference.features import Features
+from preseason.inference.frames import whole_frames
+from preseason.inference.head import State
+from preseason.inference.parts import Scales
 
 PROJECTED, READ = 64, 128
 EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 15, 1e-3, 1e-2
@@ -138,7 +141,7 @@ def _only_wholes(features: Features, frames: int) -> Features:
 
 
 def _frames(features: Features, scales: Scales, chosen: Ints, frames: int) -> Tensor:
-    return scales(whole_frames(features, chosen, frames), np.arange(frames))
+    return torch.from_numpy(scales(whole_frames(features, chosen, frames), np.arange(frames)))
 
 
 def _config(network: nn.Module, training_set: TrainingSet) -> TrainingConfig:

@@ -22,10 +22,12 @@ from preseason.backbones.base import Backbone
 from preseason.backbones.families.chains import parameters_of
 from preseason.engine.networks import in_halves
 from preseason.errors import UsageError
-from preseason.heads.base import Features, State, TrainingSet, heads
+from preseason.heads.base import TrainingSet, heads
 from preseason.heads.linear import logistic_regression
 from preseason.heads.sequence import Sequence, SequenceNetwork
 from preseason.heads.trainer import Trainer, TrainingConfig
+from preseason.inference.features import Features
+from preseason.inference.head import State, restorers
 
 CLASSIFIER_RATE = 1e-3
 TAIL_RATE = 2e-4
@@ -340,3 +342,4 @@ def start_at_head_only(tail: Tail, training_set: TrainingSet) -> None:
 
 
 heads.add("tail", TailKind())
+restorers.add("tail", TailKind().restore)

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from preseason.heads.base import heads
 from preseason.heads.sequence import READ, Sequence
+from preseason.inference.head import restorers
 
 DILATIONS = (1, 2, 4)
 
@@ -25,4 +26,6 @@ class Convolutions(nn.Module):
         return read.transpose(1, 2)
 
 
-heads.add("tcn", Sequence("tcn", Convolutions))
+own = Sequence("tcn", Convolutions)
+heads.add("tcn", own)
+restorers.add("tcn", own.restore)

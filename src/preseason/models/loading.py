@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from preseason.backbones.folder import load_network
 from preseason.engine.networks import device_for
 from preseason.errors import DeviceMemoryError, ModelFolderError, UsageError, device_is_full
-from preseason.heads.base import State, restore
+from preseason.inference.head import State, restore
 from preseason.language.hosted_model import load_hosted
 from preseason.language.loading import load as load_chat
 from preseason.models.classifier import Model

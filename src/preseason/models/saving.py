@@ -26,7 +26,7 @@ from preseason.storage import (
 )
 
 if TYPE_CHECKING:
-    from preseason.heads.base import State
+    from preseason.inference.head import State
     from preseason.models.classifier import Model
     from preseason.training.candidates import Fitted
 

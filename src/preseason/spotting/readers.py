@@ -18,7 +18,7 @@ from preseason.data.dataset import Sample
 from preseason.engine.extract import Extractor
 from preseason.engine.passes import FeatureSpec
 from preseason.errors import UsageError
-from preseason.heads.base import Features, RowSource
+from preseason.inference.features import Features, RowSource
 from preseason.media.stream import Pixels
 from preseason.models.classifier import Model
 from preseason.runtime.progress import Silent

@@ -16,8 +16,9 @@ from preseason.arrays.scaling import Scale
 from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample
 from preseason.errors import UsageError
-from preseason.heads.base import Features, Head
-from preseason.heads.parts import Scales, rows_of, shape_of
+from preseason.inference.features import Features
+from preseason.inference.head import Head
+from preseason.inference.parts import Scales, rows_of, shape_of
 from preseason.results import Adaptation
 from preseason.runtime.progress import Progress
 from preseason.training.candidates import Fitted

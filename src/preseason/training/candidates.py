@@ -17,7 +17,9 @@ import numpy as np
 from preseason.arrays.types import Floats, Ints
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.evaluation.calibration import fit_temperature, softmax
-from preseason.heads.base import Features, Folds, Head, TrainingSet
+from preseason.heads.base import Folds, TrainingSet
+from preseason.inference.features import Features
+from preseason.inference.head import Head
 from preseason.training.attention_crops import CROPS, windows
 from preseason.training.distributed_folds import Team, fit_each
 

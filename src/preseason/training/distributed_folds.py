@@ -22,8 +22,10 @@ from preseason.distributed.rendezvous import Call, Taking, answer
 from preseason.distributed.work_queue import Board, Doing, Job, NeedlessError, load_arrays, save_arrays
 from preseason.engine.bank import Rows, rows_from
 from preseason.errors import CacheError
-from preseason.heads.base import Features, Head, State, TrainingSet, heads, restore
+from preseason.heads.base import TrainingSet, heads
 from preseason.heads.trainer import NoTimeError
+from preseason.inference.features import Features
+from preseason.inference.head import Head, State, restore
 from preseason.runtime.progress import Progress, Silent
 
 LEARNING, STEPS = "learning", "steps"

@@ -12,8 +12,8 @@ from preseason.data.dataset import Sample, Skipped
 from preseason.distributed.work_queue import Board
 from preseason.engine.extract import Decoder, Extractor, Order, RawReader
 from preseason.engine.passes import Box, FeatureSpec
-from preseason.heads.base import Features
-from preseason.heads.frames import whole_frames
+from preseason.inference.features import Features
+from preseason.inference.frames import whole_frames
 from preseason.openset.drift import Sketch
 from preseason.runtime.progress import Progress
 from preseason.training.candidates import Candidate, Fitted, crops_for

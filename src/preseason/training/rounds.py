@@ -11,8 +11,9 @@ from preseason.data.dataset import Sample
 from preseason.engine.extract import Order
 from preseason.engine.passes import Box
 from preseason.errors import DataError
-from preseason.heads.base import Features, TrainingSet
+from preseason.heads.base import TrainingSet
 from preseason.heads.trainer import NoTimeError
+from preseason.inference.features import Features
 from preseason.results import CandidateResult
 from preseason.runtime.progress import Stopwatch
 from preseason.training.candidates import Candidate, CrossValResult, cross_val_fit

@@ -9,7 +9,8 @@ from preseason.backbones.folder import random_copy
 from preseason.data.dataset import Dataset
 from preseason.data.split import folds, group_numbers
 from preseason.engine.extract import Order
-from preseason.heads.base import Features, TrainingSet
+from preseason.heads.base import TrainingSet
+from preseason.inference.features import Features
 from preseason.recipe import Recipe
 from preseason.results import Metrics
 from preseason.runtime.progress import Progress

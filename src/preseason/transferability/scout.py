@@ -16,8 +16,9 @@ from preseason.engine.networks import device_for
 from preseason.errors import DataError, PreseasonError, UsageError
 from preseason.evaluation.learning_curve import Curve, learning_curve
 from preseason.evaluation.metrics import measure
-from preseason.heads.base import Features, TrainingSet
-from preseason.heads.frames import summarised
+from preseason.heads.base import TrainingSet
+from preseason.inference.features import Features
+from preseason.inference.frames import summarised
 from preseason.openset.detection import thin
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder

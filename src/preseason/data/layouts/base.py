@@ -29,4 +29,4 @@ class Layout:
     read: Callable[[Path, Accept], Dataset]
 
 
-layouts: Registry[Layout] = Registry("layout", package="preseason.data.layouts")
+layouts: Registry[Layout] = Registry("layout", "preseason.data.layouts")

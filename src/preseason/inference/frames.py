@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats, Ints
-from preseason.heads.base import Features
+from preseason.inference.features import Features
 
 
 def whole_frames(features: Features, chosen: Ints, frames: int) -> NDArray[Any]:

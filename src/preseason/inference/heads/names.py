@@ -1,0 +1,57 @@
+"""A linear head on the last layer's mean at length 1."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from preseason.arrays.types import Floats
+from preseason.inference.features import Features
+from preseason.inference.head import State, restorers
+
+if TYPE_CHECKING:
+    from preseason.backbones.base import Backbone
+
+
+@dataclass(frozen=True)
+class NamesHead:
+    """Linear logits of vectors of length 1.
+
+    Attributes:
+        span: first and one past the last column of a row that are read.
+        weight, bias: float32 [d, c] and [c].
+    """
+
+    span: tuple[int, int]
+    weight: Floats
+    bias: Floats
+
+    def logits(self, features: Features) -> Floats:
+        """Float32 [n, c]."""
+        return self.embed(features) @ self.weight + self.bias
+
+    def embed(self, features: Features) -> Floats:
+        """The last layer's mean at length 1, float32 [n, d]."""
+        return unit(features.whole()[:, slice(*self.span)])
+
+    def attention(self, features: Features) -> None:
+        """It looks at the whole."""
+
+    def state(self) -> State:
+        """Plain values."""
+        return State("names", {"weight": self.weight, "bias": self.bias}, {"span": list(self.span)})
+
+
+def unit(vectors: Floats) -> Floats:
+    """Rows [n, d] at length 1; zero rows stay zero."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)
+
+
+def restore(state: State, backbone: "Backbone | None" = None) -> NamesHead:
+    """The head that gave `state`."""
+    first, last = state.settings["span"]
+    return NamesHead((first, last), state.arrays["weight"], state.arrays["bias"])
+
+
+restorers.add("names", restore)
