@@ -39,7 +39,7 @@ def tuned(pictures: Pictures, tmp_path_factory: pytest.TempPathFactory) -> Model
         for path in sorted((pictures.photos / game).iterdir())[:6]:
             (photos / game / path.name).symlink_to(path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Photos, "ways", only_tuned)
+        patch.setattr(Photos, "candidates", only_tuned)
         model = preseason.fit(photos, unfreeze=2, epochs=2, folds=2, budget_s="10m")
     assert isinstance(model, Model)
     return model

@@ -44,7 +44,7 @@ def test_a_damaged_model_folder_is_said(players: Path, tmp_path: Path, name: str
 def test_values_that_do_not_fit_together_are_said(players: Path, tmp_path: Path) -> None:
     model = Path(shutil.copytree(players, tmp_path / "m"))
     manifest = json.loads((model / "preseason.json").read_text("utf-8"))
-    manifest["predictor"]["ways"][0]["members"][0]["kind"] = "telepathy"
+    manifest["predictor"]["candidates"][0]["fold_models"][0]["kind"] = "telepathy"
     (model / "preseason.json").write_text(json.dumps(manifest), "utf-8")
     with pytest.raises(ModelFolderError, match="do not fit together"):
         preseason.load(model)

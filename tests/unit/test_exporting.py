@@ -143,17 +143,17 @@ TEXTS = (
 def test_the_runner_counts_words_as_preseason_does(tmp_path: Path) -> None:
     features = Features.of([np.array([[text] for text in TEXTS * 3], object)])
     targets = np.arange(len(TEXTS) * 3) % 2
-    heads = [heads.get("tfidf").fit(TrainingSet(features, targets, 2, (), seed)) for seed in range(2)]
-    arrays = {f"{n}.{name}": a for n, head in enumerate(heads) for name, a in head.state().arrays.items()}
-    np.savez(tmp_path / "stage-0.npz", fold_models=2, temperature=2.0, **arrays)
+    fitted = [heads.get("tfidf").fit(TrainingSet(features, targets, 2, (), seed)) for seed in range(2)]
+    arrays = {f"{n}.{name}": a for n, head in enumerate(fitted) for name, a in head.state().arrays.items()}
+    np.savez(tmp_path / "stage-0.npz", members=2, temperature=2.0, **arrays)
     outputs = ["probabilities_0", "known_vector"]
     counted = run_texts.Counted(tmp_path / "stage-0.npz", {"outputs": outputs})
     for place, text in enumerate(TEXTS):
         one = features.take(np.array([place]))
         found = counted({"text": text})
-        expected = np.mean([answers.softmax(head.logits(one) / 2.0) for head in heads], axis=0)
+        expected = np.mean([answers.softmax(head.logits(one) / 2.0) for head in fitted], axis=0)
         assert found["probabilities_0"] == pytest.approx(expected, abs=1e-5), text
-        assert found["known_vector"] == pytest.approx(heads[0].embed(one), abs=1e-6), text
+        assert found["known_vector"] == pytest.approx(fitted[0].embed(one), abs=1e-6), text
 
 
 def test_the_runner_cuts_texts_into_windows_as_preseason_does() -> None:

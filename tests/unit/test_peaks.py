@@ -87,7 +87,7 @@ def test_a_long_match_takes_seconds_at_most() -> None:
         (column(0.5, float("nan")), {}, "must be probabilities from 0 to 1"),
         (column(0.5, 3.0), {}, "must be probabilities from 0 to 1"),
         (column(0.5), {"rate": 0.0}, "No peaks with this rate:"),
-        (column(0.5), {"threshold": 0.0, "way": "other"}, "No peaks with this threshold and way:"),
+        (column(0.5), {"threshold": 0.0, "mode": "other"}, "No peaks with this threshold and mode:"),
         (column(0.5), {"window_s": float("nan")}, "No peaks with this window_s:"),
     ],
 )

@@ -28,8 +28,8 @@ def process_info(environment: Mapping[str, str] = os.environ) -> ProcessInfo:
     """This worker, alone unless a launcher says otherwise.
 
     Example:
-        >>> world({"RANK": "1", "WORLD_SIZE": "4"}), world({})
-        (World(rank=1, size=4), World(rank=0, size=1))
+        >>> process_info({"RANK": "1", "WORLD_SIZE": "4"}), process_info({})
+        (ProcessInfo(rank=1, size=4), ProcessInfo(rank=0, size=1))
     """
     for rank, size in NAMES:
         if environment.get(rank, "").isdigit() and environment.get(size, "").isdigit():

@@ -173,7 +173,7 @@ def places_of(spec: FeatureSpec, run: int, width: int) -> Ints:
     """Where in a window, counted from its first frame to frame `width`, a pass looks: int64 [moments x run].
 
     Example:
-        >>> places_of(Pass(224, frames=3, middle=0.5), 1, 8).tolist()
+        >>> places_of(FeatureSpec(224, frames=3, middle=0.5), 1, 8).tolist()
         [2, 4, 6]
     """
     left_out = (1 - spec.middle) / 2 * width

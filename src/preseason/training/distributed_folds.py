@@ -237,7 +237,7 @@ def _doing(
     def do(unit: int) -> dict[str, Any]:
         state = kind.fit(training_set(unit)).state()
         # Of two workers that fitted one member each has a file of its own.
-        name = f"{Path(job.values['training_sets'][unit]['arrays']).stem}-{uuid.uuid4().hex}.state"
+        name = f"{Path(job.values['lessons'][unit]['arrays']).stem}-{uuid.uuid4().hex}.state"
         save_arrays(state.arrays, board.folder / name)
         return {"kind": state.kind, "settings": state.settings, "arrays": name}
 
