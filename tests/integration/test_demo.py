@@ -70,7 +70,7 @@ def test_without_ale_py_the_demo_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ale_py", None)
     assert run(["demo", "-q", "-o", str(tmp_path / "demo")]) == 2
-    assert 'pip install "preseason[demo]"' in capsys.readouterr().err
+    assert "pip install 'preseason[demo]'" in capsys.readouterr().err
 
 
 def test_the_demo_fills_no_folder_that_is_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

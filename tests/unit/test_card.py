@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from preseason.data.dataset import Sample, Skipped
 from preseason.evaluation.calibration import softmax
 from preseason.evaluation.metrics import measure
-from preseason.report.card import as_yaml, write_card
+from preseason.report.card import front_matter, write_card
 from preseason.results import BatchPredictions, FitRecord
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
@@ -60,7 +60,10 @@ def card_of(record: FitRecord, folder: Path, name: str | None = None) -> tuple[d
 
 @given(st.dictionaries(st.sampled_from(["name", "tags", "of"]), NESTED, min_size=1))
 def test_yaml_reads_back_as_it_was(value: dict[str, object]) -> None:
-    assert yaml.safe_load(as_yaml(value)) == value
+    block = front_matter(value, "MIT")
+    assert block.startswith("---\n")
+    assert block.endswith("\n---")
+    assert yaml.safe_load(block[:-3]) == {"license": "mit", **value}
 
 
 def test_the_front_matter_is_what_the_hub_asks_for(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_plain_values_hold_no_numpy_and_no_infinity() -> None:
 
 def test_fit_ends_with_accuracy_comparison_place_and_next_step(record: FitRecord) -> None:
     text = words.of_fit("players", record, "preseason predict players a.jpg")
-    assert text.startswith("Right on 3 of 4 examples: 75.0 % (95 % sure to lie between 30 and 95 %).")
+    assert text.startswith("Right on 3 of 4 examples: 75.0 % (95 % CI 30 to 95 %).")
     assert "linear head alone 70.0 %, same network with random weights 40.0 %." in text
     assert "4 of the 30 photos were held out and judged by a model that had not seen them." in text
     assert "The model you have was then fitted on all 30 photos." in text

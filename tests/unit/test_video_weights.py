@@ -3,8 +3,8 @@
 Only random weights are at hand: they prove which file is read and what is refused, not accuracy.
 """
 
-import importlib.util
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from preseason.backbones.libraries.torchvision_clips import ENTRIES, create, pre
 from preseason.backbones.libraries.transformers_clips import KINDS
 from preseason.backbones.library import libraries
 from preseason.errors import ModelFolderError, UsageError, WeightsError
+from preseason.errors.packages import MissingPackageError
 
 ABSENT = {
     "r3d_18": ("https://download.pytorch.org/models/r3d_18-b3b3357e.pth", "put it here as", "--weights FILE"),
@@ -167,12 +168,8 @@ def test_without_transformers_the_command_to_install_it_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "timesformer"}', "utf-8")
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        "preseason.backbones.libraries.transformers_clips.find_spec",
-        lambda name: None if name == "transformers" else found(name),
-    )
-    with pytest.raises(WeightsError, match=r"pip install 'preseason\[transformers\]'"):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'preseason\[text\]'"):
         backbones.load(str(tmp_path))
 
 

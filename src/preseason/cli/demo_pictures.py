@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preseason.errors import UsageError
+from preseason.errors.packages import require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +75,7 @@ def render(folder: Path, per_setting: int = 4, per_new_setting: int = 12, per_st
         per_stranger: pictures of each game that training does not see at all.
 
     Raises:
-        UsageError: ale-py is not installed.
+        MissingPackageError: ale-py is not installed.
     """
     places = Pictures(folder / "photos", folder / "new-photos", folder / "strangers")
     for game in GAMES:
@@ -146,14 +146,10 @@ def _close_ups(game: str, setting: Setting, count: int, seed: int) -> "Iterator[
 
 
 def _console(game: str, setting: Setting, seed: int) -> Any:
-    try:
-        import ale_py
-        from ale_py import roms
-    except ImportError:
-        raise UsageError(
-            "The demo needs the games that come with ale-py, which is not installed: "
-            'pip install "preseason[demo]". Your own photos need no such thing: preseason fit photos/'
-        ) from None
+    require("The demo", "ale_py", instead="Your own photos need no such thing: preseason fit photos/")
+    import ale_py
+    from ale_py import roms
+
     ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
     console = ale_py.ALEInterface()
     console.setInt("random_seed", seed)

@@ -8,6 +8,7 @@ import click
 
 from preseason.cli.verbs import Outcome, model_options, verb
 from preseason.errors import UsageError
+from preseason.errors.packages import require
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -45,6 +46,7 @@ def serve(
     whose folder is replaced is loaded again without a request being lost. SIGTERM and Ctrl-C finish what
     runs; SIGHUP reloads everything.
     """
+    require("`preseason serve`", "fastapi", "python_multipart", "prometheus_client", "uvicorn")
     from preseason.runtime.threads import share_heaps
     from preseason.serving.app import Settings, create_app
     from preseason.serving.guard import LOCAL, Rules

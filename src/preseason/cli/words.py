@@ -53,7 +53,7 @@ def accuracy_line(metrics: "Metrics") -> str:
     right = round(metrics.accuracy * metrics.n)
     return (
         f"Right on {right} of {metrics.n} examples: {percent(metrics.accuracy)} "
-        f"(95 % sure to lie between {100 * metrics.low:.0f} and {100 * metrics.high:.0f} %)."
+        f"(95 % CI {100 * metrics.low:.0f} to {100 * metrics.high:.0f} %)."
     )
 
 

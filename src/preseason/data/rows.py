@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from preseason.errors import DataError, MediaError
+from preseason.errors.packages import require
 from preseason.media.text import decoded
 
 JSON_LINES = frozenset({".jsonl", ".ndjson"})
@@ -37,7 +38,8 @@ def read_rows(path: Path, limit: int | None = None) -> tuple[tuple[str, ...], tu
     """Column names and rows (at most `limit`) of a table.
 
     Raises:
-        DataError: the file cannot be opened, is no text, or is empty; or pyarrow is absent for Parquet.
+        DataError: the file cannot be opened, is no text, or is empty.
+        MissingPackageError: pyarrow is absent for Parquet.
     """
     if path.suffix.lower() == ".parquet":
         return _parquet_rows(path, limit)
@@ -75,12 +77,9 @@ def _decoded(path: Path) -> str:
 
 
 def _parquet_rows(path: Path, limit: int | None) -> tuple[tuple[str, ...], tuple[Row, ...]]:
-    try:
-        from pyarrow import ArrowException, parquet
-    except ModuleNotFoundError:
-        raise DataError(
-            f"{path} is a Parquet file, which pyarrow reads: pip install pyarrow. Or save the table as CSV."
-        ) from None
+    require(f"The Parquet file {path}", "pyarrow", instead="Or save the table as CSV.")
+    from pyarrow import ArrowException, parquet
+
     try:
         file = parquet.ParquetFile(path)
         batches = file.iter_batches(batch_size=limit or 65_536)

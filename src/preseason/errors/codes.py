@@ -41,6 +41,11 @@ CODES: dict[str, Explained] = {
         "A network, or one step of its training, does not fit into what is free of it.",
         "Give a smaller `--batch-size`, end other programs that use it, or take `--device cpu`.",
     ),
+    "PS-U06": Explained(
+        "A package is not installed",
+        "What was asked for needs a package that comes with an extra of preseason.",
+        "Run the line of the message, e.g. `pip install 'preseason[text]'`, and the same command again.",
+    ),
     "PS-E01": Explained(
         "This model cannot be exported",
         "The kind of model, a head in it, or its network cannot be written in the format.",

@@ -16,6 +16,7 @@ from preseason import __version__
 from preseason.backbones.encoders import TOKENIZER, Encoder
 from preseason.engine.tokens import specials
 from preseason.errors import ExportError, ModelFolderError
+from preseason.errors.packages import require
 from preseason.exporting import checking, libraries
 from preseason.exporting.checking import MAX_DIFFERENCE, Check, content_of
 from preseason.exporting.counts import write_counts
@@ -38,7 +39,15 @@ SETTINGS, KNOWN, RUNNER, COMMON = "exported.json", "known.npz", "run.py", "answe
 RUNNERS = {"photos": ("run.py", "pillow"), "texts": ("run_texts.py", "tokenizers")}
 """For each task its program in this package, and what that needs besides numpy and an engine."""
 LIBRARIES = ("timm", "transformers")
-TARGETS = ("onnx", "openvino", "onnx-int8", "openvino-int8", *LIBRARIES)
+TARGETS = {
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("onnx", "onnxscript"),
+    "onnx-int8": ("onnx", "onnxscript", "onnxruntime", "nncf"),
+    "openvino-int8": ("onnx", "onnxscript", "nncf"),
+    "timm": (),
+    "transformers": ("transformers",),
+}
+"""The targets, and what each needs besides the packages that come with every install."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,7 @@ def export(
             part of its answer behind.
 
     Raises:
+        MissingPackageError: the target needs a package that is not installed.
         ExportError: this model or its network cannot be exported, or the export differs too much.
         ModelFolderError: the model cannot be read, or the folder cannot be written.
     """
@@ -141,6 +151,7 @@ def _check_target(to: str, data: Sequence[str | Path]) -> None:
         raise ExportError(
             f"--to {to} needs examples that set the ranges of numbers: name a folder of them with --data."
         )
+    require(f"--to {to}", *TARGETS[to])
 
 
 def _refuse_other(place: Path) -> None:

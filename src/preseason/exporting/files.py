@@ -16,7 +16,6 @@ from preseason.exporting.graphs import Stage, StageGraph
 OPSET = 18
 SCOPES = "pkg.torch.onnx.name_scopes"
 """Under which name the exporter notes the module that a node came from."""
-INSTALL = "pip install 'preseason[export]'"
 
 
 def write_onnx(backbone: Backbone, stage: Stage, rows: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
@@ -74,8 +73,6 @@ def _export(
                 verbose=False,
                 dynamo=True,
             )
-    except ImportError as error:
-        raise ExportError(f"Export needs {error.name}: {INSTALL}") from error
     except Exception as error:
         raise ExportError(
             f"{backbone.name} cannot be written as ONNX: {first_line(error)}. Fit with another --backbone, "

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from preseason.errors import ExportError
 from preseason.exporting.answers import Runner
-from preseason.exporting.files import INSTALL, SCOPES
+from preseason.exporting.files import SCOPES
 
 MAX_EXAMPLES = 64
 """Examples that set the ranges."""
@@ -46,15 +45,9 @@ def quantise(path: Path, calibration: Inputs, texts: bool = False) -> None:
 
     Args:
         texts: the network is a transformer over texts.
-
-    Raises:
-        ExportError: NNCF is not installed.
     """
-    try:
-        import nncf
-        import onnx
-    except ImportError as error:
-        raise ExportError(f"int8 needs {error.name}: {INSTALL}") from error
+    import nncf
+    import onnx
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
     model = onnx.load(path)

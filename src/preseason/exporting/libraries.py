@@ -7,7 +7,6 @@ pretrained one without any. Closer looks, attention, several members, strangers 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +50,7 @@ def write(part: Path, model: "Model", to: str) -> Written:
     """Write the network's files, and a page of how to load it.
 
     Raises:
-        ExportError: `to` does not open networks of this kind, or is not installed.
+        ExportError: `to` does not open networks of this kind.
     """
     backbone = model.extractors.backbone
     _refuse_library(model, to)
@@ -156,8 +155,6 @@ def _refuse_library(model: "Model", to: str) -> None:
     if to not in OPENS.get(library, ()):
         others = " and ".join(OPENS.get(library, ())) or f"{library} alone"
         raise ExportError(f"{to} does not open {backbone.name}: it is opened by {others}.")
-    if find_spec(to) is None:
-        raise ExportError(f"--to {to} needs {to}: pip install 'preseason[text]'")
 
 
 def _labels(model: "Model", tuned: "Fitted | None") -> tuple[str, ...]:

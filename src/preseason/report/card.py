@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from preseason.evaluation.metrics import ClassScore, per_class, reliability
 from preseason.report import words
 from preseason.results import FitRecord
@@ -13,17 +15,12 @@ from preseason.results import FitRecord
 PIPELINES = {
     "photo": "image-classification",
     "clip": "video-classification",
-    "moment": "video-classification",
     "window": "video-classification",
     "text": "text-classification",
-    "dialogue": "text-generation",
-    "sound": "audio-classification",
-    "picture": "object-detection",
 }
 LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0", "cc-by-nc-4.0", "gemma"}
 MAX_CLASSES = 60
 BACKTICK = "\\u0060"
-UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 MARKDOWN = re.compile(r"([\\`*_\[\]#~|!])")
 
 
@@ -43,45 +40,43 @@ def write_card(record: FitRecord, path: Path, name: str | None = None) -> None:
     temporary.replace(path)
 
 
-def as_yaml(value: Any, indent: int = 0) -> str:
-    """Nested dicts, lists, text and numbers as YAML; every text is double-quoted, so none is misread.
+def front_matter(matter: dict[str, Any], licence: str) -> str:
+    """The block at the head of a card, between its two lines of dashes, in ASCII.
+
+    Args:
+        matter: nested dicts, lists, text and numbers.
+        licence: of the pretrained network; the hub's list lacks some, which are named beside `other`.
 
     Example:
-        >>> print(as_yaml({"labels": ["yes", "1: 2"], "n": 3}))
-        labels:
-        - "yes"
-        - "1: 2"
-        n: 3
+        >>> print(front_matter({"tags": ["yes", "1: 2"]}, "MIT"))
+        ---
+        license: mit
+        tags:
+        - 'yes'
+        - '1: 2'
+        ---
     """
-    pad = " " * indent
-    if isinstance(value, dict):
-        return "\n".join(f"{pad}{key}:{_below(item, indent)}" for key, item in value.items())
-    if isinstance(value, list):
-        return "\n".join(f"{pad}- {as_yaml(item, indent + 2).lstrip(' ')}" for item in value)
-    text = json.dumps(value, ensure_ascii=False)
-    return pad + UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _below(item: Any, indent: int) -> str:
-    if isinstance(item, dict | list):
-        inner = indent + 2 if isinstance(item, dict) else indent
-        return "\n" + as_yaml(item, inner) if item else " {}" if isinstance(item, dict) else " []"
-    return " " + as_yaml(item)
+    listed = licence.lower() in LICENCES
+    named = (
+        {"license": licence.lower()}
+        if listed
+        else {"license": "other", "license_name": licence or "not-known"}
+    )
+    return f"---\n{yaml.safe_dump(named | matter, sort_keys=False)}---"
 
 
 def _front_matter(record: FitRecord, title: str) -> str:
     pipeline = PIPELINES.get(words.noun_of(record.task))
-    licence = record.licence.lower()
-    matter: dict[str, Any] = {"license": licence if licence in LICENCES else "other"}
-    if licence not in LICENCES:
-        matter["license_name"] = record.licence or "not-known"
-    matter |= {"library_name": "preseason", "tags": ["preseason", "transfer-learning", record.task]}
+    matter: dict[str, Any] = {
+        "library_name": "preseason",
+        "tags": ["preseason", "transfer-learning", record.task],
+    }
     if pipeline:
         matter["pipeline_tag"] = pipeline
     matter |= {"base_model": record.backbone, "metrics": ["accuracy", "f1"]}
     if record.metrics.n:
         matter["model-index"] = [_index_entry(record, title, pipeline or record.task)]
-    return f"---\n{as_yaml(matter)}\n---"
+    return front_matter(matter, record.licence)
 
 
 def _index_entry(record: FitRecord, title: str, pipeline: str) -> dict[str, Any]:
@@ -113,12 +108,13 @@ def _about(record: FitRecord, title: str) -> str:
 
 def _use(record: FitRecord, title: str) -> str:
     noun = words.noun_of(record.task)
-    example = {"photo": "photo.jpg", "clip": "clip.mp4", "sound": "sound.wav"}.get(noun, f"{noun}.txt")
+    example = {"photo": "photo.jpg", "clip": "clip.mp4", "window": "clip.mp4"}.get(noun, f"{noun}.txt")
+    package = "'preseason[text]'" if noun == "text" else "preseason"
     folder = title if re.fullmatch(r"[\w.-]+", title, re.ASCII) else "this-folder"
     return f"""## Use
 
 ```
-pip install preseason
+pip install {package}
 preseason predict {folder} {example}
 ```
 

