@@ -20,7 +20,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from preseason import backbones
 from preseason.arrays.scaling import rotation_of, scale_of
-from preseason.data.dataset import Sample
+from preseason.data.dataset import File, Sample
 from preseason.data.labels import targets_of
 from preseason.data.split import folds, group_numbers
 from preseason.evaluation.calibration import fit_temperature, softmax
@@ -116,7 +116,7 @@ def features(
             rows[name] = plain_rows(candidate, Features.of([found.rows]))
             continue
         changed = [altered(sample, alter, folder / path.name / name) for sample in samples]
-        named = [Sample(each, fingerprint=task.fingerprint(Sample(each))) for each in changed]
+        named = [Sample(File(each), fingerprint=task.fingerprint(Sample(File(each)))) for each in changed]
         found = extractors.extractor(candidate.spec).extract(
             orders_for(candidate, named, None, ()), Silent(), "reading"
         )
@@ -127,7 +127,7 @@ def features(
 def altered(sample: Sample, alter: Callable[[Image.Image], Image.Image], folder: Path) -> Path:
     target = folder / f"{sample.fingerprint}.png"
     target.parent.mkdir(parents=True, exist_ok=True)
-    image = ImageOps.exif_transpose(Image.open(sample.source)).convert("RGB")
+    image = ImageOps.exif_transpose(Image.open(sample.path)).convert("RGB")
     image.thumbnail((480, 480))
     alter(image).save(target, compress_level=1)
     return target

@@ -52,7 +52,7 @@ def _learner(fv: Any, dataset: Any, test: Any) -> Any:
     held = set(np.asarray(test).tolist())
     block = fv.DataBlock(
         blocks=(fv.ImageBlock, fv.CategoryBlock),
-        get_x=lambda i: dataset.samples[i].source,
+        get_x=lambda i: dataset.samples[i].path,
         get_y=lambda i: dataset.samples[i].label,
         splitter=fv.FuncSplitter(lambda i: i in held),
         item_tfms=fv.Resize(settings.size),

@@ -87,7 +87,7 @@ def write_tables(asked: argparse.Namespace) -> None:
 def write_table(path: Path, samples: list[Sample]) -> int:
     """How many rows, columns text and label."""
     with path.open("w", encoding="utf-8", newline="") as file:
-        rows = [(sample.source, sample.label) for sample in samples]
+        rows = [(str(sample.source), sample.label) for sample in samples]
         csv.writer(file).writerows([("text", "label"), *rows])
     return len(rows)
 

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 import preseason
-from preseason.data.dataset import Sample, shown
+from preseason.data.dataset import File, Sample, Source
 from preseason.data.labels import targets_of
 from preseason.diagnostics.evidence import shortened
 from preseason.evaluation.learning_curve import PENALTY, curve_of_short
@@ -58,13 +58,13 @@ class Data:
     def table(self, labels: list[str], chosen: np.ndarray, parts: list[str] | None = None) -> Path:
         """A table of the chosen samples under these labels (and parts)."""
         path = self.folder / f"{self.name}-{len(list(self.folder.iterdir()))}.csv"
-        texts = isinstance(self.samples[0].source, str)
+        files = bool(self.samples[0].source.name)
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["text" if texts else "path", "label", "group", "part"])
+            writer.writerow(["path" if files else "text", "label", "group", "part"])
             for place in chosen.tolist():
-                source = self.samples[place].source
-                given = source if isinstance(source, str) else str(source.resolve())
+                sample = self.samples[place]
+                given = sample.path.resolve() if files else sample.source
                 part = parts[place] if parts else ""
                 writer.writerow([given, labels[place], self.samples[place].group or f"own {place}", part])
         return path
@@ -89,7 +89,7 @@ def labels(data: Data, seed: int) -> None:
     flipped = rng.choice(len(given), max(1, round(FLIPPED * len(given))), replace=False)
     for place in flipped.tolist():
         given[place] = str(rng.choice([label for label in data.labels if label != given[place]]))
-    wrong = {shown(_resolved(data.samples[place].source), 200) for place in flipped.tolist()}
+    wrong = {_resolved(data.samples[place]).shown(200) for place in flipped.tolist()}
     record = data.fit(data.table(given, np.arange(len(given)))).record
     found = [item["path"] for item in record.trust["label_errors"]["suspects"]]
     hits = len(wrong & set(found))
@@ -102,7 +102,7 @@ def labels(data: Data, seed: int) -> None:
 
 def copies(data: Data, seed: int) -> None:
     """Plant copies, half of them under another label; see which the audit finds."""
-    if not isinstance(data.samples[0].source, Path) or Path(data.samples[0].source).suffix == ".mp4":
+    if not data.samples[0].source.name or data.samples[0].path.suffix == ".mp4":
         return
     rng = np.random.default_rng(seed)
     folder = data.folder / f"copies-{data.name}-{seed}"
@@ -111,26 +111,22 @@ def copies(data: Data, seed: int) -> None:
     for label in data.labels:
         (folder / label).mkdir(parents=True)
     for place, sample in enumerate(data.samples):
-        (folder / str(sample.label) / f"{place}{Path(sample.source).suffix}").symlink_to(
-            Path(sample.source).resolve()
-        )
+        (folder / str(sample.label) / f"{place}{sample.path.suffix}").symlink_to(sample.path.resolve())
     chosen = rng.choice(len(data.samples), round(COPIED * len(data.samples)), replace=False)
     for number, place in enumerate(chosen.tolist()):
         sample = data.samples[place]
         others = [name for name in data.labels if name != sample.label]
         label = str(rng.choice(others)) if number % 2 else str(sample.label)
         target = folder / label / f"copy-of-{place}.{('png', 'jpg', 'webp')[number % 3]}"
-        with Image.open(sample.source) as picture:
+        with Image.open(sample.path) as picture:
             scale = float(rng.uniform(0.4, 0.9))
             size = (max(32, int(picture.width * scale)), max(32, int(picture.height * scale)))
             picture.convert("RGB").resize(size).save(target)
         planted[target.stem] = str(place)
     audit = preseason.read(folder)
-    stems = [[Path(audit.dataset.samples[i].source).stem for i in cluster] for cluster in audit.clusters]
+    stems = [[audit.dataset.samples[i].path.stem for i in cluster] for cluster in audit.clusters]
     found = {stem for cluster in stems for stem in cluster if planted.get(stem) in cluster}
-    across = {Path(audit.dataset.samples[i].source).stem for cluster in audit.mixed for i in cluster} & set(
-        planted
-    )
+    across = {audit.dataset.samples[i].path.stem for cluster in audit.mixed for i in cluster} & set(planted)
     false = [c for c in stems if not set(c) & set(planted) and frozenset(c) not in before]
     crossed = [stem for number, stem in enumerate(planted) if number % 2]
     data.tell(
@@ -242,8 +238,8 @@ CHECKS: dict[str, Callable[[Data, int], None]] = {
 }
 
 
-def _resolved(source: Path | str) -> Path | str:
-    return source.resolve() if isinstance(source, Path) else source
+def _resolved(sample: Sample) -> Source:
+    return File(sample.path.resolve()) if sample.source.name else sample.source
 
 
 def opened(text: str, most: int, folder: Path, settings: dict[str, Any]) -> Data:

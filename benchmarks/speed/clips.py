@@ -233,7 +233,7 @@ def _accuracy(network: nn.Module, split: Sides, frames: int, side: int) -> float
 
 def _decoded(samples: list[Sample], frames: int, side: int) -> Tensor:
     """uint8 [n, t, side, side, 3]."""
-    clips = [video.evenly(Path(sample.source), frames, sample.span, 2 * side) for sample in samples]
+    clips = [video.evenly(sample.path, frames, sample.span, 2 * side) for sample in samples]
     squares = [[cut_out(frame, WHOLE, (side, side)) for frame in clip] for clip in clips]
     return torch.from_numpy(np.asarray(squares))
 

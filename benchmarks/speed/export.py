@@ -76,7 +76,7 @@ def measured(data: Path, asked: argparse.Namespace, work: Path) -> list[dict[str
     for part, chosen in (("train", learn), ("test", held)):
         for index in chosen.tolist():
             sample = dataset.samples[index]
-            source = Path(sample.source).resolve()
+            source = sample.path.resolve()
             place = work / part / str(sample.label) / f"{index}{source.suffix}"
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(source)
@@ -84,7 +84,7 @@ def measured(data: Path, asked: argparse.Namespace, work: Path) -> list[dict[str
         work / "train", head=asked.head, unfreeze=0, budget_s="24h", cache=str(work / "cache"), device="cpu"
     )
     assert isinstance(model, Model)
-    photos = [Path(dataset.samples[i].source).read_bytes() for i in held[: asked.photos + WARM_UP].tolist()]
+    photos = [dataset.samples[i].path.read_bytes() for i in held[: asked.photos + WARM_UP].tolist()]
     rows, eager = [], 0.0
     for to in asked.to.split(","):
         folder = work / to

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from preseason.arrays.types import Floats, Ints
-from preseason.data.dataset import Sample, Skipped
+from preseason.data.dataset import Sample, Skipped, Source
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class FitRecord:
         baselines: accuracy on the same held-out part, e.g. `scratch`, `linear`, `majority`.
         candidates: what was tried, in order.
         boxes: float32 [p, 4], x0 y0 x1 y1 in 0..1, the region of each part of `answers.attention`.
-        duplicates: clusters of paths with the same or nearly the same content.
+        duplicates: clusters of examples with the same or nearly the same content.
         split: {"train", "test", "groups", "seed", "by"} in plain values.
         temperature: divisor of the logits found by calibration.
         unknown_threshold: distance above which an answer is `unknown`; with `unknown_auroc` of
@@ -95,7 +95,7 @@ class FitRecord:
     candidates: tuple[CandidateResult, ...]
     boxes: Floats | None
     skipped: tuple[Skipped, ...]
-    duplicates: tuple[tuple[str, ...], ...]
+    duplicates: tuple[tuple[Source, ...], ...]
     split: dict[str, Any]
     warnings: tuple[str, ...]
     temperature: float

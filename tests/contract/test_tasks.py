@@ -16,7 +16,7 @@ from movies import level, picture, write
 from preseason.backbones.base import Backbone, Preprocessing
 from preseason.backbones.encoders import Encoder
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
-from preseason.data.dataset import Sample
+from preseason.data.dataset import File, Sample
 from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError, UsageError
 from preseason.heads.base import heads as registered_heads
@@ -97,7 +97,7 @@ def task(request: pytest.FixtureRequest) -> Task:
 
 def example(task: Task, folder: Path) -> Sample:
     path = MAKERS[task.name](folder)
-    return Sample(path, fingerprint=task.signature(Sample(path)).fingerprint)
+    return Sample(File(path), fingerprint=task.signature(Sample(File(path))).fingerprint)
 
 
 def test_it_is_called_what_it_is_registered_as(task: Task) -> None:
@@ -172,7 +172,7 @@ def test_inputs_are_one_array_for_each_look_and_always_the_same(
 def test_a_file_that_vanished_is_a_media_error_and_has_no_picture(
     task: Task, backbone: Backbone, tmp_path: Path
 ) -> None:
-    gone = Sample(tmp_path / "gone.png", fingerprint="x")
+    gone = Sample(File(tmp_path / "gone.png"), fingerprint="x")
     with pytest.raises(MediaError):
         task.decoder(backbone).decode(gone, FeatureSpec(32, frames=FRAMES.get(task.name, 0)))
     assert task.picture(gone) is None
@@ -197,7 +197,7 @@ def test_every_part_has_a_place_in_the_picture(task: Task, backbone: Backbone) -
 
 def test_the_sheet_of_a_clip_shows_its_frames_in_order_where_the_boxes_say(tmp_path: Path) -> None:
     task = tasks.get("clips")
-    shown = task.picture(Sample(clip(tmp_path)))
+    shown = task.picture(Sample(File(clip(tmp_path))))
     assert shown is not None
     sheet = np.asarray(Image.open(BytesIO(shown)))
     boxes = task.boxes(FeatureSpec(32, frames=4))

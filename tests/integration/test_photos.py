@@ -39,7 +39,7 @@ def test_the_same_photo_gives_the_same_numbers_everywhere(
     among = model.predict(photos / "boxing", photo).predictions[-1]
     assert among.probabilities == pytest.approx(expected, abs=1e-3)
     answers = model.evaluate(photos).answers
-    place = [Path(sample.source).name for sample in answers.samples].index(photo.name)
+    place = [sample.source.name for sample in answers.samples].index(photo.name)
     assert answers.probabilities[place] == pytest.approx(list(expected.values()), abs=1e-3)
 
 

@@ -12,7 +12,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from preseason.backbones.base import Backbone, Preprocessing
-from preseason.data.dataset import Sample
+from preseason.data.dataset import Sample, Text
 from preseason.engine.bank import Loose, Shelf
 from preseason.engine.extract import Order
 from preseason.engine.passes import Box, FeatureSpec
@@ -116,13 +116,15 @@ def test_each_single_setting_of_a_pass_changes_the_key(
 def test_orders_share_a_row_exactly_when_photo_and_looks_are_the_same(
     one: list[Box], other: list[Box], first: str, second: str
 ) -> None:
-    orders = [Order(Sample("x", fingerprint=f), tuple(crops)) for f, crops in ((first, one), (second, other))]
+    orders = [
+        Order(Sample(Text("x"), fingerprint=f), tuple(crops)) for f, crops in ((first, one), (second, other))
+    ]
     assert (orders[0].key() == orders[1].key()) == (one == other and first == second)
 
 
 @given(BOXES.filter(lambda box: box.x0 != box.x1))
 def test_a_mirrored_look_is_another_look(box: Box) -> None:
-    sample = Sample("x", fingerprint="f")
+    sample = Sample(Text("x"), fingerprint="f")
     assert Order(sample, (box,)).key() != Order(sample, (box.mirrored(),)).key()
     assert box.mirrored().mirrored() == box
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preseason.data.dataset import Dataset, Sample
+from preseason.data.dataset import Dataset, File, Sample
 from preseason.data.split import folds, group_numbers, hold_out
 from preseason.errors import DataError
 
@@ -14,7 +14,7 @@ SEEDS = st.integers(0, 5)
 
 def dataset_of(pairs: list[tuple[str, str | None]]) -> Dataset:
     samples = tuple(
-        Sample(Path(f"{index:03}.png"), label, group, fingerprint=f"{index:032x}")
+        Sample(File(Path(f"{index:03}.png")), label, group, fingerprint=f"{index:032x}")
         for index, (label, group) in enumerate(pairs)
     )
     return Dataset(Path(), "folders", samples, tuple(sorted({label for label, _ in pairs})))

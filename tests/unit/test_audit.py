@@ -8,7 +8,7 @@ from PIL import Image, ImageEnhance
 
 from preseason.data import near_duplicates
 from preseason.data.audit import Audit, Signature, audit, digest, fingerprint
-from preseason.data.dataset import Dataset, Sample
+from preseason.data.dataset import Dataset, File, Sample, Text
 from preseason.data.files import Accept
 from preseason.data.layouts import read
 from preseason.data.split import group_numbers, hold_out
@@ -64,7 +64,7 @@ def folder_of(root: Path, **classes: list[int]) -> Path:
 
 
 def names(found: Audit, cluster: tuple[int, ...]) -> list[str]:
-    return [Path(found.dataset.samples[index].source).name for index in cluster]
+    return [found.dataset.samples[index].path.name for index in cluster]
 
 
 def test_fingerprint_is_the_digest_of_the_content(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_copies_lie_in_one_group_and_nothing_else_does(tmp_path: Path) -> None:
     samples = found.dataset.samples
     assert len({samples[index].group for index in found.clusters[0]}) == 1
     assert all(s.group is None for i, s in enumerate(samples) if i not in found.clusters[0])
-    assert all(s.fingerprint == fingerprint(Path(s.source)) for s in samples)
+    assert all(s.fingerprint == fingerprint(s.path) for s in samples)
     assert found.sizes[0].tolist() == [180, 240]
 
 
@@ -121,7 +121,8 @@ def test_labels_of_stretches_disagree_where_a_person_gave_both(
     copies: list[tuple[str, float | None, str]], wrong: bool
 ) -> None:
     samples = tuple(
-        Sample(Path(name), label, span=None if at is None else (at, at + 1)) for name, at, label in copies
+        Sample(File(Path(name)), label, span=None if at is None else (at, at + 1))
+        for name, at, label in copies
     )
     dataset = Dataset(Path(), "table", samples, ("background", "cross", "jump"))
     found = audit(dataset, lambda sample: Signature(digest(str(sample.source).encode()), essence="alike"))
@@ -134,9 +135,9 @@ def test_declared_groups_and_copies_are_joined(tmp_path: Path) -> None:
     picture(1).save(root / "a" / "copy.jpg", quality=50)
     dataset = read(root, PHOTOS)
     match = {"002.png": "m1", "copy.jpg": "m1", "005.png": "m1", "006.png": "m2"}
-    samples = tuple(replace(s, group=match.get(Path(s.source).name)) for s in dataset.samples)
+    samples = tuple(replace(s, group=match.get(s.path.name)) for s in dataset.samples)
     found = audit(replace(dataset, samples=samples))
-    groups = {Path(s.source).name: s.group for s in found.dataset.samples}
+    groups = {s.path.name: s.group for s in found.dataset.samples}
     assert groups == {
         **dict.fromkeys(("001.png", "002.png", "copy.jpg", "005.png"), "m1"),
         "006.png": "m2",
@@ -198,20 +199,22 @@ def test_matches_stand_where_copies_would_join_them_all(tmp_path: Path, shared: 
         for place, label in enumerate("ab"):
             path = tmp_path / f"{match}-{label}.png"
             picture(10 * match + place).save(path)
-            samples.append(Sample(path, label, f"match {match}"))
+            samples.append(Sample(File(path), label, f"match {match}"))
         if match <= shared:
             path = tmp_path / f"{match}-wipe.png"
             wipe = picture(99)
             wipe.putpixel((match, 0), (255, 255, 255))
             wipe.save(path)
-            samples.append(Sample(path, "a", f"match {match}"))
+            samples.append(Sample(File(path), "a", f"match {match}"))
     found = audit(Dataset(tmp_path, "folders", tuple(samples), ("a", "b")))
     assert len(found.bridges) == bridges
     assert len({sample.group for sample in found.dataset.samples}) == 6 - (not bridges) * shared
 
 
 def test_any_kind_of_sample_can_be_audited() -> None:
-    samples = tuple(Sample(text, "ab"[i % 2]) for i, text in enumerate(["goal", "corner", "goal", "goal"]))
+    samples = tuple(
+        Sample(Text(text), "ab"[i % 2]) for i, text in enumerate(["goal", "corner", "goal", "goal"])
+    )
     dataset = Dataset(Path(), "table", samples, ("a", "b"))
     found = audit(dataset, lambda sample: Signature(digest(str(sample.source).encode())), workers=1)
     assert found.exact == ((0, 2, 3),)
@@ -231,7 +234,7 @@ def test_footballers() -> None:
     found = audit(read(FOOTBALLERS, PHOTOS))
     assert time.process_time() - begin < 8  # about 2.3 s of one core, twice that on a busy one
     clusters = [
-        [Path(*Path(found.dataset.samples[i].source).parts[-2:]).as_posix() for i in cluster]
+        [Path(*found.dataset.samples[i].path.parts[-2:]).as_posix() for i in cluster]
         for cluster in found.clusters
     ]
     assert clusters == [

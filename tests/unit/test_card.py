@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preseason.data.dataset import Sample, Skipped
+from preseason.data.dataset import File, Sample, Skipped
 from preseason.evaluation.calibration import softmax
 from preseason.evaluation.metrics import measure
 from preseason.report.card import front_matter, write_card
@@ -24,7 +24,7 @@ def record_of(labels: tuple[str, ...] = ("yes", "1: 2"), n: int = 50, **changes:
     rng = np.random.default_rng(0)
     targets = np.arange(n) % len(labels)
     table = softmax((np.eye(len(labels))[targets] * 5 + rng.normal(size=(n, len(labels)))).astype(np.float32))
-    samples = tuple(Sample(Path(f"/home/coach/{i}.jpg"), labels[t]) for i, t in enumerate(targets))
+    samples = tuple(Sample(File(Path(f"/home/coach/{i}.jpg")), labels[t]) for i, t in enumerate(targets))
     made = FitRecord(
         task="photos",
         backbone="efficientnet_lite0",

@@ -7,7 +7,7 @@ import pytest
 
 from preseason.analysis.actions import repairs_of
 from preseason.analysis.causes import Evidence, counts_of, errors_of
-from preseason.data.dataset import Sample
+from preseason.data.dataset import Sample, Text
 from preseason.openset.probe import probe
 from preseason.openset.reference_set import ReferenceSet, fit_reference_set
 from preseason.results import BatchPredictions
@@ -36,7 +36,7 @@ def evidence() -> Evidence:
     rows[1] = (0.02, 0.96, 0.02)
     rows[2:4] = (0.15, 0.8, 0.05)
     samples = tuple(
-        Sample(f"text {name}", "kane" if truth < 0 else LABELS[truth], fingerprint=name)
+        Sample(Text(f"text {name}"), "kane" if truth < 0 else LABELS[truth], fingerprint=name)
         for name, truth in TRUTHS.items()
     )
     far = np.array([name == "far" for name in TRUTHS])

@@ -11,7 +11,7 @@ import pytest
 
 from preseason.cli import shapes, words
 from preseason.cli.bars import Bars, Lines, Stage, duration, progress
-from preseason.data.dataset import Sample, Skipped
+from preseason.data.dataset import File, Sample, Skipped
 from preseason.evaluation.metrics import measure
 from preseason.results import BatchPredictions, Evaluation, FitRecord, Prediction, Predictions, Update
 from preseason.runtime.progress import Silent
@@ -23,7 +23,9 @@ LABELS = ("messi", "salah", "son")
 def answers() -> BatchPredictions:
     probabilities = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.5, 0.4, 0.1], [0.1, 0.1, 0.8]], np.float32)
     targets = np.array([0, 1, 1, 2])
-    samples = tuple(Sample(Path(f"photos/{LABELS[t]}/{i} a.jpg"), LABELS[t]) for i, t in enumerate(targets))
+    samples = tuple(
+        Sample(File(Path(f"photos/{LABELS[t]}/{i} a.jpg")), LABELS[t]) for i, t in enumerate(targets)
+    )
     return BatchPredictions(samples, LABELS, targets, probabilities, np.zeros(4, np.float32))
 
 
@@ -50,7 +52,7 @@ def record(answers: BatchPredictions) -> FitRecord:
         candidates=(),
         boxes=None,
         skipped=tuple(Skipped(f"{i}.txt", "no image") for i in range(7)),
-        duplicates=(("a.jpg", "b.jpg"),),
+        duplicates=((File(Path("a.jpg")), File(Path("b.jpg"))),),
         split={"train": 26, "test": 4, "by": "held-out part"},
         warnings=("son has few photos",),
         temperature=1.0,

@@ -42,7 +42,7 @@ def frames(root: Path, label: str, videos: int, each: int, first: int) -> None:
 def groups_of(root: Path, **more: str) -> dict[str, int]:
     found = audit(read(root, PHOTOS), **more).dataset.samples
     numbers = group_numbers(found)
-    parts = (Path(sample.source).relative_to(root).parts for sample in found)
+    parts = (sample.path.relative_to(root).parts for sample in found)
     names = (f"{each[0]}/{each[-1]}" for each in parts)
     return dict(zip(names, numbers.tolist(), strict=True))
 
@@ -140,7 +140,7 @@ def test_files_that_show_little_are_odd(tmp_path: Path) -> None:
     scene(2).resize((700, 60)).save(tmp_path / "a" / "strip.png")
     Image.new("RGB", (200, 200), (9, 9, 9)).save(tmp_path / "a" / "blank.png")
     found = audit(read(tmp_path, PHOTOS))
-    named = {Path(found.dataset.samples[i].source).stem: reason for i, reason in found.odd}
+    named = {found.dataset.samples[i].path.stem: reason for i, reason in found.odd}
     assert named == {
         "blank": "of one colour",
         "strip": "more than 6 times as long as wide",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from preseason.data.dataset import Sample
+from preseason.data.dataset import File, Sample
 from preseason.engine.extract import Order
 from preseason.engine.hiding import Cover, Hiding
 from preseason.engine.passes import Box, FeatureSpec
@@ -30,8 +30,8 @@ class Columns:
 def hidden(cover: Cover, spec: FeatureSpec) -> tuple[np.ndarray, np.ndarray]:
     source = Hiding(Columns())
     source.covers = {"1": cover}
-    plain = source.decode(Sample(Path("a"), fingerprint="f"), spec)
-    return plain, source.decode(Sample(Path("a"), fingerprint="f", variant="1"), spec)
+    plain = source.decode(Sample(File(Path("a")), fingerprint="f"), spec)
+    return plain, source.decode(Sample(File(Path("a")), fingerprint="f", variant="1"), spec)
 
 
 def test_a_place_is_hidden_in_the_whole_in_a_corner_and_in_a_mirrored_look() -> None:
@@ -67,9 +67,9 @@ def test_a_moment_of_the_middle_is_frozen_where_it_lies_in_the_whole() -> None:
 
 
 def test_a_hidden_form_has_a_row_of_its_own() -> None:
-    sample = Sample(Path("a"), fingerprint="f")
+    sample = Sample(File(Path("a")), fingerprint="f")
     assert Order(sample).key() == "f"
-    assert Order(Sample(Path("a"), fingerprint="f", variant="1")).key() != "f"
+    assert Order(Sample(File(Path("a")), fingerprint="f", variant="1")).key() != "f"
 
 
 def test_heat_is_the_mean_of_what_covers_a_cell() -> None:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from preseason.data.checks import check_trainable, look_alike_labels
-from preseason.data.dataset import Dataset, Sample
+from preseason.data.dataset import Dataset, File, Sample
 from preseason.data.files import Accept, walk
 from preseason.data.layouts import find, read
 from preseason.data.layouts.unlabelled import collect
@@ -163,7 +163,7 @@ def table(folder: Path, content: bytes, name: str = "labels.csv") -> Path:
 def test_tables_of_many_makers(tmp_path: Path, name: str, text: str, encoding: str) -> None:
     dataset = read(table(tmp_path, text.encode(encoding), name), PHOTOS)
     assert dataset.layout == "table"
-    assert [(Path(s.source).name, s.label) for s in dataset.samples] == [("1.png", "Müller"), ("2.png", "x")]
+    assert [(s.source.name, s.label) for s in dataset.samples] == [("1.png", "Müller"), ("2.png", "x")]
     assert dataset.skipped == ()
 
 
@@ -221,7 +221,7 @@ def test_collecting_for_prediction_keeps_the_order_asked(tmp_path: Path) -> None
         photo(tmp_path / name)
     inputs = [tmp_path / "b.png", tmp_path / "x", str(tmp_path / "*.png"), tmp_path / "odd[1].png"]
     dataset = collect([*inputs, tmp_path / "none.png", str(tmp_path / "*.bmp")], PHOTOS)
-    assert [Path(s.source).name for s in dataset.samples] == ["b.png", "c.png", "a.png", "odd[1].png"]
+    assert [s.source.name for s in dataset.samples] == ["b.png", "c.png", "a.png", "odd[1].png"]
     assert reasons(dataset) == {
         "none.png": "there is no such file",
         "*.bmp": "nothing matches this pattern",
@@ -230,7 +230,7 @@ def test_collecting_for_prediction_keeps_the_order_asked(tmp_path: Path) -> None
 
 def sample_set(labels: str, groups: dict[int, str] | None = None) -> Dataset:
     named = groups or {}
-    samples = tuple(Sample(Path(f"{i}.png"), label, named.get(i)) for i, label in enumerate(labels))
+    samples = tuple(Sample(File(Path(f"{i}.png")), label, named.get(i)) for i, label in enumerate(labels))
     return Dataset(Path("photos"), "folders", samples, tuple(sorted(set(labels))))
 
 

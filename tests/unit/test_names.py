@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from preseason.backbones.encoders import Encoder
-from preseason.data.dataset import Sample
+from preseason.data.dataset import Sample, Text
 from preseason.engine.extract import Extractor, Order
 from preseason.engine.passes import FeatureSpec
 from preseason.heads.base import TrainingSet, heads
@@ -23,7 +23,7 @@ NAMES = ("great_goal", "awful referee")
 
 
 def features_of(texts: list[str], encoder: Encoder, cache: Path) -> Features:
-    orders = [Order(Sample(text, fingerprint=text)) for text in texts]
+    orders = [Order(Sample(Text(text), fingerprint=text)) for text in texts]
     extractor = Extractor(encoder, FeatureSpec(32), TextDecoder(), cache, "cpu")
     return Features.of([extractor.extract(orders, Silent(), "reading").rows])
 

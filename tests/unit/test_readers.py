@@ -10,7 +10,7 @@ import transformers
 import preseason
 import tiny_matches
 from preseason import backbones
-from preseason.data.dataset import Sample
+from preseason.data.dataset import File, Sample
 from preseason.engine.extract import Extractor
 from preseason.engine.passes import FeatureSpec
 from preseason.media import video
@@ -76,7 +76,7 @@ def test_a_video_network_watches_a_match(network: Path, tmp_path: Path) -> None:
 def test_the_middle_of_a_window_is_read_where_it_was_learnt(tmp_path: Path) -> None:
     match = tiny_matches.write(tmp_path / "match.mp4", tiny_matches.events_of(6.0, 1), 6.0, 1)
     source, spec = ClipDecoder(0), FeatureSpec(SIDE, frames=3, middle=0.5)
-    learnt = source.decode(Sample(match, span=(1.0, 3.0)), spec)
+    learnt = source.decode(Sample(File(match), span=(1.0, 3.0)), spec)
     rate = 8.0
     frames = [frame for _, frame in video.stream(match, rate)]
     places = places_of(spec, 1, round(2.0 * rate)) + round(1.0 * rate)

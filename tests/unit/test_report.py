@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from preseason.data.dataset import Sample, Skipped
+from preseason.data.dataset import File, Sample, Skipped
 from preseason.evaluation.calibration import softmax
 from preseason.evaluation.metrics import measure
 from preseason.report.html import SECTIONS, Section, write_report
@@ -40,7 +40,7 @@ def record_of(
     logits[np.arange(n), targets] += margin
     table = softmax(logits.astype(np.float32))
     samples = tuple(
-        Sample(Path(f"/home/coach/{labels[t]}/{i}.jpg"), labels[t]) for i, t in enumerate(targets)
+        Sample(File(Path(f"/home/coach/{labels[t]}/{i}.jpg")), labels[t]) for i, t in enumerate(targets)
     )
     weights = rng.dirichlet(np.ones(3), n).astype(np.float32) if attention else None
     answers = BatchPredictions(samples, labels, targets, table, rng.random(n).astype(np.float32), weights)
@@ -65,7 +65,7 @@ def record_of(
         ),
         boxes=BOXES if attention else None,
         skipped=(Skipped("/home/coach/a/<i>.jpg", "a web page, see /home/coach/a/b/c.html"),),
-        duplicates=(("/home/coach/a/1.jpg", "/home/coach/a/2.jpg"),),
+        duplicates=((File(Path("/home/coach/a/1.jpg")), File(Path("/home/coach/a/2.jpg"))),),
         split={"train": 800, "test": n, "groups": 990, "seed": 0, "by": "groups"},
         warnings=("Look at /home/coach/a/b/1.jpg: <u>odd</u>.",),
         temperature=1.2,
@@ -79,7 +79,7 @@ def record_of(
 
 
 def photo(sample: Sample) -> bytes:
-    seed = int.from_bytes(os.fsencode(sample.source)[-6:], "little") % 2**32
+    seed = int.from_bytes(os.fsencode(sample.path)[-6:], "little") % 2**32
     pixels = np.random.default_rng(seed).integers(0, 255, (12, 16, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).resize((640, 480)).save(buffer, "JPEG")
@@ -253,7 +253,7 @@ def test_the_page_stays_small(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (320, 320, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, "JPEG", quality=95)
-    many = tuple((f"a/{i}.jpg", f"b/{i}.jpg", f"c/{i}.jpg") for i in range(100))
+    many = tuple(tuple(File(Path(f"{x}/{i}.jpg")) for x in "abc") for i in range(100))
     record = record_of(tuple(f"player {i}" for i in range(40)), n=3000, margin=1.0, duplicates=many)
     page = page_of(record, tmp_path, picture=lambda sample: buffer.getvalue())
     assert (tmp_path / "report.html").stat().st_size < 2_000_000
@@ -340,7 +340,7 @@ def test_places_are_named() -> None:
 
 def test_the_album_stops_when_the_page_is_full() -> None:
     album = Album(photo)
-    shown = [album.thumbnail(Sample(Path(f"{index}.jpg"))) for index in range(MAX_PICTURES + 5)]
+    shown = [album.thumbnail(Sample(File(Path(f"{index}.jpg")))) for index in range(MAX_PICTURES + 5)]
     assert sum(picture is not None for picture in shown) == MAX_PICTURES
     assert shown[-1] is None
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from preseason.data.dataset import Sample
+from preseason.data.dataset import File, Sample
 from preseason.distributed.leases import Leases
 from preseason.distributed.work_queue import Board
 from preseason.engine.bank import Shelf
@@ -28,7 +28,8 @@ from preseason.runtime.progress import Silent
 
 PLAN = FeatureSpec(8, crops=(Box(0.0, 0.1, 1.0, 0.9),))
 ORDERS = [
-    Order(Sample(Path(f"{n}.jpg"), fingerprint=f"{n:032x}"), (Box(0, 0, 0.5, n / 300),)) for n in range(300)
+    Order(Sample(File(Path(f"{n}.jpg")), fingerprint=f"{n:032x}"), (Box(0, 0, 0.5, n / 300),))
+    for n in range(300)
 ]
 STALE_S = 0.5
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from preseason.data.dataset import Dataset, Sample
+from preseason.data.dataset import Dataset, File, Sample
 from preseason.data.files import Accept
 from preseason.data.layouts import read
 from preseason.data.split import hold_out, leaks
@@ -14,7 +14,7 @@ FOOTBALLERS = Path(__file__).resolve().parents[3] / "shared" / "data" / "footbal
 
 def with_parts(parts: list[str | None], groups: dict[int, str] | None = None) -> Dataset:
     samples = tuple(
-        Sample(Path(f"{index}.png"), "ab"[index % 2], (groups or {}).get(index), split=split)
+        Sample(File(Path(f"{index}.png")), "ab"[index % 2], (groups or {}).get(index), split=split)
         for index, split in enumerate(parts)
     )
     return Dataset(Path(), "parts", samples, ("a", "b"))
@@ -48,11 +48,11 @@ def test_leaks_of_a_users_split_are_found() -> None:
 
 
 def test_seeds_draw_differently_and_new_samples_move_few() -> None:
-    samples = tuple(Sample(Path(f"{i}.png"), "ab"[i % 2], fingerprint=f"{i:032x}") for i in range(200))
+    samples = tuple(Sample(File(Path(f"{i}.png")), "ab"[i % 2], fingerprint=f"{i:032x}") for i in range(200))
     dataset = Dataset(Path(), "folders", samples, ("a", "b"))
     held = {seed: set(hold_out(dataset, 0.2, seed)[1].tolist()) for seed in (0, 1)}
     assert held[0] != held[1]
-    more = dataset.keep((*samples, Sample(Path("new.png"), "a", fingerprint="f" * 32)))
+    more = dataset.keep((*samples, Sample(File(Path("new.png")), "a", fingerprint="f" * 32)))
     assert len(held[0] ^ set(hold_out(more, 0.2, 0)[1].tolist())) <= 3
 
 

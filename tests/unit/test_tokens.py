@@ -9,7 +9,7 @@ import torch
 
 from preseason.backbones.encoders import Encoder
 from preseason.backbones.text_blocks import digits
-from preseason.data.dataset import Sample
+from preseason.data.dataset import Sample, Text
 from preseason.engine.extract import Extractor, Order
 from preseason.engine.feeds import feed_for
 from preseason.engine.passes import FeatureSpec
@@ -21,7 +21,7 @@ TEXTS = ("what a goal", "the referee was awful", "goal " * 60, "win", "what a go
 
 
 def orders(texts: tuple[str, ...] = TEXTS) -> list[Order]:
-    return [Order(Sample(text, fingerprint=f"{place} {text[:9]}")) for place, text in enumerate(texts)]
+    return [Order(Sample(Text(text), fingerprint=f"{place} {text[:9]}")) for place, text in enumerate(texts)]
 
 
 def extracted(encoder: Encoder, spec: FeatureSpec, cache: Path, texts: tuple[str, ...] = TEXTS) -> np.ndarray:

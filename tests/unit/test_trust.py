@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from preseason.cli.words import of_warnings
-from preseason.data.dataset import Sample
+from preseason.data.dataset import File, Sample
 from preseason.diagnostics import messages
 from preseason.diagnostics.deciding_words import deciders, names_alone, without_names
 from preseason.diagnostics.label_errors import suspects
@@ -150,7 +150,7 @@ def test_the_budget_of_strangers_is_kept_and_a_tighter_one_costs_more(budget: fl
 def test_the_price_is_told_in_words() -> None:
     rows, targets = blobs(0)
     choice = choose(rows, targets, budget=0.02)
-    samples = tuple(Sample(Path(f"{i}.jpg"), str(t)) for i, t in enumerate(targets))
+    samples = tuple(Sample(File(Path(f"{i}.jpg")), str(t)) for i, t in enumerate(targets))
     distance = np.where(np.arange(400) < 340, choice.threshold - 1, choice.threshold + 1).astype(np.float32)
     labels = tuple("abcde")
     answers = BatchPredictions(samples, labels, targets, answers_to(targets, 5, 9.0), distance)
@@ -194,6 +194,6 @@ def test_at_most_five_lines_of_warnings_are_printed() -> None:
 
 def test_no_path_and_no_text_of_the_user_goes_into_the_model_folder() -> None:
     kept = _without_paths(
-        {"suspects": [{"path": "/home/coach/messi/1.jpg", "label": "messi"}, {"path": "“Hi”"}]}
+        {"suspects": [{"path": "/home/coach/messi/1.jpg", "label": "messi"}, {"path": "“Hi”", "text": "Hi"}]}
     )
     assert kept == {"suspects": [{"path": "1.jpg", "label": "messi"}, {"path": "a text"}]}

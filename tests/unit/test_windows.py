@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from preseason.data.actions import BACKGROUND, Action, LabelledVideo
-from preseason.data.dataset import Sample
+from preseason.data.dataset import File, Sample
 from preseason.data.windows import WindowPlan, fitting_length, windows
 from preseason.errors import UsageError
 
@@ -40,7 +40,7 @@ def test_actions_near_misses_and_quiet_moments() -> None:
     assert all(1 - 1e-3 <= distance(sample) <= 2 + 1e-3 for sample in near)
     assert len({sample.span for sample in found}) == len(found)
     for sample in found:
-        assert (sample.source, sample.group, sample.split) == (MATCH.path, "cup", "train")
+        assert (sample.path, sample.group, sample.split) == (MATCH.path, "cup", "train")
         assert sample.span is not None
         assert 0 <= sample.span[0] < sample.span[1] <= 100
         assert sample.span[1] - sample.span[0] == pytest.approx(4.0)
@@ -55,7 +55,7 @@ def test_windows_on_an_action_stay_when_others_come() -> None:
     more = replace(MATCH, actions=(*MATCH.actions, Action(55.0, "foul")))
     other = replace(MATCH, path=Path("cup/2_720p.mkv"))
     before = {sample for sample in windows([MATCH], PLAN) if sample.label != BACKGROUND}
-    after = {s for s in windows([more, other], PLAN) if s.label != BACKGROUND and s.source == MATCH.path}
+    after = {s for s in windows([more, other], PLAN) if s.label != BACKGROUND and s.path == MATCH.path}
     assert before < after
     assert len(after) == len(before) + 3
 
@@ -68,7 +68,7 @@ def test_windows_at_the_ends_are_moved_inwards() -> None:
 
 def test_a_video_shorter_than_a_window_is_one_window() -> None:
     video = LabelledVideo(Path("a.mp4"), (Action(0.5, "goal"),), duration_s=1.0)
-    assert windows([video], PLAN) == (Sample(video.path, "goal", "a.mp4", (0.0, 1.0)),)
+    assert windows([video], PLAN) == (Sample(File(video.path), "goal", "a.mp4", (0.0, 1.0)),)
 
 
 def test_where_the_length_is_unknown_the_last_action_ends_it() -> None:

@@ -121,13 +121,13 @@ def sort_into(suggestions: Suggestions, folder: Path, link: bool = False) -> lis
     Raises:
         UsageError: the folder holds files, or the examples are texts (a table is for these).
     """
-    if any(isinstance(sample.source, str) for sample in suggestions.samples):
+    if not all(sample.source.name for sample in suggestions.samples):
         raise UsageError(f"Texts are no files: name a table instead, -o {folder.name}.csv.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there and not empty: name a new folder.")
     made = []
     for rank, (item, sample) in enumerate(zip(suggestions.items, suggestions.samples, strict=True), 1):
-        source = Path(sample.source)
+        source = sample.path
         target = folder / (STRANGERS if item.stranger else item.label) / f"{rank:03}-{source.name}"
         target.parent.mkdir(parents=True, exist_ok=True)
         _place(source, target, link)
@@ -137,13 +137,13 @@ def sort_into(suggestions: Suggestions, folder: Path, link: bool = False) -> lis
 
 def write_table(suggestions: Suggestions, path: Path) -> None:
     """Write them as CSV that `fit` reads, the guess as label, for a person to correct."""
-    texts = any(isinstance(sample.source, str) for sample in suggestions.samples)
+    files = all(sample.source.name for sample in suggestions.samples)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["text" if texts else "path", "label", "sure", "why"])
+        writer.writerow(["path" if files else "text", "label", "sure", "why"])
         for item, sample in zip(suggestions.items, suggestions.samples, strict=True):
-            shown = sample.source if texts else _relative(Path(sample.source), path.parent)
+            shown = _relative(sample.path, path.parent) if files else str(sample.source)
             writer.writerow([shown, item.label, f"{item.probability:.3f}", item.reason])
 
 

@@ -116,8 +116,9 @@ def _announcement(folder: Path, output: str | None) -> str:
 
 def _example(record: "FitRecord") -> str:
     samples = record.answers.samples
-    first = samples[0].source if samples else "PHOTO..."
-    return '"What a goal!"' if samples and isinstance(first, str) else _quoted(str(first))
+    if not samples:
+        return "PHOTO..."
+    return _quoted(str(samples[0].source)) if samples[0].source.name else '"What a goal!"'
 
 
 def _quoted(text: str) -> str:

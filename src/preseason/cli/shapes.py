@@ -40,7 +40,7 @@ def of_fit(model: str, record: "FitRecord") -> dict[str, Any]:
         "baselines": record.baselines,
         "candidates": record.candidates,
         "split": record.split,
-        "duplicates": record.duplicates,
+        "duplicates": [[each.shown() for each in cluster] for cluster in record.duplicates],
         "skipped": record.skipped,
         "warnings": record.warnings,
         "unknown": {"threshold": record.unknown_threshold, "auroc": record.unknown_auroc},

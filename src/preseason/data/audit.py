@@ -110,7 +110,7 @@ def photo_signature(sample: Sample) -> Signature:
         MediaError: the file cannot be read or decoded.
     """
     try:
-        data = Path(sample.source).read_bytes()
+        data = sample.source.content()
     except OSError as error:
         raise MediaError(content.opening_failure(error)) from None
     thumb = near_duplicates.thumbnail(image.decode(data, 2 * near_duplicates.WIDTH))

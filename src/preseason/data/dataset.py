@@ -1,7 +1,133 @@
 """What reading a folder or a table gives: samples, their labels, and what could not be read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from preseason.media.text import read_text
+
+
+@dataclass(frozen=True)
+class File:
+    """An example that is a file, or a folder such as the frames of a clip."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def name(self) -> str:
+        """What the file is called, without its folders."""
+        return self.path.name
+
+    @property
+    def public(self) -> str:
+        """What may be stored with a model: the name alone."""
+        return self.path.name
+
+    def shown(self, most: int = 80) -> str:
+        """The path, for messages."""
+        return str(self.path)
+
+    def called(self, most: int = 80) -> str:
+        """The name, for messages where folders say nothing."""
+        return self.path.name
+
+    def short(self, most: int = 80) -> str:
+        """The file with its folder, for reports."""
+        return "/".join(self.path.parts[-2:])
+
+    def below(self, root: Path) -> str:
+        """The path inside `root` where it lies there, with slashes."""
+        return (self.path.relative_to(root) if self.path.is_relative_to(root) else self.path).as_posix()
+
+    def values(self) -> dict[str, Any]:
+        """As JSON values; `source_from` reads them."""
+        return {"path": str(self.path)}
+
+    def read(self) -> str:
+        """The text in the file.
+
+        Raises:
+            MediaError: it cannot be read as text.
+        """
+        return read_text(self.path)
+
+    def as_file(self, folder: Path, stem: str) -> Path:
+        """The file itself; nothing is written."""
+        return self.path
+
+    def content(self) -> bytes:
+        """The bytes of the file.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return self.path.read_bytes()
+
+
+@dataclass(frozen=True)
+class Text:
+    """An example that is a text of its own, e.g. a cell of a table.
+
+    Example:
+        >>> Text("What  a goal!").shown(), Text("What a goal!").public
+        ('“What a goal!”', 'a text')
+    """
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def name(self) -> str:
+        """Empty: a text has no name."""
+        return ""
+
+    @property
+    def public(self) -> str:
+        """What may be stored with a model: not the text, which stays with the user."""
+        return "a text"
+
+    def shown(self, most: int = 80) -> str:
+        """The beginning of the text on one line, in quotation marks."""
+        line = " ".join(self.text.split())
+        return f"“{line if len(line) <= most else line[: most - 1] + '…'}”"
+
+    called = short = shown
+
+    def below(self, root: Path) -> str:
+        """The text: it lies in no folder."""
+        return self.text
+
+    def values(self) -> dict[str, Any]:
+        """As JSON values; `source_from` reads them."""
+        return {"path": self.shown(200), "text": self.text}
+
+    def read(self) -> str:
+        """The text."""
+        return self.text
+
+    def as_file(self, folder: Path, stem: str) -> Path:
+        """A file in `folder` that the text is written to."""
+        path = folder / f"{stem}.txt"
+        path.write_text(self.text, "utf-8")
+        return path
+
+    def content(self) -> bytes:
+        """The text as UTF-8."""
+        return self.text.encode("utf-8", "replace")
+
+
+Source = File | Text
+
+
+def source_from(values: Mapping[str, Any]) -> Source:
+    """The source whose `values` these are."""
+    return Text(values["text"]) if "text" in values else File(Path(values["path"]))
 
 
 @dataclass(frozen=True)
@@ -9,7 +135,7 @@ class Sample:
     """One labelled or unlabelled example.
 
     Attributes:
-        source: the file, or the text itself for text tasks.
+        source: the file, or the text itself.
         label: class name, or None when unlabelled.
         group: what it belongs to (match, video, burst); one group never lies on both sides of a split.
         span: start and end in seconds inside `source`, for clips and sounds.
@@ -18,7 +144,7 @@ class Sample:
         variant: which altered form of the content it stands for; empty for the content itself.
     """
 
-    source: Path | str
+    source: Source
     label: str | None = None
     group: str | None = None
     span: tuple[float, float] | None = None
@@ -26,18 +152,16 @@ class Sample:
     fingerprint: str = ""
     variant: str = ""
 
+    @property
+    def path(self) -> Path:
+        """The file.
 
-def shown(source: Path | str, most: int = 80) -> str:
-    """A sample in a message: a file's path, or the beginning of a text on one line.
-
-    Example:
-        >>> shown("What  a goal!"), shown(Path("photo.jpg"))
-        ('“What a goal!”', 'photo.jpg')
-    """
-    if isinstance(source, Path):
-        return str(source)
-    line = " ".join(source.split())
-    return f"“{line if len(line) <= most else line[: most - 1] + '…'}”"
+        Raises:
+            TypeError: the example is a text of its own.
+        """
+        if not isinstance(self.source, File):
+            raise TypeError(f"{self.source.shown()} is a text, not a file")
+        return self.source.path
 
 
 @dataclass(frozen=True)

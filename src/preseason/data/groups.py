@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -161,11 +161,7 @@ def _found(pattern: "re.Pattern[str]", text: str) -> str | None:
 
 
 def _below(root: Path, sample: Sample) -> str:
-    if not isinstance(sample.source, Path):
-        return sample.source
-    folder = root if root.is_dir() else root.parent
-    inside = sample.source.is_relative_to(folder)
-    return (sample.source.relative_to(folder) if inside else sample.source).as_posix()
+    return sample.source.below(root if root.is_dir() else root.parent)
 
 
 def _several(places: dict[object, list[int]]) -> Members:
@@ -219,7 +215,7 @@ def _folders(dataset: Dataset) -> Members:
 
 def _inside(root: Path, sample: Sample) -> str:
     """Folders between the class folder and the file."""
-    parts = Path(_below(root, sample)).parts[:-1] if isinstance(sample.source, Path) else ()
+    parts = PurePosixPath(_below(root, sample)).parts[:-1] if sample.source.name else ()
     kept = parts[1:] if parts and split_from(parts[0]) is not None else parts
     return "/".join(kept[1:]) if kept and kept[0].strip() == sample.label else ""
 
@@ -228,11 +224,11 @@ def _names(samples: tuple[Sample, ...], clues: Sequence[Clue]) -> Members:
     """Runs of names that count on, where neighbours by name are more alike than others of the class."""
     places: defaultdict[tuple[str | None, Path, str], list[tuple[int, int]]] = defaultdict(list)
     for index, sample in enumerate(samples):
-        if not isinstance(sample.source, Path) or sample.span is not None or sample.group is not None:
+        if not sample.source.name or sample.span is not None or sample.group is not None:
             continue
-        match = _COUNTED.match(sample.source.stem)
+        match = _COUNTED.match(sample.path.stem)
         if match is not None:
-            key = (sample.label, sample.source.parent, match["stem"])
+            key = (sample.label, sample.path.parent, match["stem"])
             places[key].append((int(match["number"]), index))
     totals = Counter(sample.label for sample in samples)
     runs = [

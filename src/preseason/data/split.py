@@ -161,11 +161,7 @@ def _content(dataset: Dataset, sample: Sample) -> str:
     span = "" if sample.span is None else f" {sample.span[0]} {sample.span[1]}"
     if sample.fingerprint:
         return sample.fingerprint + span
-    source = sample.source
-    if isinstance(source, str):
-        return source + span
-    inside = source.relative_to(dataset.root) if source.is_relative_to(dataset.root) else source
-    return inside.as_posix() + span
+    return sample.source.below(dataset.root) + span
 
 
 def _shuffled(name: str, seed: int) -> bytes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from preseason.data.actions import BACKGROUND, Action, LabelledVideo
-from preseason.data.dataset import Sample
+from preseason.data.dataset import File, Sample
 from preseason.errors import UsageError
 
 MAX_WINDOW_S = 4.0
@@ -155,7 +155,7 @@ class _Cutter:
 
     def _window(self, span: tuple[float, float], label: str) -> Sample:
         video = self.video
-        return Sample(video.path, label, video.group or video.path.as_posix(), span, video.split)
+        return Sample(File(video.path), label, video.group or video.path.as_posix(), span, video.split)
 
     def _random(self, what: str, action: Action | None = None) -> np.random.Generator:
         """Chance that depends on the video and the action, not on what else there is."""

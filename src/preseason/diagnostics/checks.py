@@ -150,7 +150,7 @@ def shortcuts(judged: Judged) -> Found:
     ]
     values: Found = {"chance": found.chance, "tests": tests}
     if counted:
-        texts = [str(sample.source) for sample in evidence.samples]
+        texts = [sample.source.read() for sample in evidence.samples]
         labels = [evidence.labels[target] for target in evidence.targets]
         values["deciders"] = [
             {"word": d.word, "kind": d.kind, "label": d.label, "count": d.count, "total": d.total}

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from preseason.data.audit import Audit
+from preseason.data.dataset import source_from
 from preseason.data.split import group_numbers
 from preseason.diagnostics.evidence import named
 
@@ -30,9 +31,9 @@ def copies(audit: Audit, noun: str) -> dict[str, Any]:
         first, other = _two_labels(across[0])
         which = "equal content" if audit.conflicts else "the same picture, resized or changed a little"
         values["warning"] = (
-            f"{_sets(len(across))} of copies lie under two labels, e.g. {_short(first['path'])} "
-            f"({first['label']}) and {_short(other['path'])} ({other['label']}), {which}: one of the labels "
-            "is wrong. Correct it and run fit again."
+            f"{_sets(len(across))} of copies lie under two labels, e.g. {source_from(first).called(200)} "
+            f"({first['label']}) and {source_from(other).called(200)} ({other['label']}), {which}: one of "
+            "the labels is wrong. Correct it and run fit again."
         )
     return values
 
@@ -73,10 +74,6 @@ def groups(audit: Audit, noun: str) -> dict[str, Any]:
 
 def _two_labels(cluster: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
     return cluster[0], next(item for item in cluster if item["label"] != cluster[0]["label"])
-
-
-def _short(path: str) -> str:
-    return path if path.startswith("“") else path.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def _sets(count: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from preseason.arrays.scaling import rotation_of, scale_of
 from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
-from preseason.data.dataset import Sample, shown
+from preseason.data.dataset import Sample
 from preseason.heads.base import Folds
 from preseason.inference.features import Features
 from preseason.runtime.threads import one_blas_thread
@@ -93,7 +93,7 @@ class Evidence:
 
 def named(sample: Sample) -> dict[str, Any]:
     """A sample in plain values: its path (or text), its label, and its span where it has one."""
-    value: dict[str, Any] = {"path": shown(sample.source, 200), "label": str(sample.label)}
+    value: dict[str, Any] = sample.source.values() | {"label": str(sample.label)}
     return value if sample.span is None else value | {"span": list(sample.span)}
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from preseason.data.dataset import source_from
 from preseason.evaluation.learning_curve import MORE, Curve
 from preseason.results import Metrics
 
@@ -33,8 +34,8 @@ def label_errors(values: Found, noun: str) -> Found:
     first = found[0]
     labels = "1 label is" if len(found) == 1 else f"{len(found)} labels are"
     said = (
-        f"{labels} probably wrong, of {values['checked']} {noun}: e.g. {_short(first['path'])} is labelled "
-        f"{first['label']} and looks like {first['suggested']} ({_percent(first['probability'])})."
+        f"{labels} probably wrong, of {values['checked']} {noun}: e.g. {source_from(first).called(200)} is "
+        f"labelled {first['label']} and looks like {first['suggested']} ({_percent(first['probability'])})."
     )
     return {"said": said, "warning": f"{said} Look at them in the report."}
 
@@ -139,10 +140,6 @@ def _deciding(found: list[Found]) -> list[str]:
 
 def _points(gain: float) -> str:
     return f"{100 * gain:.0f}" if gain >= 0.015 else f"{100 * gain:.1f}"
-
-
-def _short(path: str) -> str:
-    return path if path.startswith("“") else path.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def _percent(share: float) -> str:

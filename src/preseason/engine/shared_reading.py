@@ -6,10 +6,9 @@ Whoever does a unit writes its rows into a segment of its own.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Protocol
 
-from preseason.data.dataset import Sample
+from preseason.data.dataset import Sample, source_from
 from preseason.distributed.work_queue import Board, Doing, Job
 from preseason.engine.passes import Box, FeatureSpec, feature_spec_from
 from preseason.runtime.progress import Progress
@@ -79,8 +78,7 @@ def _doing(filling: Filling, job: Job, orders: Sequence[Any]) -> Iterator[Callab
 def _values(order: Any) -> dict[str, Any]:
     sample = order.sample
     return {
-        "text": isinstance(sample.source, str),
-        "source": str(sample.source),
+        "source": sample.source.values(),
         "span": sample.span,
         "fingerprint": sample.fingerprint,
         "variant": sample.variant,
@@ -90,7 +88,7 @@ def _values(order: Any) -> dict[str, Any]:
 
 def _order(values: dict[str, Any]) -> tuple[Sample, tuple[Box, ...]]:
     sample = Sample(
-        values["source"] if values["text"] else Path(values["source"]),
+        source_from(values["source"]),
         span=None if values["span"] is None else (values["span"][0], values["span"][1]),
         fingerprint=values["fingerprint"],
         variant=values["variant"],

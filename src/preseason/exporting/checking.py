@@ -13,7 +13,6 @@ from preseason.data.dataset import Sample
 from preseason.data.files import Columns
 from preseason.data.rows import SUFFIXES
 from preseason.errors import DataError
-from preseason.media.text import read_text
 from preseason.models.classifier import Model
 from preseason.runtime.progress import Progress
 from preseason.tasks.reading import accept_of, fingerprinted, read_inputs
@@ -82,9 +81,7 @@ def samples_of(model: Model, data: Sequence[str | Path]) -> list[Sample]:
 
 def content_of(sample: Sample, task: str) -> Any:
     """What an exported model judges: the text, or the photo's file."""
-    if isinstance(sample.source, str):
-        return sample.source
-    return read_text(sample.source) if task == "texts" else sample.source.read_bytes()
+    return sample.source.read() if task == "texts" else sample.source.content()
 
 
 def drawn(folder: Path, task: str) -> list[str | Path]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from preseason.arrays.types import Floats, Ints
 from preseason.data.audit import Audit
-from preseason.data.dataset import Sample, shown
 from preseason.data.split import leaks
 from preseason.diagnostics.checks import Checked
 from preseason.fitting.context import FitContext
@@ -51,7 +50,7 @@ def record_of(
         candidates=first.candidates,
         boxes=boxes(task, last.predictor),
         skipped=dataset.skipped,
-        duplicates=tuple(tuple(shown(dataset.samples[i].source) for i in cluster) for cluster in clusters),
+        duplicates=tuple(tuple(dataset.samples[i].source for i in cluster) for cluster in clusters),
         split=split_of(context, tested),
         warnings=context.warnings.texts(),
         temperature=last.predictor.temperature,
@@ -123,12 +122,8 @@ def leak_warnings(audit: Audit, learn: Ints, test: Ints, noun: str) -> list[str]
     if not pairs:
         return []
     samples = audit.dataset.samples
-    one, other = (_named(samples[i]) for i in pairs[0])
+    one, other = (samples[i].source.called() for i in pairs[0])
     return [f"{len(pairs)} test {noun} have a copy in training, e.g. {other} of {one}: the score flatters."]
-
-
-def _named(sample: Sample) -> str:
-    return shown(sample.source) if isinstance(sample.source, str) else sample.source.name
 
 
 def versions() -> dict[str, str]:

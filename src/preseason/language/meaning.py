@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from preseason import backbones
 from preseason.backbones.encoders import DEFAULT
 from preseason.data.audit import digest
-from preseason.data.dataset import Sample
+from preseason.data.dataset import Sample, Text
 from preseason.engine.extract import Extractor, Order
 from preseason.engine.passes import FeatureSpec
 from preseason.errors import WeightsError
@@ -57,7 +57,8 @@ class Meanings:
 
     def _vectors(self, texts: Sequence[str], keep: bool) -> NDArray[np.float32]:
         """Unit vectors [n, d]: the mean of the last layer's tokens, as all-MiniLM-L6-v2 was trained."""
-        orders = [Order(Sample(text, fingerprint=digest(text.encode("utf-8", "replace")))) for text in texts]
+        sources = [Text(text) for text in texts]
+        orders = [Order(Sample(each, fingerprint=digest(each.content()))) for each in sources]
         found = self.extractor.extract(orders, self.progress, "reading passages", keep=keep)
         rows: Any = np.zeros((len(texts), found.rows.shape[-1]), np.float32)
         rows[found.kept] = found.rows[:].reshape(len(found.kept), -1)

@@ -286,4 +286,4 @@ def _named(sample: Sample) -> str:
     """The input; of a stretch of a video the file's name and the time of its middle."""
     if sample.span is None:
         return str(sample.source)
-    return f"{Path(sample.source).name} at {clock(sum(sample.span) / 2)}"
+    return f"{sample.source.name} at {clock(sum(sample.span) / 2)}"

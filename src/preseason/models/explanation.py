@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from preseason.arrays.types import Floats
-from preseason.data.dataset import Dataset, Sample
+from preseason.data.dataset import Dataset, Sample, Text
 from preseason.data.files import Columns
 from preseason.engine.hiding import Cover, Hiding
 from preseason.engine.passes import Box, grid
 from preseason.errors import DataError, PreseasonError, UsageError
-from preseason.media.text import read_text
 from preseason.models.prediction import predict_batch
 from preseason.openset.reference_set import Example, ReferenceSet
 from preseason.results import BatchPredictions
@@ -140,7 +139,8 @@ class Explainer:
         step = -(-len(words) // MAX_WORDS)
         starts = range(0, len(words), step)
         without = [" ".join(words[:at] + words[at + step :]) or "." for at in starts]
-        plain = Dataset(Path(), "loose", tuple(Sample(text) for text in (" ".join(words), *without)), ())
+        texts = tuple(Sample(Text(text)) for text in (" ".join(words), *without))
+        plain = Dataset(Path(), "loose", texts, ())
         forms, _ = fingerprinted(plain, self.job)
         names = [" ".join(words[at : at + step]) for at in starts]
         return self._told(sample, forms, names, None, found)
@@ -197,7 +197,7 @@ class Explainer:
         return Near(label, likeness, example.name, path=str(there.source))
 
     def _text(self, sample: Sample) -> str:
-        return sample.source if isinstance(sample.source, str) else read_text(sample.source)
+        return sample.source.read()
 
 
 def whereabouts(run: Explainer, cache: Path, fit: str, data: str | Path | None) -> Found:
@@ -222,7 +222,7 @@ def whereabouts(run: Explainer, cache: Path, fit: str, data: str | Path | None) 
             raise
         return {}
     wanted = {example.name for example in run.known.examples}
-    named = tuple(s for s in samples if isinstance(s.source, str) or s.source.name in wanted)
+    named = tuple(s for s in samples if s.source.name in wanted)
     there, _ = fingerprinted(Dataset(root, "", named, ()), run.job)
     return {_key(sample.fingerprint, sample.span): sample for sample in there}
 

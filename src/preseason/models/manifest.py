@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from preseason.data.dataset import Skipped
+from preseason.data.dataset import File, Skipped, source_from
 from preseason.engine.passes import feature_spec_from
 from preseason.results import BatchPredictions, CandidateResult, FitRecord, Metrics
 from preseason.training.candidates import Candidate
@@ -57,23 +57,18 @@ def record_values(record: FitRecord) -> dict[str, Any]:
     values["metrics"] = asdict(record.metrics)
     values["candidates"] = [asdict(candidate) for candidate in record.candidates]
     values["skipped"] = [{"path": Path(s.path).name, "reason": s.reason} for s in record.skipped]
-    values["duplicates"] = [[_name(each) for each in cluster] for cluster in record.duplicates]
+    values["duplicates"] = [[each.public for each in cluster] for cluster in record.duplicates]
     values["trust"] = _without_paths(record.trust)
     values["boxes"] = None if record.boxes is None else record.boxes.tolist()
     return values
 
 
-def _name(shown: str) -> str:
-    """A file's name; a text stays with the user."""
-    return "a text" if shown.startswith("“") else Path(shown).name
-
-
 def _without_paths(value: Any) -> Any:
     """Plain values in which every path is the file's name alone, and no text is left."""
     if isinstance(value, dict):
-        return {
-            key: _name(str(item)) if key == "path" else _without_paths(item) for key, item in value.items()
-        }
+        public = {"path": source_from(value).public} if "path" in value else {}
+        private = ("path", "text") if public else ()
+        return {key: _without_paths(item) for key, item in value.items() if key not in private} | public
     return [_without_paths(item) for item in value] if isinstance(value, list | tuple) else value
 
 
@@ -88,7 +83,7 @@ def record_from(values: dict[str, Any]) -> FitRecord:
         "metrics": Metrics(**values["metrics"]),
         "candidates": tuple(CandidateResult(**candidate) for candidate in values["candidates"]),
         "skipped": tuple(Skipped(**skipped) for skipped in values["skipped"]),
-        "duplicates": tuple(tuple(cluster) for cluster in values["duplicates"]),
+        "duplicates": tuple(tuple(File(Path(name)) for name in cluster) for cluster in values["duplicates"]),
         "warnings": tuple(values["warnings"]),
         "words": {label: tuple(words) for label, words in values.get("words", {}).items()},
         "boxes": None if values["boxes"] is None else np.array(values["boxes"], np.float32),

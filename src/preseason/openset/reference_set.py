@@ -56,7 +56,7 @@ class Example:
 
 def example_of(sample: Sample) -> Example:
     """The trace of a sample that a model keeps."""
-    name = "" if isinstance(sample.source, str) else sample.source.name
+    name = sample.source.name
     return Example(name, sample.fingerprint, sample.span)
 
 

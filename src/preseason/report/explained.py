@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from preseason.arrays.types import Floats
-from preseason.data.dataset import Sample
+from preseason.data.dataset import File, Sample
 from preseason.models.explanation import MOMENTS, Explanation, Near
 from preseason.report.html import environment
 from preseason.report.pictures import SIDE, small
@@ -184,7 +184,7 @@ def _colour(share: float) -> str:
 
 
 def _known(near: Near, job: Task) -> Known:
-    data = None if near.path is None else job.picture(Sample(Path(near.path)))
+    data = None if near.path is None else job.picture(Sample(File(Path(near.path))))
     image = None if data is None else small(data, SIDE // 2)
     picture = None if image is None else _uri(image)
     return Known(near.label, near.likeness, near.name, near.text, picture)

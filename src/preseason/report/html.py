@@ -79,7 +79,7 @@ def write_report(
         record: what the fit found.
         path: the file, e.g. `players/report.html`.
         picture: encoded picture of a sample (any format that Pillow reads) or None if there is none; also
-            asked for members of `record.duplicates`, as `Sample(Path(path))`. None: no pictures.
+            asked for members of `record.duplicates`, as `Sample(source)`. None: no pictures.
         sections: in the order shown; a section without a view for this record is left out.
     """
     album = Album(picture)

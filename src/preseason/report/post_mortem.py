@@ -41,7 +41,5 @@ def write_page(found: PostMortem, path: Path, job: Task) -> None:
 
 
 def _card(each: Mistake, album: Album) -> Card:
-    text = isinstance(each.sample.source, str)
-    name = each.input if text else Path(each.input).name
-    picture = None if text else album.thumbnail(each.sample)
-    return Card(name, each.truth, each.answer, each.probability, each.why, picture)
+    name = each.sample.source.name or each.input
+    return Card(name, each.truth, each.answer, each.probability, each.why, album.thumbnail(each.sample))

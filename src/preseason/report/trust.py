@@ -1,13 +1,12 @@
 """The page "Can I trust this?": a question each, an answer in plain words, and what shows it."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from preseason.data.dataset import Sample
+from preseason.data.dataset import Sample, source_from
 from preseason.report import charts, words
-from preseason.report.pictures import Album, Shown
+from preseason.report.pictures import Album
 from preseason.results import FitRecord
 
 MAX_SUSPECTS, MAX_PAIRS = 4, 3
@@ -99,7 +98,7 @@ def _suspect(record: FitRecord, item: Block, album: Album) -> Block:
     beside = None
     if len(sure):
         best = int(sure[answers.probabilities[sure, place].argmax()])
-        beside = _picture(album, answers.samples[best])
+        beside = album.thumbnail(answers.samples[best])
     first = f"labelled {item['label']}"
     second = f"looks like {item['suggested']}, {words.percent(item['probability'])}"
     return {
@@ -128,19 +127,10 @@ def _lucky(pair: Block, album: Album) -> Block:
 
 def _item(item: Block, album: Album) -> Block:
     """An example's picture, or its text."""
-    path = str(item["path"])
-    if path.startswith("“"):
-        return {
-            "picture": None,
-            "name": path if len(path) <= MAX_QUOTE else path[: MAX_QUOTE - 1] + "…",
-        }
+    source = source_from(item)
     span = tuple(item["span"]) if "span" in item else None
-    picture = _picture(album, Sample(Path(path), str(item["label"]), span=span))
-    return {"picture": picture, "name": words.short_path(path)}
-
-
-def _picture(album: Album, sample: Sample) -> Shown | None:
-    return album.thumbnail(sample) if isinstance(sample.source, Path) else None
+    picture = album.thumbnail(Sample(source, str(item["label"]), span=span))
+    return {"picture": picture, "name": source.short(MAX_QUOTE)}
 
 
 def _two_bars(found: Block) -> list[Block]:

@@ -1,12 +1,11 @@
 """What each section of the report shows, as plain values for its template; None leaves a section out."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from preseason.arrays.types import Ints
-from preseason.data.dataset import Sample, shown
+from preseason.data.dataset import Sample, Source
 from preseason.evaluation.metrics import confusion, per_class, reliability, risk_coverage
 from preseason.report import charts, words
 from preseason.report import trust as trust_page
@@ -276,12 +275,9 @@ def _weakest(record: FitRecord, noun: str) -> words.Verdict:
     return words.Verdict("note" if weak else "good", "The weakest class", text)
 
 
-def _cluster(paths: tuple[str, ...], album: Album) -> dict[str, Any]:
-    shown = [
-        (words.short_path(path), None if path.startswith("“") else album.thumbnail(Sample(Path(path))))
-        for path in paths[:MAX_OF_CLUSTER]
-    ]
-    return {"items": shown, "more": len(paths) - len(shown)}
+def _cluster(sources: tuple[Source, ...], album: Album) -> dict[str, Any]:
+    shown = [(each.short(), album.thumbnail(Sample(each))) for each in sources[:MAX_OF_CLUSTER]]
+    return {"items": shown, "more": len(sources) - len(shown)}
 
 
 def _wrong(record: FitRecord) -> Ints:
@@ -309,7 +305,7 @@ def _card(record: FitRecord, index: int, album: Album) -> dict[str, Any]:
     target = int(answers.targets[index])
     return {
         "picture": album.thumbnail(sample),
-        "name": words.short_path(shown(sample.source, MAX_QUOTE)),
+        "name": sample.source.short(MAX_QUOTE),
         "said": answers.labels[int(row.argmax())],
         "sure": float(row.max()),
         "truth": sample.label or (answers.labels[target] if target >= 0 else "not labelled"),
@@ -329,7 +325,7 @@ def _cropped(record: FitRecord, index: int, album: Album) -> dict[str, Any] | No
     said, target = int(row.argmax()), int(answers.targets[index])
     return {
         "picture": picture,
-        "name": words.short_path(shown(answers.samples[index].source, MAX_QUOTE)),
+        "name": answers.samples[index].source.short(MAX_QUOTE),
         "said": answers.labels[said],
         "sure": float(row.max()),
         "truth": answers.samples[index].label if said != target else None,

@@ -69,13 +69,8 @@ def duration(seconds: float) -> str:
 
 
 def short_path(path: object) -> str:
-    """The file with its folder, whatever machine the path was made on: nothing private travels.
-
-    A text in quotation marks is left as it is.
-    """
+    """The file with its folder, whatever machine the path was made on: nothing private travels."""
     text = str(path)
-    if text.startswith("“"):
-        return text
     parts = PureWindowsPath(text).parts if "\\" in text else PurePosixPath(text).parts
     return "/".join(part.strip("/\\") for part in parts[-2:]) or text
 

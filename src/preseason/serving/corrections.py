@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 from preseason.data.audit import digest
+from preseason.data.dataset import File, Source, Text
 from preseason.media import content
 from preseason.serving.faults import RequestError
 
@@ -34,7 +35,15 @@ class Corrections:
         self._folder = folder
         self._lock = threading.Lock()
 
-    def keep_file(self, model: str, label: str, path: Path) -> Path:
+    def keep(self, model: str, label: str, source: Source) -> Path:
+        """Keep an example with its label; gives the file or table that holds it."""
+        match source:
+            case Text(text):
+                return self._keep_text(model, label, text)
+            case File(path):
+                return self._keep_file(model, label, path)
+
+    def _keep_file(self, model: str, label: str, path: Path) -> Path:
         """Copy a photo or clip into the folder of its label; gives where it lies."""
         suffix = SUFFIXES.get(content.kind(content.read_head(path)) or "", "")
         name = digest(path.read_bytes())[:20] + suffix
@@ -48,7 +57,7 @@ class Corrections:
             part.replace(target)
         return target
 
-    def keep_text(self, model: str, label: str, text: str) -> Path:
+    def _keep_text(self, model: str, label: str, text: str) -> Path:
         """Write a text and its label into the model's table; gives the table."""
         table = self._folder / model / TABLE
         with self._lock:

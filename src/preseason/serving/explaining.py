@@ -22,7 +22,7 @@ NEAREST = 4
 
 def explained(model: "Model", sample: Sample, answer: Answer) -> Explained:
     """Further fields of an answer: `looked` for pictures, `words` for texts."""
-    shown = _words(model, sample) if isinstance(sample.source, str) else _cropped(model, sample, answer)
+    shown = _cropped(model, sample, answer) if sample.source.name else _words(model, sample)
     return shown | _nearest(model, answer)
 
 

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from preseason.data.dataset import Sample
+from preseason.data.dataset import File, Sample, Text
 from preseason.errors import MediaError
 from preseason.media import content, image, text, video
 from preseason.serving.faults import RequestError
@@ -190,7 +190,7 @@ def _prepared(number: int, form: Form, job: "Task", folder: Path, limits: Limits
         if isinstance(source, str):
             return replace(example, sample=_text(source, job, limits))
         _check_media(path, job, limits)
-        return replace(example, sample=_named(Sample(path), job))
+        return replace(example, sample=_named(Sample(File(path)), job))
     except RequestError as fault:
         return replace(example, status=fault.status, reason=fault.message)
     except MediaError as error:
@@ -204,7 +204,7 @@ def _text(content: str, job: "Task", limits: Limits) -> Sample:
         raise RequestError(413, f"{len(content)} letters, and at most {limits.text_letters} are taken")
     if not content.strip():
         raise RequestError(422, "an empty text")
-    return _named(Sample(content.strip()), job)
+    return _named(Sample(Text(content.strip())), job)
 
 
 def _text_of(path: Path) -> str:

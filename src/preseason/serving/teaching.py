@@ -67,13 +67,8 @@ async def correct(request: Request) -> dict[str, Any]:
 
         def work() -> None:
             for example in examples:
-                if example.sample is None:
-                    continue
-                source = example.sample.source
-                if isinstance(source, str):
-                    kept.keep_text(hosted.name, label, source)
-                else:
-                    kept.keep_file(hosted.name, label, source)
+                if example.sample is not None:
+                    kept.keep(hosted.name, label, example.sample.source)
 
         folder_name(label)
         await run_in_threadpool(work)
@@ -116,12 +111,7 @@ def _label(form: Form) -> str:
 def _as_file(example: Example, folder: Path) -> Path:
     """Where the example lies; a text is written there first, so that nothing it says is taken for a path."""
     assert example.sample is not None
-    source = example.sample.source
-    if isinstance(source, Path):
-        return source
-    path = folder / f"{example.sample.fingerprint[:20]}.txt"
-    path.write_text(source, "utf-8")
-    return path
+    return example.sample.source.as_file(folder, example.sample.fingerprint[:20])
 
 
 def _writable(request: Request) -> Served:

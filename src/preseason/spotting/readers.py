@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats, Ints
-from preseason.data.dataset import Sample
+from preseason.data.dataset import File, Sample
 from preseason.engine.extract import Extractor
 from preseason.engine.passes import FeatureSpec
 from preseason.errors import UsageError
@@ -67,7 +67,7 @@ class WindowReader:
 
     def key(self, path: Path) -> str:
         """Names the result by the video's content, the model and the rate."""
-        digest = hashlib.blake2b(self.model.job.fingerprint(Sample(path)).encode(), digest_size=16)
+        digest = hashlib.blake2b(self.model.job.fingerprint(Sample(File(path))).encode(), digest_size=16)
         digest.update(f"{self.rate:.6f} {self.model.record.fingerprint} {self.model.labels}".encode())
         digest.update(self.model.extractors.backbone.weights_id.encode())
         for fitted in self.model.predictor.candidates:

@@ -9,7 +9,7 @@ import numpy as np
 
 from preseason.arrays.types import Floats
 from preseason.data.actions import BACKGROUND, Action, LabelledVideo
-from preseason.data.dataset import Sample
+from preseason.data.dataset import File, Sample
 from preseason.engine.upkeep import WALKS
 from preseason.errors import UsageError
 from preseason.evaluation.spotting import Recording, SpottingMetrics, by_half, measure
@@ -112,8 +112,8 @@ def drift_in(model: Model, path: Path, progress: Progress) -> Drift | None:
     if length < 2 * span:
         return None
     starts = np.linspace(0, length - span, min(COMPARED, int(length / span)))
-    whole = model.job.fingerprint(Sample(path))
-    windows = [Sample(path, span=(float(at), float(at) + span), fingerprint=whole) for at in starts]
+    whole = model.job.fingerprint(Sample(File(path)))
+    windows = [Sample(File(path), span=(float(at), float(at) + span), fingerprint=whole) for at in starts]
     return model.drift(model.answers(windows, progress)[0])
 
 

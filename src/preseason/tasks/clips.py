@@ -78,7 +78,7 @@ class ClipDecoder:
         return runs.swapaxes(1, 2).reshape(-1, self.run, *cut.shape[2:])
 
     def _frames(self, sample: Sample, spec: FeatureSpec, count: int, side: int) -> NDArray[np.uint8]:
-        path = Path(sample.source)
+        path = sample.path
         if not spec.rate:
             span = sample.span if spec.middle == 1 else _middle_of(sample, spec.middle)
             return video.evenly(path, count, span, side)
@@ -112,13 +112,13 @@ class Clips:
         Raises:
             MediaError: no video, no frames, damaged or cut short.
         """
-        frame = video.evenly(Path(sample.source), 3, sample.span, 2 * near_duplicates.WIDTH)[1]
-        height, width = (video.facts(Path(sample.source)).height, video.facts(Path(sample.source)).width)
+        frame = video.evenly(sample.path, 3, sample.span, 2 * near_duplicates.WIDTH)[1]
+        height, width = (video.facts(sample.path).height, video.facts(sample.path).width)
         return Signature(self.fingerprint(sample), (height, width), near_duplicates.thumbnail(frame))
 
     def fingerprint(self, sample: Sample) -> str:
         """Digest of the file or of the folder's frames."""
-        path = Path(sample.source)
+        path = sample.path
         if path.is_dir():
             return digest(video.folder_content(path))
         status = path.stat()
@@ -176,7 +176,7 @@ class Clips:
 
         columns, rows = SHEET
         try:
-            frames = video.evenly(Path(sample.source), columns * rows, sample.span, 240)
+            frames = video.evenly(sample.path, columns * rows, sample.span, 240)
         except MediaError:
             return None
         height, width = frames.shape[1:3]
@@ -206,7 +206,7 @@ def _fingerprint(path: Path, size: int, changed_ns: int) -> str:
 
 def _middle_of(sample: Sample, share: float) -> tuple[float, float]:
     """Start and end in seconds of the middle of a clip."""
-    start, end = sample.span or (0.0, video.length_s(Path(sample.source)))
+    start, end = sample.span or (0.0, video.length_s(sample.path))
     cut = (1 - share) / 2 * (end - start)
     return start + cut, end - cut
 
@@ -214,7 +214,7 @@ def _middle_of(sample: Sample, share: float) -> tuple[float, float]:
 def _length_s(sample: Sample) -> float:
     if sample.span is not None:
         return sample.span[1] - sample.span[0]
-    return video.length_s(Path(sample.source))
+    return video.length_s(sample.path)
 
 
 def _media(root: Path) -> list[Path]:

@@ -41,7 +41,7 @@ class PhotoDecoder:
 
         narrowest = min(min(abs(box.x1 - box.x0), box.y1 - box.y0) for box in spec.crops)
         side = min(MAX_SIDE, round(1.5 * spec.size / narrowest))
-        picture = Image.fromarray(decode(Path(sample.source), side))
+        picture = Image.fromarray(decode(sample.path, side))
         return np.stack([cut_out(picture, box, spec.shape) for box in spec.crops])
 
 
@@ -71,7 +71,7 @@ class Photos:
 
     def fingerprint(self, sample: Sample) -> str:
         """Digest of the file."""
-        return file_fingerprint(Path(sample.source))
+        return file_fingerprint(sample.path)
 
     def recognises(self, root: Path) -> bool:
         """Photos are what is read when nothing else is named."""
@@ -114,7 +114,7 @@ class Photos:
     def picture(self, sample: Sample) -> bytes | None:
         """A thumbnail, None where the file is gone."""
         try:
-            return thumbnail_jpeg(decode(Path(sample.source), 480), 240)
+            return thumbnail_jpeg(decode(sample.path, 480), 240)
         except MediaError:
             return None
 

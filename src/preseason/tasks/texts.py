@@ -12,14 +12,13 @@ from preseason.backbones.base import Backbone, require
 from preseason.backbones.encoders import DEFAULT, Encoder
 from preseason.data import layouts
 from preseason.data.audit import Signature, digest
-from preseason.data.audit import fingerprint as file_fingerprint
-from preseason.data.dataset import Dataset, Sample, shown
+from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept, Columns, files_in, folders_in
 from preseason.data.layouts import texts as tables
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.engine.tokens import Windows
-from preseason.media.text import SUFFIXES, check, essence, read_text
+from preseason.media.text import SUFFIXES, check, essence
 from preseason.recipe import Recipe
 from preseason.tasks.base import refuse_frames, refuse_photo_recipe, tasks
 from preseason.training.candidates import Candidate
@@ -49,8 +48,7 @@ class TextDecoder:
         Raises:
             MediaError: the file cannot be read as text.
         """
-        source = sample.source
-        return np.array([source if isinstance(source, str) else read_text(source)], object)
+        return np.array([sample.source.read()], object)
 
 
 class Texts:
@@ -83,18 +81,12 @@ class Texts:
 
     def fingerprint(self, sample: Sample) -> str:
         """Digest of the text or of its file."""
-        if isinstance(sample.source, str):
-            return digest(sample.source.encode("utf-8", "replace"))
-        return file_fingerprint(sample.source)
+        return digest(sample.source.content())
 
     def signature(self, sample: Sample) -> Signature:
         """The fingerprint of a text, and what it says apart from who passed it on."""
-        if isinstance(sample.source, str):
-            return Signature(
-                digest(sample.source.encode("utf-8", "replace")), essence=_essence(sample.source)
-            )
-        text = read_text(sample.source)
-        return Signature(digest(sample.source.read_bytes()), essence=_essence(text))
+        text = sample.source.read()
+        return Signature(digest(sample.source.content()), essence=_essence(text))
 
     def recognises(self, root: Path) -> bool:
         """A table with a column of texts, or class folders that hold text files and nothing else."""
@@ -206,7 +198,7 @@ def _windows(encoder: Encoder, samples: Sequence[Sample]) -> tuple[int, int, str
     longest = samples[int(lengths.argmax())]
     return size, count, (
         f"{len(long)} of {len(samples)} texts are longer than {count} windows of {size} tokens, the "
-        f"longest has {lengths.max():,}: {shown(longest.source)}. Of these, {count} stretches from "
+        f"longest has {lengths.max():,}: {longest.source.shown()}. Of these, {count} stretches from "
         "beginning to end are read. Split them into texts of their own where that matters."
     )  # fmt: skip
 

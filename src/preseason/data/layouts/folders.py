@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from preseason.data.dataset import Dataset, Sample, Skipped
+from preseason.data.dataset import Dataset, File, Sample, Skipped
 from preseason.data.files import Accept, Found, files_in, folders_in, label_from, readable, walk
 from preseason.data.layouts.base import Layout, layouts
 
@@ -37,7 +37,7 @@ def read_classes(
     for folder in folders_in(root):
         label = label_from(folder.name)
         found = walk(folder, accept)
-        samples += [Sample(path, label, split=split) for path in found.paths]
+        samples += [Sample(File(path), label, split=split) for path in found.paths]
         skipped += found.skipped
         if not found.paths:
             skipped.append(Skipped(readable(str(folder)), f"a class folder without usable {accept.noun}"))

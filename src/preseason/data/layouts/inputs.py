@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from preseason.data.dataset import Dataset, Sample, Skipped
+from preseason.data.dataset import Dataset, Sample, Skipped, Text
 from preseason.data.files import Accept, Columns, readable
 from preseason.data.layouts import texts, unlabelled
 from preseason.data.rows import SUFFIXES as TABLES
@@ -40,7 +40,7 @@ def _one(given: str | Path, accept: Accept) -> Dataset:
         return Dataset(Path(), "loose", (), (), (Skipped(readable(str(given)), "there is no such file"),))
     if not given.strip():
         return Dataset(Path(), "loose", (), (), (Skipped(repr(given), "an empty text"),))
-    return Dataset(Path(), "loose", (Sample(readable(given.strip())),), ())
+    return Dataset(Path(), "loose", (Sample(Text(readable(given.strip()))),), ())
 
 
 def _existing(given: str | Path) -> Path | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from preseason.data.dataset import Dataset, Sample, Skipped
+from preseason.data.dataset import Dataset, File, Sample, Skipped
 from preseason.data.files import Accept, files_in, label_from, readable
 from preseason.data.layouts.base import Layout, layouts
 from preseason.data.layouts.splits import split_from
@@ -173,7 +173,7 @@ def _unusable(reading: _Reading, path: Path) -> Iterator[str]:
 
 def _sample(reading: _Reading, row: Row) -> Sample:
     return Sample(
-        source=located(reading.table, reading.value(row, "path")),
+        source=File(located(reading.table, reading.value(row, "path"))),
         label=label_from(reading.value(row, "label")),
         group=reading.value(row, "group") or None,
         span=_span(reading, row),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from preseason.data.dataset import Dataset, Sample, Skipped
+from preseason.data.dataset import Dataset, Sample, Skipped, Text
 from preseason.data.files import Accept, Columns, files_in, folders_in, label_from, readable
 from preseason.data.layouts.base import Layout, layouts
 from preseason.data.layouts.splits import split_from
@@ -132,7 +132,7 @@ def _cell(row: Row, columns: dict[str, str], role: str) -> str:
 
 def _sample(row: Row, columns: dict[str, str]) -> Sample:
     return Sample(
-        source=readable(row.values.get(columns["text"], "").strip()),
+        source=Text(readable(row.values.get(columns["text"], "").strip())),
         label=label_from(_cell(row, columns, "label")) or None,
         group=_cell(row, columns, "group") or None,
         split=split_from(_cell(row, columns, "part")),
@@ -145,7 +145,7 @@ def _fault(row: Row, columns: dict[str, str], sample: Sample, labelled: bool) ->
         return row.fault
     if not any(value.strip() for value in row.values.values()):
         return "blank"
-    if not sample.source:
+    if not sample.source.read():
         return "no text"
     if labelled and sample.label is None:
         return "no label"

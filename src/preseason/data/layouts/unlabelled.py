@@ -4,7 +4,7 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
-from preseason.data.dataset import Dataset, Sample
+from preseason.data.dataset import Dataset, File, Sample
 from preseason.data.files import Accept, Found, walk
 from preseason.data.layouts.base import Layout, layouts
 
@@ -35,7 +35,7 @@ def collect(inputs: Sequence[str | Path], accept: Accept) -> Dataset:
             _gather(path, accept, found)
     unique = dict.fromkeys(found.paths)
     root = Path(inputs[0]) if len(inputs) == 1 else Path()
-    return Dataset(root, "unlabelled", tuple(Sample(path) for path in unique), (), tuple(found.skipped))
+    return Dataset(root, "unlabelled", tuple(Sample(File(path)) for path in unique), (), tuple(found.skipped))
 
 
 def _matching(text: str | Path) -> list[Path]:
