@@ -17,7 +17,7 @@ LAYERS = (
     ("distributed", "media", "recipe", "registry", "storage"),
     ("backbones", "data"),
     ("engine", "results"),
-    ("inference",),
+    ("inference", "trained_model"),
     ("heads",),
     ("evaluation",),
     ("openset",),

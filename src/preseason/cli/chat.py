@@ -86,10 +86,10 @@ def conversation(
     """
     import preseason
     from preseason.language.conversation import Conversation, finder_in
-    from preseason.models.classifier import Model
+    from preseason.models.loading import talks
 
     loaded = preseason.load(folder, progress=progress(quiet), device=device, cache=cache)
-    if isinstance(loaded, Model):
+    if not talks(loaded):
         raise UsageError(
             f"{folder} is a model for {loaded.task} and does not talk: use preseason predict {folder}."
         )

@@ -1,7 +1,7 @@
 """What `fit` says and prints where the model talks."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from preseason.cli.bars import duration
 from preseason.cli.verbs import Outcome
@@ -10,11 +10,17 @@ from preseason.cli.words import of_skipped, percent
 if TYPE_CHECKING:
     from preseason.language.hosted_model import HostedRecord
     from preseason.language.record import ChatRecord
+    from preseason.trained_model import Record
 
 
-def of_fit(model: str, record: "ChatRecord", quoted: str) -> Outcome:
-    """The JSON object and the closing lines of a fit."""
-    return Outcome(fields_of_fit(model, record), text_of_fit(model, record, quoted))
+def of_fit(model: str, record: "Record", quoted: str) -> Outcome:
+    """The JSON object and the closing lines of a fit, on this machine or at a service."""
+    from preseason.language.hosted_model import HostedRecord
+
+    if isinstance(record, HostedRecord):
+        return of_hosted_fit(model, record, quoted)
+    own = cast("ChatRecord", record)
+    return Outcome(fields_of_fit(model, own), text_of_fit(model, own, quoted))
 
 
 def of_hosted_fit(model: str, record: "HostedRecord", quoted: str) -> Outcome:

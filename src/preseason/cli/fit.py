@@ -38,21 +38,16 @@ def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags:
     report.say(_announcement(folder, output))
 
     import preseason
-    from preseason.language.hosted_model import HostedRecord
-    from preseason.results import FitRecord
+    from preseason.models.loading import classifies
 
     model = preseason.fit(data, folder, recipe=recipe, progress=report)
     if process_info().rank > 0:
         raise SystemExit(0)  # The worker that leads prints.
-    record = model.record
-    if isinstance(record, HostedRecord):
-        return chat_words.of_hosted_fit(str(folder), record, _quoted(str(folder)))
-    if not isinstance(record, FitRecord):
-        return chat_words.of_fit(str(folder), record, _quoted(str(folder)))
-    return Outcome(
-        shapes.of_fit(str(folder), record),
-        words.of_fit(str(folder), record, f"preseason predict {_quoted(str(folder))} {_example(record)}"),
-    )
+    name, quoted = str(folder), _quoted(str(folder))
+    if not classifies(model):
+        return chat_words.of_fit(name, model.record, quoted)
+    following = f"preseason predict {quoted} {_example(model.record)}"
+    return Outcome(shapes.of_fit(name, model.record), words.of_fit(name, model.record, following))
 
 
 def choose_output(data: Path, output: str | None) -> Path:

@@ -57,13 +57,14 @@ def watch(
     power cut. The folder is looked into now and then, which works on network shares too. Ctrl-C ends it.
     """
     import preseason
+    from preseason.models.loading import classifies
     from preseason.serving.folder_watch import Watch
 
     report = progress(quiet)
     target = output if output is not None else f"{folder.rstrip('/')}-answers.csv"
     watch = Watch(folder, target, every_s=every, settle_s=settle)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
-    if not isinstance(loaded, preseason.Model):
+    if not classifies(loaded):
         raise UsageError(f"{model} is a model for {loaded.task} and answers no files: use preseason chat.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     seen = watch.run(loaded, report, once=once)

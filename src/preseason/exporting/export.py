@@ -24,7 +24,7 @@ from preseason.exporting.files import write_onnx, write_openvino
 from preseason.exporting.graphs import stages_of
 from preseason.exporting.int8 import MAX_EXAMPLES, inputs_of, quantise
 from preseason.models.classifier import Model
-from preseason.models.loading import load
+from preseason.models.loading import classifies, load
 from preseason.runtime.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _loaded(model: "str | Path | Model", to: str, progress: Progress, cache: str
     loaded: Any = model
     if isinstance(model, str | Path):
         loaded = load(model, progress=progress, device="cpu", cache=cache)
-    if not isinstance(loaded, Model) or (loaded.task not in RUNNERS and to not in LIBRARIES):
+    if not classifies(loaded) or (loaded.task not in RUNNERS and to not in LIBRARIES):
         raise ExportError(
             f"This is a model for {loaded.task}: only models of photos and of texts are exported to {to}. "
             f"`preseason serve` answers {loaded.task} over HTTP."

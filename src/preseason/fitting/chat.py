@@ -1,29 +1,27 @@
 """Fitting a language model, and its folder with card and report."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from preseason.distributed.work_queue import Board
 from preseason.errors import UsageError
 from preseason.errors.packages import require
 from preseason.language.folder import save
 from preseason.language.hosted_fit import fit_hosted
 from preseason.language.hosted_model import PREFIX, HostedModel
-from preseason.language.model import ChatModel
 from preseason.language.road import ChatFit
 from preseason.recipe import Recipe
 from preseason.report.chat import write_chat_report
 from preseason.report.chat_card import write_chat_card
 from preseason.runtime.progress import Progress
 from preseason.storage import CARD, REPORT
-
-if TYPE_CHECKING:
-    from preseason.distributed.work_queue import Board
+from preseason.trained_model import TrainedModel
 
 
 def fit_chat(
-    root: Path, output: Path | None, recipe: Recipe, progress: Progress, board: "Board | None" = None
-) -> "ChatModel | HostedModel":
+    root: Path, output: Path | None, recipe: Recipe, progress: Progress, board: Board | None = None
+) -> TrainedModel:
     """Fine-tune a language model on dialogues or texts.
 
     Args:
@@ -54,9 +52,8 @@ def fit_chat(
         whole = recipe.merge or recipe.weights is not None or Path(recipe.backbone).is_dir()
         with fit.watch.stage("report and saving"):
             save(fitted.model, output, None if whole else fitted.adapter, pages)
-        record.seconds.update(fit.watch.seconds)
     shutil.rmtree(fitted.checkpoints, ignore_errors=True)
-    return fitted.model
+    return replace(fitted.model, record=replace(record, seconds=dict(fit.watch.seconds)))
 
 
 def _fit_hosted(root: Path, output: Path | None, recipe: Recipe, progress: Progress) -> HostedModel:

@@ -8,16 +8,14 @@ from preseason.errors import UsageError
 from preseason.fitting import pipeline
 from preseason.fitting.chat import fit_chat
 from preseason.fitting.worker import assist, open_board
-from preseason.language.hosted_model import HostedModel
-from preseason.language.model import ChatModel
 from preseason.language.reading import recognises
-from preseason.models.classifier import Model
 from preseason.models.loading import load
 from preseason.recipe import Recipe, recipe_from
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.launcher import process_info
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.reading import task_for
+from preseason.trained_model import TrainedModel
 from preseason.training.predictor import FeatureExtractors
 
 
@@ -29,7 +27,7 @@ def fit(
     config: str | Path | None = None,
     progress: Progress | None = None,
     **settings: Any,
-) -> Model | ChatModel | HostedModel:
+) -> TrainedModel:
     """Adapt a pretrained network to labelled examples.
 
     Args:
@@ -64,15 +62,13 @@ def fit(
 
 def _fit_here(
     root: Path, folder: Path | None, recipe: Recipe, progress: Progress, board: Board | None = None
-) -> Model | ChatModel | HostedModel:
+) -> TrainedModel:
     if recognises(root):
         return fit_chat(root, folder, recipe, progress, board)
     return pipeline.run(root, folder, recipe, progress, board)
 
 
-def _help_leader(
-    root: Path, folder: Path | None, recipe: Recipe, board: Board
-) -> Model | ChatModel | HostedModel:
+def _help_leader(root: Path, folder: Path | None, recipe: Recipe, board: Board) -> TrainedModel:
     """Help the worker that leads, and load what it wrote."""
     if folder is None:
         raise UsageError("A fit by several workers needs a folder to write: name it (output, or -o).")

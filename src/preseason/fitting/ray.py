@@ -8,17 +8,13 @@ import os
 import socket
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from preseason.errors import UsageError
 from preseason.errors.packages import require
 from preseason.fitting import fit as worker
 from preseason.models.loading import load
-
-if TYPE_CHECKING:
-    from preseason.language.hosted_model import HostedModel
-    from preseason.language.model import ChatModel
-    from preseason.models.classifier import Model
+from preseason.trained_model import TrainedModel
 
 CACHE = "PRESEASON_CACHE"
 
@@ -44,7 +40,7 @@ class _Worker:
 def fit(
     data: str | Path, output: str | Path, workers: int, *, cpus_each: float = 1, gpus_each: float = 0,
     **settings: Any,
-) -> "Model | ChatModel | HostedModel":  # fmt: skip
+) -> TrainedModel:  # fmt: skip
     """`preseason.fit` by `workers` actors of the cluster that `ray.init` joined, or of this machine.
 
     Data, output and feature bank (`cache`, or PRESEASON_CACHE) must lie where all nodes see them under the

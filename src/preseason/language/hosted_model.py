@@ -4,15 +4,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Never
+from typing import Any
 
 from preseason.data.dataset import Skipped
-from preseason.errors import ModelFolderError, UsageError
-from preseason.language.conversation import Conversation, finder_in
+from preseason.errors import ModelFolderError
 from preseason.language.decoding import GenerationConfig
 from preseason.language.protocol_client import Client
 from preseason.language.record import TASK, Saying
 from preseason.language.speech import Speech, Turns
+from preseason.language.talking import TalkingModel
 from preseason.storage import CARD, FORMAT, HOSTED, MANIFEST, replace_folder
 
 PREFIX = "openai:"
@@ -49,7 +49,7 @@ class HostedRecord:
 
 
 @dataclass(frozen=True)
-class HostedModel:
+class HostedModel(TalkingModel):
     """A tuned model at a service; it talks like one on this machine.
 
     Attributes:
@@ -63,16 +63,6 @@ class HostedModel:
     cache: Path | None = None
 
     @property
-    def task(self) -> str:
-        """Name of the job."""
-        return TASK
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """A language model has no labels."""
-        return ()
-
-    @property
     def style(self) -> str:
         """`dialogue`: it answers."""
         return self.record.style
@@ -80,31 +70,6 @@ class HostedModel:
     def speak(self, turns: Turns, style: GenerationConfig, context: int) -> Speech:
         """Begin an answer; how much of the history is read is for the service to bound."""
         return streamed(self.client, self.record.name, turns, style)
-
-    def conversation(
-        self, *, knowledge: str | Path | None = None, seed: int | None = None, max_new_tokens: int = 160
-    ) -> Conversation:
-        """A conversation that remembers; `say` gives an answer piece by piece, `ask` as a whole."""
-        finder = finder_in(knowledge, self.cache)
-        return Conversation(self, finder, GenerationConfig(seed=seed, max_new_tokens=max_new_tokens))
-
-    def chat(self, text: str, *, knowledge: str | Path | None = None, seed: int | None = None) -> str:
-        """One answer, without history.
-
-        Raises:
-            ServiceError: the service refuses or does not answer.
-        """
-        return self.conversation(knowledge=knowledge, seed=seed).ask(text).text
-
-    def predict(self, *inputs: Any, **_: Any) -> Never:
-        """A language model names nothing.
-
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError("This model talks and has no classes: use preseason chat MODEL.")
-
-    add = remove = evaluate = judge = predict
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder: the name of the model and of the service, never a key."""

@@ -2,22 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Never
+from typing import Any
 
-from preseason.errors import UsageError
-from preseason.language.conversation import Conversation, finder_in
 from preseason.language.decoding import Decoder, GenerationConfig
 from preseason.language.folder import save
 from preseason.language.judging import Bar, general_blocks, general_endings, judge
 from preseason.language.packing import pack, pieces_of
 from preseason.language.reading import read_corpus
-from preseason.language.record import TASK, ChatRecord, Judgement
+from preseason.language.record import ChatRecord, Judgement
 from preseason.language.speech import Speech, Turns, spoken_by
+from preseason.language.talking import TalkingModel
 from preseason.runtime.progress import Progress, Silent
+from preseason.trained_model import JUDGES, TALKS
 
 
 @dataclass(frozen=True)
-class ChatModel:
+class ChatModel(TalkingModel):
     """A language model that was fine-tuned on one's own dialogues or texts.
 
     Attributes:
@@ -35,14 +35,9 @@ class ChatModel:
     cache: Path | None = None
 
     @property
-    def task(self) -> str:
-        """Name of the job."""
-        return TASK
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """A language model has no labels."""
-        return ()
+    def capabilities(self) -> frozenset[str]:
+        """It talks, and judges other texts."""
+        return frozenset({TALKS, JUDGES})
 
     @property
     def style(self) -> str:
@@ -62,27 +57,9 @@ class ChatModel:
         more = named if isinstance(named, list) else [] if named is None else [named]
         return frozenset([int(self.tokenizer.eos_token_id), *(int(token) for token in more)])
 
-    def chat(self, text: str, *, knowledge: str | Path | None = None, seed: int | None = None) -> str:
-        """One answer, without history.
-
-        Raises:
-            DataError: `knowledge` holds no text.
-
-        Example:
-            preseason.load("fan").chat("Who plays on the left?")
-        """
-        return self.conversation(knowledge=knowledge, seed=seed).ask(text).text
-
     def speak(self, turns: Turns, style: GenerationConfig, context: int) -> Speech:
         """Begin an answer; `conversation` is the easier door."""
         return spoken_by(self, turns, style, context)
-
-    def conversation(
-        self, *, knowledge: str | Path | None = None, seed: int | None = None, max_new_tokens: int = 160
-    ) -> Conversation:
-        """A conversation that remembers; `say` gives an answer piece by piece, `ask` as a whole."""
-        finder = finder_in(knowledge, self.cache)
-        return Conversation(self, finder, GenerationConfig(seed=seed, max_new_tokens=max_new_tokens))
 
     def judge(self, data: str | Path, progress: Progress | None = None) -> Judgement:
         """Perplexity on other texts or dialogues, and quiz accuracy on multiple-choice questions.
@@ -99,48 +76,6 @@ class ChatModel:
         bar = Bar(blocks, general_blocks(self.tokenizer), questions, general_endings())
         return judge(self.network, self.tokenizer, bar, progress or Silent())
 
-    def predict(self, *inputs: str | Path, progress: Progress | None = None) -> Never:
-        """A language model names nothing.
-
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError(_NO_CLASSES.format("predict"))
-
-    def add(self, name: str, *inputs: str | Path) -> Never:
-        """A language model has no classes.
-
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError(_NO_CLASSES.format("add"))
-
-    def remove(self, name: str) -> Never:
-        """A language model has no classes.
-
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError(_NO_CLASSES.format("remove"))
-
-    def evaluate(
-        self,
-        data: str | Path,
-        progress: Progress | None = None,
-        *,
-        text: str | None = None,
-        label: str | None = None,
-    ) -> Never:
-        """A language model has no accuracy of labels.
-
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError("This model talks and has no labels to be right about: use judge(DATA) in Python.")
-
     def save(self, folder: str | Path) -> None:
         """Write the model folder, with the whole network in it."""
         save(self, Path(folder), adapter=None)
-
-
-_NO_CLASSES = "This model talks and has no classes, so {0} does not fit it: use preseason chat MODEL."

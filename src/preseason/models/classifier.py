@@ -33,6 +33,7 @@ from preseason.runtime.progress import Progress, Silent, Stopwatch
 from preseason.runtime.threads import one_blas_thread
 from preseason.tasks.base import Task
 from preseason.tasks.reading import accept_of, fingerprinted, has_column, read_inputs
+from preseason.trained_model import CLASSIFIES, SPOTS
 from preseason.training.adapting import adapted
 from preseason.training.predictor import FeatureExtractors, Predictor
 
@@ -67,6 +68,11 @@ class Model:
     def task(self) -> str:
         """Name of the job."""
         return self.job.name
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """It classifies; one of clips also spots what happens in long videos."""
+        return frozenset({CLASSIFIES, SPOTS} if self.record.span_s else {CLASSIFIES})
 
     def predict(
         self, *inputs: str | Path, progress: Progress | None = None, adapt: bool = False

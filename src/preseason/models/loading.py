@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeGuard
 
 from numpy.typing import NDArray
 
@@ -13,26 +13,23 @@ from preseason.errors import DeviceMemoryError, ModelFolderError, UsageError, de
 from preseason.inference.head import State, restore
 from preseason.language.hosted_model import load_hosted
 from preseason.language.loading import load as load_chat
+from preseason.language.talking import TalkingModel
 from preseason.models.classifier import Model
 from preseason.models.manifest import candidate_from, record_from, upgraded
 from preseason.openset.drift import ReferenceDistribution, Sketch
 from preseason.openset.reference_set import ReferenceSet
 from preseason.runtime.cache_dir import cache_folder
+from preseason.runtime.progress import Progress
 from preseason.storage import BACKBONE, HEADS, HOSTED, KNOWN, MANIFEST, WORLD, read_manifest
 from preseason.tasks.base import tasks
+from preseason.trained_model import CLASSIFIES, TALKS, TrainedModel
 from preseason.training.candidates import Fitted
 from preseason.training.predictor import FeatureExtractors, Predictor
 
-if TYPE_CHECKING:
-    from preseason.language.hosted_model import HostedModel
-    from preseason.language.model import ChatModel
-    from preseason.models.classifier import Model
-    from preseason.runtime.progress import Progress
-
 
 def load(
-    folder: str | Path, *, progress: "Progress | None" = None, device: str = "auto", cache: str | None = None
-) -> "Model | ChatModel | HostedModel":
+    folder: str | Path, *, progress: Progress | None = None, device: str = "auto", cache: str | None = None
+) -> TrainedModel:
     """The model saved in `folder`; nothing in it is run as code.
 
     Raises:
@@ -63,13 +60,23 @@ def load(
         ) from error
 
 
-def classifier(model: "Model | ChatModel | HostedModel", verb: str) -> "Model":
+def classifies(model: TrainedModel) -> TypeGuard[Model]:
+    """Whether the model names what it is shown."""
+    return CLASSIFIES in model.capabilities
+
+
+def talks(model: TrainedModel) -> TypeGuard[TalkingModel]:
+    """Whether the model answers in words of its own."""
+    return TALKS in model.capabilities
+
+
+def classifier(model: TrainedModel, verb: str) -> Model:
     """The model where it is one that sorts into labels.
 
     Raises:
         UsageError: it is a model that talks.
     """
-    if not isinstance(model, Model):
+    if not classifies(model):
         raise UsageError(f"This model talks: {verb} needs one of labelled examples.")
     return model
 

@@ -8,20 +8,16 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from preseason.errors import PreseasonError, UsageError
 from preseason.models.classifier import Model
-from preseason.models.loading import load
+from preseason.models.loading import classifies, load
 from preseason.runtime.progress import Progress, Silent
 from preseason.serving.batching import Batcher, Meter
 from preseason.serving.faults import RequestError
 from preseason.storage import MANIFEST
-
-if TYPE_CHECKING:
-    from preseason.language.hosted_model import HostedModel
-    from preseason.language.model import ChatModel
-    from preseason.models.classifier import Model
+from preseason.trained_model import TrainedModel
 
 Stamp = tuple[int, int]
 
@@ -52,20 +48,20 @@ class Hosted:
         self.batcher = Batcher(name, self._load(Silent()), waiting, meter)
 
     @property
-    def model(self) -> "Model | ChatModel | HostedModel":
+    def model(self) -> TrainedModel:
         """What answers now."""
-        model: Model | ChatModel | HostedModel = self.batcher.model
+        model: TrainedModel = self.batcher.model
         return model
 
     @property
-    def classifier(self) -> "Model":
+    def classifier(self) -> Model:
         """What answers now, where it names things.
 
         Raises:
             RequestError: it talks.
         """
         model = self.model
-        if not isinstance(model, Model):
+        if not classifies(model):
             raise RequestError(422, f"{self.name} talks and names nothing: use /v1/chat/completions.")
         return model
 
@@ -89,14 +85,14 @@ class Hosted:
                 self.trouble = str(error)
                 raise
 
-    def replace(self, model: "Model") -> None:
+    def replace(self, model: Model) -> None:
         """Save `model` into the folder and let it answer."""
         with self._lock:
             model.save(self.folder)
             self._stamp, self.loaded = stamp_of(self.folder), int(time())
             self.batcher.model = model
 
-    def _load(self, progress: Progress) -> "Model | ChatModel | HostedModel":
+    def _load(self, progress: Progress) -> TrainedModel:
         # Read before loading: what is replaced meanwhile is then loaded again.
         stamp = stamp_of(self.folder)
         model = load(self.folder, progress=progress, device=self._where.device, cache=self._where.cache)

@@ -7,12 +7,13 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from preseason.models.classifier import Model
+from preseason.models.loading import classifies
 from preseason.serving.examples import refusals
 from preseason.serving.faults import RequestError
 from preseason.serving.hosting import Hosted
 from preseason.serving.protocol import OWNER
 from preseason.serving.state import served
+from preseason.trained_model import SPOTS
 
 router = APIRouter(tags=["server"])
 
@@ -75,7 +76,7 @@ def described(hosted: Hosted) -> dict[str, Any]:
         "labels": list(model.labels),
         "trouble": hosted.trouble,
     }
-    if isinstance(model, Model):
+    if classifies(model):
         backbone = model.extractors.backbone
         added = list(model.labels[model.known.trained :])
         told |= {"backbone": backbone.name, "accuracy": model.record.metrics.accuracy, "added": added}
@@ -91,5 +92,4 @@ def listed_only(name: str, talks: bool) -> dict[str, Any]:
 
 def spots(hosted: Hosted) -> bool:
     """Whether the model can look for actions in a match."""
-    model = hosted.model
-    return isinstance(model, Model) and bool(model.record.span_s)
+    return SPOTS in hosted.model.capabilities

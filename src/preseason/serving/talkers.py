@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preseason.models.classifier import Model
-from preseason.models.loading import load
+from preseason.language.talking import TalkingModel
+from preseason.models.loading import load, talks
 from preseason.runtime.progress import Progress, Silent
 from preseason.serving.protocol import ApiError
 
 if TYPE_CHECKING:
-    from preseason.language.hosted_model import HostedModel
     from preseason.language.knowledge import Finder
-    from preseason.language.model import ChatModel
 
 MAX_OPEN = 2
 """Models in memory at a time; one of 270 million weights takes about 1.5 GB."""
@@ -25,7 +23,7 @@ MAX_OPEN = 2
 class Talker:
     """An open model; whoever generates holds the lock, since a decoder holds the state of one text."""
 
-    model: "ChatModel | HostedModel"
+    model: TalkingModel
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -85,7 +83,7 @@ class Talkers:
 
     def _opened(self, name: str, place: Path) -> Talker:
         model = load(place, progress=self.progress, device=self.device, cache=self.cache)
-        if isinstance(model, Model):
+        if not talks(model):
             raise ApiError(
                 f"{name} is a model for {model.task} and does not talk.", 400, "model_not_found", "model"
             )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preseason.language.model import ChatModel
+from preseason.models.loading import talks
 from preseason.serving.hosting import Models, Where
 from preseason.serving.talkers import Talker, Talkers
 
@@ -30,7 +30,7 @@ class HostedTalkers(Talkers):
         more: Callable[[], Mapping[str, Path]] = dict,
         knowledge: "Finder | None" = None,
     ) -> None:
-        talking = {name: hosted.folder for name, hosted in models.items() if hosted.model.task == "chat"}
+        talking = {name: hosted.folder for name, hosted in models.items() if talks(hosted.model)}
         super().__init__(talking, more=more, knowledge=knowledge, device=where.device, cache=where.cache)
         self._models = models
         self._talkers: dict[str, Talker] = {}
@@ -43,7 +43,7 @@ class HostedTalkers(Talkers):
             ApiError: there is none of that name that talks.
         """
         model = self._models[name].model if name in self._models else None
-        if not isinstance(model, ChatModel):
+        if model is None or not talks(model):
             return super().get(name)
         with self._choosing:
             held = self._talkers.get(name)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from preseason.errors import UsageError
 from preseason.evaluation.spotting import Recording, SpottingMetrics, by_half, measure
 from preseason.media import video
 from preseason.models.classifier import Model
-from preseason.models.loading import load
+from preseason.models.loading import classifies, load
 from preseason.results import Drift
 from preseason.runtime.progress import Progress, Silent
 from preseason.spotting.nms import suppress
@@ -23,10 +22,7 @@ from preseason.spotting.readers import WindowReader
 from preseason.spotting.scan import VideoScan
 from preseason.tasks.actions import labelled
 from preseason.tasks.clips import MAX_SIDE
-
-if TYPE_CHECKING:
-    from preseason.language.hosted_model import HostedModel
-    from preseason.language.model import ChatModel
+from preseason.trained_model import TrainedModel
 
 MIN_SCORE = 0.02
 """Confidence from which on an answer counts in the measures."""
@@ -69,7 +65,7 @@ class Spotted:
 
 
 def spot(
-    model: "Model | ChatModel | HostedModel | str | Path",
+    model: TrainedModel | str | Path,
     match: str | Path,
     *,
     rate: float | None = None,
@@ -134,7 +130,7 @@ def chosen(model: Model, seen: Scores, threshold: float, apart_s: float | None =
 
 
 def evaluate_spotting(
-    model: "Model | ChatModel | HostedModel",
+    model: TrainedModel,
     data: str | Path,
     progress: Progress | None = None,
     seen: Callable[[LabelledVideo, tuple[Action, ...]], None] | None = None,
@@ -191,9 +187,9 @@ def _most_frames(model: Model) -> int:
     return max(1, *(round((spec.frames * run - 1) / spec.middle) for spec in specs))
 
 
-def _classifier(model: "Model | ChatModel | HostedModel | str | Path") -> Model:
+def _classifier(model: TrainedModel | str | Path) -> Model:
     loaded = load(model) if isinstance(model, str | Path) else model
-    if not isinstance(loaded, Model):
+    if not classifies(loaded):
         raise UsageError("This model talks: spot needs one of clips or of actions.")
     return loaded
 
