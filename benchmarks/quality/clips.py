@@ -43,19 +43,20 @@ def row_of(data: Path, head: str, seed: int, cache: str) -> dict[str, Any]:
     settings = {} if head == "auto" else {"head": head, "unfreeze": 0, "budget_s": "1h"}
     begin = time.perf_counter()
     record = preseason.fit(data, seed=seed, cache=cache, **settings).record
-    seconds, metrics = time.perf_counter() - begin, record.metrics
+    seconds, score = time.perf_counter() - begin, record.score
+    ece = record.metrics["ece"].value
     print(
-        f"{head:12} {seed:4} {100 * metrics.accuracy:6.1f} {metrics.ece:6.3f} {seconds:5.0f}  {record.head}",
+        f"{head:12} {seed:4} {100 * score.value:6.1f} {ece:6.3f} {seconds:5.0f}  {record.head}",
         flush=True,
     )
     return {
         "head": head,
         "seed": seed,
-        "n": metrics.n,
-        "accuracy": metrics.accuracy,
-        "low": metrics.low,
-        "high": metrics.high,
-        "ece": metrics.ece,
+        "n": score.n,
+        "accuracy": score.value,
+        "low": score.low,
+        "high": score.high,
+        "ece": ece,
         "kept": record.head,
         "tried": {item.name: item.accuracy for item in record.candidates},
         "seconds": seconds,

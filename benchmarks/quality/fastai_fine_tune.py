@@ -34,7 +34,7 @@ def main() -> None:
     begin = time.perf_counter()
     record = preseason.fit(asked.data, test_fraction=0.2, seed=asked.seed, refit=False).record
     ours = time.perf_counter() - begin
-    print(f"preseason         {100 * record.metrics.accuracy:.1f} % of {record.metrics.n} in {ours:.0f} s")
+    print(f"preseason         {100 * record.score.value:.1f} % of {record.score.n} in {ours:.0f} s")
     begin = time.perf_counter()
     learner = _learner(fv, dataset, test)
     learner.fine_tune(asked.epochs)

@@ -49,21 +49,22 @@ def row_of(data: Path, seed: int, budget: str, cache: str) -> dict[str, Any]:
     """Fit once, print a line and give its figures."""
     begin = time.perf_counter()
     record = preseason.fit(data, seed=seed, budget_s=budget, cache=cache).record
-    seconds, metrics, beside = time.perf_counter() - begin, record.metrics, record.baselines
+    seconds, score, beside = time.perf_counter() - begin, record.score, record.baselines
+    ece = record.metrics["ece"].value
     linear, scratch = (100 * beside.get(name, float("nan")) for name in ("linear", "scratch"))
     print(
-        f"{data.name:28} {seed:4} {metrics.n:5} {100 * metrics.accuracy:7.1f} {linear:7.1f} {scratch:7.1f} "
-        f"{metrics.ece:6.3f} {seconds:6.0f}  {record.head}",
+        f"{data.name:28} {seed:4} {score.n:5} {100 * score.value:7.1f} {linear:7.1f} {scratch:7.1f} "
+        f"{ece:6.3f} {seconds:6.0f}  {record.head}",
         flush=True,
     )
     return {
         "data": data.name,
         "seed": seed,
-        "n": metrics.n,
-        "accuracy": metrics.accuracy,
-        "low": metrics.low,
-        "high": metrics.high,
-        "ece": metrics.ece,
+        "n": score.n,
+        "accuracy": score.value,
+        "low": score.low,
+        "high": score.high,
+        "ece": ece,
         "baselines": beside,
         "kept": record.head,
         "tried": {item.name: item.accuracy for item in record.candidates},

@@ -96,7 +96,7 @@ def labels(data: Data, seed: int) -> None:
     data.tell(
         "labels", flipped=len(wrong), named=len(found), precision=hits / max(len(found), 1),
         recall=hits / len(wrong), first=len(wrong & set(found[: len(wrong)])) / len(wrong),
-        accuracy=record.metrics.accuracy, kept=record.head,
+        accuracy=record.score.value, kept=record.head,
     )  # fmt: skip
 
 
@@ -174,8 +174,9 @@ def calibration(data: Data, seed: int) -> None:
         return
     parts = ["train" if turn else "test" for turn in rng.integers(2, size=len(data.samples))]
     table = data.table([str(s.label) for s in data.samples], np.arange(len(data.samples)), parts)
-    metrics = data.fit(table, refit=False).record.metrics
-    data.tell("calibration", n=metrics.n, accuracy=metrics.accuracy, ece=metrics.ece)
+    record = data.fit(table, refit=False).record
+    ece = record.metrics["ece"].value
+    data.tell("calibration", n=record.score.n, accuracy=record.score.value, ece=ece)
 
 
 def curve(data: Data, seed: int) -> None:

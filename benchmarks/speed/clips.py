@@ -112,7 +112,7 @@ def fit(data: Path, work: Path, epochs: int) -> Figures:
         "engine_only_s": engine,
         "fit_over_limit": wall / max(decode, engine),
         "stages_s": {name: round(seconds, 2) for name, seconds in model.record.seconds.items()},
-        "accuracy": model.record.metrics.accuracy,
+        "accuracy": model.record.score.value,
     }
 
 
@@ -130,7 +130,7 @@ def lstm(data: Path, work: Path, epochs: int) -> Figures:
         cache=str(work / "lstm-cache"),
     )
     ours_s = time.perf_counter() - begin
-    ours = model.evaluate(split.folder / "test").metrics.accuracy
+    ours = model.evaluate(split.folder / "test").score.value
     torch.manual_seed(0)
     torch.set_num_threads(available())
     network = FrozenLstm(len(split.labels))

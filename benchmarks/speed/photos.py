@@ -62,7 +62,7 @@ def fit(data: Path, work: Path, head: str) -> Figures:
         "fit_without_scratch_over_limit": (wall - stages.get(SCRATCH, 0.0)) / limit,
         "reading_over_limit": stages[READING] / limit,
         "stages_s": {name: round(seconds, 2) for name, seconds in stages.items()},
-        "accuracy": model.record.metrics.accuracy,
+        "accuracy": model.record.score.value,
     }
 
 

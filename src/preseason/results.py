@@ -8,16 +8,27 @@ from preseason.data.dataset import Sample, Skipped, Source
 
 
 @dataclass(frozen=True)
-class Metrics:
-    """Figures of n answers; `low` and `high` bound the accuracy at 95 % (Wilson score interval)."""
+class Figure:
+    """One figure of n answers.
 
+    Attributes:
+        low, high: bounds at 95 %; None where none were computed.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
     n: int
-    accuracy: float
-    low: float
-    high: float
-    balanced_accuracy: float
-    macro_f1: float
-    ece: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The bounds; 0 and 1 where none were computed."""
+        return (0.0 if self.low is None else self.low), (1.0 if self.high is None else self.high)
+
+
+def score_of(metrics: dict[str, Figure]) -> Figure:
+    """The figure that decides: the first."""
+    return next(iter(metrics.values()))
 
 
 @dataclass(frozen=True)
@@ -64,10 +75,10 @@ class FitRecord:
     """Everything a fit found.
 
     Attributes:
-        task, backbone, head: names.
+        task, backbone, head, problem: names.
         recipe: all settings as plain values.
         answers: of the held-out part, by a model that did not see it.
-        metrics: of `answers`.
+        metrics: of `answers`, by name; the first figure decides.
         baselines: accuracy on the same held-out part, e.g. `scratch`, `linear`, `majority`.
         candidates: what was tried, in order.
         boxes: float32 [p, 4], x0 y0 x1 y1 in 0..1, the region of each part of `answers.attention`.
@@ -90,7 +101,7 @@ class FitRecord:
     labels: tuple[str, ...]
     counts: dict[str, int]
     answers: BatchPredictions
-    metrics: Metrics
+    metrics: dict[str, Figure]
     baselines: dict[str, float]
     candidates: tuple[CandidateResult, ...]
     boxes: Floats | None
@@ -108,6 +119,12 @@ class FitRecord:
     span_s: float | None = None
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     trust: dict[str, Any] = field(default_factory=dict)
+    problem: str = "classification"
+
+    @property
+    def score(self) -> Figure:
+        """The figure that decides."""
+        return score_of(self.metrics)
 
 
 @dataclass(frozen=True)
@@ -182,11 +199,17 @@ class Evaluation:
 
     task: str
     answers: BatchPredictions
-    metrics: Metrics
+    metrics: dict[str, Figure]
     skipped: tuple[Skipped, ...]
     warnings: tuple[str, ...]
     seconds: dict[str, float]
     adaptation: Adaptation | None = None
+    problem: str = "classification"
+
+    @property
+    def score(self) -> Figure:
+        """The figure that decides."""
+        return score_of(self.metrics)
 
 
 @dataclass(frozen=True)

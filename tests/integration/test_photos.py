@@ -46,10 +46,10 @@ def test_the_same_photo_gives_the_same_numbers_everywhere(
 def test_a_fit_learns_and_tells_what_it_did(players: Path, photos: Path) -> None:
     model = preseason.load(players)
     assert model.labels == GAMES
-    assert model.record.metrics.n == 30
-    assert model.record.metrics.accuracy > 0.8
+    assert model.record.score.n == 30
+    assert model.record.score.value > 0.8
     assert set(model.record.baselines) == {"majority", "linear", "scratch"}
-    assert model.evaluate(photos).metrics.accuracy > 0.9
+    assert model.evaluate(photos).score.value > 0.9
 
 
 def test_the_model_folder_holds_no_pickle_and_no_place_on_this_machine(players: Path, photos: Path) -> None:

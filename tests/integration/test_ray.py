@@ -32,7 +32,7 @@ def test_actors_fit_as_one_process_does(cluster: None, photos: Path, weights: Pa
     alone = preseason.fit(photos, tmp_path / "alone", **settings | {"cache": str(tmp_path / "other")})
     assert isinstance(together, preseason.Model)
     assert isinstance(alone, preseason.Model)
-    assert together.record.metrics.accuracy == alone.record.metrics.accuracy
+    assert together.record.score.value == alone.record.score.value
     path = next((photos / "boxing").iterdir())
     assert together.predict(path)[0].probabilities == pytest.approx(
         alone.predict(path)[0].probabilities, abs=1e-3

@@ -23,8 +23,8 @@ def test_calibration_brings_claims_to_what_comes_true() -> None:
     logits, targets = drawn(3000, 4)
     spoilt, half = logits * 6, 1500
     temperature = fit_temperature(spoilt[:half], targets[:half])
-    before = measure(softmax(spoilt[half:]), targets[half:]).ece
-    after = measure(softmax(spoilt[half:], temperature), targets[half:]).ece
+    before = measure(softmax(spoilt[half:]), targets[half:])["ece"].value
+    after = measure(softmax(spoilt[half:], temperature), targets[half:])["ece"].value
     assert before > 0.2
     assert after < 0.04
 

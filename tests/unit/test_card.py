@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +8,9 @@ from hypothesis import strategies as st
 
 from preseason.data.dataset import File, Sample, Skipped
 from preseason.evaluation.calibration import softmax
-from preseason.evaluation.metrics import measure
 from preseason.report.card import front_matter, write_card
 from preseason.results import BatchPredictions, FitRecord
+from tiny_records import fit_record
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
 NESTED = st.recursive(
@@ -25,30 +24,14 @@ def record_of(labels: tuple[str, ...] = ("yes", "1: 2"), n: int = 50, **changes:
     targets = np.arange(n) % len(labels)
     table = softmax((np.eye(len(labels))[targets] * 5 + rng.normal(size=(n, len(labels)))).astype(np.float32))
     samples = tuple(Sample(File(Path(f"/home/coach/{i}.jpg")), labels[t]) for i, t in enumerate(targets))
-    made = FitRecord(
-        task="photos",
-        backbone="efficientnet_lite0",
-        head="linear",
-        recipe={"head": "auto", "cache": "/home/coach/cache", "weights": "/home/coach/w/net.pth", "seed": 0},
-        labels=labels,
-        counts=dict.fromkeys(labels, 30),
-        answers=BatchPredictions(samples, labels, targets, table, np.zeros(n, np.float32)),
-        metrics=measure(table, targets),
-        baselines={"scratch": 0.3},
-        candidates=(),
-        boxes=None,
-        skipped=(Skipped("/home/coach/x.jpg", "not an image"),),
-        duplicates=(),
-        split={},
-        warnings=("Only one kit in /home/coach/photos/messi.",),
-        temperature=1.0,
-        unknown_threshold=1.0,
-        unknown_auroc=None,
-        seconds={},
-        versions={"preseason": "0.1.0"},
-        licence="Apache-2.0",
-    )
-    return replace(made, **changes)
+    recipe = {"head": "auto", "cache": "/home/coach/cache", "weights": "/home/coach/w/net.pth", "seed": 0}
+    usual: dict[str, object] = {
+        "recipe": recipe,
+        "skipped": (Skipped("/home/coach/x.jpg", "not an image"),),
+        "warnings": ("Only one kit in /home/coach/photos/messi.",),
+    }
+    answers = BatchPredictions(samples, labels, targets, table, np.zeros(n, np.float32))
+    return fit_record(answers, **usual | changes)
 
 
 def card_of(record: FitRecord, folder: Path, name: str | None = None) -> tuple[dict[str, object], str]:
@@ -77,7 +60,7 @@ def test_the_front_matter_is_what_the_hub_asks_for(tmp_path: Path) -> None:
     assert entry["name"] == "no: 'players' 🐐"
     result = entry["results"][0]
     assert set(result) == {"task", "dataset", "metrics"}
-    assert result["metrics"][0] == {"type": "accuracy", "value": round(record.metrics.accuracy, 4)}
+    assert result["metrics"][0] == {"type": "accuracy", "value": round(record.score.value, 4)}
 
 
 def test_the_hub_library_reads_the_card(tmp_path: Path) -> None:
@@ -96,7 +79,7 @@ def test_a_licence_of_its_own_is_named(tmp_path: Path) -> None:
 def test_the_card_tells_accuracy_limits_and_use_but_no_folder(tmp_path: Path) -> None:
     record = record_of()
     _, body = card_of(record, tmp_path, "players")
-    right = round(record.metrics.accuracy * 50)
+    right = round(record.score.value * 50)
     assert f"Right on {right} of 50 photos, each judged by a model that had not seen it; expect" in body
     assert 'preseason.load("players")' in body
     assert "preseason predict players photo.jpg" in body

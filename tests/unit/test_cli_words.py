@@ -15,6 +15,7 @@ from preseason.data.dataset import File, Sample, Skipped
 from preseason.evaluation.metrics import measure
 from preseason.results import BatchPredictions, Evaluation, FitRecord, Prediction, Predictions, Update
 from preseason.runtime.progress import Silent
+from tiny_records import fit_record
 
 LABELS = ("messi", "salah", "son")
 
@@ -39,25 +40,15 @@ def evaluation(answers: BatchPredictions) -> Evaluation:
 
 @pytest.fixture
 def record(answers: BatchPredictions) -> FitRecord:
-    return FitRecord(
-        task="photos",
-        backbone="efficientnet_lite0",
-        head="linear",
-        recipe={"refit": True, "seed": 0},
-        labels=LABELS,
+    return fit_record(
+        answers,
         counts={"messi": 10, "salah": 10, "son": 10},
-        answers=answers,
-        metrics=measure(answers.probabilities, answers.targets),
         baselines={"linear": 0.7, "scratch": 0.4},
-        candidates=(),
-        boxes=None,
         skipped=tuple(Skipped(f"{i}.txt", "no image") for i in range(7)),
         duplicates=((File(Path("a.jpg")), File(Path("b.jpg"))),),
         split={"train": 26, "test": 4, "by": "held-out part"},
         warnings=("son has few photos",),
-        temperature=1.0,
         unknown_threshold=float("inf"),
-        unknown_auroc=None,
         seconds={"decode": 60.0, "head": 74.0},
     )
 

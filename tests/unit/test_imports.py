@@ -20,7 +20,7 @@ LAYERS = (
     ("inference", "trained_model"),
     ("heads",),
     ("evaluation",),
-    ("openset",),
+    ("openset", "problems"),
     ("training",),
     ("diagnostics", "tasks"),
     ("language", "transferability"),

@@ -16,6 +16,7 @@ from preseason.evaluation.metrics import measure
 from preseason.report.html import SECTIONS, Section, write_report
 from preseason.report.pictures import MAX_PICTURES, Album, place_of, small, spotlight
 from preseason.results import BatchPredictions, CandidateResult, FitRecord
+from tiny_records import fit_record
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -44,38 +45,31 @@ def record_of(
     )
     weights = rng.dirichlet(np.ones(3), n).astype(np.float32) if attention else None
     answers = BatchPredictions(samples, labels, targets, table, rng.random(n).astype(np.float32), weights)
-    made = FitRecord(
-        task="photos",
-        backbone="efficientnet_lite0",
-        head="attention",
-        recipe={
+    usual: dict[str, object] = {
+        "head": "attention",
+        "recipe": {
             "head": "auto",
             "cache": "/home/coach/cache",
             "weights": "/home/coach/w/net.pth",
             "refit": True,
         },
-        labels=labels,
-        counts={label: 40 + i for i, label in enumerate(labels)},
-        answers=answers,
-        metrics=measure(table, targets),
-        baselines={"scratch": 0.3, "majority": 0.2, "linear": 0.7},
-        candidates=(
+        "counts": {label: 40 + i for i, label in enumerate(labels)},
+        "baselines": {"scratch": 0.3, "majority": 0.2, "linear": 0.7},
+        "candidates": (
             CandidateResult("linear", 0.8, 2.0, False),
             CandidateResult("attention", 0.9, 61.0, True, "<b>best</b>"),
         ),
-        boxes=BOXES if attention else None,
-        skipped=(Skipped("/home/coach/a/<i>.jpg", "a web page, see /home/coach/a/b/c.html"),),
-        duplicates=((File(Path("/home/coach/a/1.jpg")), File(Path("/home/coach/a/2.jpg"))),),
-        split={"train": 800, "test": n, "groups": 990, "seed": 0, "by": "groups"},
-        warnings=("Look at /home/coach/a/b/1.jpg: <u>odd</u>.",),
-        temperature=1.2,
-        unknown_threshold=0.95,
-        unknown_auroc=0.9,
-        seconds={"bank": 61.0, "train": 20.0},
-        versions={"preseason": "0.1.0"},
-        licence="Apache-2.0",
-    )
-    return replace(made, **changes)
+        "boxes": BOXES if attention else None,
+        "skipped": (Skipped("/home/coach/a/<i>.jpg", "a web page, see /home/coach/a/b/c.html"),),
+        "duplicates": ((File(Path("/home/coach/a/1.jpg")), File(Path("/home/coach/a/2.jpg"))),),
+        "split": {"train": 800, "test": n, "groups": 990, "seed": 0, "by": "groups"},
+        "warnings": ("Look at /home/coach/a/b/1.jpg: <u>odd</u>.",),
+        "temperature": 1.2,
+        "unknown_threshold": 0.95,
+        "unknown_auroc": 0.9,
+        "seconds": {"bank": 61.0, "train": 20.0},
+    }
+    return fit_record(answers, **usual | changes)
 
 
 def photo(sample: Sample) -> bytes:
@@ -161,8 +155,8 @@ def test_no_folder_of_the_machine_is_told(tmp_path: Path) -> None:
 
 def test_the_headline_says_what_was_measured(tmp_path: Path) -> None:
     record = record_of(("messi", "salah"), n=50, margin=2.0)
-    right = round(record.metrics.accuracy * 50)
-    low, high = round(100 * record.metrics.low), round(100 * record.metrics.high)
+    right = round(record.score.value * 50)
+    low, high = (round(100 * bound) for bound in record.score.interval)
     text = page_of(record, tmp_path).text
     assert "Tells messi and salah apart" in text
     assert f"right on {right} of 50 photos, each judged by a model that had not seen it" in text
@@ -214,7 +208,7 @@ def test_the_worth_of_transfer_is_said_plainly(scratch: float | None, said: str,
 
 def test_a_lead_within_the_interval_is_not_called_a_gain(tmp_path: Path) -> None:
     record = record_of(n=40)
-    barely = record.metrics.accuracy - 0.01
+    barely = record.score.value - 0.01
     text = page_of(replace(record, baselines={"scratch": barely}), tmp_path).text
     assert "Transfer is not clearly better" in text
     assert "Few examples" in text

@@ -175,12 +175,12 @@ def test_the_outlook_names_what_helps_and_what_does_not() -> None:
     now = Forecast(1, 0.8, 0.76, 0.84)
     later = (Forecast(2, 0.9, 0.85, 0.93), Forecast(4, 0.95, 0.9, 0.98))
     gains = (Gain("salah", 0.04, 0.004), Gain("messi", 0.001, 0.01))
-    metrics = measure(answers_to(np.arange(100) % 2, 2, 1.2), np.arange(100) % 2)
-    found = messages.curve(Curve((8.0,), (0.8,), (now, *later), gains), metrics)
-    assert f"{100 * metrics.accuracy:.0f} % ±" in found["said"]
+    score = measure(answers_to(np.arange(100) % 2, 2, 1.2), np.arange(100) % 2)["accuracy"]
+    found = messages.curve(Curve((8.0,), (0.8,), (now, *later), gains), score)
+    assert f"{100 * score.value:.0f} % ±" in found["said"]
     assert "20 more of salah give about +" in found["said"]
     assert "more of messi nothing that could be measured" in found["said"]
-    assert metrics.accuracy <= found["forecasts"][0]["accuracy"] <= found["forecasts"][1]["accuracy"] <= 1
+    assert score.value <= found["forecasts"][0]["accuracy"] <= found["forecasts"][1]["accuracy"] <= 1
 
 
 def test_at_most_five_lines_of_warnings_are_printed() -> None:

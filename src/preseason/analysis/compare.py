@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from preseason.data.audit import audit
 from preseason.data.dataset import Sample, Skipped
 from preseason.data.split import group_numbers
 from preseason.errors import DataError, UsageError
-from preseason.evaluation.metrics import measure
 from preseason.evaluation.paired import Difference, examples_needed, paired
 from preseason.models.classifier import Model
-from preseason.results import BatchPredictions, Metrics
+from preseason.results import BatchPredictions, Figure
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.reading import accept_of
 
@@ -40,8 +40,8 @@ class Comparison:
         changed: examples that one of them alone answers rightly, those gained by the second first.
     """
 
-    first: Metrics
-    second: Metrics
+    first: dict[str, Figure]
+    second: dict[str, Figure]
     difference: Difference
     verdict: str
     needed: int | None
@@ -90,16 +90,18 @@ def compare(
     one, two, samples = _shared(each[0][0], each[1][0])
     if not samples:
         raise DataError(f"None of the {first.job.noun} in {data} could be read by both models.")
-    difference = paired(_right(one), _right(two), group_numbers(samples))
+    problem = first.problem
+    right = problem.right(one), problem.right(two)
+    difference = paired(*right, group_numbers(samples))
     learnt = (_learnt(first, samples), _learnt(second, samples))
     return Comparison(
-        measure(one.probabilities, one.targets),
-        measure(two.probabilities, two.targets),
+        problem.measure(one),
+        problem.measure(two),
         difference,
         verdict(difference, names),
         None if difference.sure else examples_needed(difference),
         learnt,
-        _changed(one, two),
+        _changed(one, two, right),
         found.dataset.skipped + tuple({each.path: each for _, failed in each for each in failed}.values()),
         _warnings(first, second, samples, learnt, names),
     )
@@ -142,17 +144,15 @@ def _chosen(answers: BatchPredictions, places: list[int]) -> BatchPredictions:
     )
 
 
-def _right(answers: BatchPredictions) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
-    return np.asarray(answers.probabilities.argmax(axis=1) == answers.targets, np.bool_)
-
-
 def _learnt(model: Model, samples: list[Sample]) -> int:
     known = {(example.fingerprint, example.span) for example in model.known.examples}
     return sum((sample.fingerprint, sample.span) in known for sample in samples)
 
 
-def _changed(one: BatchPredictions, two: BatchPredictions) -> tuple[Changed, ...]:
-    first, second = _right(one), _right(two)
+def _changed(
+    one: BatchPredictions, two: BatchPredictions, right: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+) -> tuple[Changed, ...]:
+    first, second = right
     said = [[each.labels[i] for i in each.probabilities.argmax(axis=1)] for each in (one, two)]
     order = [*np.flatnonzero(second & ~first), *np.flatnonzero(first & ~second)]
     return tuple(

@@ -11,10 +11,9 @@ from preseason.data.dataset import Sample, Skipped
 from preseason.engine.hiding import Cover, Hiding
 from preseason.engine.passes import Box
 from preseason.errors import DataError
-from preseason.evaluation.metrics import measure
 from preseason.models.classifier import Model
 from preseason.openset.drift import far_off
-from preseason.results import BatchPredictions, Drift, Metrics
+from preseason.results import BatchPredictions, Drift, Figure
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.reading import accept_of, fingerprinted
 from preseason.training.predictor import FeatureExtractors
@@ -56,7 +55,7 @@ class PostMortem:
         drift: whether the examples are another world.
     """
 
-    metrics: Metrics
+    metrics: dict[str, Figure]
     mistakes: tuple[Mistake, ...]
     causes: dict[str, int]
     repairs: tuple[Repair, ...]
@@ -108,7 +107,7 @@ def post_mortem(
     order = {cause: place for place, cause in enumerate(causes)}
     listed = sorted(errors, key=lambda each: order[each.cause])
     return PostMortem(
-        measure(answers.probabilities, answers.targets),
+        model.problem.measure(answers),
         tuple(_mistake(each, answers) for each in listed),
         causes,
         repairs_of(errors, answers, model.known, name, str(data)),

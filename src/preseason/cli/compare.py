@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from preseason.cli import words
+from preseason.cli import shapes, words
 from preseason.cli.bars import progress
 from preseason.cli.verbs import Outcome, column_options, model_options, verb
 
 if TYPE_CHECKING:
     from preseason.analysis.compare import Comparison
-    from preseason.results import Metrics
+    from preseason.results import Figure
 
 SHOWN = 8
 
@@ -50,7 +50,7 @@ def compare(
     )
     fields = {
         "models": [first, second],
-        "metrics": [found.first, found.second],
+        "metrics": [shapes.metrics_of(models[0].problem.name, each) for each in (found.first, found.second)],
         "difference": found.difference,
         "sure": found.difference.sure,
         "verdict": found.verdict,
@@ -88,6 +88,10 @@ def _text(names: tuple[str, str], found: "Comparison") -> str:
     return "\n".join(lines)
 
 
-def _row(name: str, each: "Metrics") -> list[str]:
-    interval = f"{100 * each.low:.0f} to {100 * each.high:.0f} %"
-    return [name, words.percent(each.accuracy), interval, str(each.n)]
+def _row(name: str, metrics: "dict[str, Figure]") -> list[str]:
+    from preseason.results import score_of
+
+    score = score_of(metrics)
+    low, high = score.interval
+    interval = f"{100 * low:.0f} to {100 * high:.0f} %"
+    return [name, words.percent(score.value), interval, str(score.n)]

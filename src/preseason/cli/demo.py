@@ -68,7 +68,7 @@ def _walk(folder: Path, budget: str, report: "Progress") -> Outcome:
         "fit": shapes.of_fit(str(place), model.record),
         "evaluate": shapes.of_evaluation(str(place), model.labels, evaluation),
         "predict": shapes.of_predictions(str(place), strangers),
-        "known_called_unknown": refused / max(evaluation.metrics.n, 1),
+        "known_called_unknown": refused / max(evaluation.score.n, 1),
     }
     return Outcome(fields, _text(place, pictures, model.record, evaluation, (refused, strangers)))
 
@@ -92,7 +92,7 @@ On other settings and episodes of the same games ({pictures.new_photos}):
 {words.of_evaluation(evaluation, scores)}
 
 Three games it never saw ({pictures.strangers}):
-{met} of {len(strangers)} pictures called unknown, against {refused} of {evaluation.metrics.n} of known games.
+{met} of {len(strangers)} pictures called unknown, against {refused} of {evaluation.score.n} of known games.
 
 Look at the report: {place / "report.html"}
 

@@ -79,7 +79,7 @@ def _adapted(plain: "Evaluation", again: "Evaluation") -> tuple[dict[str, Any], 
     )
     line = f"With --adapt {points:+.1f} points ({low:+.1f} to {high:+.1f}): {verdict}."
     fields = {
-        "metrics": again.metrics,
+        "metrics": shapes.metrics_of(again.problem, again.metrics),
         "difference": difference,
         "change": again.adaptation,
         "verdict": verdict,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from preseason.cli import words
+from preseason.cli import shapes, words
 from preseason.cli.bars import progress
 from preseason.cli.verbs import Outcome, column_options, model_options, verb
 
@@ -61,7 +61,7 @@ def post_mortem(
     ]
     fields = {
         "model": model,
-        "metrics": found.metrics,
+        "metrics": shapes.metrics_of(loaded.problem.name, found.metrics),
         "mistakes": mistakes,
         "causes": found.causes,
         "repairs": found.repairs,
@@ -83,8 +83,9 @@ def _minutes(minutes: float) -> str:
 
 def _text(found: "PostMortem", corrected: str, output: str | None) -> str:
     from preseason.analysis.causes import CAUSES
+    from preseason.results import score_of
 
-    lines = [words.accuracy_line(found.metrics)]
+    lines = [words.accuracy_line(score_of(found.metrics))]
     if found.mistakes:
         rows = [
             [_inside(each.input, corrected), each.truth, each.answer, CAUSES[each.cause], each.why]

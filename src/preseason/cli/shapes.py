@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from preseason.results import Evaluation, FitRecord, Predictions, Update
+    from preseason.results import Evaluation, Figure, FitRecord, Predictions, Update
 
 
 def plain(value: Any) -> Any:
@@ -36,7 +36,7 @@ def of_fit(model: str, record: "FitRecord") -> dict[str, Any]:
         "head": record.head,
         "labels": record.labels,
         "counts": record.counts,
-        "metrics": record.metrics,
+        "metrics": metrics_of(record.problem, record.metrics),
         "baselines": record.baselines,
         "candidates": record.candidates,
         "split": record.split,
@@ -59,12 +59,19 @@ def of_evaluation(model: str, labels: tuple[str, ...], evaluation: "Evaluation")
         "model": model,
         "task": evaluation.task,
         "labels": labels,
-        "metrics": evaluation.metrics,
+        "metrics": metrics_of(evaluation.problem, evaluation.metrics),
         "classes": class_scores(evaluation),
         "skipped": evaluation.skipped,
         "warnings": evaluation.warnings,
         "seconds": evaluation.seconds,
     }
+
+
+def metrics_of(problem: str, metrics: "dict[str, Figure]") -> dict[str, Any]:
+    """Figures as the JSON output has them, in the fields of their problem."""
+    from preseason.problems.base import problems
+
+    return problems.get(problem).values(metrics)
 
 
 def of_predictions(model: str, predictions: "Predictions") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from preseason.cli.bars import duration
 if TYPE_CHECKING:
     from preseason.data.dataset import Skipped
     from preseason.evaluation.spotting import SpottingMetrics
-    from preseason.results import Drift, Evaluation, FitRecord, Metrics, Prediction, Predictions, Update
+    from preseason.results import Drift, Evaluation, Figure, FitRecord, Prediction, Predictions, Update
 
 BASELINES = {
     "linear": "linear head alone",
@@ -48,12 +48,12 @@ def percent(rate: float) -> str:
     return f"{100 * rate:.1f} %"
 
 
-def accuracy_line(metrics: "Metrics") -> str:
+def accuracy_line(score: "Figure") -> str:
     """The accuracy with its interval, for someone who has never met one."""
-    right = round(metrics.accuracy * metrics.n)
+    right, (low, high) = round(score.value * score.n), score.interval
     return (
-        f"Right on {right} of {metrics.n} examples: {percent(metrics.accuracy)} "
-        f"(95 % CI {100 * metrics.low:.0f} to {100 * metrics.high:.0f} %)."
+        f"Right on {right} of {score.n} examples: {percent(score.value)} "
+        f"(95 % CI {100 * low:.0f} to {100 * high:.0f} %)."
     )
 
 
@@ -61,7 +61,7 @@ def unseen_lines(record: "FitRecord") -> list[str]:
     """The accuracy of a fit, who judged, and what the model that was delivered has learnt from."""
     from preseason.report.words import delivered, judged
 
-    return [accuracy_line(record.metrics), f"{judged(record)} {delivered(record)}"]
+    return [accuracy_line(record.score), f"{judged(record)} {delivered(record)}"]
 
 
 def of_fit(model: str, record: "FitRecord", next_line: str) -> str:
@@ -103,7 +103,7 @@ def of_evaluation(evaluation: "Evaluation", scores: dict[str, dict[str, Any]]) -
         for label, score in seen
     ]
     lines = [
-        accuracy_line(evaluation.metrics),
+        accuracy_line(evaluation.score),
         "",
         table(["label", "examples", "right", "95 % interval"], rows),
         *of_skipped(evaluation.skipped),

@@ -14,7 +14,7 @@ from preseason.diagnostics.split_check import honest_split
 from preseason.diagnostics.strangers import price
 from preseason.evaluation.learning_curve import curve_of_short
 from preseason.openset.detection import Choice
-from preseason.results import BatchPredictions, Metrics
+from preseason.results import BatchPredictions, Figure
 from preseason.runtime.progress import Stopwatch
 
 Found = dict[str, Any]
@@ -38,7 +38,7 @@ class Judged:
     Attributes:
         evidence: of the examples that were learnt from.
         audit: of all files.
-        answers, metrics: those that the accuracy told is counted on.
+        answers: of the test examples, with `score`, the figure that decides.
         choice: how strangers were found, with the `budget` that the user gave, 0..1.
         threshold: distance above which an answer is unknown.
     """
@@ -46,7 +46,7 @@ class Judged:
     evidence: Evidence
     audit: Audit
     answers: BatchPredictions
-    metrics: Metrics
+    score: Figure
     choice: Choice
     budget: float | None
 
@@ -170,4 +170,4 @@ def curve(judged: Judged) -> Found:
     )
     if found.reason:
         return {"said": f"How much more labels would bring: {found.reason}.", "reason": found.reason}
-    return messages.curve(found, judged.metrics)
+    return messages.curve(found, judged.score)

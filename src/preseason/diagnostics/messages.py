@@ -4,7 +4,7 @@ from typing import Any
 
 from preseason.data.dataset import source_from
 from preseason.evaluation.learning_curve import MORE, Curve
-from preseason.results import Metrics
+from preseason.results import Figure
 
 GAP = 0.02
 """By how much a split by chance must flatter before it is a warning."""
@@ -77,17 +77,18 @@ def _resting(test: Found, chance: float, noun: str) -> str:
     return f"Up to {_percent(test['share'])} of this model may rest on {what} {alone} ({beside})."
 
 
-def curve(found: Curve, metrics: Metrics) -> Found:
+def curve(found: Curve, score: Figure) -> Found:
     """The curve of the linear head carried over to the model: its errors shrink in the same proportion."""
     now, *later = found.forecasts
-    ratio = (1 - metrics.accuracy) / max(1 - now.accuracy, 1e-3)
-    ratio = min(ratio, 1.5) if metrics.n else 1.0
-    level = metrics.accuracy if metrics.n else now.accuracy
+    ratio = (1 - score.value) / max(1 - now.accuracy, 1e-3)
+    ratio = min(ratio, 1.5) if score.n else 1.0
+    level = score.value if score.n else now.accuracy
 
     def carried(accuracy: float) -> float:
         return min(max(1 - (1 - accuracy) * ratio, level), 1.0)
 
-    half = (metrics.high - metrics.low) / 2 if metrics.n else (now.high - now.low) / 2
+    low, high = score.interval
+    half = (high - low) / 2 if score.n else (now.high - now.low) / 2
     gains = [{"label": g.label, "gain": g.gain * ratio, "sure": g.sure} for g in found.gains]
     forecasts = [
         {"times": f.times, "accuracy": carried(f.accuracy), "low": carried(f.low), "high": carried(f.high)}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats, Ints
-from preseason.results import Metrics
+from preseason.results import Figure
 
 Z_95 = 1.959964
 MAX_BINS = 10
@@ -72,7 +72,7 @@ def wilson(right: int, n: int) -> tuple[float, float]:
     return min(max(low, 0.0), rate), max(min(high, 1.0), rate)
 
 
-def measure(probabilities: Floats, targets: Ints) -> Metrics:
+def measure(probabilities: Floats, targets: Ints) -> dict[str, Figure]:
     """The figures of all answers together.
 
     Args:
@@ -86,22 +86,23 @@ def measure(probabilities: Floats, targets: Ints) -> Metrics:
     """
     n = len(targets)
     if n == 0:
-        return Metrics(0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
+        nothing = Figure(0.0, None, None, 0)
+        return {"accuracy": Figure(0.0, 0.0, 1.0, 0)} | dict.fromkeys(
+            ("balanced_accuracy", "macro_f1", "ece"), nothing
+        )
     said = probabilities.argmax(axis=1)
     right = int((said == targets).sum())
     low, high = wilson(right, n)
     scores = per_class(probabilities, targets)
     seen = [score for score in scores if score.n]
     met = [score for index, score in enumerate(scores) if score.n or (said == index).any()]
-    return Metrics(
-        n=n,
-        accuracy=right / n,
-        low=low,
-        high=high,
-        balanced_accuracy=float(np.mean([score.recall for score in seen])) if seen else 0.0,
-        macro_f1=float(np.mean([score.f1 for score in met])),
-        ece=_calibration_error(reliability(probabilities, targets)),
-    )
+    others = {
+        "balanced_accuracy": float(np.mean([score.recall for score in seen])) if seen else 0.0,
+        "macro_f1": float(np.mean([score.f1 for score in met])),
+        "ece": _calibration_error(reliability(probabilities, targets)),
+    }
+    accuracy = {"accuracy": Figure(right / n, low, high, n)}
+    return accuracy | {name: Figure(value, None, None, n) for name, value in others.items()}
 
 
 def confusion(probabilities: Floats, targets: Ints) -> Ints:

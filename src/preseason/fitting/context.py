@@ -9,9 +9,9 @@ from pathlib import Path
 from preseason.arrays.types import Ints
 from preseason.data.audit import Audit
 from preseason.data.dataset import Sample
-from preseason.data.labels import targets_of
-from preseason.data.split import folds, group_numbers
+from preseason.data.split import group_numbers
 from preseason.diagnostics.checks import RANKS, Caution
+from preseason.problems.base import Folds, Problem, problems
 from preseason.recipe import Recipe
 from preseason.runtime.progress import Progress, Stopwatch
 from preseason.tasks.base import Task
@@ -54,6 +54,11 @@ class FitContext:
     warnings: WarningLog
 
     @property
+    def problem(self) -> Problem:
+        """What is predicted of an example."""
+        return problems.get(self.task.problem)
+
+    @property
     def samples(self) -> tuple[Sample, ...]:
         """All n labelled examples, in the order of every array."""
         return self.audit.dataset.samples
@@ -66,7 +71,7 @@ class FitContext:
     @cached_property
     def targets(self) -> Ints:
         """Int64 [n]."""
-        return targets_of(self.samples, self.labels)
+        return self.problem.targets(self.samples, self.labels)
 
     @cached_property
     def groups(self) -> Ints:
@@ -103,6 +108,7 @@ class FitContext:
         """Folder of what gradient training has finished."""
         return self.extractors.cache / "fits" / self.run_id
 
-    def folds(self, chosen: Ints) -> list[tuple[Ints, Ints]]:
+    def folds(self, chosen: Ints) -> Folds:
         """Pairs of positions within `chosen` [m]: learnt from, validated on."""
-        return folds(self.targets[chosen], self.groups[chosen], self.recipe.folds, self.recipe.seed)
+        targets, groups = self.targets[chosen], self.groups[chosen]
+        return self.problem.folds(targets, groups, self.recipe.folds, self.recipe.seed)

@@ -10,7 +10,6 @@ import numpy as np
 
 from preseason import backbones
 from preseason.arrays.types import Ints
-from preseason.data.checks import check_trainable
 from preseason.data.files import Columns
 from preseason.data.split import hold_out
 from preseason.diagnostics.checks import Checked, Judged, check
@@ -19,7 +18,6 @@ from preseason.distributed.work_queue import Board
 from preseason.engine.networks import device_for
 from preseason.engine.upkeep import evict
 from preseason.errors import UsageError
-from preseason.evaluation.metrics import measure
 from preseason.fitting import summary
 from preseason.fitting.announce import announce
 from preseason.fitting.budget import budget_s, clock_for
@@ -28,10 +26,11 @@ from preseason.fitting.learner import Learnt, Tested, learn, reference_distribut
 from preseason.models.classifier import Model
 from preseason.models.prediction import predict_batch
 from preseason.models.saving import save
+from preseason.problems.base import problems
 from preseason.recipe import Recipe
 from preseason.report.card import write_card
 from preseason.report.html import write_report
-from preseason.results import FitRecord, Metrics
+from preseason.results import Figure, FitRecord, score_of
 from preseason.runtime.cache_dir import cache_folder, remember_place
 from preseason.runtime.progress import Progress, Stopwatch
 from preseason.storage import CARD, REPORT
@@ -57,10 +56,10 @@ def run(
     context = prepare(root, recipe, progress, board)
     announce(context)
     tested = learn_and_test(context)
-    metrics = measure(tested.answers.probabilities, tested.answers.targets)
-    checked = check_trust(context, tested, metrics)
+    metrics = context.problem.measure(tested.answers)
+    checked = check_trust(context, tested, score_of(metrics))
     distribution = reference_distribution(context, tested.last)
-    scratch = scratch_baseline(context, metrics)
+    scratch = scratch_baseline(context, score_of(metrics))
     record = summary.record_of(context, tested, metrics, checked, scratch)
     last = tested.last
     model = Model(context.task, context.extractors, last.predictor, last.known, record, distribution)
@@ -80,7 +79,7 @@ def prepare(root: Path, recipe: Recipe, progress: Progress, board: Board | None)
     _check_head(recipe, task)
     with watch.stage("reading and auditing files"):
         audit = read(root, progress, columns)
-    warnings.add("classes", check_trainable(audit.dataset, task.noun))
+    warnings.add("classes", problems.get(task.problem).check(audit.dataset, task.noun))
     warnings.add("scenes", summary.scene_warnings(audit, task.noun))
     with watch.stage("loading the network"):
         extractors = extractors_for(recipe, task, board)
@@ -138,7 +137,7 @@ def refit(context: FitContext, candidates: Sequence[Candidate], first: Learnt, s
     return learn(context, everything, trials, keep=first.predictor.kept)
 
 
-def check_trust(context: FitContext, tested: Tested, metrics: Metrics) -> Checked:
+def check_trust(context: FitContext, tested: Tested, score: Figure) -> Checked:
     """What the checks of trust find; their warnings join the others."""
     last = tested.last
     chosen = last.chosen
@@ -156,12 +155,12 @@ def check_trust(context: FitContext, tested: Tested, metrics: Metrics) -> Checke
     )
     budget = context.recipe.strangers_share()
     with context.watch.stage("checks of trust"):
-        checked = check(Judged(evidence, context.audit, tested.answers, metrics, last.choice, budget))
+        checked = check(Judged(evidence, context.audit, tested.answers, score, last.choice, budget))
     context.warnings.cautions += checked.cautions
     return checked
 
 
-def scratch_baseline(context: FitContext, metrics: Metrics) -> float | None:
+def scratch_baseline(context: FitContext, score: Figure) -> float | None:
     """Accuracy with random weights, where the budget allows to measure it, and the warning that follows."""
     left = budget_s(context) - context.watch.elapsed()
     with context.watch.stage("baseline with random weights"):
@@ -172,7 +171,7 @@ def scratch_baseline(context: FitContext, metrics: Metrics) -> float | None:
         untried = "No time was left to try the same network with random weights (--budget)."
         context.warnings.add("time", [untried])
     else:
-        context.warnings.add("transfer", transfer_warning(metrics, scratch))
+        context.warnings.add("transfer", transfer_warning(score, scratch))
     return scratch
 
 

@@ -15,7 +15,7 @@ from preseason.diagnostics.checks import Checked
 from preseason.fitting.context import FitContext
 from preseason.fitting.learner import Tested
 from preseason.inference.heads.tfidf import TfidfHead
-from preseason.results import BatchPredictions, CandidateResult, FitRecord, Metrics
+from preseason.results import BatchPredictions, CandidateResult, Figure, FitRecord
 from preseason.tasks.base import Task
 from preseason.training.predictor import Predictor
 from preseason.training.rounds import Trials
@@ -24,7 +24,7 @@ MAX_WORDS = 12
 
 
 def record_of(
-    context: FitContext, tested: Tested, metrics: Metrics, checked: Checked, scratch: float | None
+    context: FitContext, tested: Tested, metrics: dict[str, Figure], checked: Checked, scratch: float | None
 ) -> FitRecord:
     """Everything that the fit found.
 
@@ -63,6 +63,7 @@ def record_of(
         span_s=task.span_s(dataset.samples),
         words=deciding_words(first.trials, dataset.labels),
         trust=checked.values,
+        problem=context.problem.name,
     )
 
 

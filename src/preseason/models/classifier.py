@@ -12,13 +12,13 @@ from preseason.data.dataset import Sample, Skipped
 from preseason.data.files import Columns
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.choosing import choose
-from preseason.evaluation.metrics import measure
 from preseason.models.explanation import Explainer, Explanation, whereabouts
 from preseason.models.prediction import predict_batch
 from preseason.models.saving import save
 from preseason.openset.drift import ReferenceDistribution, drift_of
 from preseason.openset.probe import probe
 from preseason.openset.reference_set import ReferenceSet, example_of
+from preseason.problems.base import Problem, problems
 from preseason.results import (
     Adaptation,
     BatchPredictions,
@@ -68,6 +68,11 @@ class Model:
     def task(self) -> str:
         """Name of the job."""
         return self.job.name
+
+    @property
+    def problem(self) -> Problem:
+        """What it predicts of an example."""
+        return problems.get(self.job.problem)
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -149,12 +154,15 @@ class Model:
             answers, failed = model.answers(samples, progress or Silent())
         if len(answers.samples) == 0:
             raise DataError(f"None of the {self.job.noun} in {data} could be read.")
-        metrics = measure(answers.probabilities, answers.targets)
+        metrics = self.problem.measure(answers)
         drift = self.drift(answers)
         warnings = self._strangers(answers)
         if drift is not None and drift.verdict == "other":
             warnings = (*warnings, drift.words.capitalize())
-        return Evaluation(self.task, answers, metrics, skipped + failed, warnings, watch.seconds, change)
+        skipped = skipped + failed
+        return Evaluation(
+            self.task, answers, metrics, skipped, warnings, watch.seconds, change, self.problem.name
+        )
 
     def samples_of(self, inputs: Sequence[str | Path]) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
         """Unlabelled samples of what `predict` takes, with fingerprints, and what could not be read."""

@@ -18,6 +18,7 @@ from preseason.models.classifier import Model
 from preseason.models.manifest import candidate_from, record_from, upgraded
 from preseason.openset.drift import ReferenceDistribution, Sketch
 from preseason.openset.reference_set import ReferenceSet
+from preseason.problems.base import problems
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress
 from preseason.storage import BACKBONE, HEADS, HOSTED, KNOWN, MANIFEST, WORLD, read_manifest
@@ -49,7 +50,7 @@ def load(
         predictor = _predictor(place, manifest, backbone)
         sketch, reference_distribution = _reference_distribution(place, manifest)
         predictor = replace(predictor, sketch=sketch)
-        known, record = _known(place, manifest), record_from(manifest["record"])
+        known, record = _known(place, manifest), record_from(manifest["record"], problems.get(job.problem))
         return Model(job, extractors, predictor, known, record, reference_distribution)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, UsageError) as error:
         if device_is_full(error):

@@ -8,7 +8,8 @@ import numpy as np
 
 from preseason.data.dataset import File, Skipped, source_from
 from preseason.engine.passes import feature_spec_from
-from preseason.results import BatchPredictions, CandidateResult, FitRecord, Metrics
+from preseason.problems.base import Problem, problems
+from preseason.results import BatchPredictions, CandidateResult, FitRecord
 from preseason.training.candidates import Candidate
 
 FIRST_NAMES = {
@@ -52,9 +53,9 @@ def candidate_from(values: dict[str, Any]) -> Candidate:
 
 def record_values(record: FitRecord) -> dict[str, Any]:
     """A record as JSON values, without the held-out answers and without the user's paths and texts."""
-    left_out = {"answers", "boxes", "duplicates", "skipped"}
+    left_out = {"answers", "boxes", "duplicates", "skipped", "problem"}
     values = {item.name: getattr(record, item.name) for item in fields(record) if item.name not in left_out}
-    values["metrics"] = asdict(record.metrics)
+    values["metrics"] = problems.get(record.problem).values(record.metrics)
     values["candidates"] = [asdict(candidate) for candidate in record.candidates]
     values["skipped"] = [{"path": Path(s.path).name, "reason": s.reason} for s in record.skipped]
     values["duplicates"] = [[each.public for each in cluster] for cluster in record.duplicates]
@@ -72,15 +73,16 @@ def _without_paths(value: Any) -> Any:
     return [_without_paths(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def record_from(values: dict[str, Any]) -> FitRecord:
-    """The record of `record_values`, with no answers."""
+def record_from(values: dict[str, Any], problem: Problem) -> FitRecord:
+    """The record of `record_values`, with no answers; `problem` is that of its task."""
     labels = tuple(values["labels"])
     nothing = np.zeros((0, len(labels)), np.float32)
     answers = BatchPredictions((), labels, np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
     changed = {
         "labels": labels,
         "answers": answers,
-        "metrics": Metrics(**values["metrics"]),
+        "metrics": problem.figures(values["metrics"]),
+        "problem": problem.name,
         "candidates": tuple(CandidateResult(**candidate) for candidate in values["candidates"]),
         "skipped": tuple(Skipped(**skipped) for skipped in values["skipped"]),
         "duplicates": tuple(tuple(File(Path(name)) for name in cluster) for cluster in values["duplicates"]),

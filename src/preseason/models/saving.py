@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +89,7 @@ def _write(model: "Model", part: Path) -> None:
         if reference_distribution and model.reference_distribution
         else None,
         "record": record_values(model.record),
-        "metrics": asdict(model.record.metrics),
+        "metrics": model.problem.values(model.record.metrics),
     }
     text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
     (part / MANIFEST).write_text(text, "utf-8")

@@ -74,16 +74,16 @@ def _front_matter(record: FitRecord, title: str) -> str:
     if pipeline:
         matter["pipeline_tag"] = pipeline
     matter |= {"base_model": record.backbone, "metrics": ["accuracy", "f1"]}
-    if record.metrics.n:
+    if record.score.n:
         matter["model-index"] = [_index_entry(record, title, pipeline or record.task)]
     return front_matter(matter, record.licence)
 
 
 def _index_entry(record: FitRecord, title: str, pipeline: str) -> dict[str, Any]:
     figures = (
-        ("accuracy", record.metrics.accuracy),
-        ("balanced_accuracy", record.metrics.balanced_accuracy),
-        ("f1", record.metrics.macro_f1),
+        ("accuracy", record.score.value),
+        ("balanced_accuracy", record.metrics["balanced_accuracy"].value),
+        ("f1", record.metrics["macro_f1"].value),
     )
     measured = [{"type": kind, "value": round(value, 4)} for kind, value in figures]
     # The hub asks for the type of a data set, so data of one's own is called custom.
@@ -101,7 +101,7 @@ def _about(record: FitRecord, title: str) -> str:
         f"# {_text(title)}",
         f"Tells apart {known}. Fitted by preseason on {total}, starting from the pretrained "
         f"{_text(record.backbone)}, with the {_text(record.head)} head.",
-        f"**{_capital(words.right_of(record.metrics, noun))}.**",
+        f"**{_capital(words.right_of(record.score, noun))}.**",
     ]
     return "\n\n".join(lines)
 
@@ -140,14 +140,14 @@ def _data(record: FitRecord) -> str:
 
 
 def _accuracy(record: FitRecord) -> str:
-    metrics = record.metrics
-    if not metrics.n:
+    metrics, score = record.metrics, record.score
+    if not score.n:
         return "## Accuracy\n\nNot measured: nothing was left unseen."
     rows = [
-        ("accuracy", f"{words.percent(metrics.accuracy)} ({_range(metrics.low, metrics.high)})"),
-        ("balanced accuracy", words.percent(metrics.balanced_accuracy)),
-        ("macro F1", f"{metrics.macro_f1:.3f}"),
-        ("expected calibration error", f"{metrics.ece:.3f}"),
+        ("accuracy", f"{words.percent(score.value)} ({_range(*score.interval)})"),
+        ("balanced accuracy", words.percent(metrics["balanced_accuracy"].value)),
+        ("macro F1", f"{metrics['macro_f1'].value:.3f}"),
+        ("expected calibration error", f"{metrics['ece'].value:.3f}"),
     ]
     rows += [(f"baseline: {_text(name)}", words.percent(rate)) for name, rate in record.baselines.items()]
     table = "\n".join(["| measure | on unseen data |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
@@ -156,7 +156,8 @@ def _accuracy(record: FitRecord) -> str:
     classes = "\n".join(["| class | recognised | range at 95 % |", "|---|---|---|", *map(_class_row, named)])
     note = f"\n\n{words.judged(record)} {words.delivered(record)}"
     bins = reliability(record.answers.probabilities, record.answers.targets)
-    return f"## Accuracy\n\n{table}\n\n{classes}\n\n{words.calibration(bins, metrics.ece)}{note}"
+    calibrated = words.calibration(bins, metrics["ece"].value)
+    return f"## Accuracy\n\n{table}\n\n{classes}\n\n{calibrated}{note}"
 
 
 def _class_row(row: tuple[str, ClassScore]) -> str:

@@ -7,6 +7,7 @@ from preseason.analysis.causes import CAUSES
 from preseason.analysis.error_analysis import Mistake, PostMortem
 from preseason.report.html import environment
 from preseason.report.pictures import Album, Shown
+from preseason.results import score_of
 from preseason.tasks.base import Task
 
 
@@ -32,7 +33,13 @@ def write_page(found: PostMortem, path: Path, job: Task) -> None:
     page = (
         environment()
         .get_template("post_mortem.html")
-        .render(found=found, groups=groups, most=max(found.causes.values(), default=1), noun=job.noun)
+        .render(
+            found=found,
+            groups=groups,
+            most=max(found.causes.values(), default=1),
+            noun=job.noun,
+            examples=score_of(found.metrics).n,
+        )
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")

@@ -38,34 +38,35 @@ View = dict[str, Any] | None
 
 def headline(record: FitRecord, album: Album) -> dict[str, Any]:
     """The answer first: what was learnt, how often it is right, between which bounds."""
-    metrics, noun = record.metrics, words.noun_of(record.task)
-    right = round(metrics.accuracy * metrics.n)
-    grid, each = charts.dots(right, metrics.n - right)
+    score, noun = record.score, words.noun_of(record.task)
+    right = round(score.value * score.n)
+    grid, each = charts.dots(right, score.n - right)
+    low, high = score.interval
     named = len(record.labels) <= 6
     return {
         "title": f"Tells {words.listed(record.labels) if named else f'{len(record.labels)} classes'} apart",
         "learnt": _learnt(record, noun),
-        "accuracy": words.percent(metrics.accuracy),
-        "right_of": words.right_of(metrics, noun),
-        "dots": grid if metrics.n else None,
+        "accuracy": words.percent(score.value),
+        "right_of": words.right_of(score, noun),
+        "dots": grid if score.n else None,
         "each": f"one {noun}" if each == 1 else words.count(each, noun),
-        "low": metrics.low * 100,
-        "high": metrics.high * 100,
-        "middle": metrics.accuracy * 100,
+        "low": low * 100,
+        "high": high * 100,
+        "middle": score.value * 100,
         "marks": [(name, rate * 100) for name, rate in _marks(record)],
-        "measured": metrics.n > 0,
+        "measured": score.n > 0,
         "delivered": words.delivered(record),
     }
 
 
 def trust(record: FitRecord, album: Album) -> View:
     """What the checks found, a question each, then short verdicts, the careful ones first."""
-    metrics, noun = record.metrics, words.noun_of(record.task)
+    score, noun = record.score, words.noun_of(record.task)
     told = trust_page.warned(record)
     others = (line for line in record.warnings if line not in told)
     found = [words.Verdict("warn", "Careful", words.without_folders(line)) for line in others]
     found += [words.transfer(record), _sample_size(record, noun), _separation(record, noun)]
-    if metrics.n:
+    if score.n:
         found += [_honesty(record), _weakest(record, noun)]
     order = {"warn": 0, "note": 1, "good": 2}
     return {
@@ -103,7 +104,7 @@ def classes(record: FitRecord, album: Album) -> View:
 
 def mixups(record: FitRecord, album: Album) -> View:
     """The confusion matrix and its largest entries in words."""
-    if not record.metrics.n:
+    if not record.score.n:
         return None
     table = confusion(record.answers.probabilities, record.answers.targets)
     off = table.copy()
@@ -123,11 +124,11 @@ def mixups(record: FitRecord, album: Album) -> View:
 
 def calibration(record: FitRecord, album: Album) -> View:
     """What a probability is worth, and what answering less often would gain."""
-    if not record.metrics.n:
+    if not record.score.n:
         return None
     bins = reliability(record.answers.probabilities, record.answers.targets)
     return {
-        "words": words.calibration(bins, record.metrics.ece),
+        "words": words.calibration(bins, record.metrics["ece"].value),
         "selective": words.selective(record),
         "curve": charts.calibration_curve(bins),
         "coverage": charts.coverage_curve(
@@ -167,13 +168,13 @@ def vocabulary(record: FitRecord, album: Album) -> View:
 def transfer(record: FitRecord, album: Album) -> View:
     """This model beside what needs no transfer, or less of it."""
     bars = [(BASELINE_NAMES.get(n, n), 100 * r, words.percent(r), False) for n, r in record.baselines.items()]
-    own = record.metrics
-    bars.append(("This model", 100 * own.accuracy, words.percent(own.accuracy), True))
+    own = record.score
+    bars.append(("This model", 100 * own.value, words.percent(own.value), True))
     return {
         "verdict": words.transfer(record),
         "bars": sorted(bars, key=lambda bar: bar[1]),
-        "low": 100 * own.low,
-        "high": 100 * own.high,
+        "low": 100 * own.interval[0],
+        "high": 100 * own.interval[1],
     }
 
 
@@ -236,10 +237,10 @@ def _marks(record: FitRecord) -> list[tuple[str, float]]:
 
 
 def _sample_size(record: FitRecord, noun: str) -> words.Verdict:
-    metrics = record.metrics
-    width = round(100 * (metrics.high - metrics.low))
-    text = f"{words.count(metrics.n, noun)} judged; the true accuracy lies in a range {width} points wide."
-    if metrics.n < words.SMALL_TEST:
+    score = record.score
+    width = round(100 * (score.interval[1] - score.interval[0]))
+    text = f"{words.count(score.n, noun)} judged; the true accuracy lies in a range {width} points wide."
+    if score.n < words.SMALL_TEST:
         return words.Verdict("warn", "Few examples", f"{text} Label more before relying on it.")
     return words.Verdict("good" if width <= 15 else "note", "How sure is the figure", text)
 
@@ -253,11 +254,14 @@ def _separation(record: FitRecord, noun: str) -> words.Verdict:
 
 def _honesty(record: FitRecord) -> words.Verdict:
     bins = reliability(record.answers.probabilities, record.answers.targets)
-    far = record.metrics.ece > words.FAR_OFF
-    gap = abs(sum(item.n * (item.confidence - item.accuracy) for item in bins)) / record.metrics.n
+    ece = record.metrics["ece"].value
+    far = ece > words.FAR_OFF
+    gap = abs(sum(item.n * (item.confidence - item.accuracy) for item in bins)) / record.score.n
     near = "Probabilities are close" if gap > words.NEAR else "Probabilities mean what they say"
     title = "Probabilities are rough" if far else near
-    return words.Verdict("note" if far else "good", title, words.calibration(bins, record.metrics.ece))
+    return words.Verdict(
+        "note" if far else "good", title, words.calibration(bins, record.metrics["ece"].value)
+    )
 
 
 def _weakest(record: FitRecord, noun: str) -> words.Verdict:
@@ -271,7 +275,7 @@ def _weakest(record: FitRecord, noun: str) -> words.Verdict:
     right = f"{round(score.recall * score.n)} of {words.count(score.n, noun)}"
     few = f" That is too few to judge; {words.FEW_EXAMPLES} or more would do."
     text = f"{label}: {right} recognised.{few if score.n < words.FEW_EXAMPLES else ''}"
-    weak = score.recall < record.metrics.low
+    weak = score.recall < record.score.interval[0]
     return words.Verdict("note" if weak else "good", "The weakest class", text)
 
 

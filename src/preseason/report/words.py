@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from preseason.evaluation.metrics import Bin, risk_coverage
-from preseason.results import FitRecord, Metrics
+from preseason.results import Figure, FitRecord
 
 NOUNS = {"photos": "photo", "clips": "clip", "actions": "window", "texts": "text"}
 SMALL_TEST = 60
@@ -86,13 +86,13 @@ def settings(record: FitRecord) -> dict[str, Any]:
     return {key: short_path(value) if key == "weights" else value for key, value in shown.items()}
 
 
-def right_of(metrics: Metrics, noun: str) -> str:
+def right_of(score: Figure, noun: str) -> str:
     """`right on 47 of 50 photos, each judged by a model that had not seen it; expect ...`."""
-    if metrics.n == 0:
+    if score.n == 0:
         return f"not measured: no {noun} was left unseen"
-    right = round(metrics.accuracy * metrics.n)
-    low, high = percent(metrics.low).removesuffix("\xa0%"), percent(metrics.high)
-    seen = f"right on {right:,} of {count(metrics.n, noun)}, each judged by a model that had not seen it"
+    right = round(score.value * score.n)
+    low, high = percent(score.interval[0]).removesuffix("\xa0%"), percent(score.interval[1])
+    seen = f"right on {right:,} of {count(score.n, noun)}, each judged by a model that had not seen it"
     return f"{seen}; expect between {low} and {high}"
 
 
@@ -103,7 +103,7 @@ def cross_fitted(record: FitRecord) -> bool:
 
 def judged(record: FitRecord) -> str:
     """Who gave the answers that the accuracy is counted on, as a sentence."""
-    noun, n = noun_of(record.task), record.metrics.n
+    noun, n = noun_of(record.task), record.score.n
     total = sum(record.counts.values())
     if n == 0:
         return f"Nothing was measured: no {noun} was left unseen."
@@ -118,7 +118,7 @@ def delivered(record: FitRecord) -> str:
     total = count(sum(record.counts.values()), noun_of(record.task))
     if cross_fitted(record):
         together = f"; together they have learnt from all {total}"
-        whole = record.metrics.n == sum(record.counts.values())
+        whole = record.score.n == sum(record.counts.values())
         return f"The model you have is the average of these models{together if whole else ''}."
     if record.recipe.get("refit", True):
         return f"The model you have was then fitted on all {total}."
@@ -162,7 +162,7 @@ def unknown(record: FitRecord) -> str:
     """How strangers are met, in plain words."""
     noun = noun_of(record.task)
     refused = int((record.answers.distance > record.unknown_threshold).sum())
-    price = f"It would have said so to {refused} of {count(record.metrics.n, noun)} of known classes."
+    price = f"It would have said so to {refused} of {count(record.score.n, noun)} of known classes."
     if record.unknown_auroc is None:
         start = f"A {noun} that lies far from everything learnt is answered with “unknown”. With fewer than"
         middle = "three classes none could be left out to try this on strangers, so take it as a hint."
@@ -177,17 +177,17 @@ def unknown(record: FitRecord) -> str:
 
 def transfer(record: FitRecord) -> Verdict:
     """Whether the pretrained weights were worth it, against the same network from random weights."""
-    scratch, metrics = record.baselines.get("scratch"), record.metrics
-    if scratch is None or metrics.n == 0:
+    scratch, score = record.baselines.get("scratch"), record.score
+    if scratch is None or score.n == 0:
         return Verdict("note", "Transfer not compared", "No network was trained from random weights.")
-    reached = f"{percent(metrics.accuracy)} against {percent(scratch)} from random weights"
-    if metrics.accuracy <= scratch:
+    reached = f"{percent(score.value)} against {percent(scratch)} from random weights"
+    if score.value <= scratch:
         text = f"{reached}: the pretrained weights did not help. Try another backbone, or look at the labels."
         return Verdict("warn", "Transfer brought nothing", text)
-    if metrics.low <= scratch:
-        text = f"{reached}: with {metrics.n} examples this may be chance. Label more."
+    if score.interval[0] <= scratch:
+        text = f"{reached}: with {score.n} examples this may be chance. Label more."
         return Verdict("warn", "Transfer is not clearly better", text)
-    points = round(100 * (metrics.accuracy - scratch))
+    points = round(100 * (score.value - scratch))
     return Verdict(
         "good", "Transfer paid off", f"{reached}: {points} points gained from what it knew before."
     )

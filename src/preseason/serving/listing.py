@@ -79,7 +79,7 @@ def described(hosted: Hosted) -> dict[str, Any]:
     if classifies(model):
         backbone = model.extractors.backbone
         added = list(model.labels[model.known.trained :])
-        told |= {"backbone": backbone.name, "accuracy": model.record.metrics.accuracy, "added": added}
+        told |= {"backbone": backbone.name, "accuracy": model.record.score.value, "added": added}
         told |= {"noun": model.job.noun, "spots": spots(hosted)}
     return told
 

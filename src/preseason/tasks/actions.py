@@ -33,6 +33,7 @@ class Actions(Clips):
 
     name = "actions"
     noun = "windows"
+    problem = "spotting"
     rank = 20
     tuned_by_default = False
 

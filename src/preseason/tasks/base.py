@@ -22,6 +22,7 @@ class Task(Protocol):
     Attributes:
         name: as in the model folder.
         noun: what its examples are called in messages, in the plural.
+        problem: what is predicted of an example, a name in `preseason.problems`.
         rank: tasks are asked in rising order whether they recognise what lies there.
         heads: what `--head` may name.
         seconds_each: what an example adds to the time spent where the user names none.
@@ -30,6 +31,7 @@ class Task(Protocol):
 
     name: str
     noun: str
+    problem: str
     rank: int
     heads: tuple[str, ...]
     seconds_each: float

@@ -91,6 +91,7 @@ class Clips:
 
     name = "clips"
     noun = "clips"
+    problem = "classification"
     rank = 30
     heads: tuple[str, ...] = ("statistics", "attention", "lstm", "gru", "tcn")
     seconds_each = 1.5

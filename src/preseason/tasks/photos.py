@@ -50,6 +50,7 @@ class Photos:
 
     name = "photos"
     noun = "photos"
+    problem = "classification"
     rank = 90
     heads: tuple[str, ...] = ("linear", "attention", "mlp", "prototype")
     seconds_each = 0.22

@@ -56,6 +56,7 @@ class Texts:
 
     name = "texts"
     noun = "texts"
+    problem = "classification"
     rank = 60
     heads: tuple[str, ...] = (
         "linear",

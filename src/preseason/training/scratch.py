@@ -7,12 +7,13 @@ import numpy as np
 
 from preseason.backbones.folder import random_copy
 from preseason.data.dataset import Dataset
-from preseason.data.split import folds, group_numbers
+from preseason.data.split import group_numbers
 from preseason.engine.extract import Order
 from preseason.heads.base import TrainingSet
 from preseason.inference.features import Features
+from preseason.problems.base import problems
 from preseason.recipe import Recipe
-from preseason.results import Metrics
+from preseason.results import Figure
 from preseason.runtime.progress import Progress
 from preseason.training.candidates import cross_val_fit
 from preseason.training.predictor import FeatureExtractors
@@ -41,9 +42,9 @@ def scratch_accuracy(
     """
     kept = np.random.default_rng(SEED).permutation(len(dataset.samples))[:MAX_EXAMPLES]
     samples = [dataset.samples[i] for i in np.sort(kept)]
-    place = {name: index for index, name in enumerate(dataset.labels)}
-    targets = np.array([place[str(sample.label)] for sample in samples])
-    pairs = folds(targets, group_numbers(samples), recipe.folds, recipe.seed)
+    problem = problems.get(task.problem)
+    targets = problem.targets(samples, dataset.labels)
+    pairs = problem.folds(targets, group_numbers(samples), recipe.folds, recipe.seed)
     random = FeatureExtractors(
         random_copy(extractors.backbone, SEED), extractors.decoder, extractors.cache, extractors.device
     )
@@ -63,12 +64,13 @@ def scratch_accuracy(
     return accuracy(fit.oof_proba, training_set.targets[fit.oof_index])
 
 
-def transfer_warning(metrics: Metrics, scratch: float) -> list[str]:
+def transfer_warning(score: Figure, scratch: float) -> list[str]:
     """A warning where the pretrained network is not clearly better than random weights."""
-    if metrics.low > scratch:
+    low, _ = score.interval
+    if low > scratch:
         return []
     return [
         f"Transfer brought little: random weights with a linear head reach {100 * scratch:.0f} %, "
-        f"this model {100 * metrics.accuracy:.0f} % (95 % interval from {100 * metrics.low:.0f} %). The "
+        f"this model {100 * score.value:.0f} % (95 % interval from {100 * low:.0f} %). The "
         "pretraining may not suit this data, or there are too few examples to tell."
     ]

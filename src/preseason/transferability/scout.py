@@ -210,14 +210,14 @@ class Scout:
         training_set = TrainingSet(features, targets, len(audit.dataset.labels), pairs, self.recipe.seed)
         training_set = replace(training_set, backbone=backbone, progress=self.progress)
         fit = cross_val_fit(candidate, training_set, None, None)
-        metrics = measure(fit.oof_proba, targets[fit.oof_index])
+        accuracy = measure(fit.oof_proba, targets[fit.oof_index])["accuracy"]
         rows = (
             summarised(features, candidate.spec.frames).whole()
             if candidate.head == "statistics"
             else features.whole()
         )
         return extractors, rows, Scouted(
-            backbone.name, metrics.accuracy, metrics.low, metrics.high,
+            backbone.name, accuracy.value, *accuracy.interval,
             neighbour_accuracy(rows, targets, pairs), logme(rows, targets), h_score(rows, targets),
             domain_shift(backbone, extractors.decoder, samples, 1 if candidate.spec.frames else 0),
             watch.elapsed(),

@@ -1,0 +1,62 @@
+"""What a problem is: what is to be answered about an example, and how answers are scored.
+
+How its answers are shown stands beside it, under the same name: in `report/problems/` for the report and the
+model card, in `cli/problems/` for the terminal and the JSON output. n examples, h of them answered by models
+that had not seen them, c classes.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preseason.arrays.types import Ints
+from preseason.data.dataset import Dataset, Sample
+from preseason.registry import Registry
+from preseason.results import BatchPredictions, Figure
+
+Folds = list[tuple[Ints, Ints]]
+"""Pairs of positions: learnt from, validated on; an example is validated at most once."""
+
+
+class Problem(Protocol):
+    """One kind of answer; a file in `preseason.problems` registers it.
+
+    Attributes:
+        name: as tasks and records have it.
+    """
+
+    name: str
+
+    def check(self, dataset: Dataset, noun: str) -> tuple[str, ...]:
+        """Warnings about the labels.
+
+        Raises:
+            DataError: nothing can be learnt from them.
+        """
+
+    def targets(self, samples: Sequence[Sample], labels: Sequence[str]) -> Ints:
+        """What is to be answered about each sample, as numbers."""
+
+    def folds(self, targets: Ints, groups: Ints, count: int, seed: int) -> Folds:
+        """How n examples are dealt out so that each is answered by a model that had not seen it.
+
+        Args:
+            groups: int64 [n]; what shares a number is never parted.
+        """
+
+    def measure(self, answers: BatchPredictions) -> dict[str, Figure]:
+        """All figures of the answers; the first decides, and baselines are of its kind."""
+
+    def right(self, answers: BatchPredictions) -> NDArray[np.bool_]:
+        """Which of n answers are right, for comparing two models on the same examples."""
+
+    def values(self, figures: dict[str, Figure]) -> dict[str, Any]:
+        """`metrics` of the JSON output and of the model folder; fields are added, never renamed."""
+
+    def figures(self, values: dict[str, Any]) -> dict[str, Figure]:
+        """The figures that `values` was given."""
+
+
+problems = Registry[Problem]("problem", "preseason.problems")
