@@ -7,8 +7,9 @@ import torch
 
 from preseason.backbones.base import Backbone
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
+from preseason.engine.graphs.pictures import FrozenFeatures
 from preseason.engine.networks import TOLERANCE
-from preseason.engine.passes import WHOLE, FeatureSpec, FrozenFeatures, grid
+from preseason.engine.passes import WHOLE, FeatureSpec, grid
 
 SIDE = 64
 PLAN = FeatureSpec(SIDE, regions=(WHOLE, *grid(2, 0.5)))

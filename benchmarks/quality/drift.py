@@ -23,16 +23,17 @@ from preseason.arrays.scaling import rotation_of, scale_of
 from preseason.data.dataset import File, Sample
 from preseason.data.labels import targets_of
 from preseason.data.split import folds, group_numbers
-from preseason.evaluation.calibration import fit_temperature, softmax
+from preseason.evaluation.calibration import fit_temperature
 from preseason.heads.linear import logistic_regression
 from preseason.inference.features import Features
+from preseason.inference.predictor import FeatureExtractors, orders_for, plain_rows
+from preseason.inference.probabilities import softmax
 from preseason.openset.drift import drift_of, sketch_of, world_of
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Silent
 from preseason.runtime.threads import one_blas_thread
 from preseason.tasks.reading import read, task_for
-from preseason.training.predictor import FeatureExtractors, orders_for, plain_rows
 
 STRENGTH = 3.0
 

@@ -18,17 +18,17 @@ import numpy as np
 from preseason import backbones
 from preseason.arrays.scaling import rotation_of, scale_of
 from preseason.data.labels import targets_of
-from preseason.evaluation.calibration import softmax
 from preseason.evaluation.choosing import choose
 from preseason.heads.linear import logistic_regression
 from preseason.inference.features import Features
 from preseason.inference.frames import summarised
+from preseason.inference.predictor import FeatureExtractors, orders_for
+from preseason.inference.probabilities import softmax
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Silent
 from preseason.runtime.threads import one_blas_thread
 from preseason.tasks.reading import read, task_for
-from preseason.training.predictor import FeatureExtractors, orders_for
 
 START, STEP, ROUNDS = 5, 20, 8
 Chooser = Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]

@@ -26,14 +26,15 @@ from preseason.backbones.library import libraries
 from preseason.data.labels import targets_of
 from preseason.data.split import folds, group_numbers
 from preseason.heads.base import TrainingSet
+from preseason.inference.candidates import Candidate
 from preseason.inference.features import Features
+from preseason.inference.predictor import FeatureExtractors, orders_for
 from preseason.openset.detection import thin
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Silent
 from preseason.tasks.reading import read, task_for
-from preseason.training.candidates import Candidate, cross_val_fit
-from preseason.training.predictor import FeatureExtractors, orders_for
+from preseason.training.cross_validation import cross_val_fit
 from preseason.training.selection import accuracy
 from preseason.transferability.measures import h_score, logme, neighbour_accuracy
 
@@ -122,7 +123,8 @@ def tuned(whole: Backbone, other: Path, asked: argparse.Namespace) -> Backbone:
 
 def train(network: torch.nn.Module, whole: Backbone, other: Path, asked: argparse.Namespace) -> None:
     """Plain gradient descent; batch normalisation keeps its statistics."""
-    from preseason.engine.passes import FeatureSpec, FrozenFeatures
+    from preseason.engine.graphs.pictures import FrozenFeatures
+    from preseason.engine.passes import FeatureSpec
 
     samples, targets, _, labels = examples(other, 64)
     spec = FeatureSpec(128)

@@ -15,13 +15,14 @@ from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Order
 from preseason.engine.feeds import BATCH_PIXELS
+from preseason.engine.graphs.pictures import FrozenFeatures
 from preseason.engine.networks import TorchEngine, compile_network
-from preseason.engine.passes import FeatureSpec, FrozenFeatures
+from preseason.engine.passes import FeatureSpec
+from preseason.inference.candidates import Candidate
+from preseason.inference.predictor import orders_for
 from preseason.recipe import Recipe
 from preseason.runtime.threads import available
 from preseason.tasks.base import tasks
-from preseason.training.candidates import Candidate
-from preseason.training.predictor import orders_for
 
 EMBEDDED = "efficientnet_lite0"
 

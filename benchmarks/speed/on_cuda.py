@@ -22,8 +22,9 @@ from preseason import backbones
 from preseason.backbones.base import Backbone
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.engine.feeds import feed_for
+from preseason.engine.graphs.pictures import FrozenFeatures
 from preseason.engine.networks import compile_network
-from preseason.engine.passes import FeatureSpec, FrozenFeatures
+from preseason.engine.passes import FeatureSpec
 from preseason.heads.tail import Tail
 from preseason.heads.trainer import Trainer, TrainingConfig
 from preseason.runtime.progress import Silent
@@ -92,8 +93,7 @@ def tail(backbone: Backbone, cache: Path, seconds: float) -> Figures:
     size = backbone.preprocessing.size
     pictures = torch.randn(64, 3, size, size, generator=torch.Generator().manual_seed(0))
     for device, rounds in (("cuda", 30), ("cpu", 1)):
-        backbone.device = device
-        tuned = Tail(backbone, 0, 10).placed()
+        tuned = Tail(backbone, 0, 10).placed(device)
         spec = TrainingConfig(tuned.groups(1e-4), epochs=1, batch_size=32, seed=0, rounds=rounds)
         targets = np.arange(len(pictures)) % 10
         trainer = Trainer(tuned, targets, lambda chosen, _: pictures[torch.from_numpy(chosen)], spec)
@@ -101,7 +101,6 @@ def tail(backbone: Backbone, cache: Path, seconds: float) -> Figures:
         begin = time.perf_counter()
         Trainer(tuned, targets, trainer.batch, spec).run(None, Silent())
         found[device] = rounds * len(pictures) / (time.perf_counter() - begin)
-    backbone.device = "cpu"
     return {"CUDA, examples/s": found["cuda"], f"over {available()} processors": found["cuda"] / found["cpu"]}
 
 

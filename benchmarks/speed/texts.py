@@ -19,7 +19,8 @@ import torch
 from numpy.typing import NDArray
 
 from preseason import backbones
-from preseason.backbones.encoders import DEFAULT, Encoder
+from preseason.backbones.embedded import ENCODER
+from preseason.backbones.encoders import Encoder
 from preseason.data.files import Columns
 from preseason.engine.extract import Extractor
 from preseason.engine.passes import FeatureSpec
@@ -38,7 +39,7 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("--text", required=True, help="column of the texts")
     parser.add_argument("--label", required=True, help="column of the labels")
-    parser.add_argument("--backbone", default=DEFAULT)
+    parser.add_argument("--backbone", default=ENCODER)
     parser.add_argument("--texts", type=int, default=10_000, help="how many, at most")
     parser.add_argument("--tokens", type=int, default=128, help="the most of a text that is read")
     parser.add_argument("--rounds", type=int, default=2, help="turns of each")

@@ -1,6 +1,5 @@
 """What holds for a network of every family, with random weights: blocks, cuts, engine, weight files."""
 
-import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ from preseason.backbones.base import Backbone, as_map, families
 from preseason.backbones.families.chains import parameters_of
 from preseason.backbones.folder import backbone_facts, load_network, random_copy, save_network
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
+from preseason.engine.graphs.pictures import FrozenFeatures
 from preseason.engine.networks import TOLERANCE, OpenVinoEngine, compile_network
-from preseason.engine.passes import WHOLE, FeatureSpec, FrozenFeatures, grid
+from preseason.engine.passes import WHOLE, FeatureSpec, grid
 from preseason.errors import UsageError, WeightsError
 from preseason.heads.tail import Tail
 
@@ -160,9 +160,7 @@ def test_a_tail_makes_no_tensors_beside_its_device(backbone: Backbone) -> None:
     cut = max(len(backbone) - 1, 0)
     with torch.inference_mode():
         maps = backbone.run(batch_for(backbone), stop=cut)
-    on = copy.copy(backbone)
-    on.device = "meta"
-    tail = Tail(on, cut, 3).placed().train()
+    tail = Tail(backbone, cut, 3).placed("meta").train()
     logits = tail(maps.clone().to("meta"))
     assert (logits.device.type, tuple(logits.shape)) == ("meta", (2, 3))
     assert not any(each.is_meta for each in backbone.parameters())
@@ -182,12 +180,10 @@ def test_a_tail_on_cuda_answers_as_on_a_cpu(backbone: Backbone) -> None:
     cut = max(len(backbone) - 1, 0)
     with torch.inference_mode():
         maps = backbone.run(batch_for(backbone), stop=cut)
-    on = copy.copy(backbone)
-    on.device = "cuda"
     found = []
-    for each in (backbone, on):
+    for device in ("cpu", "cuda"):
         torch.manual_seed(0)
-        tail = Tail(each, cut, 3).placed().eval()
+        tail = Tail(backbone, cut, 3).placed(device).eval()
         logits = tail(maps.clone().to(tail.device))
         logits.sum().backward()
         found.append(logits.detach().cpu())

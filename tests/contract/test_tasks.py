@@ -13,18 +13,19 @@ import torch
 from PIL import Image
 
 from movies import level, picture, write
-from preseason.backbones.base import Backbone, Preprocessing
+from preseason.backbones.base import Backbone
 from preseason.backbones.encoders import Encoder
+from preseason.backbones.facts import Preprocessing
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.data.dataset import File, Sample
 from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError, UsageError
 from preseason.heads.base import heads as registered_heads
+from preseason.inference.attention_crops import CROPS
 from preseason.recipe import Recipe
 from preseason.tasks.base import Task, tasks
 from preseason.tasks.clips import shape_for
 from preseason.tasks.reading import task_for
-from preseason.training.attention_crops import CROPS
 
 
 def photo(folder: Path) -> Path:

@@ -4,7 +4,6 @@ Only random weights are at hand here. They prove shapes, wiring and equality wit
 they say nothing about accuracy.
 """
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,14 +17,16 @@ from safetensors.torch import load_file
 from torch import nn
 from torchvision.models.video.mvit import MSBlockConfig, MViT
 
-from preseason.backbones.base import Backbone, Preprocessing, clip_families
+from preseason.backbones.base import Backbone, clip_families
+from preseason.backbones.facts import Preprocessing
 from preseason.backbones.families.chains import parameters_of
 from preseason.backbones.folder import backbone_facts, load_network, random_copy, save_network
 from preseason.backbones.library import libraries
 from preseason.backbones.video.drawing import draw_for_relu
 from preseason.engine.extract import Extractor
+from preseason.engine.graphs.pictures import FrozenFeatures
 from preseason.engine.networks import TOLERANCE, OpenVinoEngine, TorchEngine, compile_network
-from preseason.engine.passes import WHOLE, FeatureSpec, FrozenFeatures, grid
+from preseason.engine.passes import WHOLE, FeatureSpec, grid
 from preseason.errors import UsageError
 from preseason.heads.tail import Tail
 
@@ -286,9 +287,7 @@ def test_a_tail_makes_no_tensors_beside_its_device(backbone: Backbone) -> None:
     cut = len(backbone) - 1
     with torch.inference_mode():
         maps = backbone.run(clips_for(backbone, 1), stop=cut)
-    on = copy.copy(backbone)
-    on.device = "meta"
-    logits = Tail(on, cut, 3).placed().train()(maps.clone().to("meta"))
+    logits = Tail(backbone, cut, 3).placed("meta").train()(maps.clone().to("meta"))
     assert (logits.device.type, tuple(logits.shape)) == ("meta", (1, 3))
 
 

@@ -13,10 +13,10 @@ import preseason
 from preseason.backbones.base import Backbone
 from preseason.cli.demo_pictures import Pictures
 from preseason.errors import ExportError
+from preseason.inference.candidates import Candidate
 from preseason.models.classifier import Model
 from preseason.recipe import Recipe
 from preseason.tasks.photos import Photos, _tuned
-from preseason.training.candidates import Candidate
 
 pytestmark = pytest.mark.slow
 

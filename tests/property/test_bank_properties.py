@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from preseason.backbones.base import Backbone, Preprocessing
+from preseason.backbones.base import Backbone
+from preseason.backbones.facts import Preprocessing
 from preseason.data.dataset import Sample, Text
 from preseason.engine.bank import Loose, Shelf
 from preseason.engine.extract import Order
 from preseason.engine.passes import Box, FeatureSpec
+from preseason.inference.candidates import Candidate
 from preseason.models.manifest import candidate_from, candidate_values
-from preseason.training.candidates import Candidate
 
 SHAPE = (2, 3)
 KEYS = st.text("0123456789abcdef-", min_size=1, max_size=20)

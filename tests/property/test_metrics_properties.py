@@ -3,8 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
 
-from preseason.evaluation.calibration import fit_temperature, softmax
+from preseason.evaluation.calibration import fit_temperature
 from preseason.evaluation.metrics import confusion, measure, per_class, reliability, risk_coverage, wilson
+from preseason.inference.probabilities import softmax
 
 Case = tuple[np.ndarray, np.ndarray]
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from preseason.evaluation.calibration import fit_temperature, softmax
+from preseason.evaluation.calibration import fit_temperature
 from preseason.evaluation.metrics import measure
+from preseason.inference.probabilities import softmax
 
 
 def drawn(n: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preseason.data.dataset import File, Sample, Skipped
-from preseason.evaluation.calibration import softmax
+from preseason.inference.probabilities import softmax
 from preseason.report.card import front_matter, write_card
 from preseason.results import BatchPredictions, FitRecord
 from tiny_records import fit_record

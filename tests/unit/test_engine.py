@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from preseason.backbones.base import Backbone
 from preseason.engine import networks
 from preseason.engine.feeds import BATCH_PIXELS, feed_for
+from preseason.engine.graphs.pictures import FrozenFeatures
 from preseason.engine.networks import (
     OpenVinoEngine,
     TorchEngine,
@@ -20,7 +21,6 @@ from preseason.engine.networks import (
     precision_on,
     put_channels_last,
 )
-from preseason.engine.passes import FrozenFeatures
 from preseason.errors import DeviceMemoryError, UsageError
 from tiny_engine import PLAN, SIDE, close, expected_of, pictures, rows_of, tiny
 

@@ -15,13 +15,13 @@ from preseason.exporting import answers, run, run_texts
 from preseason.exporting.checking import Check
 from preseason.exporting.export import refuse_different
 from preseason.heads.base import TrainingSet, heads
+from preseason.inference.attention_crops import CROPS, windows
 from preseason.inference.features import Features
 from preseason.media.image import decode
 from preseason.media.text import decoded
 from preseason.openset.detection import SCORES, fit_scorer
 from preseason.tasks.crops import cut_out
 from preseason.tasks.photos import REGIONS
-from preseason.training.attention_crops import CROPS, windows
 
 SMOOTH = np.asarray(
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)).resize((700, 500))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from preseason.engine.passes import WHOLE, Box, grid
-from preseason.training.attention_crops import CROPS, heat_map, windows
+from preseason.inference.attention_crops import CROPS, heat_map, windows
 
 REGIONS = (WHOLE, *grid(3, 0.5), *grid(4, 4 / 14))
 

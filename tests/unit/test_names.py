@@ -11,12 +11,13 @@ from preseason.engine.extract import Extractor, Order
 from preseason.engine.passes import FeatureSpec
 from preseason.heads.base import TrainingSet, heads
 from preseason.heads.names import TEMPLATES, spoken, vectors_of
+from preseason.inference.candidates import Candidate, Fitted
 from preseason.inference.features import Features
 from preseason.inference.head import restore
 from preseason.inference.heads.names import NamesHead
 from preseason.runtime.progress import Silent
 from preseason.tasks.texts import TextDecoder
-from preseason.training.candidates import Candidate, CrossValResult, Fitted
+from preseason.training.cross_validation import CrossValResult
 from preseason.training.selection import select
 
 NAMES = ("great_goal", "awful referee")

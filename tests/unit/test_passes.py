@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from preseason.backbones.base import Backbone, Preprocessing
+from preseason.backbones.base import Backbone
+from preseason.backbones.facts import Preprocessing
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
-from preseason.engine.passes import WHOLE, Box, FeatureSpec, FrozenFeatures, grid
+from preseason.engine.graphs.pictures import FrozenFeatures
+from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.tasks.photos import QUARTERS, REGIONS, views
 
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from preseason.data.dataset import File, Sample, Skipped
-from preseason.evaluation.calibration import softmax
 from preseason.evaluation.metrics import measure
+from preseason.inference.probabilities import softmax
 from preseason.report.html import SECTIONS, Section, write_report
 from preseason.report.pictures import MAX_PICTURES, Album, place_of, small, spotlight
 from preseason.results import BatchPredictions, CandidateResult, FitRecord

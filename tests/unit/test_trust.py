@@ -13,12 +13,12 @@ from preseason.diagnostics.label_errors import suspects
 from preseason.diagnostics.split_check import honest_split
 from preseason.diagnostics.strangers import bounds, price
 from preseason.errors import UsageError
-from preseason.evaluation.calibration import softmax
 from preseason.evaluation.learning_curve import Curve, Forecast, Gain
 from preseason.evaluation.metrics import measure
 from preseason.heads.attention import AttentionNetwork, head_of
 from preseason.inference.features import Features
 from preseason.inference.parts import Scales
+from preseason.inference.probabilities import softmax
 from preseason.models.manifest import _without_paths
 from preseason.openset.detection import choose
 from preseason.recipe import Recipe, parse_share

@@ -3,16 +3,8 @@ import time
 import numpy as np
 import pytest
 
-from preseason.openset.detection import (
-    NEEDS_LOGITS,
-    SCORES,
-    UnknownScorer,
-    auroc,
-    choose,
-    deal,
-    fit_scorer,
-    thin,
-)
+from preseason.inference.strangers import UnknownScorer
+from preseason.openset.detection import NEEDS_LOGITS, SCORES, auroc, choose, deal, fit_scorer, thin
 
 
 def clusters(

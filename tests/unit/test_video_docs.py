@@ -7,7 +7,7 @@ import pytest
 import torchvision
 
 from preseason import backbones
-from preseason.backbones.base import BackboneInfo, Preprocessing
+from preseason.backbones.facts import BackboneInfo, Preprocessing
 from preseason.backbones.hosted import HOSTED
 from preseason.backbones.libraries.published_clips import I3D_INPUT, PUBLISHED
 from preseason.backbones.libraries.torchvision_clips import ENTRIES, preprocessing_of

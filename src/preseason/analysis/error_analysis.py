@@ -11,12 +11,12 @@ from preseason.data.dataset import Sample, Skipped
 from preseason.engine.hiding import Cover, Hiding
 from preseason.engine.passes import Box
 from preseason.errors import DataError
+from preseason.inference.predictor import FeatureExtractors
 from preseason.models.classifier import Model
 from preseason.openset.drift import far_off
 from preseason.results import BatchPredictions, Drift, Figure
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.reading import accept_of, fingerprinted
-from preseason.training.predictor import FeatureExtractors
 
 CROPS = {
     "the middle": Box(0.15, 0.15, 0.85, 0.85),

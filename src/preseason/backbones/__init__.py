@@ -1,48 +1,26 @@
 """Pretrained networks: what exists, where the weights are, and how a network falls into blocks."""
 
-from typing import TYPE_CHECKING
-
-from preseason.backbones import encoders
-from preseason.backbones.library import libraries as registry
-from preseason.errors import UsageError
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from preseason.backbones.base import Backbone, BackboneInfo
+    from preseason.backbones.folder import backbone_facts, load_network, save_network
+    from preseason.backbones.loading import exists, listing, load
+
+__all__ = ["backbone_facts", "exists", "listing", "load", "load_network", "save_network"]
+
+_HOMES = {
+    "backbone_facts": "folder",
+    "exists": "loading",
+    "listing": "loading",
+    "load": "loading",
+    "load_network": "folder",
+    "save_network": "folder",
+}
 
 
-def load(name: str, weights: str | None = None) -> "Backbone":
-    """The pretrained network `name`: embedded, of timm, a video network, or an encoder of texts.
-
-    Args:
-        weights: a file or folder to take the weights from, in place of where the name has them from.
-
-    Raises:
-        UsageError: no such name.
-        WeightsError: its weights are not on this machine, or do not fit.
-    """
-    for library in map(registry.get, registry):
-        if library.knows(name):
-            return library.load(name, weights)
-    if encoders.claims(name, weights):
-        return encoders.build(name, weights)
-    raise UsageError(f"No backbone is called {name!r}.{_nearest(name)} `preseason models` lists them.")
-
-
-def exists(name: str) -> bool:
-    """Whether `load` knows `name`."""
-    return any(registry.get(library).knows(name) for library in registry)
-
-
-def listing() -> "list[BackboneInfo]":
-    """What `preseason models` shows: networks of pictures, of clips, of texts; embedded ones first."""
-    rows = [info for library in registry for info in registry.get(library).listing()]
-    rows.sort(key=lambda info: (info.modality != "image", info.source != "embedded"))
-    return [*rows, *encoders.listing()]
-
-
-def _nearest(name: str) -> str:
-    import difflib
-
-    known = [each for library in registry for each in registry.get(library).names()]
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+def __getattr__(name: str) -> Any:
+    """What needs torch is imported when it is first used: an answer may need no network but the converted."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -5,41 +5,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from preseason import backbones
+from preseason.backbones.facts import Preprocessing
 from preseason.errors import UsageError
 from preseason.registry import Registry
 
 Layout = Literal["NCHW", "NHWC", "NLC", "NCTHW", "NTHWC", "NTLC", "NLTC", "NLM"]
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a picture or a clip becomes the network's input; it travels with the weights.
-
-    Attributes:
-        size: side in pixels of the square input.
-        mean, std: of each RGB channel, on the scale 0..1.
-        resizable: whether another side than `size` may be fed (true for convolutional networks).
-        frames: how many frames a video network takes at once; 0 for networks of single pictures.
-        bgr: whether the network was trained on blue, green, red; mean and std are in this order.
-        fewest_frames: how few frames may be fed in place of `frames`; 0 where it must be exactly `frames`.
-        tokens: the most that a network of texts takes at once; 0 for others. Its `size` is counted in them.
-        tokenizer: hex digest of what turns texts into tokens; empty for others.
-    """
-
-    size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    resizable: bool
-    frames: int = 0
-    bgr: bool = False
-    fewest_frames: int = 0
-    tokens: int = 0
-    tokenizer: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,20 +54,6 @@ families = Registry[Family]("network family", "preseason.backbones.families")
 clip_families = Registry[Family]("video network family", "preseason.backbones.video")
 
 
-@dataclass(frozen=True)
-class BackboneInfo:
-    """One row of `preseason models`."""
-
-    name: str
-    modality: str
-    licence: str
-    parameters: int
-    source: str
-    available: bool
-    megabytes: float
-    images_per_s: float | None = None
-
-
 class Backbone(nn.Module):
     """A pretrained network in eval mode, as an ordered list of blocks.
 
@@ -99,7 +62,6 @@ class Backbone(nn.Module):
         network: the whole network as its library built it; saving it keeps that library's keys.
         library: name of that library in `preseason.backbones.library.libraries`.
         weights_id: hex digest of all weights; part of every key of the feature bank.
-        device: `cpu` or `cuda`, where heads that run copies of its blocks do so; itself it stays on the CPU.
     """
 
     def __init__(
@@ -119,7 +81,6 @@ class Backbone(nn.Module):
         self.licence = licence
         self.library = library
         self.weights_id = weights_digest(network)
-        self.device = "cpu"
 
     def __len__(self) -> int:
         return len(self.split.blocks)
@@ -128,6 +89,18 @@ class Backbone(nn.Module):
     def reads(self) -> str:
         """What it is a network of: `texts` or `pictures`."""
         return "texts" if self.preprocessing.tokens else "pictures"
+
+    def loaded(self) -> "Backbone":
+        """Itself."""
+        return self
+
+    def facts(self) -> dict[str, Any]:
+        """Name, library, architecture, preprocessing, licence and digest as plain values."""
+        return backbones.backbone_facts(self)
+
+    def save(self, folder: Path) -> None:
+        """Write architecture and weights to a folder that its library opens by itself."""
+        backbones.save_network(self, folder)
 
     @cached_property
     def width(self) -> int:
@@ -218,19 +191,6 @@ class Normalise(nn.Module):
         channels_first = pictures.movedim(-1, 1)
         ordered = channels_first.flip(1) if self.bgr else channels_first
         return ordered.float() * self.scale + self.shift
-
-
-def require(backbone: Backbone, reads: str, noun: str) -> None:
-    """Refuse a network of other data than the task's.
-
-    Raises:
-        UsageError: it reads something else than `reads`, "texts" or "pictures".
-    """
-    if backbone.reads != reads:
-        raise UsageError(
-            f"--backbone {backbone.name} is a network of {backbone.reads}, and these are {noun}. "
-            "Leave --backbone out, or choose one of `preseason models`."
-        )
 
 
 def as_map(x: Tensor, split: Split) -> Tensor:

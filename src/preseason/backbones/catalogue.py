@@ -4,8 +4,8 @@ import warnings
 
 import torch
 
-from preseason.backbones.base import BackboneInfo
 from preseason.backbones.embedded import Embedded
+from preseason.backbones.facts import BackboneInfo
 from preseason.backbones.timm_networks import in_hub_cache
 from preseason.runtime.speeds import measured_speed
 

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from preseason.backbones.base import Preprocessing
+from preseason.backbones.facts import Preprocessing
+
+ENCODER = "all-MiniLM-L6-v2"
+"""The encoder of texts among them."""
 
 
 @dataclass(frozen=True)

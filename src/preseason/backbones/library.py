@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from preseason.backbones.base import Backbone, BackboneInfo, Split
+from preseason.backbones.base import Backbone, Split
+from preseason.backbones.facts import BackboneInfo
 from preseason.registry import Registry
 
 

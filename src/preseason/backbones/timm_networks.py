@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from preseason.backbones.base import Backbone, Layout, Preprocessing, Split, families
+from preseason.backbones.base import Backbone, Layout, Split, families
+from preseason.backbones.facts import Preprocessing
 from preseason.backbones.families.chains import Borrowing, Embed
 from preseason.backbones.hubs import hugging_face_answers
 from preseason.backbones.weights import load_into, read_tensors

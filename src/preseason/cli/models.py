@@ -6,7 +6,7 @@ from preseason.cli.verbs import Outcome, verb
 from preseason.cli.words import table
 
 if TYPE_CHECKING:
-    from preseason.backbones.base import BackboneInfo
+    from preseason.backbones.facts import BackboneInfo
 
 HEADER = ["name", "for", "on this machine", "from", "MB", "parameters", "photos/s", "licence of the weights"]
 FOOTNOTE = """

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,10 +12,13 @@ from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample
 from preseason.heads.base import Folds
 from preseason.inference.features import Features
+from preseason.inference.predictor import plain_rows
 from preseason.runtime.threads import one_blas_thread
-from preseason.training.candidates import CrossValResult
-from preseason.training.predictor import plain_rows
+from preseason.training.cross_validation import CrossValResult
 from preseason.training.rounds import Trials
+
+if TYPE_CHECKING:
+    from preseason.backbones.base import Backbone
 
 MAX_EXAMPLES = 1500
 """Examples that refitted checks look at; more hardly change what they say."""
@@ -59,7 +62,7 @@ class Evidence:
     oof_index: Ints
     oof_proba: Floats
     trials: Trials
-    backbone: Backbone
+    backbone: "Backbone"
 
     @cached_property
     def short(self) -> Short | None:

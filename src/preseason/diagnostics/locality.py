@@ -13,7 +13,8 @@ from torch import Tensor
 
 from preseason.arrays.types import Ints
 from preseason.backbones.base import Backbone, Normalise
-from preseason.engine.passes import FeatureSpec, FrozenFeatures
+from preseason.engine.graphs.pictures import FrozenFeatures
+from preseason.engine.passes import FeatureSpec
 
 NOTICED = 0.15
 """Most that surroundings may change with the middle, as a share of what another picture changes."""

@@ -5,19 +5,22 @@ frame gives needs no movement. Linear heads are fitted anew on what is left: tha
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats, Ints
-from preseason.backbones.base import Backbone
 from preseason.diagnostics.evidence import Evidence, shortened
 from preseason.diagnostics.locality import layers_of
 from preseason.engine.passes import WHOLE, Box
 from preseason.heads.linear import logistic_regression
 from preseason.inference.heads.attention import AttentionHead
 from preseason.runtime.threads import one_blas_thread
-from preseason.training.candidates import CrossValResult
+from preseason.training.cross_validation import CrossValResult
+
+if TYPE_CHECKING:
+    from preseason.backbones.base import Backbone
 
 MIDDLE = Box(0.25, 0.25, 0.75, 0.75)
 UPPER, LOWER = Box(0.0, 0.0, 1.0, 0.5), Box(0.0, 0.5, 1.0, 1.0)
@@ -102,7 +105,7 @@ def _of_parts(evidence: Evidence) -> CrossValResult | None:
     return None
 
 
-def _places(boxes: Floats, fit: CrossValResult, backbone: Backbone) -> list[Part]:
+def _places(boxes: Floats, fit: CrossValResult, backbone: "Backbone") -> list[Part]:
     """The whole picture, its colours, and places of it, as far as there are layers that see nothing else."""
     spec = fit.fitted.candidate.spec
     whole = _mean(np.all(boxes == np.array(WHOLE, np.float32), axis=1))

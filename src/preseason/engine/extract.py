@@ -7,19 +7,26 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason import backbones
-from preseason.backbones.base import Backbone
+from preseason.backbones.facts import BackboneSource
 from preseason.data.dataset import Sample, Skipped
 from preseason.distributed.work_queue import Board
 from preseason.engine.bank import Loose, Rows, Shelf
 from preseason.engine.feeds import feed_for
-from preseason.engine.networks import Engine, compile_network, precision_on
+from preseason.engine.networks import (
+    Engine,
+    OpenVinoEngine,
+    compile_network,
+    kept_network,
+    output_shape,
+    precision_on,
+)
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.engine.shared_reading import read_together
 from preseason.errors import MediaError
@@ -91,7 +98,7 @@ class Extractor:
 
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: BackboneSource,
         spec: FeatureSpec,
         decoder: Decoder,
         cache: Path,
@@ -123,10 +130,23 @@ class Extractor:
             self._shelf = Shelf(self.cache / "bank" / self.shelf_name, self.row_shape, what)
         return self._shelf
 
-    @property
+    @cached_property
     def row_shape(self) -> tuple[int, ...]:
         """Shape of one example's row: [parts, d] for pooled passes, [looks, ...] for maps."""
-        return self._feed.row_shape
+        if self._kept is not None:
+            found = self._feed.row_shape(output_shape(self._kept))
+            if 0 not in found:
+                return found
+        return self._feed.row_shape(self._feed.out_shape())
+
+    @cached_property
+    def _kept(self) -> Any | None:
+        return kept_network(self._graph_key, self.cache, self._device, self.precision)
+
+    @property
+    def _graph_key(self) -> str:
+        """Name of the converted network of this pass."""
+        return self._feed.graph.key(self.backbone, "graph")
 
     def missing(self, orders: Sequence[Order]) -> list[Order]:
         """Those orders whose rows are not in the bank, each row once."""
@@ -195,7 +215,7 @@ class Extractor:
         preprocessing = self.backbone.preprocessing
         pictures = not preprocessing.frames and not preprocessing.tokens
         whole = pictures and self.spec.kept == "pooled" and not self.spec.blocks
-        if whole and backbones.exists(self.backbone.name):
+        if whole:
             pixels = examples * self.spec.count() * self.spec.shape[0] * self.spec.shape[1]
             note_speed(self.backbone.name, pixels / 224**2 / max(seconds, 1e-6), self.cache)
 
@@ -271,13 +291,16 @@ class Extractor:
     def _running(self, say: Callable[[str], None]) -> Engine:
         if self._engine is None:
             begin = time.monotonic()
-            trial, *others = self._feed.trials()
-            name = self._feed.graph.key(self.backbone, "graph")
-            self._engine = compile_network(
-                self._feed.module, trial, name, self.cache, self._device, say, others, self.precision
-            )
+            kept = self._kept
+            self._engine = self._converted(say) if kept is None else OpenVinoEngine(kept, self.precision)
             self._compiling_s += time.monotonic() - begin
         return self._engine
+
+    def _converted(self, say: Callable[[str], None]) -> Engine:
+        trial, *others = self._feed.trials()
+        return compile_network(
+            self._feed.module, trial, self._graph_key, self.cache, self._device, say, others, self.precision
+        )
 
 
 class RawReader:

@@ -3,16 +3,21 @@
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from preseason.backbones.base import Backbone
-from preseason.backbones.encoders import Encoder
-from preseason.engine.passes import FeatureSpec, FrozenFeatures
-from preseason.engine.tokens import TokenFeatures, Windows
+from preseason.backbones.facts import BackboneSource, TextSource
+from preseason.engine.passes import FeatureSpec
+from preseason.engine.tokens import Windows
+from preseason.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from preseason.backbones.base import Backbone
 
 BATCH_PIXELS = 6 * 224 * 224
 """Pictures of a batch are as many as these pixels hold, at least one."""
@@ -27,20 +32,32 @@ Array = NDArray[Any]
 Rows = list[NDArray[np.float32]]
 
 
+graphs = Registry[Callable[["Backbone", FeatureSpec], "nn.Module"]](
+    "kind of input", "preseason.engine.graphs"
+)
+"""For what a network reads, the module of a pass."""
+
+
 class Feed(Protocol):
     """Between decoded examples and the engine.
 
     Attributes:
-        module: the graph of the pass, as the engine runs it.
-        graph: the pass as far as it shapes that graph.
-        row_shape: of one example in the bank.
+        graph: the pass as far as it shapes its graph.
         chunk: how many examples are handed over together.
     """
 
-    module: FrozenFeatures | TokenFeatures
     graph: FeatureSpec
-    row_shape: tuple[int, ...]
     chunk: int
+
+    @property
+    def module(self) -> "nn.Module":
+        """The graph of the pass as torch has it; the network is loaded for it."""
+
+    def out_shape(self) -> tuple[int, ...]:
+        """What the graph gives for one of a batch, found in torch; the network is loaded for it."""
+
+    def row_shape(self, out: tuple[int, ...]) -> tuple[int, ...]:
+        """Of one example in the bank, where the graph gives [n, *out]."""
 
     def trials(self) -> list[Array]:
         """Batches to convert the network with; sizes that differ between them may differ in use."""
@@ -49,26 +66,41 @@ class Feed(Protocol):
         """Batches for the engine, and what makes the examples' rows from the batches' outputs in order."""
 
 
-def feed_for(backbone: Backbone, spec: FeatureSpec, device: str = "cpu") -> Feed:
+def feed_for(backbone: BackboneSource, spec: FeatureSpec, device: str = "cpu") -> Feed:
     """The feed of a backbone's kind of input, with batches as `device` wants them."""
     times = CUDA_BATCHES if device == "cuda" else 1
-    if isinstance(backbone, Encoder):
-        return TextFeed(backbone, spec, times)
+    if backbone.reads == "texts":
+        return TextFeed(cast("TextSource", backbone), spec, times)
     return PictureFeed(backbone, spec, times)
 
 
 class PictureFeed:
     """Looks uint8 [looks, (t,) h, w, 3] of pictures and clips; batches `times` as large as on a CPU."""
 
-    def __init__(self, backbone: Backbone, spec: FeatureSpec, times: int = 1) -> None:
-        self.module: FrozenFeatures | TokenFeatures = FrozenFeatures(backbone, spec)
-        self.graph = spec
-        self._plan, frames = spec, backbone.preprocessing.frames
+    def __init__(self, backbone: BackboneSource, spec: FeatureSpec, times: int = 1) -> None:
+        self._backbone, self.graph, frames = backbone, spec, backbone.preprocessing.frames
         self._look_shape = (*([frames] if frames else []), *spec.shape, 3)
         pixels = max(frames, 1) * spec.shape[0] * spec.shape[1]
         self._step = max(1, times * BATCH_PIXELS // pixels)
         self.chunk = int(np.clip(6 * times * BATCH_PIXELS // (spec.count() * pixels), 1, 32 * times))
-        self.row_shape = self._shape()
+
+    @cached_property
+    def module(self) -> "nn.Module":
+        """`FrozenFeatures`."""
+        return graphs.get("pictures")(self._backbone.loaded(), self.graph)
+
+    def out_shape(self) -> tuple[int, ...]:
+        """[regions, d] or [c, h, w] of a look."""
+        import torch
+
+        with torch.device("meta"):
+            picture = torch.zeros((1, *self._look_shape), dtype=torch.uint8)
+        return tuple(copy.deepcopy(self.module).to("meta")(picture).shape[1:])
+
+    def row_shape(self, out: tuple[int, ...]) -> tuple[int, ...]:
+        """[parts, d] for pooled passes, [looks, c, h, w] for maps."""
+        count = self.graph.count()
+        return (count * out[0], out[1]) if self.graph.kept == "pooled" else (count, *out)
 
     def trials(self) -> list[Array]:
         """Two looks of noise."""
@@ -81,18 +113,11 @@ class PictureFeed:
         ends = np.cumsum([len(crops) for crops in examples])[:-1]
 
         def join(out: Rows) -> Rows:
-            return [rows.reshape(self.row_shape) for rows in np.split(np.concatenate(out), ends)]
+            rows = np.split(np.concatenate(out), ends)
+            return [r.reshape(-1, r.shape[-1]) for r in rows] if self.graph.kept == "pooled" else rows
 
         starts = range(0, len(stacked), step)
         return (np.ascontiguousarray(stacked[start : start + step]) for start in starts), join
-
-    def _shape(self) -> tuple[int, ...]:
-        """[parts, d] for pooled passes, [looks, c, h, w] for maps."""
-        with torch.device("meta"):
-            picture = torch.zeros((1, *self._look_shape), dtype=torch.uint8)
-        shape = tuple(copy.deepcopy(self.module).to("meta")(picture).shape[1:])
-        count = self._plan.count()
-        return (count * shape[0], shape[1]) if self._plan.kept == "pooled" else (count, *shape)
 
 
 class TextFeed:
@@ -101,19 +126,34 @@ class TextFeed:
     Batches are `times` as large as on a CPU.
     """
 
-    def __init__(self, encoder: Encoder, spec: FeatureSpec, times: int = 1) -> None:
-        module = TokenFeatures(encoder, spec)
-        self.module: FrozenFeatures | TokenFeatures = module
+    def __init__(self, encoder: TextSource, spec: FeatureSpec, times: int = 1) -> None:
+        self._encoder, self._plan = encoder, spec
         # Windows of every length and number go through one graph.
         self.graph = replace(spec, size=0, frames=0)
         self._windows = Windows(encoder, spec.size, spec.count())
-        self._words = int(encoder.network.config.vocab_size)  # type: ignore[union-attr,arg-type]
-        self._plan, self.chunk, self.row_shape = spec, times * TEXTS, module.row_shape
-        self._tokens = times * BATCH_TOKENS
+        self.chunk, self._tokens = times * TEXTS, times * BATCH_TOKENS
+
+    @cached_property
+    def module(self) -> "nn.Module":
+        """`TokenFeatures`."""
+        return graphs.get("texts")(self._encoder.loaded(), self._plan)
+
+    def out_shape(self) -> tuple[int, ...]:
+        """[3 d] or [l, m] of a window."""
+        found: tuple[int, ...] = self.module.out_shape()  # type: ignore[operator]
+        return found
+
+    def row_shape(self, out: tuple[int, ...]) -> tuple[int, ...]:
+        """[parts, 3 d] for pooled passes; [windows, l, m] for maps, at the full length of a window."""
+        count = self._plan.count()
+        if self._plan.kept == "map":
+            return (count, self._plan.size, out[-1])
+        return (count + 1 if count > 1 else 1, out[-1])
 
     def trials(self) -> list[Array]:
         """Windows of two lengths, some padded, of tokens from all over the vocabulary."""
-        longest, words = self._plan.size, self._words
+        longest = self._plan.size
+        words = int(self._encoder.loaded().network.config.vocab_size)  # type: ignore[union-attr,arg-type]
         long = np.random.default_rng(0).integers(0, words, (2, longest))
         long[1, longest // 4 :] = -1
         return [long, np.ascontiguousarray(np.tile(long, (2, 1))[:3, : max(longest // 3, 4)])]

@@ -11,19 +11,23 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from preseason.errors import DeviceMemoryError, UsageError
 from preseason.runtime.launcher import own_graphics_processor
 from preseason.runtime.threads import available, limit_torch
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
 TOLERANCE, TOLERANCE_BF16 = 2e-3, 1.5e-2
 """Largest difference from torch, relative to the largest value, that a converted network may show."""
+
+DRIVERS = ("/dev/nvidiactl", "/dev/nvidia0", "/proc/driver/nvidia", "/dev/dxg", "/dev/kfd")
+"""Of graphics processors, as Linux shows them: NVIDIA's, Windows's within WSL, AMD's."""
 
 
 class Engine(Protocol):
@@ -45,7 +49,11 @@ def device_for(wish: str) -> str:
     Raises:
         UsageError: CUDA is asked for and torch sees none.
     """
-    if wish != "cpu" and not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+    if wish != "cuda" and (wish == "cpu" or not _may_have_graphics()):
+        return "cpu"
+    import torch
+
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         own = own_graphics_processor(torch.cuda.device_count())
         if own is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = own
@@ -53,7 +61,14 @@ def device_for(wish: str) -> str:
         raise UsageError(
             "--device cuda: torch sees no CUDA device here. Use --device cpu or auto.", code="PS-U04"
         )
-    return "cuda" if wish != "cpu" and torch.cuda.is_available() else "cpu"
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _may_have_graphics() -> bool:
+    """Whether a driver for torch's CUDA lies here; where none does, torch need not be loaded to say so."""
+    if sys.platform == "darwin":
+        return False
+    return sys.platform == "win32" or any(map(os.path.exists, DRIVERS))
 
 
 def precision_on(device: str, reads: str = "pictures") -> str:
@@ -70,12 +85,17 @@ def precision_on(device: str, reads: str = "pictures") -> str:
 @cache
 def has_bf16() -> bool:
     """Whether this processor multiplies bf16 by itself."""
+    with suppress(OSError):
+        flags = Path("/proc/cpuinfo").read_text("utf-8", "replace").split()
+        return "avx512_bf16" in flags or "amx_bf16" in flags
+    import torch
+
     found = torch.cpu.get_capabilities()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def compile_network(
-    module: nn.Module,
+    module: "nn.Module",
     example: NDArray[Any],
     key: str,
     cache: Path,
@@ -99,18 +119,30 @@ def compile_network(
         return TorchEngine(module, device)
     if precision != "f32":
         with suppress(_Inconvertible):
-            return OpenVinoEngine(module, example, f"{key}-{precision}", cache, others, precision)
+            return converted(module, example, f"{key}-{precision}", cache, others, precision)
     try:
-        return OpenVinoEngine(module, example, key, cache, others)
+        return converted(module, example, key, cache, others)
     except _Inconvertible as error:
         say(f"OpenVINO cannot run this network here ({error}); torch does it, more slowly.")
         return TorchEngine(module, device)
 
 
+def kept_network(key: str, cache: Path, device: str, precision: str = "f32") -> Any | None:
+    """What `compile_network` converted earlier, for an `OpenVinoEngine`; None where nothing is kept."""
+    name = key if precision == "f32" else f"{key}-{precision}"
+    return None if device == "cuda" else read_kept(core_of_process(), _path(name, cache))
+
+
+def output_shape(model: Any) -> tuple[int, ...]:
+    """What a converted network gives for one of a batch; 0 where a size differs between batches."""
+    sizes = list(model.output(0).partial_shape)[1:]
+    return tuple(size.get_length() if size.is_static else 0 for size in sizes)
+
+
 class TorchEngine:
     """Eager torch: autocast and channels last on CUDA, plain f32 on a CPU."""
 
-    def __init__(self, module: nn.Module, device: str) -> None:
+    def __init__(self, module: "nn.Module", device: str) -> None:
         limit_torch()
         self.precision = precision_on(device)
         self._device = device
@@ -123,6 +155,8 @@ class TorchEngine:
 
     def start(self, batch: NDArray[Any]) -> Callable[[], NDArray[np.float32]]:
         """Queue the batch on the device; one that does not fit into its memory is run in halves."""
+        import torch
+
         tensor = torch.from_numpy(batch).to(self._device, non_blocking=True)
         cuda = self._device == "cuda"
         # One batch at a time has all processors.
@@ -131,12 +165,14 @@ class TorchEngine:
         return lambda: out.float().cpu().numpy()
 
 
-def in_halves(run: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+def in_halves(run: "Callable[[Tensor], Tensor]", batch: "Tensor") -> "Tensor":
     """`run` of a batch; where the memory of the graphics processor is too small, of its halves.
 
     Raises:
         DeviceMemoryError: a single example does not fit.
     """
+    import torch
+
     try:
         return run(batch)
     except torch.OutOfMemoryError as error:
@@ -147,44 +183,53 @@ def in_halves(run: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
     return torch.cat([in_halves(run, half) for half in batch.tensor_split(2)])
 
 
-CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
-"""Order in memory of tensors with so many axes that convolutions in half precision run fastest in."""
+def put_channels_last(module: "nn.Module") -> None:
+    """Lay out weights in the order that convolutions in half precision run fastest in.
 
+    A network of clips has some of pictures and some of clips.
+    """
+    import torch
 
-def put_channels_last(module: nn.Module) -> None:
-    """Lay out weights of pictures and of clips; a network of clips has some of both."""
+    orders = {4: torch.channels_last, 5: torch.channels_last_3d}
     for each in (*module.parameters(), *module.buffers()):
-        if each.ndim in CHANNELS_LAST:
-            each.data = each.data.contiguous(memory_format=CHANNELS_LAST[each.ndim])
+        if each.ndim in orders:
+            each.data = each.data.contiguous(memory_format=orders[each.ndim])
+
+
+def converted(
+    module: "nn.Module",
+    example: NDArray[Any],
+    key: str,
+    cache: Path,
+    others: Sequence[NDArray[Any]] = (),
+    precision: str = "f32",
+) -> "OpenVinoEngine":
+    """The network in OpenVINO: converted once and compared with torch, then read from the cache."""
+    ov, path = import_openvino(), _path(key, cache)
+    known = read_kept(core_of_process(), path)
+    model = _convert(ov, module, example, others) if known is None else known
+    engine = OpenVinoEngine(model, precision)
+    if known is None:
+        for batch in (example, *others):
+            _compare(engine, module, batch)
+        # A cache that cannot be written costs the conversion at every start, nothing else.
+        with suppress(OSError, RuntimeError):
+            keep(ov, model, path)
+    return engine
+
+
+def _path(key: str, cache: Path) -> Path:
+    return cache / "networks" / f"{key}-ov{version('openvino')}.xml"
 
 
 class OpenVinoEngine:
-    """A network converted to OpenVINO once, then read from the cache."""
+    """A converted network, compiled for the processor."""
 
-    def __init__(
-        self,
-        module: nn.Module,
-        example: NDArray[Any],
-        key: str,
-        cache: Path,
-        others: Sequence[NDArray[Any]] = (),
-        precision: str = "f32",
-    ) -> None:
+    def __init__(self, model: Any, precision: str = "f32") -> None:
         self.precision = precision
-        ov = import_openvino()
-        core = core_of_process()
-        path = cache / "networks" / f"{key}-ov{version('openvino')}.xml"
-        known = read_kept(core, path)
-        model = _convert(ov, module, example, others) if known is None else known
-        self._compiled = core.compile_model(model, "CPU", _settings(precision))
+        self._compiled = core_of_process().compile_model(model, "CPU", _settings(precision))
         # Making a request costs as much as a small batch, so those that are done are used again.
         self._idle: list[Any] = []
-        if known is None:
-            for batch in (example, *others):
-                self._compare(module, batch)
-            # A cache that cannot be written costs the conversion at every start, nothing else.
-            with suppress(OSError, RuntimeError):
-                keep(ov, model, path)
 
     def start(self, batch: NDArray[Any]) -> Callable[[], NDArray[np.float32]]:
         """Run the batch on OpenVINO's own threads."""
@@ -202,13 +247,16 @@ class OpenVinoEngine:
 
         return wait
 
-    def _compare(self, module: nn.Module, example: NDArray[Any]) -> None:
-        limit_torch()
-        with torch.inference_mode():
-            expected = module(torch.from_numpy(example)).numpy()
-        difference = float(np.abs(self.start(example)() - expected).max() / max(np.abs(expected).max(), 1e-6))
-        if not difference <= (TOLERANCE_BF16 if self.precision == "bf16" else TOLERANCE):
-            raise _Inconvertible(f"its answers differ by {difference:.1e}")
+
+def _compare(engine: OpenVinoEngine, module: "nn.Module", example: NDArray[Any]) -> None:
+    import torch
+
+    limit_torch()
+    with torch.inference_mode():
+        expected = module(torch.from_numpy(example)).numpy()
+    difference = float(np.abs(engine.start(example)() - expected).max() / max(np.abs(expected).max(), 1e-6))
+    if not difference <= (TOLERANCE_BF16 if engine.precision == "bf16" else TOLERANCE):
+        raise _Inconvertible(f"its answers differ by {difference:.1e}")
 
 
 class _Inconvertible(Exception):  # noqa: N818
@@ -243,9 +291,10 @@ def _settings(precision: str) -> dict[str, Any]:
     }
 
 
-def _convert(ov: Any, module: nn.Module, example: NDArray[Any], others: Sequence[NDArray[Any]]) -> Any:
+def _convert(ov: Any, module: "nn.Module", example: NDArray[Any], others: Sequence[NDArray[Any]]) -> Any:
     import warnings
 
+    import torch
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     try:

@@ -4,14 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats, Ints
+from preseason.inference.probabilities import log_softmax
 
 LOWEST, HIGHEST = 0.01, 100.0
 GRID = 25
-
-
-def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
-    """float32 [n, c] probabilities of logits [n, c] divided by `temperature`; rows sum to 1."""
-    return np.exp(_log_softmax(np.asarray(logits, np.float64) / temperature)).astype(np.float32)
 
 
 def fit_temperature(logits: Floats, targets: Ints) -> float:
@@ -42,13 +38,7 @@ def fit_temperature(logits: Floats, targets: Ints) -> float:
 
 
 def _loss(log_temperature: float, logits: NDArray[np.float64], targets: Ints) -> float:
-    logs = _log_softmax(logits / np.exp(log_temperature))
+    logs = log_softmax(logits / np.exp(log_temperature))
     doubt = 1 - np.exp(logs.max(axis=1))
     likelihood = logs[np.arange(len(targets)), targets].sum()
     return float(-likelihood - np.log(max(doubt.mean(), 1e-12)))
-
-
-def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    logs: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return logs

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preseason import __version__
-from preseason.backbones.encoders import TOKENIZER, Encoder
+from preseason.backbones.encoders import Encoder
+from preseason.backbones.tokenizers import TOKENIZER
 from preseason.engine.tokens import specials
 from preseason.errors import ExportError, ModelFolderError
 from preseason.errors.packages import require
@@ -210,7 +211,7 @@ def _write_graphs(
         if stage.counts:
             write_counts(stage, path)
         else:
-            found |= write_onnx(model.extractors.backbone, stage, found, path)
+            found |= write_onnx(model.extractors.backbone.loaded(), stage, found, path)
         names.append(path.name)
         progress.advance()
     progress.finish()
@@ -262,7 +263,7 @@ def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Seque
         "columns": list(known.columns),
         "score": known.scorer.kind,
         "threshold": known.threshold,
-        **_of_tokens(model.extractors.backbone),
+        **_of_tokens(model.extractors.backbone.loaded()),
     }
 
 

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
 from preseason.backbones.encoders import Encoder
-from preseason.engine.passes import Box, FeatureSpec, FrozenFeatures
-from preseason.engine.tokens import TokenFeatures
+from preseason.engine.graphs.pictures import FrozenFeatures
+from preseason.engine.graphs.texts import TokenFeatures
+from preseason.engine.passes import Box, FeatureSpec
 from preseason.exporting.heads import module_of
-from preseason.training.candidates import Fitted
-from preseason.training.predictor import Predictor
+from preseason.inference.candidates import Fitted
+from preseason.inference.predictor import Predictor
 
 HALF = float(np.finfo(np.float16).max)
 

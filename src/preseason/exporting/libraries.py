@@ -24,8 +24,8 @@ from preseason.heads.tail import TailHead
 from preseason.models.saving import finetuned
 
 if TYPE_CHECKING:
+    from preseason.inference.candidates import Fitted
     from preseason.models.classifier import Model
-    from preseason.training.candidates import Fitted
 
 OPENS = {"timm": ("timm", "transformers"), "transformers": ("transformers",)}
 """By which of the targets the networks of a library are opened."""
@@ -52,7 +52,7 @@ def write(part: Path, model: "Model", to: str) -> Written:
     Raises:
         ExportError: `to` does not open networks of this kind.
     """
-    backbone = model.extractors.backbone
+    backbone = model.extractors.backbone.loaded()
     _refuse_library(model, to)
     tuned = finetuned(model)
     labels = _labels(model, tuned)
@@ -135,7 +135,7 @@ def check_vectors(folder: Path, model: "Model", to: str) -> None:
     Raises:
         ExportError: they differ, or the folder cannot be opened.
     """
-    backbone = model.extractors.backbone
+    backbone = model.extractors.backbone.loaded()
     if finetuned(model) is not None or backbone.library != "timm" or isinstance(backbone, Encoder):
         return
     blank = torch.rand(backbone.blank().shape, generator=torch.Generator().manual_seed(0))
@@ -150,7 +150,7 @@ def check_vectors(folder: Path, model: "Model", to: str) -> None:
 
 
 def _refuse_library(model: "Model", to: str) -> None:
-    backbone = model.extractors.backbone
+    backbone = model.extractors.backbone.loaded()
     library = "transformers" if isinstance(backbone, Encoder) else backbone.library
     if to not in OPENS.get(library, ()):
         others = " and ".join(OPENS.get(library, ())) or f"{library} alone"
@@ -166,7 +166,7 @@ def _labels(model: "Model", tuned: "Fitted | None") -> tuple[str, ...]:
 
 def _tensors(model: "Model", tuned: "Fitted | None") -> dict[str, Tensor] | None:
     """Tensors under the library's names: fine-tuned and calibrated, or the pretrained ones' own."""
-    backbone = model.extractors.backbone
+    backbone = model.extractors.backbone.loaded()
     fold_model: Any = None if tuned is None else tuned.fold_models[0]
     tensors = dict(backbone.network.state_dict() if fold_model is None else fold_model.timm_tensors())
     if isinstance(backbone, Encoder) or backbone.library != "timm":
@@ -180,7 +180,7 @@ def _tensors(model: "Model", tuned: "Fitted | None") -> dict[str, Tensor] | None
 
 def _adjust(part: Path, model: "Model", tuned: "Fitted | None", labels: tuple[str, ...]) -> None:
     """Tell timm how a photo is prepared here: the whole of it as one square, at the size it was tuned at."""
-    backbone = model.extractors.backbone
+    backbone = model.extractors.backbone.loaded()
     if isinstance(backbone, Encoder) or backbone.library != "timm":
         return
     config = json.loads((part / CONFIG).read_text("utf-8"))

@@ -74,7 +74,7 @@ def _code(model: "Model", to: str, labels: tuple[str, ...]) -> str:
     backbone = model.extractors.backbone
     if backbone.reads == "texts":
         return TEXTS
-    if backbone.library != "timm":
+    if backbone.loaded().library != "timm":
         return OTHER
     named = NAMED.format(labels=list(labels)) if labels else ""
     if to == "timm":

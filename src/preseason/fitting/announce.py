@@ -31,7 +31,7 @@ def announce(context: FitContext) -> None:
 
 def plan_of(context: FitContext) -> str:
     """What will be tried, in one line."""
-    recipe, backbone = context.recipe, context.extractors.backbone
+    recipe, backbone = context.recipe, context.extractors.backbone.loaded()
     if recipe.head == "auto" and recipe.unfreeze == "auto" and recipe.name == "default":
         described = context.task.describe(recipe, backbone)
         return f"Plan, within {budget_s(context):.0f} s: {described}."

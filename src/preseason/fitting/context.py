@@ -11,11 +11,11 @@ from preseason.data.audit import Audit
 from preseason.data.dataset import Sample
 from preseason.data.split import group_numbers
 from preseason.diagnostics.checks import RANKS, Caution
+from preseason.inference.predictor import FeatureExtractors
 from preseason.problems.base import Folds, Problem, problems
 from preseason.recipe import Recipe
 from preseason.runtime.progress import Progress, Stopwatch
 from preseason.tasks.base import Task
-from preseason.training.predictor import FeatureExtractors
 
 ONE_PART = 0.2
 """Share held out where every example lies in a part for testing, so that none is left to learn from."""

@@ -8,6 +8,7 @@ from preseason.errors import UsageError
 from preseason.fitting import pipeline
 from preseason.fitting.chat import fit_chat
 from preseason.fitting.worker import assist, open_board
+from preseason.inference.predictor import FeatureExtractors
 from preseason.language.reading import recognises
 from preseason.models.loading import load
 from preseason.recipe import Recipe, recipe_from
@@ -16,7 +17,6 @@ from preseason.runtime.launcher import process_info
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.reading import task_for
 from preseason.trained_model import TrainedModel
-from preseason.training.predictor import FeatureExtractors
 
 
 def fit(

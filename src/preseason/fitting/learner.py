@@ -10,15 +10,17 @@ from preseason.arrays.types import Floats, Ints
 from preseason.evaluation.calibration import fit_temperature
 from preseason.fitting.context import FitContext
 from preseason.heads.base import TrainingSet
+from preseason.inference.candidates import Candidate, Fitted
 from preseason.inference.features import Features
+from preseason.inference.predictor import Predictor, plain_candidate, plain_rows
+from preseason.inference.probabilities import sharpened
+from preseason.inference.sketch import Sketch
 from preseason.openset.detection import Choice, thin
-from preseason.openset.drift import ReferenceDistribution, Sketch, sketch_of, world_of
+from preseason.openset.drift import ReferenceDistribution, sketch_of, world_of
 from preseason.openset.probe import probe
 from preseason.openset.reference_set import MAX_EXAMPLES, ReferenceSet, fit_reference_set
 from preseason.results import BatchPredictions, CandidateResult
 from preseason.runtime.threads import one_blas_thread
-from preseason.training.candidates import Candidate, Fitted
-from preseason.training.predictor import Predictor, plain_candidate, plain_rows, sharpened
 from preseason.training.rounds import Clock, Rounds, Trials, fold_numbers
 from preseason.training.selection import Selection, select
 
@@ -70,7 +72,8 @@ def search(context: FitContext, chosen: Ints, candidates: Sequence[Candidate], c
         context.folds(chosen),
         context.recipe.seed,
         settings={"refit": context.recipe.refit},
-        backbone=context.extractors.backbone,
+        backbone=context.extractors.backbone.loaded(),
+        device=context.extractors.device,
         progress=context.progress,
     )
     samples = [context.samples[i] for i in chosen]

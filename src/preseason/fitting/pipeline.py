@@ -23,6 +23,8 @@ from preseason.fitting.announce import announce
 from preseason.fitting.budget import budget_s, clock_for
 from preseason.fitting.context import FitContext, WarningLog
 from preseason.fitting.learner import Learnt, Tested, learn, reference_distribution, search
+from preseason.inference.candidates import Candidate
+from preseason.inference.predictor import FeatureExtractors
 from preseason.models.classifier import Model
 from preseason.models.prediction import predict_batch
 from preseason.models.saving import save
@@ -36,8 +38,6 @@ from preseason.runtime.progress import Progress, Stopwatch
 from preseason.storage import CARD, REPORT
 from preseason.tasks.base import Task
 from preseason.tasks.reading import read, task_for
-from preseason.training.candidates import Candidate
-from preseason.training.predictor import FeatureExtractors
 from preseason.training.rounds import Clock
 from preseason.training.scratch import scratch_accuracy, transfer_warning
 
@@ -104,7 +104,7 @@ def extractors_for(recipe: Recipe, task: Task, board: Board | None = None) -> Fe
 def learn_and_test(context: FitContext) -> Tested:
     """Try the candidates on the training part, answer the test part, and refit on everything if asked."""
     recipe, task = context.recipe, context.task
-    candidates = task.candidates(recipe, context.extractors.backbone, context.samples)
+    candidates = task.candidates(recipe, context.extractors.backbone.loaded(), context.samples)
     context.warnings.add("way", dict.fromkeys(each.caution for each in candidates if each.caution))
     train, test = divide(context)
     clock = clock_for(context, len(candidates))
@@ -151,7 +151,7 @@ def check_trust(context: FitContext, tested: Tested, score: Figure) -> Checked:
         oof_index=last.oof_index,
         oof_proba=last.answers.probabilities,
         trials=last.trials,
-        backbone=context.extractors.backbone,
+        backbone=context.extractors.backbone.loaded(),
     )
     budget = context.recipe.strangers_share()
     with context.watch.stage("checks of trust"):

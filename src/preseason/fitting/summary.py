@@ -15,9 +15,9 @@ from preseason.diagnostics.checks import Checked
 from preseason.fitting.context import FitContext
 from preseason.fitting.learner import Tested
 from preseason.inference.heads.tfidf import TfidfHead
+from preseason.inference.predictor import Predictor
 from preseason.results import BatchPredictions, CandidateResult, Figure, FitRecord
 from preseason.tasks.base import Task
-from preseason.training.predictor import Predictor
 from preseason.training.rounds import Trials
 
 MAX_WORDS = 12

@@ -24,8 +24,9 @@ from preseason.runtime.threads import limit_torch
 from preseason.training.distributed_folds import LEARNING, STEPS, learning_of, steps_of
 
 if TYPE_CHECKING:
+    from preseason.backbones.base import Backbone
     from preseason.distributed.work_queue import Board, Doing, Job
-    from preseason.training.predictor import FeatureExtractors
+    from preseason.inference.predictor import FeatureExtractors
 
 FORGOTTEN_S = 24 * 3600.0
 """After so long without a sign of life what a run has posted is deleted."""
@@ -62,14 +63,19 @@ def assist(board: "Board", recipe: Recipe, make_bench: Callable[[], "FeatureExtr
         if job.kind == READING:
             return reading_of(job, Order, extractor)
         if job.kind == LEARNING:
-            return learning_of(job, board, extractors().backbone, extractors().cache)
+            return learning_of(job, board, *_place(extractors()))
         if job.kind == STEPS:
-            return steps_of(job, board, extractors().backbone, extractors().cache)
+            return steps_of(job, board, *_place(extractors()))
         if job.kind == TRAINING:
             return _training(job, board, recipe)
         return None
 
     board.help(hand)
+
+
+def _place(extractors: "FeatureExtractors") -> tuple["Backbone", Path, str]:
+    """What heads are fitted with here."""
+    return extractors.backbone.loaded(), extractors.cache, extractors.device
 
 
 def _training(job: "Job", board: "Board", recipe: Recipe) -> "Doing":

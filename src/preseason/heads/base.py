@@ -30,6 +30,7 @@ class TrainingSet:
         seed: of every random draw.
         settings: the recipe's values that this head reads.
         backbone: the network whose rows these are; heads that train its last blocks copy them.
+        device: `cpu` or `cuda`, where copies of the network's blocks are trained.
         checkpoint: file in which gradient training keeps its finished epochs; None keeps none.
         progress: told of finished epochs, under the name `stage`.
         team: workers that take each step of gradient training together; None where this one is alone.
@@ -42,6 +43,7 @@ class TrainingSet:
     seed: int
     settings: dict[str, Any] = field(default_factory=dict)
     backbone: "Backbone | None" = None
+    device: str = "cpu"
     checkpoint: Path | None = None
     progress: Progress = field(default_factory=Silent)
     stage: str = "training"

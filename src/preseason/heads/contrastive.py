@@ -56,7 +56,8 @@ class Contrastive(TailKind):
         if training_set.backbone is None:
             raise ValueError("a tail is made of a backbone's blocks: the training set holds none")
         torch.manual_seed(training_set.seed)
-        tail = Tail(training_set.backbone, training_set.settings["cut"], training_set.classes).placed().eval()
+        tail = Tail(training_set.backbone, training_set.settings["cut"], training_set.classes)
+        tail = tail.placed(training_set.device).eval()
         config = _config(tail, training_set)
         batch = random_view(training_set.features)
         trainer = Trainer(Together(tail), training_set.targets, batch, config, loss=pairs_loss)

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from preseason.arrays.types import Floats, Ints
-from preseason.backbones.base import Backbone
 from preseason.heads.base import TrainingSet
 from preseason.heads.parts import FeatureDropout, scales_of
 from preseason.heads.trainer import Trainer, TrainingConfig
@@ -118,7 +117,7 @@ class Sequence:
         trainer.run(training_set.checkpoint, training_set.progress, training_set.stage)
         return SequenceHead(self.kind, frames, scales, network.eval())
 
-    def restore(self, state: State, backbone: Backbone) -> SequenceHead:
+    def restore(self, state: State, *_: object) -> SequenceHead:
         """The head that gave `state`."""
         tensors = {
             key.removeprefix("network."): torch.from_numpy(value)

@@ -19,6 +19,7 @@ from torch.nn import functional
 from preseason.arrays.scaling import rotation_of, scale_of
 from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
+from preseason.backbones.facts import BackboneSource
 from preseason.backbones.families.chains import parameters_of
 from preseason.engine.networks import in_halves
 from preseason.errors import UsageError
@@ -67,7 +68,7 @@ class Tail(nn.Module):
         self.cut, self.frames, self.reader = cut, frames, reader
         self.shown = min(shown, frames) or frames
         self.dropout = 0.0
-        self.device = backbone.device
+        self.device = "cpu"
         self.network = copied.network.requires_grad_(True)
         self._backbone = (copied,)
         self.classifier: nn.Module
@@ -76,9 +77,10 @@ class Tail(nn.Module):
         else:
             self.classifier = _network_of(reader, backbone.width, classes)
 
-    def placed(self) -> "Tail":
-        """This tail with all its tensors on its device."""
-        return self.to(self.device)
+    def placed(self, device: str) -> "Tail":
+        """This tail with all its tensors on a device."""
+        self.device = device
+        return self.to(device)
 
     @property
     def backbone(self) -> Backbone:
@@ -205,16 +207,16 @@ class TailKind:
             epochs = self._descend(training_set, epochs, training_set.folds[0][1])[1]
         return self._descend(training_set, epochs, None)[0]
 
-    def restore(self, state: State, backbone: Backbone) -> TailHead:
+    def restore(self, state: State, backbone: BackboneSource, device: str) -> TailHead:
         """The head that gave `state`."""
         settings = state.settings
         last = "classifier.bias" if settings.get("reader") is None else "classifier.classifier.1.bias"
-        tail = self.make(backbone, settings, len(state.arrays[last]))
+        tail = self.make(backbone.loaded(), settings, len(state.arrays[last]))
         tensors = {key: torch.from_numpy(value) for key, value in state.arrays.items()}
         unknown = tail.load_state_dict(tensors, strict=False).unexpected_keys
         if unknown:
             raise ValueError(f"{unknown[0]} is no part of {backbone.name}")
-        return self.head(tail.placed().eval(), state.settings["epochs"])
+        return self.head(tail.placed(device).eval(), state.settings["epochs"])
 
     def _descend(
         self, training_set: TrainingSet, epochs: int, validation: Ints | None
@@ -223,7 +225,8 @@ class TailKind:
             raise ValueError("a tail is made of a backbone's blocks: the training set holds none")
         torch.manual_seed(training_set.seed)
         settings = training_set.settings
-        tail = self.make(training_set.backbone, settings, training_set.classes).placed().eval()
+        tail = self.make(training_set.backbone, settings, training_set.classes)
+        tail = tail.placed(training_set.device).eval()
         # Other workers of a team begin at the weights of the first.
         first = training_set.team is None or training_set.team.rank == 0
         if tail.reader is None and not settings.get("fresh") and first:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -11,7 +11,9 @@ from preseason.inference.features import Features
 from preseason.registry import Registry
 
 if TYPE_CHECKING:
-    from preseason.backbones.base import Backbone
+    from torch import Tensor
+
+    from preseason.backbones.facts import BackboneSource
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,34 @@ class Head(Protocol):
         """This head as plain values."""
 
 
-Restore = Callable[[State, "Backbone"], Head]
-"""The head that gave a state; the backbone is the network it was fitted on."""
+@runtime_checkable
+class FineTuned(Head, Protocol):
+    """A head that holds blocks of the network that were trained with it.
+
+    Attributes:
+        tail: the blocks and the classifier, a torch module.
+    """
+
+    tail: Any
+
+    def timm_tensors(self) -> "dict[str, Tensor]":
+        """Tensors of the fine-tuned network under its library's names, timm's with the new classifier."""
+
+
+Restore = Callable[[State, "BackboneSource", str], Head]
+"""The head that gave a state, of the network that it was fitted on, for `cpu` or `cuda`."""
 
 restorers = Registry[Restore]("head", "preseason.inference.heads", "preseason.heads")
 
 
-def restore(state: State, backbone: "Backbone") -> Head:
+def restore(state: State, backbone: "BackboneSource", device: str = "cpu") -> Head:
     """The head of a stored state.
+
+    Args:
+        backbone: the network that it was fitted on.
+        device: `cpu` or `cuda`, where a head with blocks of the network runs them.
 
     Raises:
         UsageError: no head of that kind is known.
     """
-    return restorers.get(state.kind)(state, backbone)
+    return restorers.get(state.kind)(state, backbone, device)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason import backbones
-from preseason.backbones.encoders import DEFAULT
+from preseason.backbones.embedded import ENCODER
 from preseason.data.audit import digest
 from preseason.data.dataset import Sample, Text
 from preseason.engine.extract import Extractor, Order
@@ -44,7 +44,7 @@ class Meanings:
     def __init__(
         self, passages: Sequence[Passage], cache: Path, device: str = "cpu", progress: Progress | None = None
     ) -> None:
-        encoder = backbones.load(DEFAULT, None)
+        encoder = backbones.load(ENCODER, None)
         spec = FeatureSpec(TOKENS, blocks=(len(encoder) - 1,))
         self.extractor = Extractor(encoder, spec, TextDecoder(), cache, device)
         self.progress = progress or Silent()

@@ -12,6 +12,7 @@ from preseason.data.dataset import Sample, Skipped
 from preseason.data.files import Columns
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.choosing import choose
+from preseason.inference.predictor import FeatureExtractors, Predictor
 from preseason.models.explanation import Explainer, Explanation, whereabouts
 from preseason.models.prediction import predict_batch
 from preseason.models.saving import save
@@ -35,7 +36,6 @@ from preseason.tasks.base import Task
 from preseason.tasks.reading import accept_of, fingerprinted, has_column, read_inputs
 from preseason.trained_model import CLASSIFIES, SPOTS
 from preseason.training.adapting import adapted
-from preseason.training.predictor import FeatureExtractors, Predictor
 
 LABEL_FIRST = 12
 """Inputs of another world that are named as the ones to label first."""

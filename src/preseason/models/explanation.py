@@ -17,6 +17,7 @@ from preseason.data.files import Columns
 from preseason.engine.hiding import Cover, Hiding
 from preseason.engine.passes import Box, grid
 from preseason.errors import DataError, PreseasonError, UsageError
+from preseason.inference.predictor import FeatureExtractors, Predictor
 from preseason.models.prediction import predict_batch
 from preseason.openset.reference_set import Example, ReferenceSet
 from preseason.results import BatchPredictions
@@ -24,7 +25,6 @@ from preseason.runtime.cache_dir import recall_place
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.base import Task
 from preseason.tasks.reading import accept_of, fingerprinted
-from preseason.training.predictor import FeatureExtractors, Predictor
 
 PLACES = tuple(grid(7, 0.25))
 """Overlapping squares of a picture that are hidden in turn."""

@@ -7,10 +7,10 @@ import numpy as np
 from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample, Skipped
 from preseason.data.labels import targets_of
+from preseason.inference.predictor import FeatureExtractors, Predictor, RawPredictions
 from preseason.openset.reference_set import ReferenceSet
 from preseason.results import BatchPredictions
 from preseason.runtime.progress import Progress, Silent
-from preseason.training.predictor import FeatureExtractors, Predictor, RawPredictions
 
 CHUNK, TEXTS = 64, 512
 """Examples that are in memory at a time while predicting; of texts more, to sort them by length."""

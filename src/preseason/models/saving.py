@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preseason.backbones.folder import backbone_facts, save_network
-from preseason.heads.tail import TailHead
+from preseason import backbones
+from preseason.inference.head import FineTuned
 from preseason.models.manifest import candidate_values, record_values
 from preseason.storage import (
     BACKBONE,
@@ -25,9 +25,9 @@ from preseason.storage import (
 )
 
 if TYPE_CHECKING:
+    from preseason.inference.candidates import Fitted
     from preseason.inference.head import State
     from preseason.models.classifier import Model
-    from preseason.training.candidates import Fitted
 
 
 def save(model: "Model", folder: Path, pages: Callable[[Path], None] | None = None) -> None:
@@ -54,7 +54,7 @@ def _write(model: "Model", part: Path) -> None:
     from safetensors.numpy import save_file
 
     backbone = model.extractors.backbone
-    save_network(backbone, part / BACKBONE)
+    backbone.save(part / BACKBONE)
     _write_finetuned(model, part / FINETUNED)
     states = [
         [fold_model.state() for fold_model in fitted.fold_models] for fitted in model.predictor.candidates
@@ -74,7 +74,7 @@ def _write(model: "Model", part: Path) -> None:
         "format": FORMAT,
         "task": model.task,
         "labels": list(model.labels),
-        "backbone": backbone_facts(backbone),
+        "backbone": backbone.facts(),
         "predictor": {
             "kept": list(model.predictor.kept),
             "embedding": model.predictor.embedding,
@@ -107,7 +107,7 @@ def _distribution_arrays(model: "Model") -> dict[str, Any]:
 def finetuned(model: "Model") -> "Fitted | None":
     """The first way with trained blocks that is kept; None where there is none."""
     for fitted in model.predictor.candidates:
-        if isinstance(fitted.fold_models[0], TailHead) and fitted.candidate.name in model.predictor.kept:
+        if isinstance(fitted.fold_models[0], FineTuned) and fitted.candidate.name in model.predictor.kept:
             return fitted
     return None
 
@@ -118,7 +118,7 @@ def _write_finetuned(model: "Model", folder: Path) -> None:
     if fitted is not None:
         fold_model: Any = fitted.fold_models[0]
         labels = () if fold_model.tail.frames else model.record.labels
-        save_network(model.extractors.backbone, folder, fold_model.timm_tensors(), labels)
+        backbones.save_network(model.extractors.backbone.loaded(), folder, fold_model.timm_tensors(), labels)
 
 
 def _fitted_values(fitted: Any, fold_models: "list[State]") -> dict[str, Any]:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.arrays.scaling import ROWS, Pieces, Scale, scale_over
+from preseason.arrays.scaling import Pieces, scale_over
 from preseason.arrays.types import Floats, Ints
+from preseason.inference.sketch import Sketch
 from preseason.results import Drift
 
 WIDTH = 48
@@ -32,28 +33,6 @@ LEVEL = 0.02
 """p-value below which it is another world. Promised is one false alarm in 20; the room is for examples that
 share a scene without anybody knowing."""
 SEED = 0
-
-
-@dataclass(frozen=True)
-class Sketch:
-    """Features [n, d] on one scale, projected on w random directions.
-
-    Attributes:
-        mean, deviation: float32 [d], of the examples of training.
-        directions: float16 [d, w].
-    """
-
-    mean: Floats
-    deviation: Floats
-    directions: NDArray[np.float16]
-
-    def __call__(self, rows: Floats) -> Floats:
-        """float32 [n, w]."""
-        scale, directions = Scale(self.mean, self.deviation), self.directions.astype(np.float32)
-        sketches = np.empty((len(rows), directions.shape[1]), np.float32)
-        for start in range(0, len(rows), ROWS):
-            sketches[start : start + ROWS] = scale(rows[start : start + ROWS]) @ directions
-        return sketches
 
 
 def sketch_of(pieces: Pieces) -> Sketch:

@@ -16,16 +16,9 @@ from preseason.arrays.scaling import rotation_of
 from preseason.arrays.types import Floats, Ints
 from preseason.data.dataset import Sample
 from preseason.errors import UsageError
-from preseason.evaluation.calibration import softmax
-from preseason.openset.detection import (
-    Choice,
-    FitPredict,
-    UnknownScorer,
-    choose,
-    deal,
-    fit_scorer,
-    thin,
-)
+from preseason.inference.probabilities import softmax
+from preseason.inference.strangers import UnknownScorer
+from preseason.openset.detection import Choice, FitPredict, choose, deal, fit_scorer, thin
 
 WIDTH = 256
 MAX_EXAMPLES = 4000

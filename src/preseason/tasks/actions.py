@@ -3,19 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from preseason.backbones.base import Backbone
 from preseason.data.actions import LabelledVideos
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept
 from preseason.data.labelled_videos import holds_actions
 from preseason.data.labelled_videos import read as read_videos
 from preseason.data.windows import windows
+from preseason.inference.candidates import Candidate
 from preseason.media import video
 from preseason.recipe import Recipe
 from preseason.tasks.base import tasks
 from preseason.tasks.clips import Clips
-from preseason.training.candidates import Candidate
+
+if TYPE_CHECKING:
+    from preseason.backbones.base import Backbone
 
 MIN_GROUPS = 4
 """Matches that cross-validation needs; of fewer, stretches of time take the place of matches."""
@@ -47,7 +50,7 @@ class Actions(Clips):
         return Dataset(root, "actions", samples, labels, found.skipped)
 
     def candidates(
-        self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()
+        self, recipe: Recipe, backbone: "Backbone", samples: Sequence[Sample] = ()
     ) -> tuple[Candidate, ...]:
         """Those of clips; where none is named, two of them on the middle of the window as well."""
         found = super().candidates(recipe, backbone, samples)
@@ -60,7 +63,7 @@ class Actions(Clips):
         ]
         return (*found[: len(close)], *close, *found[len(close) :])
 
-    def describe(self, recipe: Recipe, backbone: Backbone) -> str:
+    def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
         """What is tried when nothing is asked for."""
         return f"{super().describe(recipe, backbone)}; the middle of a window is looked at closely as well"
 

@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from preseason.backbones.base import Backbone
+from preseason.backbones.facts import BackboneSource
 from preseason.data.audit import Signature
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.errors import UsageError
+from preseason.inference.candidates import Candidate
 from preseason.recipe import Recipe
 from preseason.registry import Registry
-from preseason.training.candidates import Candidate
+
+if TYPE_CHECKING:
+    from preseason.backbones.base import Backbone
 
 
 class Task(Protocol):
@@ -61,11 +64,11 @@ class Task(Protocol):
     def recognises(self, root: Path) -> bool:
         """Whether `root` holds this task's kind of examples."""
 
-    def decoder(self, backbone: Backbone) -> Decoder:
+    def decoder(self, backbone: BackboneSource) -> Decoder:
         """How a sample becomes inputs of `backbone`."""
 
     def candidates(
-        self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()
+        self, recipe: Recipe, backbone: "Backbone", samples: Sequence[Sample] = ()
     ) -> tuple[Candidate, ...]:
         """The ways to try, in order: cheap ones first, a way after the one it takes its looks from.
 
@@ -73,10 +76,10 @@ class Task(Protocol):
             samples: what is to be learnt from, where the passes depend on it.
         """
 
-    def describe(self, recipe: Recipe, backbone: Backbone) -> str:
+    def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
         """What `candidates` will try, in a sentence for the user."""
 
-    def baseline(self, backbone: Backbone) -> Candidate:
+    def baseline(self, backbone: "Backbone") -> Candidate:
         """The cheap way that is also tried with random weights, to show what transfer brings."""
 
     def picture(self, sample: Sample) -> bytes | None:

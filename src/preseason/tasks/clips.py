@@ -11,11 +11,12 @@ from functools import lru_cache
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.backbones.base import Backbone, require
+from preseason.backbones.facts import BackboneSource, require
 from preseason.data import layouts, near_duplicates
 from preseason.data.audit import Signature, digest
 from preseason.data.audit import fingerprint as file_fingerprint
@@ -27,11 +28,14 @@ from preseason.data.rows import SUFFIXES as TABLES
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError
+from preseason.inference.candidates import Candidate
 from preseason.media import image, video
 from preseason.recipe import Recipe
 from preseason.tasks.base import refuse_photo_recipe, tasks
 from preseason.tasks.crops import cut_out, gradient_settings, views
-from preseason.training.candidates import Candidate
+
+if TYPE_CHECKING:
+    from preseason.backbones.base import Backbone
 
 FRAMES = 8
 """Moments of a clip that are looked at."""
@@ -133,12 +137,12 @@ class Clips:
             found = Counter(_kind(path) for path in islice(_media(root), LOOKED_AT))
         return found["clip"] > found["photo"]
 
-    def decoder(self, backbone: Backbone) -> Decoder:
+    def decoder(self, backbone: BackboneSource) -> Decoder:
         """Frames as the network's input."""
         return ClipDecoder(backbone.preprocessing.frames)
 
     def candidates(
-        self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()
+        self, recipe: Recipe, backbone: "Backbone", samples: Sequence[Sample] = ()
     ) -> tuple[Candidate, ...]:
         """Statistics, attention, readers in order and a tuned tail, or the one way the recipe names."""
         require(backbone, "pictures", "clips")
@@ -158,7 +162,7 @@ class Clips:
             return frozen
         return (*frozen, _tuned_by_default(recipe, backbone, shown))
 
-    def describe(self, recipe: Recipe, backbone: Backbone) -> str:
+    def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
         """What is tried when nothing is asked for."""
         tuning = ", then fine-tuning" if self.tuned_by_default else ""
         return (
@@ -166,7 +170,7 @@ class Clips:
             f"attention, LSTM, GRU and temporal convolution{tuning}; what cross-validation favours is kept"
         )
 
-    def baseline(self, backbone: Backbone) -> Candidate:
+    def baseline(self, backbone: "Backbone") -> Candidate:
         """Statistics of whole frames."""
         spec = FeatureSpec(backbone.preprocessing.size, frames=_moments(Recipe(), backbone))
         return Candidate("statistics", "statistics", spec, settings={"frames": spec.frames})
@@ -250,20 +254,20 @@ def _in_sheet(place: int, box: Box) -> Box:
     )
 
 
-def _seen(recipe: Recipe, backbone: Backbone) -> str:
+def _seen(recipe: Recipe, backbone: "Backbone") -> str:
     """What a network is shown of a clip, in words."""
     run, count = backbone.preprocessing.frames, _moments(recipe, backbone)
     return f"{count} runs of {run} frames" if run else f"{count} frame{'s' if count > 1 else ''}"
 
 
-def _moments(recipe: Recipe, backbone: Backbone) -> int:
+def _moments(recipe: Recipe, backbone: "Backbone") -> int:
     """How many frames, or of a video network runs of frames, a row holds."""
     if backbone.preprocessing.frames:
         return WINDOWS
     return FRAMES if recipe.frames is None else recipe.frames
 
 
-def _first(recipe: Recipe, backbone: Backbone, shown: Shape) -> FeatureSpec:
+def _first(recipe: Recipe, backbone: "Backbone", shown: Shape) -> FeatureSpec:
     size, height = shown(recipe.image_size or backbone.preprocessing.size)
     return FeatureSpec(size, regions=QUARTERS, frames=_moments(recipe, backbone), height=height)
 
@@ -273,7 +277,7 @@ def _frozen(head: str, spec: FeatureSpec, recipe: Recipe) -> Candidate:
     return Candidate(head, head, spec, settings=settings)
 
 
-def _tuned_by_default(recipe: Recipe, backbone: Backbone, shown: Shape) -> Candidate:
+def _tuned_by_default(recipe: Recipe, backbone: "Backbone", shown: Shape) -> Candidate:
     """The last blocks, a fixed number of epochs."""
     cut = backbone.cut_for(TAIL_BLOCKS)
     own = backbone.preprocessing
@@ -283,7 +287,7 @@ def _tuned_by_default(recipe: Recipe, backbone: Backbone, shown: Shape) -> Candi
     return Candidate("tuned", "tail", spec, settings=settings | _read(spec))
 
 
-def _tuned(recipe: Recipe, backbone: Backbone, shown: Shape) -> Candidate:
+def _tuned(recipe: Recipe, backbone: "Backbone", shown: Shape) -> Candidate:
     """`--unfreeze N` or `all`, with the head over time that is named, several views of each clip."""
     cut = 0 if recipe.unfreeze == "all" else backbone.cut_for(int(recipe.unfreeze))
     spec = _mapped(
@@ -296,7 +300,9 @@ def _tuned(recipe: Recipe, backbone: Backbone, shown: Shape) -> Candidate:
     return Candidate(named, "tail", spec, settings=settings, fold_models=1, always=True)
 
 
-def _mapped(recipe: Recipe, backbone: Backbone, shape: tuple[int, int], count: int, cut: int) -> FeatureSpec:
+def _mapped(
+    recipe: Recipe, backbone: "Backbone", shape: tuple[int, int], count: int, cut: int
+) -> FeatureSpec:
     """Maps at the cut of every moment, `count` views of each."""
     frames = 1 if backbone.preprocessing.frames else _moments(recipe, backbone)
     return FeatureSpec(shape[0], crops=views(count), frames=frames, kept="map", cut=cut, height=shape[1])
@@ -307,7 +313,7 @@ def _read(spec: FeatureSpec, reader: str | None = None) -> dict[str, int]:
     return {"frames": spec.frames, "shown": spec.frames if reader else min(FRAMES_A_STEP, spec.frames)}
 
 
-def shape_for(aspect: float, backbone: Backbone) -> Shape:
+def shape_for(aspect: float, backbone: "Backbone") -> Shape:
     """For a side in pixels, the size and height of an input that has the square's area and the clips' aspect.
 
     Networks of fixed input, and those of runs of frames, get squares.

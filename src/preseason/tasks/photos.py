@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.backbones.base import Backbone, require
+from preseason.backbones.facts import BackboneSource, require
 from preseason.data import layouts
 from preseason.data.audit import Signature, photo_signature
 from preseason.data.audit import fingerprint as file_fingerprint
@@ -15,11 +16,14 @@ from preseason.data.files import Accept
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError
+from preseason.inference.candidates import Candidate, dynamic_crops
 from preseason.media.image import check, decode, thumbnail_jpeg
 from preseason.recipe import Recipe
 from preseason.tasks.base import refuse_frames, tasks
 from preseason.tasks.crops import cut_out, gradient_settings, views
-from preseason.training.candidates import Candidate, dynamic_crops
+
+if TYPE_CHECKING:
+    from preseason.backbones.base import Backbone
 
 REGIONS = (WHOLE, *grid(3, 0.5), *grid(4, 4 / 14))
 SINGLE_CROPS = (WHOLE, *grid(3, 0.5), *grid(4, 0.3))
@@ -78,12 +82,12 @@ class Photos:
         """Photos are what is read when nothing else is named."""
         return root.exists()
 
-    def decoder(self, backbone: Backbone) -> Decoder:
+    def decoder(self, backbone: BackboneSource) -> Decoder:
         """Photos as squares."""
         return PhotoDecoder()
 
     def candidates(
-        self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()
+        self, recipe: Recipe, backbone: "Backbone", samples: Sequence[Sample] = ()
     ) -> tuple[Candidate, ...]:
         """Linear, attention, a closer look, crops and a tuned tail, or the one way the recipe names."""
         refuse_frames(recipe, self.noun)
@@ -101,14 +105,14 @@ class Photos:
             return _attention(first, backbone)
         return (Candidate(recipe.head, recipe.head, first, settings=gradient_settings(recipe)),)
 
-    def describe(self, recipe: Recipe, backbone: Backbone) -> str:
+    def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
         """What is tried when nothing is asked for."""
         return (
             f"a linear head on {backbone.name}, then attention over parts, then a closer look where it "
             "matters, then tuning; what cross-validation favours is kept"
         )
 
-    def baseline(self, backbone: Backbone) -> Candidate:
+    def baseline(self, backbone: "Backbone") -> Candidate:
         """A linear head on the whole photo at the network's own size."""
         return Candidate("linear", "linear", FeatureSpec(backbone.preprocessing.size))
 
@@ -127,7 +131,7 @@ class Photos:
         return spec.parts()
 
 
-def _first_pass(recipe: Recipe, backbone: Backbone) -> FeatureSpec:
+def _first_pass(recipe: Recipe, backbone: "Backbone") -> FeatureSpec:
     """One enlarged pass where the network allows it, else crops at its own size."""
     own = backbone.preprocessing.size
     if backbone.preprocessing.resizable:
@@ -135,7 +139,7 @@ def _first_pass(recipe: Recipe, backbone: Backbone) -> FeatureSpec:
     return FeatureSpec(own, crops=(WHOLE, *grid(2, 0.6)), regions=(WHOLE, *grid(2, 0.5)))
 
 
-def _attention(first: FeatureSpec, backbone: Backbone) -> tuple[Candidate, Candidate]:
+def _attention(first: FeatureSpec, backbone: "Backbone") -> tuple[Candidate, Candidate]:
     own = backbone.preprocessing.size
     closer = FeatureSpec(own, crops=(), dynamic_crops=dynamic_crops(), regions=QUARTERS)
     kinds = first.kinds()
@@ -146,14 +150,14 @@ def _attention(first: FeatureSpec, backbone: Backbone) -> tuple[Candidate, Candi
     )
 
 
-def _single_crops(backbone: Backbone) -> Candidate:
+def _single_crops(backbone: "Backbone") -> Candidate:
     spec = FeatureSpec(backbone.preprocessing.size, crops=SINGLE_CROPS)
     sizes = [1 / (box.x1 - box.x0) for box in SINGLE_CROPS]
     order = sorted(set(sizes))
     return Candidate("crops", "attention", spec, settings={"kinds": [order.index(size) for size in sizes]})
 
 
-def _tuned_closer(recipe: Recipe, backbone: Backbone) -> tuple[Candidate, ...]:
+def _tuned_closer(recipe: Recipe, backbone: "Backbone") -> tuple[Candidate, ...]:
     """The last blocks, fine-tuned on the windows that attention found."""
     if recipe.unfreeze == "0" or len(backbone) <= TAIL_BLOCKS:
         return ()
@@ -164,7 +168,7 @@ def _tuned_closer(recipe: Recipe, backbone: Backbone) -> tuple[Candidate, ...]:
     return (Candidate("tuned closer look", "tail", spec, crops_from="attention", settings=settings),)
 
 
-def _tuned(recipe: Recipe, backbone: Backbone) -> Candidate:
+def _tuned(recipe: Recipe, backbone: "Backbone") -> Candidate:
     """`--unfreeze N` or `all`: the tail from the bank with several views of the whole photo."""
     cut = 0 if recipe.unfreeze == "all" else backbone.cut_for(int(recipe.unfreeze))
     size = recipe.image_size or backbone.preprocessing.size
@@ -175,7 +179,7 @@ def _tuned(recipe: Recipe, backbone: Backbone) -> Candidate:
     )
 
 
-def _textbook_dense(recipe: Recipe, backbone: Backbone) -> Candidate:
+def _textbook_dense(recipe: Recipe, backbone: "Backbone") -> Candidate:
     """Frozen network, Flatten, Dense 512, softmax."""
     spec = FeatureSpec(recipe.image_size or backbone.preprocessing.size, kept="map", cut=len(backbone))
     return Candidate("frozen-dense", "mlp", spec, settings=gradient_settings(recipe), fold_models=1)

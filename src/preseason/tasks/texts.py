@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.backbones.base import Backbone, require
-from preseason.backbones.encoders import DEFAULT, Encoder
+from preseason.backbones.embedded import ENCODER
+from preseason.backbones.facts import BackboneSource, require
 from preseason.data import layouts
 from preseason.data.audit import Signature, digest
 from preseason.data.dataset import Dataset, Sample
@@ -18,10 +19,14 @@ from preseason.data.layouts import texts as tables
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.engine.tokens import Windows
+from preseason.inference.candidates import Candidate
 from preseason.media.text import SUFFIXES, check, essence
 from preseason.recipe import Recipe
 from preseason.tasks.base import refuse_frames, refuse_photo_recipe, tasks
-from preseason.training.candidates import Candidate
+
+if TYPE_CHECKING:
+    from preseason.backbones.base import Backbone
+    from preseason.backbones.encoders import Encoder
 
 SIZES = (64, 128, 256)
 """Tokens of a window: few sizes, so that data sets share rows of the bank."""
@@ -69,7 +74,7 @@ class Texts:
         "lora",
     )
     seconds_each = 0.02
-    backbone = DEFAULT
+    backbone = ENCODER
 
     @property
     def accept(self) -> Accept:
@@ -93,12 +98,12 @@ class Texts:
         """A table with a column of texts, or class folders that hold text files and nothing else."""
         return tables.matches(root) or _is_folder_of_texts(root)
 
-    def decoder(self, backbone: Backbone) -> Decoder:
+    def decoder(self, backbone: BackboneSource) -> Decoder:
         """Texts as they are."""
         return TextDecoder()
 
     def candidates(
-        self, recipe: Recipe, backbone: Backbone, samples: Sequence[Sample] = ()
+        self, recipe: Recipe, backbone: "Backbone", samples: Sequence[Sample] = ()
     ) -> tuple[Candidate, ...]:
         """Linear, counted words, attention over windows; or what the recipe names, and counted words."""
         refuse_frames(recipe, self.noun)
@@ -128,14 +133,14 @@ class Texts:
         few = len(samples) <= NAMED * len(named.settings["names"])
         return (linear, *((named,) if few else ()), words, *((attention,) if count > 1 else ()), *tuned)
 
-    def describe(self, recipe: Recipe, backbone: Backbone) -> str:
+    def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
         """What is tried when nothing is asked for."""
         return (
             f"a linear head on every layer of {backbone.name}, counted words (TF-IDF), where texts are long "
             "attention over their windows, then its last layers tuned; what cross-validation favours is kept"
         )
 
-    def baseline(self, backbone: Backbone) -> Candidate:
+    def baseline(self, backbone: "Backbone") -> Candidate:
         """A linear head on the beginning of each text."""
         encoder = _encoder(backbone)
         size = min(128, encoder.preprocessing.tokens)
@@ -171,13 +176,12 @@ def _files_under(folder: Path) -> "list[Path]":
     return [*files_in(folder), *(path for inner in folders_in(folder) for path in files_in(inner))]
 
 
-def _encoder(backbone: Backbone) -> Encoder:
+def _encoder(backbone: "Backbone") -> "Encoder":
     require(backbone, "texts", "texts")
-    assert isinstance(backbone, Encoder)
-    return backbone
+    return cast("Encoder", backbone)
 
 
-def _windows(encoder: Encoder, samples: Sequence[Sample]) -> tuple[int, int, str]:
+def _windows(encoder: "Encoder", samples: Sequence[Sample]) -> tuple[int, int, str]:
     """Size and number of windows for these texts, and what to say of texts that are longer."""
     most = min(SIZES[-1], encoder.preprocessing.tokens)
     texts = _texts(samples)
@@ -204,14 +208,14 @@ def _windows(encoder: Encoder, samples: Sequence[Sample]) -> tuple[int, int, str
     )  # fmt: skip
 
 
-def _named(encoder: Encoder, samples: Sequence[Sample], pooled: FeatureSpec) -> Candidate:
+def _named(encoder: "Encoder", samples: Sequence[Sample], pooled: FeatureSpec) -> Candidate:
     """The last layer's mean, with the names of the labels as further examples."""
     names = sorted({sample.label for sample in samples if sample.label is not None})
     settings: dict[str, object] = {"names": names, "width": encoder.width}
     return Candidate("label names", "names", pooled, settings=settings, trusted=True)
 
 
-def _tuned(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -> Candidate:
+def _tuned(recipe: Recipe, encoder: "Encoder", samples: Sequence[Sample]) -> Candidate:
     """The last layers, tuned by pairs where labels are few and by their labels where they are many."""
     few = len(samples) <= FEW
     cut = encoder.cut_for(min(PAIRED_LAYERS if few else TUNED_LAYERS, len(encoder) - 1))
@@ -223,7 +227,7 @@ def _tuned(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -> Candi
     return Candidate(name, "tail", _maps(encoder, samples, cut), settings=settings | epochs)
 
 
-def _asked_tuning(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -> Candidate:
+def _asked_tuning(recipe: Recipe, encoder: "Encoder", samples: Sequence[Sample]) -> Candidate:
     """`--unfreeze N` or `all`, with `--head lora` or `contrastive` where one is named."""
     kind = recipe.head if recipe.head in ("lora", "contrastive") else "tail"
     # The table of words is the largest part of a small encoder; only `all` trains it, LoRA never does.
@@ -242,7 +246,7 @@ def _asked_tuning(recipe: Recipe, encoder: Encoder, samples: Sequence[Sample]) -
     return Candidate(named, kind, _maps(encoder, samples, cut), settings=settings, fold_models=1, always=True)
 
 
-def _maps(encoder: Encoder, samples: Sequence[Sample], cut: int) -> FeatureSpec:
+def _maps(encoder: "Encoder", samples: Sequence[Sample], cut: int) -> FeatureSpec:
     """States at the cut, of windows long enough for 99 texts in 100."""
     size, count, _ = _windows(encoder, samples)
     if count == 1 and samples:
@@ -256,7 +260,7 @@ def _texts(samples: Sequence[Sample]) -> list[str]:
     return [str(TextDecoder().decode(sample, FeatureSpec(1))[0]) for sample in samples]
 
 
-def _blocks(encoder: Encoder) -> tuple[int, ...]:
+def _blocks(encoder: "Encoder") -> tuple[int, ...]:
     """Every block, or as many as `MAX_FEATURES` allows, the last one always."""
     most = max(1, MAX_FEATURES // (3 * encoder.width))
     if len(encoder) <= most:

@@ -16,13 +16,13 @@ from preseason.arrays.scaling import Scale
 from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample
 from preseason.errors import UsageError
+from preseason.inference.candidates import Fitted
 from preseason.inference.features import Features
 from preseason.inference.head import Head
 from preseason.inference.parts import Scales, rows_of, shape_of
+from preseason.inference.predictor import FeatureExtractors, Predictor, orders_for
 from preseason.results import Adaptation
 from preseason.runtime.progress import Progress
-from preseason.training.candidates import Fitted
-from preseason.training.predictor import FeatureExtractors, Predictor, orders_for
 
 PRIOR = 16
 MIN_EXAMPLES = 20

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from preseason.backbones.base import Backbone
 from preseason.distributed.data_parallel import SingleProcess
 from preseason.distributed.rendezvous import Call, Taking, answer
 from preseason.distributed.work_queue import Board, Doing, Job, NeedlessError, load_arrays, save_arrays
@@ -26,7 +25,11 @@ from preseason.heads.base import TrainingSet, heads
 from preseason.heads.trainer import NoTimeError
 from preseason.inference.features import Features
 from preseason.inference.head import Head, State, restore
+from preseason.inference.predictor import FeatureExtractors
 from preseason.runtime.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from preseason.backbones.base import Backbone
 
 LEARNING, STEPS = "learning", "steps"
 """The kinds of these jobs: members that each has one worker, and one whose steps all take together."""
@@ -76,7 +79,7 @@ class Team:
         finally:
             others.forget()
 
-    def _fit_together(self, kind: str, training_set: TrainingSet, backbone: Backbone) -> Head:
+    def _fit_together(self, kind: str, training_set: TrainingSet, backbone: "Backbone") -> Head:
         """The only member of a way, each step of its training by all workers that are there."""
         path = self.board.folder / f"{uuid.uuid4().hex}.lesson"
         try:
@@ -86,7 +89,7 @@ class Team:
             call = Call(self.board, STEPS, told)
         except (CacheError, OSError):  # on a full disk it is this worker's alone
             return fit_each(kind, [training_set])[0]
-        team = call.group(dict, backbone.device, False, training_set.progress)
+        team = call.group(dict, training_set.device, False, training_set.progress)
         try:
             return heads.get(kind).fit(replace(training_set, team=team))
         finally:
@@ -97,11 +100,16 @@ class Team:
         return self.board.workers > 1 and all(isinstance(source, Rows) for source in features.sources)
 
 
+def team_of(extractors: FeatureExtractors) -> Team | None:
+    """The workers that fit members side by side; None where this process is alone."""
+    return None if extractors.board is None else Team(extractors.board, extractors.cache)
+
+
 class _Others:
     """All members but the first, posted for every worker."""
 
     def __init__(
-        self, team: Team, kind: str, training_sets: Sequence[TrainingSet], backbone: Backbone
+        self, team: Team, kind: str, training_sets: Sequence[TrainingSet], backbone: "Backbone"
     ) -> None:
         self.board, self.cache = team.board, team.cache
         self.kind, self.training_sets, self.backbone = kind, training_sets, backbone
@@ -141,7 +149,8 @@ class _Others:
         doing = _doing(self.board, job, lambda unit: self._timed(job, unit))
         waiting = "training: waiting for other workers"
         states = self.board.share(job, doing, progress, waiting, True, self._end + GRACE_S)
-        return [restore(_read_state(self.board, told), self.backbone) for told in states]
+        device = self.training_sets[0].device
+        return [restore(_read_state(self.board, told), self.backbone, device) for told in states]
 
     def forget(self) -> None:
         """Let nobody begin one any more, and delete what was written for them."""
@@ -197,7 +206,9 @@ def fit_each(kind: str, training_sets: Sequence[TrainingSet]) -> list[Head]:
     return [heads.get(kind).fit(training_set) for training_set in training_sets]
 
 
-def learning_of(job: Job, board: Board, backbone: Backbone, cache: Path) -> Doing | None:
+def learning_of(
+    job: Job, board: Board, backbone: "Backbone", cache: Path, device: str = "cpu"
+) -> Doing | None:
     """How a helper does a job of learning; None where its network is another."""
     if job.values["weights"] != backbone.weights_id:
         return None
@@ -205,12 +216,12 @@ def learning_of(job: Job, board: Board, backbone: Backbone, cache: Path) -> Doin
     def training_set(unit: int) -> TrainingSet:
         values = job.values["lessons"][unit]
         found = _lesson(values, load_arrays(board.folder / values["arrays"]), backbone, cache)
-        return replace(found, progress=_Heeding(board, job, unit))
+        return replace(found, device=device, progress=_Heeding(board, job, unit))
 
     return _doing(board, job, training_set)
 
 
-def steps_of(job: Job, board: Board, backbone: Backbone, cache: Path) -> Doing | None:
+def steps_of(job: Job, board: Board, backbone: "Backbone", cache: Path, device: str = "cpu") -> Doing | None:
     """How a helper takes part in the steps of one member; None where its network is another."""
     if job.values["weights"] != backbone.weights_id:
         return None
@@ -221,11 +232,11 @@ def steps_of(job: Job, board: Board, backbone: Backbone, cache: Path) -> Doing |
 
         def taking(_: dict[str, Any], team: SingleProcess) -> None:
             with suppress(NoTimeError):  # the leader meets it as well
-                heads.get(job.values["head"]).fit(replace(training_set, team=team))
+                heads.get(job.values["head"]).fit(replace(training_set, device=device, team=team))
 
         return taking
 
-    return answer(job, board, backbone.device, get_ready)
+    return answer(job, board, device, get_ready)
 
 
 @contextmanager
@@ -271,7 +282,7 @@ def _lesson_values(training_set: TrainingSet, cache: Path) -> tuple[dict[str, An
 
 
 def _lesson(
-    values: dict[str, Any], arrays: dict[str, NDArray[Any]], backbone: Backbone, cache: Path
+    values: dict[str, Any], arrays: dict[str, NDArray[Any]], backbone: "Backbone", cache: Path
 ) -> TrainingSet:
     sources = [
         rows_from(told, arrays[f"places.{number}"], cache) for number, told in enumerate(values["sources"])
@@ -285,5 +296,5 @@ def _lesson(
         values["seed"],
         values["settings"],
         backbone,
-        None if checkpoint is None else cache / checkpoint,
+        checkpoint=None if checkpoint is None else cache / checkpoint,
     )

@@ -13,11 +13,13 @@ from preseason.engine.passes import Box
 from preseason.errors import DataError
 from preseason.heads.base import TrainingSet
 from preseason.heads.trainer import NoTimeError
+from preseason.inference.candidates import Candidate
 from preseason.inference.features import Features
+from preseason.inference.predictor import FeatureExtractors, orders_for
 from preseason.results import CandidateResult
 from preseason.runtime.progress import Stopwatch
-from preseason.training.candidates import Candidate, CrossValResult, cross_val_fit
-from preseason.training.predictor import FeatureExtractors, orders_for
+from preseason.training.cross_validation import CrossValResult, cross_val_fit
+from preseason.training.distributed_folds import team_of
 from preseason.training.selection import accuracy, select
 
 TRIAL = 16
@@ -172,7 +174,7 @@ class Rounds:
             try:
                 first = not self.trials.fits
                 fit = cross_val_fit(
-                    candidate, training_set, self.checkpoints, seconds, self.extractors.team, firm=first
+                    candidate, training_set, self.checkpoints, seconds, team_of(self.extractors), firm=first
                 )
             except NoTimeError:
                 self._leave_out(

@@ -11,12 +11,12 @@ from preseason.data.split import group_numbers
 from preseason.engine.extract import Order
 from preseason.heads.base import TrainingSet
 from preseason.inference.features import Features
+from preseason.inference.predictor import FeatureExtractors
 from preseason.problems.base import problems
 from preseason.recipe import Recipe
 from preseason.results import Figure
 from preseason.runtime.progress import Progress
-from preseason.training.candidates import cross_val_fit
-from preseason.training.predictor import FeatureExtractors
+from preseason.training.cross_validation import cross_val_fit
 from preseason.training.selection import accuracy
 
 if TYPE_CHECKING:
@@ -46,9 +46,12 @@ def scratch_accuracy(
     targets = problem.targets(samples, dataset.labels)
     pairs = problem.folds(targets, group_numbers(samples), recipe.folds, recipe.seed)
     random = FeatureExtractors(
-        random_copy(extractors.backbone, SEED), extractors.decoder, extractors.cache, extractors.device
+        random_copy(extractors.backbone.loaded(), SEED),
+        extractors.decoder,
+        extractors.cache,
+        extractors.device,
     )
-    candidate = task.baseline(random.backbone)
+    candidate = task.baseline(random.backbone.loaded())
     extractor = random.extractor(candidate.spec)
     orders = [Order(sample) for sample in samples]
     if extractor.missing(orders):

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from preseason.arrays.types import Floats, Ints
-from preseason.training.candidates import CrossValResult
+from preseason.inference.probabilities import averaged
+from preseason.training.cross_validation import CrossValResult
 
 MIN_GAIN = 0.002
 """A further way must lower the mean negative log-likelihood by this many nats to be kept."""
@@ -90,10 +91,3 @@ def log_loss(probabilities: Floats, targets: Ints) -> float:
 def accuracy(probabilities: Floats, targets: Ints) -> float:
     """Share of rows whose largest probability is the target's."""
     return float((probabilities.argmax(1) == targets).mean())
-
-
-def averaged(each: Sequence[Floats]) -> Floats:
-    """The normalised geometric mean of probabilities [n, c]: a way that is sure of a no is heard."""
-    logs = np.mean([np.log(np.maximum(p, 1e-9)) for p in each], axis=0)
-    means = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(means / means.sum(axis=1, keepdims=True), np.float32)

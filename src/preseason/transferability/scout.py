@@ -19,13 +19,13 @@ from preseason.evaluation.metrics import measure
 from preseason.heads.base import TrainingSet
 from preseason.inference.features import Features
 from preseason.inference.frames import summarised
+from preseason.inference.predictor import FeatureExtractors, orders_for
 from preseason.openset.detection import thin
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent, Stopwatch
 from preseason.tasks.reading import read, task_for
-from preseason.training.candidates import cross_val_fit
-from preseason.training.predictor import FeatureExtractors, orders_for
+from preseason.training.cross_validation import cross_val_fit
 from preseason.training.scratch import scratch_accuracy
 from preseason.transferability.measures import h_score, logme, neighbour_accuracy
 from preseason.transferability.shift import domain_shift
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from preseason.arrays.types import Floats, Ints
     from preseason.backbones.base import Backbone
     from preseason.data.audit import Audit
+    from preseason.inference.predictor import FeatureExtractors
     from preseason.tasks.base import Task
-    from preseason.training.predictor import FeatureExtractors
 
 MAX_EXAMPLES = 2000
 """Examples that are looked at; of larger data sets a part, evenly over the classes."""

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Decoder
-from preseason.engine.passes import FeatureSpec, FrozenFeatures
+from preseason.engine.graphs.pictures import FrozenFeatures
+from preseason.engine.passes import FeatureSpec
 
 LOOKED_AT = 48
 BATCH = 8

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from preseason.backbones.base import Backbone, BackboneInfo, Preprocessing, Split, clip_families
+from preseason.backbones.base import Backbone, Split, clip_families
+from preseason.backbones.facts import BackboneInfo, Preprocessing
 from preseason.backbones.library import libraries
 from preseason.backbones.video import c3d, i3d
 from preseason.backbones.weights import hub_file, load_into, read_tensors

@@ -6,9 +6,10 @@ from typing import Any
 
 from torch import nn
 
-from preseason.backbones.base import Backbone, BackboneInfo, Split
+from preseason.backbones.base import Backbone, Split
 from preseason.backbones.catalogue import embedded_info, timm_info
 from preseason.backbones.embedded import EMBEDDED, Embedded
+from preseason.backbones.facts import BackboneInfo
 from preseason.backbones.library import libraries
 from preseason.backbones.timm_networks import build, create, split_of
 from preseason.backbones.weights import load_in_order, load_into, read_tensors

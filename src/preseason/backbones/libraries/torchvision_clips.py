@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import torch
 from torch import nn
 
-from preseason.backbones.base import Backbone, BackboneInfo, Preprocessing, Split, clip_families
+from preseason.backbones.base import Backbone, Split, clip_families
+from preseason.backbones.facts import BackboneInfo, Preprocessing
 from preseason.backbones.hubs import answers
 from preseason.backbones.library import libraries
 from preseason.backbones.weights import hub_file, load_into, read_tensors

@@ -11,7 +11,8 @@ from typing import Any
 
 from torch import nn
 
-from preseason.backbones.base import Backbone, BackboneInfo, Preprocessing, Split, clip_families
+from preseason.backbones.base import Backbone, Split, clip_families
+from preseason.backbones.facts import BackboneInfo, Preprocessing
 from preseason.backbones.hosted import CONFIG, HOSTED, INPUT_FILES, Hosted, cached, fetched, hosted_as
 from preseason.backbones.library import libraries
 from preseason.errors import WeightsError, first_line

@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from preseason.backbones.base import Preprocessing, Split, clip_families
+from preseason.backbones.base import Split, clip_families
+from preseason.backbones.facts import Preprocessing
 from preseason.backbones.families.chains import Chain
 from preseason.backbones.video.drawing import draw_for_relu
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,6 @@ from preseason.arrays.types import Floats
 from preseason.inference.features import Features
 from preseason.inference.head import State, restorers
 from preseason.inference.parts import Scales, rows_of
-
-if TYPE_CHECKING:
-    from preseason.backbones.base import Backbone
 
 PREFIX = "network."
 """Of the tensors' names in a state."""
@@ -89,7 +86,7 @@ def _mean(parts: Floats, weights: Floats) -> Floats:
     return np.asarray((weights[:, None] @ parts)[:, 0], np.float32)
 
 
-def restore(state: State, backbone: "Backbone | None" = None) -> AttentionHead:
+def restore(state: State, *_: object) -> AttentionHead:
     """The head that gave `state`."""
     tensors: dict[str, Any] = {
         name.removeprefix(PREFIX): array for name, array in state.arrays.items() if name.startswith(PREFIX)

@@ -1,7 +1,6 @@
 """A linear head: logistic regression on the features of the whole example."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,9 +8,6 @@ from preseason.arrays.scaling import ROWS, Scale, arrays_of, scale_from
 from preseason.arrays.types import Floats
 from preseason.inference.features import Features
 from preseason.inference.head import State, restorers
-
-if TYPE_CHECKING:
-    from preseason.backbones.base import Backbone
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class LinearHead:
         return State("linear", arrays | arrays_of(self.scale))
 
 
-def restore(state: State, backbone: "Backbone | None" = None) -> LinearHead:
+def restore(state: State, *_: object) -> LinearHead:
     """The head that gave `state`."""
     return LinearHead(scale_from(state.arrays), state.arrays["weight"], state.arrays["bias"])
 

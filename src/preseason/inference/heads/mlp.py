@@ -1,7 +1,6 @@
 """One dense layer with ReLU and one for the classes, on the whole's features or its flattened map."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,9 +8,6 @@ from preseason.arrays.scaling import Scale, arrays_of, scale_from
 from preseason.arrays.types import Floats, Ints
 from preseason.inference.features import Features
 from preseason.inference.head import State, restorers
-
-if TYPE_CHECKING:
-    from preseason.backbones.base import Backbone
 
 PARTS = ("weight", "bias")
 
@@ -58,7 +54,7 @@ def flat(features: Features, chosen: Ints) -> Floats:
     return rows.reshape(len(rows), -1)
 
 
-def restore(state: State, backbone: "Backbone | None" = None) -> MlpHead:
+def restore(state: State, *_: object) -> MlpHead:
     """The head that gave `state`."""
     (first, last) = ([state.arrays[f"network.{n}.{part}"] for part in PARTS] for n in ("0", "3"))
     return MlpHead(scale_from(state.arrays), (first[0], first[1]), (last[0], last[1]))

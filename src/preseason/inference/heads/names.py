@@ -1,16 +1,12 @@
 """A linear head on the last layer's mean at length 1."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from preseason.arrays.types import Floats
 from preseason.inference.features import Features
 from preseason.inference.head import State, restorers
-
-if TYPE_CHECKING:
-    from preseason.backbones.base import Backbone
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ def unit(vectors: Floats) -> Floats:
     return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)
 
 
-def restore(state: State, backbone: "Backbone | None" = None) -> NamesHead:
+def restore(state: State, *_: object) -> NamesHead:
     """The head that gave `state`."""
     first, last = state.settings["span"]
     return NamesHead((first, last), state.arrays["weight"], state.arrays["bias"])

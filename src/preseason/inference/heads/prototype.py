@@ -1,7 +1,6 @@
 """Nearest class mean: cosine similarity to each class."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,9 +8,6 @@ from preseason.arrays.scaling import ROWS, Scale, arrays_of, scale_from
 from preseason.arrays.types import Floats
 from preseason.inference.features import Features
 from preseason.inference.head import State, restorers
-
-if TYPE_CHECKING:
-    from preseason.backbones.base import Backbone
 
 SHARPNESS = 20.0
 """Logits per unit of cosine similarity, before calibration."""
@@ -54,7 +50,7 @@ def unit(x: Floats) -> Floats:
     return scaled
 
 
-def restore(state: State, backbone: "Backbone | None" = None) -> PrototypeHead:
+def restore(state: State, *_: object) -> PrototypeHead:
     """The head that gave `state`."""
     return PrototypeHead(scale_from(state.arrays), state.arrays["means"])
 

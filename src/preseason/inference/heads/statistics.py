@@ -1,7 +1,6 @@
 """A linear head on a clip's statistics: mean, spread and motion of its frames' features."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from preseason.arrays.types import Floats
 from preseason.inference.features import Features
@@ -9,9 +8,6 @@ from preseason.inference.frames import summarised
 from preseason.inference.head import State, restorers
 from preseason.inference.heads import linear
 from preseason.inference.heads.linear import LinearHead
-
-if TYPE_CHECKING:
-    from preseason.backbones.base import Backbone
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class StatisticsHead:
         return State("statistics", self.linear.state().arrays, {"frames": self.frames})
 
 
-def restore(state: State, backbone: "Backbone | None" = None) -> StatisticsHead:
+def restore(state: State, *_: object) -> StatisticsHead:
     """The head that gave `state`."""
     return StatisticsHead(linear.restore(state), int(state.settings["frames"]))
 

@@ -1,7 +1,7 @@
 """Linear logits of counted words and letters."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,6 @@ from preseason.errors import UsageError
 from preseason.inference.features import Features
 from preseason.inference.head import State, restorers
 from preseason.inference.words import Terms, hashed, logits_of, plain, terms_from
-
-if TYPE_CHECKING:
-    from preseason.backbones.base import Backbone
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ def texts_of(features: Features) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def restore(state: State, backbone: "Backbone | None" = None) -> TfidfHead:
+def restore(state: State, *_: object) -> TfidfHead:
     """The head that gave `state`."""
     return TfidfHead(terms_from(state.arrays), state.arrays["weight"], state.arrays["bias"])
 

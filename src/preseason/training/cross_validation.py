@@ -1,4 +1,4 @@
-"""A way to answer: one pass of the frozen network and one kind of head, fitted crosswise.
+"""A candidate fitted crosswise: a head for each fold.
 
 Cross-fitting gives every labelled example an answer by a member that did not learn from it: these answers
 choose between ways, calibrate them and tell the accuracy, while all members together use all examples.
@@ -7,88 +7,19 @@ choose between ways, calibrate them and tell the accuracy, while all members tog
 import hashlib
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from preseason.arrays.types import Floats, Ints
-from preseason.engine.passes import Box, FeatureSpec
-from preseason.evaluation.calibration import fit_temperature, softmax
+from preseason.evaluation.calibration import fit_temperature
 from preseason.heads.base import Folds, TrainingSet
+from preseason.inference.candidates import Candidate, Fitted
 from preseason.inference.features import Features
 from preseason.inference.head import Head
-from preseason.training.attention_crops import CROPS, windows
+from preseason.inference.probabilities import softmax
 from preseason.training.distributed_folds import Team, fit_each
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """What is to be fitted.
-
-    Attributes:
-        name: shown to the user, e.g. "closer look".
-        head: registered kind.
-        spec: the pass whose rows the head reads.
-        crops_from: name of an earlier way whose attention chooses this one's looks.
-        joined: whether the head also reads the rows of `crops_from`, in front of its own.
-        settings: for the head.
-        fold_models: how many of the folds get a member; the others' examples have no answer from this way.
-            With 1, that member judges and the one delivered is fitted on every example.
-        always: whether it is fitted however little time is left, as what the user named is.
-        caution: what the user must know of it, a sentence for the report; or empty.
-        trusted: whether it is kept unless it is worse by more than chance; others must then be better so.
-    """
-
-    name: str
-    head: str
-    spec: FeatureSpec
-    crops_from: str | None = None
-    joined: bool = False
-    settings: dict[str, Any] = field(default_factory=dict)
-    fold_models: int | None = None
-    always: bool = False
-    caution: str = ""
-    trusted: bool = False
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A way with its members.
-
-    Attributes:
-        fold_models: one for each fold that was fitted; their probabilities are averaged.
-        temperature: divisor of the members' logits.
-    """
-
-    candidate: Candidate
-    fold_models: tuple[Head, ...]
-    temperature: float
-
-    def probabilities(self, features: Features) -> Floats:
-        """Mean over members, float32 [n, c]."""
-        each = [softmax(fold_model.logits(features), self.temperature) for fold_model in self.fold_models]
-        return _mean(each)
-
-    def attention(self, features: Features) -> Floats | None:
-        """Mean attention over members, float32 [n, p]."""
-        each = [
-            weights
-            for fold_model in self.fold_models
-            if (weights := fold_model.attention(features)) is not None
-        ]
-        return _mean(each) if each else None
-
-    def embed(self, features: Features) -> Floats:
-        """Mean vector over members, float32 [n, e]; members of attention heads share one space."""
-        first, *others = self.fold_models
-        total = np.array(first.embed(features), np.float32)
-        for fold_model in others:
-            total += fold_model.embed(features)
-        total /= len(self.fold_models)
-        return total
 
 
 @dataclass(frozen=True)
@@ -162,17 +93,6 @@ def cross_val_fit(
     )
 
 
-def crops_for(fingerprints: Sequence[str], attention: Floats, parts: Sequence[Box]) -> list[tuple[Box, ...]]:
-    """The closer looks of each example, from its attention [n, p] over `parts`."""
-    seeds = [int(hashlib.blake2b(f.encode(), digest_size=4).hexdigest(), 16) for f in fingerprints]
-    return [windows(weights, parts, seed) for weights, seed in zip(attention, seeds, strict=True)]
-
-
-def dynamic_crops() -> int:
-    """How many looks `crops_for` gives."""
-    return CROPS
-
-
 def _fold_training_set(
     candidate: Candidate, training_set: TrainingSet, train: Ints, number: int, folder: Path | None
 ) -> TrainingSet:
@@ -226,10 +146,6 @@ def _oof_attention(fold_models: list[Head], folds: Folds, features: Features) ->
         each = [fold_model.attention(features.take(rest)) for fold_model in fold_models]
         out[rest] = np.mean([weights for weights in each if weights is not None], axis=0)
     return out
-
-
-def _mean(each: Sequence[Floats]) -> Floats:
-    return np.asarray(np.mean(each, axis=0), np.float32)
 
 
 def _name(candidate: Candidate, training_set: TrainingSet, train: Ints) -> str:

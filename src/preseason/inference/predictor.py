@@ -7,34 +7,31 @@ from pathlib import Path
 import numpy as np
 
 from preseason.arrays.types import Floats, Ints
-from preseason.backbones.base import Backbone
+from preseason.backbones.facts import BackboneSource
 from preseason.data.dataset import Sample, Skipped
 from preseason.distributed.work_queue import Board
 from preseason.engine.extract import Decoder, Extractor, Order, RawReader
 from preseason.engine.passes import Box, FeatureSpec
+from preseason.inference.candidates import Candidate, Fitted, crops_for
 from preseason.inference.features import Features
 from preseason.inference.frames import whole_frames
-from preseason.openset.drift import Sketch
+from preseason.inference.probabilities import averaged, sharpened
+from preseason.inference.sketch import Sketch
 from preseason.runtime.progress import Progress
-from preseason.training.candidates import Candidate, Fitted, crops_for
-from preseason.training.distributed_folds import Team
-from preseason.training.selection import averaged
 
 
 class FeatureExtractors:
     """Where frozen passes run: one extractor for each pass, kept as long as this object.
 
     Attributes:
-        team: workers that fit members side by side; None where this process is alone.
+        board: where other workers find work; None where this process is alone.
     """
 
     def __init__(
-        self, backbone: Backbone, decoder: Decoder, cache: Path, device: str, board: Board | None = None
+        self, backbone: BackboneSource, decoder: Decoder, cache: Path, device: str, board: Board | None = None
     ) -> None:
         self.backbone, self.decoder, self.cache, self.device = backbone, decoder, cache, device
-        backbone.device = device
-        self._board = board
-        self.team = None if board is None else Team(board, cache)
+        self.board = board
         self._extractors: dict[FeatureSpec, Extractor | RawReader] = {}
 
     def extractor(self, spec: FeatureSpec) -> Extractor | RawReader:
@@ -43,7 +40,7 @@ class FeatureExtractors:
             self._extractors[spec] = RawReader(spec, self.decoder)
         elif spec not in self._extractors:
             self._extractors[spec] = Extractor(
-                self.backbone, spec, self.decoder, self.cache, self.device, self._board
+                self.backbone, spec, self.decoder, self.cache, self.device, self.board
             )
         return self._extractors[spec]
 
@@ -206,9 +203,3 @@ def plain_rows(candidate: Candidate, features: Features) -> Floats:
         chunks = [whole_frames(features, chunk, candidate.spec.frames) for chunk in features.chunks()]
         return np.concatenate([np.asarray(chunk, np.float32).mean(axis=1) for chunk in chunks])
     return features.pooled()
-
-
-def sharpened(probabilities: Floats, temperature: float) -> Floats:
-    """Probabilities [n, c] raised to 1 / temperature and normalised."""
-    powered = np.maximum(probabilities, 1e-12) ** np.float32(1 / temperature)
-    return np.asarray(powered / powered.sum(axis=1, keepdims=True), np.float32)

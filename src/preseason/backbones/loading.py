@@ -1,0 +1,45 @@
+"""A pretrained network by its name, whichever library it is of, and the list of them."""
+
+from preseason.backbones import encoders
+from preseason.backbones.base import Backbone
+from preseason.backbones.facts import BackboneInfo
+from preseason.backbones.library import libraries as registry
+from preseason.errors import UsageError
+
+
+def load(name: str, weights: str | None = None) -> Backbone:
+    """The pretrained network `name`: embedded, of timm, a video network, or an encoder of texts.
+
+    Args:
+        weights: a file or folder to take the weights from, in place of where the name has them from.
+
+    Raises:
+        UsageError: no such name.
+        WeightsError: its weights are not on this machine, or do not fit.
+    """
+    for library in map(registry.get, registry):
+        if library.knows(name):
+            return library.load(name, weights)
+    if encoders.claims(name, weights):
+        return encoders.build(name, weights)
+    raise UsageError(f"No backbone is called {name!r}.{_nearest(name)} `preseason models` lists them.")
+
+
+def exists(name: str) -> bool:
+    """Whether `load` knows `name`."""
+    return any(registry.get(library).knows(name) for library in registry)
+
+
+def listing() -> list[BackboneInfo]:
+    """What `preseason models` shows: networks of pictures, of clips, of texts; embedded ones first."""
+    rows = [info for library in registry for info in registry.get(library).listing()]
+    rows.sort(key=lambda info: (info.modality != "image", info.source != "embedded"))
+    return [*rows, *encoders.listing()]
+
+
+def _nearest(name: str) -> str:
+    import difflib
+
+    known = [each for library in registry for each in registry.get(library).names()]
+    near = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,64 @@
+"""The pretrained network of a model folder, loaded only when its layers are asked for."""
+
+import shutil
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from preseason import backbones
+from preseason.backbones.facts import Preprocessing
+from preseason.backbones.tokenizers import TOKENIZER, read_tokenizer
+from preseason.errors import ModelFolderError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from preseason.backbones.base import Backbone
+
+
+class SavedBackbone:
+    """What `backbone_facts` told when a network was saved, and the network once it is needed.
+
+    Raises:
+        ModelFolderError: the facts or the folder are not whole.
+    """
+
+    def __init__(self, folder: Path, facts: Mapping[str, Any]) -> None:
+        self.folder, self._facts = folder, dict(facts)
+        try:
+            self.name, self.licence = str(facts["name"]), str(facts["licence"])
+            self.weights_id = str(facts["weights_id"])
+            given = facts["preprocessing"]
+            # Those that a manifest of an older version lacks have their defaults.
+            self.preprocessing = Preprocessing(
+                **{**given, "mean": tuple(given["mean"]), "std": tuple(given["std"])}
+            )
+        except (KeyError, TypeError) as error:
+            raise ModelFolderError(f"The network in {folder} cannot be loaded: {error}") from error
+
+    @property
+    def reads(self) -> str:
+        """What it is a network of: `texts` or `pictures`."""
+        return "texts" if self.preprocessing.tokens else "pictures"
+
+    @cached_property
+    def tokenizer(self) -> "Tokenizer":
+        """What turns texts into token numbers."""
+        return read_tokenizer(self.folder / TOKENIZER)
+
+    def loaded(self) -> "Backbone":
+        """The network itself, read once."""
+        return self._loaded
+
+    @cached_property
+    def _loaded(self) -> "Backbone":
+        return backbones.load_network(self.folder, self._facts)
+
+    def facts(self) -> dict[str, Any]:
+        """As they were saved."""
+        return self._facts
+
+    def save(self, folder: Path) -> None:
+        """Copy the folder."""
+        shutil.copytree(self.folder, folder)

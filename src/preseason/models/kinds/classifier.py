@@ -1,0 +1,109 @@
+"""A model of labelled examples, from its folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from preseason.backbones.saved import SavedBackbone
+from preseason.errors import DeviceMemoryError, ModelFolderError, UsageError, device_is_full
+from preseason.inference.candidates import Fitted
+from preseason.inference.head import State, restore
+from preseason.inference.predictor import FeatureExtractors, Predictor
+from preseason.inference.sketch import Sketch
+from preseason.models.classifier import Model
+from preseason.models.loading import Where, kinds
+from preseason.models.manifest import candidate_from, record_from, upgraded
+from preseason.openset.drift import ReferenceDistribution
+from preseason.openset.reference_set import ReferenceSet
+from preseason.problems.base import problems
+from preseason.storage import BACKBONE, HEADS, KNOWN, MANIFEST, WORLD
+from preseason.tasks.base import tasks
+
+
+def open_classifier(place: Path, manifest: dict[str, Any], where: Where) -> Model:
+    """The model in a folder.
+
+    Raises:
+        ModelFolderError: a file is missing or damaged.
+    """
+    try:
+        return _opened(place, upgraded(manifest), where)
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError, UsageError) as error:
+        if device_is_full(error):
+            raise DeviceMemoryError from error
+        raise ModelFolderError(
+            f"{place} cannot be loaded: {MANIFEST} and the files beside it do not fit together ({error!r}). "
+            "Copy the whole folder again, or fit anew."
+        ) from error
+
+
+def _opened(place: Path, manifest: dict[str, Any], where: Where) -> Model:
+    backbone = SavedBackbone(place / BACKBONE, manifest["backbone"])
+    job = tasks.get(manifest["task"])
+    extractors = FeatureExtractors(backbone, job.decoder(backbone), where.cache, where.device)
+    sketch, reference_distribution = _reference_distribution(place, manifest)
+    predictor = _predictor(place, manifest, extractors, sketch)
+    known, record = _known(place, manifest), record_from(manifest["record"], problems.get(job.problem))
+    return Model(job, extractors, predictor, known, record, reference_distribution)
+
+
+def _predictor(
+    folder: Path, manifest: dict[str, Any], extractors: FeatureExtractors, sketch: Sketch | None
+) -> Predictor:
+    tensors = _arrays(folder / HEADS)
+    values = manifest["predictor"]
+    candidates = []
+    for index, fitted in enumerate(values["candidates"]):
+        states = [
+            State(fold_model["kind"], dict(_below(tensors, f"{index}.{number}.")), fold_model["settings"])
+            for number, fold_model in enumerate(fitted["fold_models"])
+        ]
+        heads = tuple(restore(state, extractors.backbone, extractors.device) for state in states)
+        candidates.append(Fitted(candidate_from(fitted["candidate"]), heads, fitted["temperature"]))
+    return Predictor(
+        tuple(candidates), tuple(values["kept"]), values["embedding"], values["temperature"], sketch
+    )
+
+
+def _known(folder: Path, manifest: dict[str, Any]) -> ReferenceSet:
+    values = manifest["known"]
+    arrays = _arrays(folder / KNOWN)
+    labels = tuple(manifest["labels"])
+    return ReferenceSet.from_state(arrays, labels, tuple(values["columns"]), values["threshold"])
+
+
+def _reference_distribution(
+    folder: Path, manifest: dict[str, Any]
+) -> tuple[Sketch | None, ReferenceDistribution | None]:
+    """The sketch and the world; neither in models of before they were kept."""
+    labels = manifest.get("world")
+    if labels is None:
+        return None, None
+    arrays = _arrays(folder / WORLD)
+    sketch = {key: value for key, value in arrays.items() if key.startswith("sketch.")}
+    own = {key: value for key, value in arrays.items() if key not in sketch}
+    return Sketch(**dict(_below(sketch, "sketch."))), ReferenceDistribution(tuple(labels), **own)
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays: dict[str, NDArray[Any]] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelFolderError(
+            f"{path} cannot be read: {error}. Copy the folder again, or fit anew."
+        ) from error
+    return arrays
+
+
+def _below(tensors: dict[str, NDArray[Any]], prefix: str) -> Iterator[tuple[str, NDArray[Any]]]:
+    for name, array in tensors.items():
+        if name.startswith(prefix):
+            yield name.removeprefix(prefix), array
+
+
+kinds.add("classifier", open_classifier)
