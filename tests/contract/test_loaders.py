@@ -13,6 +13,7 @@ from preseason.language import conversation
 from preseason.serving import hosting, talkers
 from preseason.serving.app import Settings, create_app
 from preseason.serving.hosting import Where
+from preseason.trained_model import TALKS
 
 WORDS = {
     "add": "m x a.jpg",
@@ -70,7 +71,7 @@ def test_a_server_hands_device_and_cache_to_every_loader(
     def loads(who: str) -> Any:
         def load(place: Any, *, device: str | None = None, cache: str | None = None, **_: Any) -> Any:
             opened.append((who, device, cache))
-            return SimpleNamespace(task="chat")
+            return SimpleNamespace(task="chat", capabilities={TALKS})
 
         return load
 
