@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -67,6 +68,47 @@ def parse_share(text: str | float) -> float:
 
 
 @dataclass(frozen=True)
+class Unfreeze:
+    """Which of a network's last blocks are fine-tuned.
+
+    Attributes:
+        blocks: how many; None for the whole network, or where it is left open.
+        auto: whether it is left open.
+    """
+
+    blocks: int | None = None
+    auto: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "Unfreeze":
+        """What `--unfreeze` says: `auto`, `all` or a number.
+
+        Raises:
+            UsageError: it is none of these.
+        """
+        if text in ("auto", "all"):
+            return cls(auto=text == "auto")
+        if not text.isdigit():
+            raise UsageError(f"unfreeze={text!r}: expected a number of blocks, 'all' or 'auto'.")
+        return cls(int(text))
+
+    def cut(self, n_blocks: int) -> int | None:
+        """Index of the first block that is trained, `n_blocks` where none is; None where it is left open.
+
+        Raises:
+            UsageError: there are fewer blocks than that.
+        """
+        if self.auto or self.blocks is None:
+            return None if self.auto else 0
+        if self.blocks > n_blocks:
+            raise UsageError(
+                f"--unfreeze {self.blocks}: the network has {n_blocks} blocks. "
+                "Choose at most that many, or all."
+            )
+        return n_blocks - self.blocks
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Settings of one fit; checked when built, all faults reported together.
 
@@ -106,9 +148,9 @@ class Recipe:
         None, "Frames of a clip that are looked at, or that a video network is fed at once.", minimum=2
     )
     views: int = _option(4, "Views per photo when blocks are fine-tuned from the bank.", minimum=1)
-    epochs: int = _option(20, "Most epochs of gradient training.", minimum=1)
-    learning_rate: float | None = _option(None, "Peak learning rate of the head.", minimum=1e-8)
-    batch_size: int = _option(32, "Examples in a step of gradient training.", minimum=1)
+    epochs: int | None = _option(None, "Most epochs of gradient training.", minimum=1)
+    learning_rate: float | None = _option(None, "Peak learning rate of gradient training.", minimum=1e-8)
+    batch_size: int | None = _option(None, "Examples in a step of gradient training.", minimum=1)
     test_fraction: float | None = _option(
         None,
         "Part held out once for the accuracy told; 0 tests every example in turn, as is usual where the data "
@@ -141,9 +183,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         faults = [fault for item in fields(self) for fault in _faults(item, getattr(self, item.name))]
-        if self.unfreeze not in ("auto", "all") and not self.unfreeze.isdigit():
-            faults.append(f"unfreeze={self.unfreeze!r}: expected a number of blocks, 'all' or 'auto'")
-        faults += _share_faults(self.strangers)
+        faults += _faults_of(lambda: Unfreeze.parse(self.unfreeze))
+        faults += _faults_of(self.strangers_share, "strangers: ")
         if isinstance(self.test_fraction, int | float) and self.test_fraction >= 0.9:
             faults.append(f"test_fraction={self.test_fraction}: expected less than 0.9")
         if faults:
@@ -230,12 +271,11 @@ def _faults(item: Any, value: Any) -> list[str]:
     return []
 
 
-def _share_faults(strangers: str | None) -> list[str]:
+def _faults_of(check: Callable[[], Any], name: str = "") -> list[str]:
     try:
-        if strangers is not None:
-            parse_share(strangers)
+        check()
     except UsageError as error:
-        return [f"strangers: {str(error).removesuffix('.')}"]
+        return [name + str(error).removesuffix(".")]
     return []
 
 

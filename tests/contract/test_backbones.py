@@ -98,17 +98,8 @@ def test_blocks_one_after_the_other_are_the_network(backbone: Backbone) -> None:
 def test_trunk_then_tail_is_the_whole_at_every_cut(backbone: Backbone) -> None:
     x = batch_for(backbone, 1)
     whole = backbone.run(x)
-    for unfreeze in range(len(backbone) + 1):
-        cut = backbone.cut_for(unfreeze)
-        assert cut == len(backbone) - unfreeze
+    for cut in range(len(backbone) + 1):
         torch.testing.assert_close(backbone.run(backbone.run(x, stop=cut), start=cut), whole)
-
-
-def test_more_blocks_than_there_are_cannot_be_unfrozen(backbone: Backbone) -> None:
-    with pytest.raises(
-        UsageError, match=rf"has {len(backbone)} blocks \(.*\)\. Choose at most that many, or all"
-    ):
-        backbone.cut_for(len(backbone) + 1)
 
 
 @torch.inference_mode()

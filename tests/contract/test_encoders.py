@@ -17,7 +17,7 @@ from preseason.backbones.text_blocks import FAMILIES, digits, numbers
 from preseason.engine.feeds import feed_for
 from preseason.engine.networks import TOLERANCE, OpenVinoEngine, compile_network
 from preseason.engine.passes import FeatureSpec
-from preseason.errors import UsageError, WeightsError
+from preseason.errors import WeightsError
 from preseason.errors.packages import MissingPackageError
 from preseason.heads.tail import Tail
 
@@ -97,8 +97,6 @@ def test_trunk_then_tail_is_the_whole_at_every_cut(made: Encoder) -> None:
     whole = made.run(x)
     for cut in range(len(made) + 1):
         torch.testing.assert_close(made.run(made.run(x, stop=cut), start=cut), whole)
-    with pytest.raises(UsageError, match="Choose at most that many, or all"):
-        made.cut_for(len(made) + 1)
 
 
 def test_it_is_trimmed_to_the_longest_text(made: Encoder) -> None:

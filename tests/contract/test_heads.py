@@ -13,13 +13,15 @@ import torch
 from preseason.backbones.base import Backbone
 from preseason.backbones.folder import save_network
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
+from preseason.engine.passes import FeatureSpec
 from preseason.errors import UsageError
-from preseason.heads.base import TrainingSet, heads
+from preseason.heads.base import TrainingSet, config_of, heads
 from preseason.heads.contrastive import pairs_loss
 from preseason.heads.sequence import Sequence, SequenceNetwork
-from preseason.heads.tail import Tail, TailHead, random_view
+from preseason.heads.tail import Tail, TailConfig, TailHead, random_view
 from preseason.inference.features import Features
 from preseason.inference.head import Head, restore
+from preseason.recipe import Recipe
 
 N, CLASSES, PARTS, WIDTH, CUT = 48, 3, 5, 24, 6
 IN_ORDER = ("lstm", "gru", "tcn")
@@ -89,9 +91,10 @@ def folds() -> list[tuple[np.ndarray, np.ndarray]]:
 
 def lesson_for(name: str, backbone: Backbone, **rest: Any) -> TrainingSet:
     rows = maps(backbone) if name in TAILS else texts() if name == "tfidf" else pooled()
-    own = {"cut": CUT} if name in TAILS else {"frames": PARTS}
-    settings = own | {"epochs": 15 if name in ("attention", *IN_ORDER) else 4, "batch_size": 16}
-    return TrainingSet(Features.of([rows]), TARGETS, CLASSES, folds(), 0, settings, backbone, **rest)
+    spec = FeatureSpec(64, kept="map", cut=CUT) if name in TAILS else FeatureSpec(64, frames=PARTS)
+    asked = Recipe(epochs=15 if name in ("attention", *IN_ORDER) else 4, batch_size=16)
+    config = config_of(name, asked)
+    return TrainingSet(Features.of([rows]), TARGETS, CLASSES, folds(), 0, config, spec, backbone, **rest)
 
 
 @pytest.fixture(scope="module")
@@ -351,8 +354,9 @@ class TestTailOfClips:
     """A tail over the frames of clips, with and without a head that reads them in order."""
 
     def training_set(self, backbone: Backbone, reader: str | None, epochs: int) -> TrainingSet:
-        settings = {"cut": CUT, "frames": CLIP_FRAMES, "reader": reader, "epochs": epochs, "batch_size": 16}
-        return TrainingSet(Features.of([moving(backbone)]), TARGETS, CLASSES, (), 0, settings, backbone)
+        spec = FeatureSpec(64, kept="map", cut=CUT, frames=CLIP_FRAMES)
+        config = TailConfig(epochs, batch_size=16, temporal_head=reader, frames_per_step=CLIP_FRAMES)
+        return TrainingSet(Features.of([moving(backbone)]), TARGETS, CLASSES, (), 0, config, spec, backbone)
 
     @pytest.mark.parametrize("reader", IN_ORDER)
     def test_with_a_reader_the_order_of_frames_is_learnt(self, backbone: Backbone, reader: str) -> None:

@@ -10,7 +10,7 @@ from preseason.data.dataset import Sample, Text
 from preseason.engine.extract import Extractor, Order
 from preseason.engine.passes import FeatureSpec
 from preseason.heads.base import TrainingSet, heads
-from preseason.heads.names import TEMPLATES, spoken, vectors_of
+from preseason.heads.names import TEMPLATES, NamesConfig, spoken, vectors_of
 from preseason.inference.candidates import Candidate, Fitted
 from preseason.inference.features import Features
 from preseason.inference.head import restore
@@ -30,8 +30,9 @@ def features_of(texts: list[str], encoder: Encoder, cache: Path) -> Features:
 
 
 def fitted(encoder: Encoder, features: Features, names: tuple[str, ...]) -> NamesHead:
-    settings = {"names": names, "width": encoder.width}
-    head = heads.get("names").fit(TrainingSet(features, np.array([0, 1]), 2, (), 0, settings, encoder))
+    config = NamesConfig(names, encoder.width)
+    training_set = TrainingSet(features, np.array([0, 1]), 2, (), 0, config, backbone=encoder)
+    head = heads.get("names").fit(training_set)
     assert isinstance(head, NamesHead)
     return head
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from preseason.errors import UsageError
-from preseason.recipe import TEXTBOOK, Recipe, parse_seconds, read_recipe, recipe_from
+from preseason.recipe import TEXTBOOK, Recipe, Unfreeze, parse_seconds, read_recipe, recipe_from
 from preseason.tasks.base import tasks
 
 
@@ -30,6 +30,16 @@ def test_all_faults_are_told_together_with_the_nearest_choice() -> None:
     message = str(caught.value)
     for part in ("did you mean 'cuda'?", "seed=-1", "views=0", "unfreeze='some'", "test_fraction=0.95"):
         assert part in message
+
+
+@pytest.mark.parametrize(("text", "cut"), [("auto", None), ("all", 0), ("0", 5), ("2", 3), ("5", 0)])
+def test_what_is_unfrozen_is_a_cut(text: str, cut: int | None) -> None:
+    assert Unfreeze.parse(text).cut(5) == cut
+
+
+def test_more_blocks_than_there_are_cannot_be_unfrozen() -> None:
+    with pytest.raises(UsageError, match=r"--unfreeze 6: the network has 5 blocks\. Choose at most"):
+        Unfreeze.parse("6").cut(5)
 
 
 @pytest.mark.parametrize("value", ["3", True, [1]])

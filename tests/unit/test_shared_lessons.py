@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -41,19 +42,17 @@ def features(tmp_path: Path) -> Features:
     return Features.of([shelf.rows([str(number) for number in reversed(range(COUNT))])])
 
 
-def training_sets(features: Features, cache: Path, **settings: Any) -> list[TrainingSet]:
+def training_sets(features: Features, cache: Path, **rest: Any) -> list[TrainingSet]:
     """Four of them, each without a quarter of the examples and with two folds within."""
     targets = np.arange(COUNT)[::-1] % CLASSES
-    whole = TrainingSet(features, targets, CLASSES, (), 0, settings, BACKBONE)
+    whole = TrainingSet(features, targets, CLASSES, (), 0, backbone=BACKBONE, **rest)
     given = []
     for fold in range(4):
         part = whole.part(np.flatnonzero(np.arange(COUNT) % 4 != fold))
         half = np.arange(len(part.targets)) % 2 == 0
         folds = [(np.flatnonzero(half), np.flatnonzero(~half)), (np.flatnonzero(~half), np.flatnonzero(half))]
         checkpoint = cache / f"{fold}.pt"
-        given.append(
-            TrainingSet(part.features, part.targets, CLASSES, folds, fold, settings, BACKBONE, checkpoint)
-        )
+        given.append(replace(part, folds=folds, seed=fold, checkpoint=checkpoint))
     return given
 
 
@@ -208,9 +207,9 @@ def test_the_leader_takes_no_more_time_than_is_left(features: Features, tmp_path
     others.post()
     job = next(iter(team.board._jobs(set())))
     # Nobody came: three members in the time that was meant for one.
-    assert 29 < others._timed(job, 0).settings["seconds"] <= 30
+    assert 29 < others._timed(job, 0).seconds <= 30
     alone = _Others(team, "attention", training_sets(features, cache)[1:], BACKBONE)
-    assert "seconds" not in alone._timed(job, 0).settings
+    assert alone._timed(job, 0).seconds is None
 
 
 def test_plain_arrays_are_learnt_from_by_the_leader_alone(tmp_path: Path) -> None:

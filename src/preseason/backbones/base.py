@@ -131,19 +131,6 @@ class Backbone(nn.Module):
         other.preprocessing = replace(own, frames=frames)
         return other
 
-    def cut_for(self, unfreeze: int) -> int:
-        """Index of the first trainable block when the last `unfreeze` are trained.
-
-        Raises:
-            UsageError: there are fewer blocks than that.
-        """
-        if unfreeze > len(self):
-            raise UsageError(
-                f"--unfreeze {unfreeze}: {self.name} has {len(self)} blocks "
-                f"({', '.join(self.split.names)}). Choose at most that many, or all."
-            )
-        return len(self) - unfreeze
-
     def maps(self, x: Tensor, blocks: Sequence[int]) -> list[Tensor]:
         """The chosen blocks' outputs for a normalised batch [n, 3, (t,) h, w], as maps."""
         out, last = [], max(blocks)

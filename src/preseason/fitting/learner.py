@@ -71,13 +71,13 @@ def search(context: FitContext, chosen: Ints, candidates: Sequence[Candidate], c
         len(context.labels),
         context.folds(chosen),
         context.recipe.seed,
-        settings={"refit": context.recipe.refit},
         backbone=context.extractors.backbone.loaded(),
         device=context.extractors.device,
         progress=context.progress,
     )
     samples = [context.samples[i] for i in chosen]
-    return Rounds(context.extractors, samples, training_set, clock, context.checkpoints).run(candidates)
+    tried = [c if c.fold_models != 1 else replace(c, refit=context.recipe.refit) for c in candidates]
+    return Rounds(context.extractors, samples, training_set, clock, context.checkpoints).run(tried)
 
 
 def learn(context: FitContext, chosen: Ints, trials: Trials, keep: Sequence[str] = ()) -> Learnt:

@@ -4,6 +4,8 @@ Parts are regions of a photo, frames of a clip, windows of a text. Each is score
 and the weighted mean of the parts' hidden vectors gives the logits: the weights show where the model looked.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ HIDDEN, GATE = 128, 64
 KEPT_PARTS = 0.5
 """Share of an example's parts that a training step sees; the rest are left out at random."""
 EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 15, 1e-3, 1e-2
-MIN_STEPS, MIN_BATCH = 150, 8
+MIN_STEPS, MIN_BATCH, MAX_BATCH = 150, 8, 32
 """Few examples are shown in smaller batches and more often: 15 steps, one an epoch, teach little."""
 MAX_IN_MEMORY = 2 * 2**30
 """Bytes up to which scaled parts are kept in memory while training, by all workers of a machine together;
@@ -55,14 +57,32 @@ class AttentionNetwork(nn.Module):
         return logits
 
 
+@dataclass(frozen=True)
+class AttentionConfig:
+    """How an `AttentionHead` is fitted.
+
+    Attributes:
+        part_types: for each part a number that is shared by parts of one size; empty where all are alike.
+        batch_size: None for 32, or fewer of few examples.
+    """
+
+    part_types: Sequence[int] = ()
+    epochs: int = EPOCHS
+    batch_size: int | None = None
+    learning_rate: float = LEARNING_RATE
+
+
 class Attention:
     """Fits `AttentionHead`."""
+
+    config = AttentionConfig
 
     def fit(self, training_set: TrainingSet) -> AttentionHead:
         """AdamW with one cycle over a fixed number of epochs; strong dropout takes early stopping's place."""
         features = training_set.features
         count, width = shape_of(features)
-        scales = scales_of(features, np.array(training_set.settings.get("kinds", [0] * count)))
+        config = training_set.config_as(AttentionConfig)
+        scales = scales_of(features, np.array(config.part_types or [0] * count))
         torch.manual_seed(training_set.seed)
         network = AttentionNetwork(width, training_set.classes)
         trainer = Trainer(
@@ -86,18 +106,19 @@ def network_of(head: AttentionHead) -> AttentionNetwork:
 
 
 def _config(network: nn.Module, training_set: TrainingSet) -> TrainingConfig:
-    count = len(training_set.targets)
-    batch_size = min(training_set.settings.get("batch_size", 32), max(MIN_BATCH, EPOCHS * count // MIN_STEPS))
+    config, count = training_set.config_as(AttentionConfig), len(training_set.targets)
+    few = max(MIN_BATCH, EPOCHS * count // MIN_STEPS)
+    batch_size = min(MAX_BATCH, few) if config.batch_size is None else config.batch_size
     steps = EPOCHS * -(-count // batch_size)
     return TrainingConfig(
-        [{"params": list(network.parameters()), "lr": LEARNING_RATE}],
-        min(EPOCHS, training_set.settings.get("epochs", EPOCHS)),
+        [{"params": list(network.parameters()), "lr": config.learning_rate}],
+        config.epochs,
         batch_size,
         training_set.seed,
         repeats=max(1, round(MIN_STEPS / steps)),
         weight_decay=WEIGHT_DECAY,
-        seconds=training_set.settings.get("seconds"),
-        firm=training_set.settings.get("firm", False),
+        seconds=training_set.seconds,
+        firm=training_set.firm,
     )
 
 

@@ -4,6 +4,7 @@ SetFit's idea (Tunstall et al. 2022, arXiv 2209.11055): n examples give n square
 all those within a batch, drawn anew in each epoch, so that memory does not grow with n squared.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,20 @@ def pairs_loss(vectors: Tensor, targets: Tensor) -> Tensor:
     return off.mean() if len(off) else (0 * vectors).sum()
 
 
+@dataclass(frozen=True)
+class ContrastiveConfig:
+    """How a tail is tuned by pairs; `epochs` None takes as many as `STEPS` steps need."""
+
+    epochs: int | None = None
+    batch_size: int = 32
+    learning_rate: float = RATE
+
+
 class Contrastive(TailKind):
     """Fits a `TailHead` by pairs, then by logistic regression on the tuned vectors."""
 
     kind = "contrastive"
-    rate = RATE
+    config = ContrastiveConfig
     # Its loss is of pairs: parts of a batch do not add up to it.
     shares_steps = False
 
@@ -56,7 +66,7 @@ class Contrastive(TailKind):
         if training_set.backbone is None:
             raise ValueError("a tail is made of a backbone's blocks: the training set holds none")
         torch.manual_seed(training_set.seed)
-        tail = Tail(training_set.backbone, training_set.settings["cut"], training_set.classes)
+        tail = Tail(training_set.backbone, training_set.rows_as().cut, training_set.classes)
         tail = tail.placed(training_set.device).eval()
         config = _config(tail, training_set)
         batch = random_view(training_set.features)
@@ -67,20 +77,20 @@ class Contrastive(TailKind):
 
 
 def _config(tail: Tail, training_set: TrainingSet) -> TrainingConfig:
-    size = int(training_set.settings.get("batch_size", 32))
-    epochs = int(np.clip(STEPS * size // len(training_set.targets), 2, MAX_EPOCHS))
-    groups: list[dict[str, Any]] = tail.groups(
-        training_set.settings.get("learning_rate") or Contrastive.rate
-    )[1:]
+    own = training_set.config_as(ContrastiveConfig)
+    size = own.batch_size
+    enough = int(np.clip(STEPS * size // len(training_set.targets), 2, MAX_EPOCHS))
+    epochs = enough if own.epochs is None else own.epochs
+    groups: list[dict[str, Any]] = tail.groups(own.learning_rate)[1:]
     return TrainingConfig(
         groups,
-        min(epochs, training_set.settings.get("epochs", epochs)),
+        epochs,
         size,
         training_set.seed,
         weight_decay=1e-2,
         patience=epochs,
-        seconds=training_set.settings.get("seconds"),
-        firm=training_set.settings.get("firm", False),
+        seconds=training_set.seconds,
+        firm=training_set.firm,
     )
 
 

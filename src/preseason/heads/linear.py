@@ -8,7 +8,7 @@ import numpy as np
 
 from preseason.arrays.scaling import ROWS, rotation_of, sample_of, scale_over
 from preseason.arrays.types import Floats, Ints
-from preseason.heads.base import TrainingSet, heads
+from preseason.heads.base import NoConfig, TrainingSet, heads
 from preseason.inference.heads.linear import LinearHead
 from preseason.runtime.threads import one_blas_thread
 
@@ -30,6 +30,8 @@ LEADING = 1024
 
 class Linear:
     """Fits `LinearHead`; the penalty is chosen by cross-validation on the training set's folds."""
+
+    config = NoConfig
 
     def fit(self, training_set: TrainingSet) -> LinearHead:
         """Logistic regression with the strength of the best cross-validated log-likelihood."""

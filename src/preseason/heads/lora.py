@@ -4,6 +4,7 @@ Only the additions and the classifier are trained and stored: a hundredth of wha
 """
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -63,9 +64,9 @@ class Lora(TailKind):
     kind = "lora"
     rate = RATE
 
-    def make(self, backbone: Backbone, settings: dict[str, Any], classes: int) -> Tail:
+    def make(self, backbone: Backbone, cut: int, classes: int, over_time: Mapping[str, Any]) -> Tail:
         """A tail with additions of zero: it answers as the pretrained network does."""
-        return LoraTail(backbone, settings["cut"], classes)
+        return LoraTail(backbone, cut, classes)
 
     def head(self, tail: Tail, epochs: int) -> TailHead:
         """The fitted head."""

@@ -1,5 +1,7 @@
 """The textbook head: one dense layer of 512 with ReLU, then one for the classes."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -12,18 +14,29 @@ from preseason.inference.features import Features
 from preseason.inference.heads.mlp import MlpHead, flat
 
 WIDTH = 512
-LEARNING_RATE = 1e-3
+LEARNING_RATE, DROPOUT = 1e-3, 0.2
+
+
+@dataclass(frozen=True)
+class MlpConfig:
+    """How an `MlpHead` is fitted; `epochs` is the most of them."""
+
+    epochs: int = 20
+    batch_size: int = 32
+    learning_rate: float = LEARNING_RATE
 
 
 class Mlp:
     """Fits `MlpHead` with Adam, stopping early on the training set's first fold."""
+
+    config = MlpConfig
 
     def fit(self, training_set: TrainingSet) -> MlpHead:
         """A dense head."""
         scale = _scale(training_set.features)
         width = int(_inputs(training_set.features, scale, np.arange(1)).shape[1])
         torch.manual_seed(training_set.seed)
-        network = _network(width, training_set.classes, training_set.settings.get("dropout", 0.2))
+        network = _network(width, training_set.classes, DROPOUT)
         trainer = Trainer(
             network,
             training_set.targets,
@@ -54,11 +67,11 @@ def network_of(head: MlpHead) -> nn.Sequential:
 
 
 def _config(network: nn.Module, training_set: TrainingSet) -> TrainingConfig:
-    rate = training_set.settings.get("learning_rate") or LEARNING_RATE
+    config = training_set.config_as(MlpConfig)
     return TrainingConfig(
-        [{"params": list(network.parameters()), "lr": rate}],
-        training_set.settings.get("epochs", 20),
-        training_set.settings.get("batch_size", 32),
+        [{"params": list(network.parameters()), "lr": config.learning_rate}],
+        config.epochs,
+        config.batch_size,
         training_set.seed,
     )
 

@@ -8,6 +8,7 @@ both without the names, at 32 labels up to 1.5, never fewer.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -31,18 +32,29 @@ _MARKS = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[^\W\d_]{2}")
 
 
+@dataclass(frozen=True)
+class NamesConfig:
+    """What a `NamesHead` is told: the names of the labels and the width of the last layer, or neither."""
+
+    names: Sequence[str] = ()
+    width: int | None = None
+
+
 class Names:
-    """Fits `NamesHead`; the settings hold the names and the width of the last layer, or neither."""
+    """Fits `NamesHead`."""
+
+    config = NamesConfig
 
     def fit(self, training_set: TrainingSet) -> NamesHead:
         """Logistic regression on labelled texts and, where they say something, the names of the labels."""
         rows = training_set.features.whole()
         third = rows.shape[1] // 3
-        width = training_set.settings.get("width")
+        config = training_set.config_as(NamesConfig)
+        width = config.width
         span = (0, rows.shape[1]) if width is None else (third - width, third)
         x, targets = unit(rows[:, slice(*span)]), training_set.targets
         weights = np.ones(len(x), np.float32)
-        named = [] if width is None else spoken(training_set.settings.get("names", ()))
+        named = [] if width is None else spoken(config.names)
         if named:
             assert isinstance(training_set.backbone, Encoder)
             x = np.concatenate([x, unit(vectors_of(named, training_set.backbone))])

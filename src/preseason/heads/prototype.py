@@ -3,12 +3,14 @@
 import numpy as np
 
 from preseason.arrays.scaling import ROWS, scale_over
-from preseason.heads.base import TrainingSet, heads
+from preseason.heads.base import NoConfig, TrainingSet, heads
 from preseason.inference.heads.prototype import PrototypeHead, unit
 
 
 class Prototype:
     """Fits `PrototypeHead`."""
+
+    config = NoConfig
 
     def fit(self, training_set: TrainingSet) -> PrototypeHead:
         """The mean direction of each class; zero for a class without examples."""

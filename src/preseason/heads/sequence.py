@@ -6,7 +6,6 @@ what is done (two-stream networks, Simonyan and Zisserman 2014, arXiv 1406.2199,
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -94,15 +93,25 @@ class SequenceHead:
 
 
 @dataclass(frozen=True)
+class SequenceConfig:
+    """How a `SequenceHead` is fitted."""
+
+    epochs: int = EPOCHS
+    batch_size: int = 32
+    learning_rate: float = LEARNING_RATE
+
+
+@dataclass(frozen=True)
 class Sequence:
-    """Fits `SequenceHead` with one reader; the training set's setting `frames` says how many a row holds."""
+    """Fits `SequenceHead` with one reader; the training set's spec says how many frames a row holds."""
 
     kind: str
     reader: Reader
+    config = SequenceConfig
 
     def fit(self, training_set: TrainingSet) -> SequenceHead:
         """AdamW with one cycle over a fixed number of epochs, on frames kept in memory."""
-        frames, features = int(training_set.settings["frames"]), training_set.features
+        frames, features = training_set.rows_as().frames, training_set.features
         wholes = _only_wholes(features, frames)
         scales = scales_of(wholes, np.zeros(frames, np.int64))
         torch.manual_seed(training_set.seed)
@@ -144,13 +153,13 @@ def _frames(features: Features, scales: Scales, chosen: Ints, frames: int) -> Te
 
 
 def _config(network: nn.Module, training_set: TrainingSet) -> TrainingConfig:
-    settings: dict[str, Any] = training_set.settings
+    config = training_set.config_as(SequenceConfig)
     return TrainingConfig(
-        [{"params": list(network.parameters()), "lr": settings.get("learning_rate") or LEARNING_RATE}],
-        min(EPOCHS, settings.get("epochs", EPOCHS)),
-        settings.get("batch_size", 32),
+        [{"params": list(network.parameters()), "lr": config.learning_rate}],
+        config.epochs,
+        config.batch_size,
         training_set.seed,
         weight_decay=WEIGHT_DECAY,
-        seconds=settings.get("seconds"),
-        firm=settings.get("firm", False),
+        seconds=training_set.seconds,
+        firm=training_set.firm,
     )

@@ -8,6 +8,7 @@ mean and their mean change, or a head over time is trained together with the blo
 """
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +23,9 @@ from preseason.backbones.base import Backbone
 from preseason.backbones.facts import BackboneSource
 from preseason.backbones.families.chains import parameters_of
 from preseason.engine.networks import in_halves
-from preseason.errors import UsageError
-from preseason.heads.base import TrainingSet, heads
+from preseason.heads.base import TrainingSet, heads, reader_of
 from preseason.heads.linear import logistic_regression
-from preseason.heads.sequence import Sequence, SequenceNetwork
+from preseason.heads.sequence import SequenceNetwork
 from preseason.heads.trainer import Trainer, TrainingConfig
 from preseason.inference.features import Features
 from preseason.inference.head import State, restorers
@@ -37,7 +37,7 @@ RATE_DECAY = 0.7
 STRENGTH = 1e-2
 FRESH_CLASSIFIER_RATE, FRESH_RATE, FRESH_DECAY = 2e-3, 5e-4, 1e-2
 FRESH_SMOOTHING, FRESH_DROPOUT = 0.1, 0.3
-"""With `fresh`: peak learning rates, the same for all blocks, weight decay, and regularisation."""
+"""With `random_init`: peak learning rates, the same for all blocks, weight decay, and regularisation."""
 
 
 class Tail(nn.Module):
@@ -75,7 +75,7 @@ class Tail(nn.Module):
         if reader is None:
             self.classifier = nn.Linear(2 * backbone.width if frames else backbone.width, classes)
         else:
-            self.classifier = _network_of(reader, backbone.width, classes)
+            self.classifier = SequenceNetwork(reader_of(reader), backbone.width, classes)
 
     def placed(self, device: str) -> "Tail":
         """This tail with all its tensors on a device."""
@@ -179,6 +179,37 @@ class TailHead:
         return np.asarray(vectors.view(*rows.shape[:2], -1).mean(1).cpu().numpy(), np.float32)
 
 
+CLIP_SETTINGS = ("frames", "reader", "shown")
+"""Of a stored tail: arguments of `Tail` that are for clips."""
+
+
+@dataclass(frozen=True)
+class TailConfig:
+    """How a tail is fitted.
+
+    Attributes:
+        epochs: the most of them; exactly so many where they are fixed.
+        learning_rate: peak of the last block's; None for what suits.
+        random_init: start at a random classifier, not at the best one for the frozen network.
+        temporal_head: registered head over time that takes the place of the linear classifier.
+        frames_per_step: frames of a clip in a step of training; 0 where examples are no clips.
+    """
+
+    epochs: int = 20
+    fixed_epochs: bool = False
+    batch_size: int = 32
+    learning_rate: float | None = None
+    random_init: bool = False
+    temporal_head: str | None = None
+    frames_per_step: int = 0
+
+    def over_time(self, frames: int) -> dict[str, Any]:
+        """Arguments of `Tail` for clips of that many frames; none where examples are no clips."""
+        if not self.frames_per_step:
+            return {}
+        return {"frames": frames, "reader": self.temporal_head, "shown": self.frames_per_step}
+
+
 class TailKind:
     """Fits `TailHead`; its training set's first source holds maps at the cut of every view.
 
@@ -188,13 +219,13 @@ class TailKind:
     """
 
     kind = "tail"
+    config: type[Any] = TailConfig
     rate = TAIL_RATE
     shares_steps = True
 
-    def make(self, backbone: Backbone, settings: dict[str, Any], classes: int) -> Tail:
-        """What is trained."""
-        over_time = {name: settings[name] for name in ("frames", "reader", "shown") if name in settings}
-        return Tail(backbone, settings["cut"], classes, **over_time)
+    def make(self, backbone: Backbone, cut: int, classes: int, over_time: Mapping[str, Any]) -> Tail:
+        """What is trained; `over_time` holds the arguments of `Tail` that are for clips."""
+        return Tail(backbone, cut, classes, **over_time)
 
     def head(self, tail: Tail, epochs: int) -> TailHead:
         """The fitted head."""
@@ -202,8 +233,9 @@ class TailKind:
 
     def fit(self, training_set: TrainingSet) -> TailHead:
         """Head first, then the blocks; the number of epochs is found on the first fold, then all is used."""
-        epochs = training_set.settings.get("epochs", 20)
-        if training_set.folds and not training_set.settings.get("fixed_epochs"):
+        config = training_set.config_as(TailConfig)
+        epochs = config.epochs
+        if training_set.folds and not config.fixed_epochs:
             epochs = self._descend(training_set, epochs, training_set.folds[0][1])[1]
         return self._descend(training_set, epochs, None)[0]
 
@@ -211,7 +243,8 @@ class TailKind:
         """The head that gave `state`."""
         settings = state.settings
         last = "classifier.bias" if settings.get("reader") is None else "classifier.classifier.1.bias"
-        tail = self.make(backbone.loaded(), settings, len(state.arrays[last]))
+        over_time = {name: value for name, value in settings.items() if name in CLIP_SETTINGS}
+        tail = self.make(backbone.loaded(), settings["cut"], len(state.arrays[last]), over_time)
         tensors = {key: torch.from_numpy(value) for key, value in state.arrays.items()}
         unknown = tail.load_state_dict(tensors, strict=False).unexpected_keys
         if unknown:
@@ -224,12 +257,12 @@ class TailKind:
         if training_set.backbone is None:
             raise ValueError("a tail is made of a backbone's blocks: the training set holds none")
         torch.manual_seed(training_set.seed)
-        settings = training_set.settings
-        tail = self.make(training_set.backbone, settings, training_set.classes)
+        own, spec = training_set.config_as(TailConfig), training_set.rows_as()
+        tail = self.make(training_set.backbone, spec.cut, training_set.classes, own.over_time(spec.frames))
         tail = tail.placed(training_set.device).eval()
         # Other workers of a team begin at the weights of the first.
         first = training_set.team is None or training_set.team.rank == 0
-        if tail.reader is None and not settings.get("fresh") and first:
+        if tail.reader is None and not own.random_init and first:
             start_at_head_only(tail, training_set)
         config = self._config(tail, training_set, epochs)
         checkpoint = training_set.checkpoint
@@ -243,20 +276,17 @@ class TailKind:
         return self.head(tail.eval(), outcome.best_epoch), outcome.best_epoch
 
     def _config(self, tail: Tail, training_set: TrainingSet, epochs: int) -> TrainingConfig:
-        settings = training_set.settings
-        named = settings.get("learning_rate")
-        own = (
-            _freshly(tail, named or FRESH_RATE)
-            if settings.get("fresh")
-            else {"groups": tail.groups(named or self.rate)}
-        )
+        own = training_set.config_as(TailConfig)
+        usual = FRESH_RATE if own.random_init else self.rate
+        rate = usual if own.learning_rate is None else own.learning_rate
+        start = _freshly(tail, rate) if own.random_init else {"groups": tail.groups(rate)}
         return TrainingConfig(
             epochs=epochs,
-            batch_size=settings.get("batch_size", 32),
+            batch_size=own.batch_size,
             seed=training_set.seed,
-            seconds=settings.get("seconds"),
-            firm=settings.get("firm", False),
-            **own,
+            seconds=training_set.seconds,
+            firm=training_set.firm,
+            **start,
         )
 
 
@@ -318,14 +348,6 @@ def _mean_and_change(vectors: Tensor, apart: int) -> Tensor:
         return torch.cat([vectors.mean(1), torch.zeros_like(vectors[:, 0])], dim=1)
     change = (vectors[:, apart:] - vectors[:, :-apart]).abs().mean(1)
     return torch.cat([vectors.mean(1), change], dim=1)
-
-
-def _network_of(reader: str, width: int, classes: int) -> nn.Module:
-    """The network of a registered head over time, on vectors before the classifier."""
-    kind = heads.get(reader)
-    if not isinstance(kind, Sequence):
-        raise UsageError(f"--head {reader} cannot be trained together with blocks: it does not read frames.")
-    return SequenceNetwork(kind.reader, width, classes)
 
 
 def start_at_head_only(tail: Tail, training_set: TrainingSet) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from preseason.arrays.types import Floats, Ints
-from preseason.heads.base import TrainingSet, heads
+from preseason.heads.base import NoConfig, TrainingSet, heads
 from preseason.heads.linear import logistic_regression
 from preseason.inference.heads.tfidf import TfidfHead, texts_of
 from preseason.inference.words import LETTERS, Terms, plain
@@ -24,6 +24,8 @@ MANY = 64
 
 class Tfidf:
     """Fits `TfidfHead`; its training set's first source holds the texts themselves."""
+
+    config = NoConfig
 
     def fit(self, training_set: TrainingSet) -> TfidfHead:
         """Counts of the training set's own texts, then logistic regression."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,10 @@ class Candidate:
         spec: the pass whose rows the head reads.
         crops_from: name of an earlier way whose attention chooses this one's looks.
         joined: whether the head also reads the rows of `crops_from`, in front of its own.
-        settings: for the head.
+        config: of the head's own kind; None for its usual one, and where it was fitted long ago.
         fold_models: how many of the folds get a member; the others' examples have no answer from this way.
-            With 1, that member judges and the one delivered is fitted on every example.
+            With 1, that member judges and the one delivered is fitted on every example, unless `refit` is
+            False.
         always: whether it is fitted however little time is left, as what the user named is.
         caution: what the user must know of it, a sentence for the report; or empty.
         trusted: whether it is kept unless it is worse by more than chance; others must then be better so.
@@ -38,11 +39,12 @@ class Candidate:
     spec: FeatureSpec
     crops_from: str | None = None
     joined: bool = False
-    settings: dict[str, Any] = field(default_factory=dict)
+    config: Any = None
     fold_models: int | None = None
     always: bool = False
     caution: str = ""
     trusted: bool = False
+    refit: bool = True
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from preseason.runtime.progress import Progress
 if TYPE_CHECKING:
     from torch import Tensor
 
-EPOCHS = 4
+EPOCHS, BATCH = 4, 32
 TOKENS_A_STEP = 1024
 MIN_STEPS = 60
 """Steps that should fit into the time."""
@@ -116,9 +116,10 @@ def _config(
     several = int(several * min(1.0, left / seconds / MIN_STEPS))
     several = max(1, several // team.size) * team.size
     rate = recipe.learning_rate
+    wished = BATCH if recipe.batch_size is None else recipe.batch_size
     return TrainingConfig(
-        epochs=EPOCHS if recipe.epochs == Recipe.epochs else recipe.epochs,
-        batch=min(recipe.batch_size, max(1, min(several, len(learn) // 8))),
+        epochs=EPOCHS if recipe.epochs is None else recipe.epochs,
+        batch=min(wished, max(1, min(several, len(learn) // 8))),
         learning_rate=tuning.learning_rate if rate is None else rate,
         seconds=max(left, 1.0),
         seed=recipe.seed,

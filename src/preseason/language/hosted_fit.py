@@ -99,9 +99,9 @@ def _job(
     training, validation = (client.upload(f"{part}.jsonl", rows_of(side)) for part, side in
                             zip(("train", "validation"), split, strict=True))  # fmt: skip
     hyperparameters: dict[str, Any] = {}
-    if recipe.epochs != Recipe.epochs:
+    if recipe.epochs is not None:
         hyperparameters["n_epochs"] = recipe.epochs
-    if recipe.batch_size != Recipe.batch_size:
+    if recipe.batch_size is not None:
         hyperparameters["batch_size"] = recipe.batch_size
     job = client.post(
         "/fine_tuning/jobs",

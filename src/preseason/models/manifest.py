@@ -38,8 +38,8 @@ def _renamed(value: Any) -> Any:
 
 
 def candidate_values(candidate: Candidate) -> dict[str, Any]:
-    """A candidate as JSON values."""
-    return asdict(candidate)
+    """A candidate as JSON values, without what only fitting it takes."""
+    return {name: value for name, value in asdict(candidate).items() if name != "config"}
 
 
 def candidate_from(values: dict[str, Any]) -> Candidate:
@@ -48,7 +48,9 @@ def candidate_from(values: dict[str, Any]) -> Candidate:
     Raises:
         KeyError, TypeError, ValueError: values that no candidate has.
     """
-    return Candidate(**{**values, "spec": feature_spec_from(values["spec"])})
+    # Earlier models have the head's settings as well, which nobody reads once it is fitted.
+    kept = {name: value for name, value in values.items() if name != "settings"}
+    return Candidate(**{**kept, "spec": feature_spec_from(values["spec"])})
 
 
 def record_values(record: FitRecord) -> dict[str, Any]:

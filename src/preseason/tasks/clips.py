@@ -11,7 +11,7 @@ from functools import lru_cache
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,12 @@ from preseason.data.rows import SUFFIXES as TABLES
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError
+from preseason.heads.base import config_of, reader_of
 from preseason.inference.candidates import Candidate
 from preseason.media import image, video
-from preseason.recipe import Recipe
+from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import refuse_photo_recipe, tasks
-from preseason.tasks.crops import cut_out, gradient_settings, views
+from preseason.tasks.crops import cut_out, views
 
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
@@ -148,15 +149,16 @@ class Clips:
         require(backbone, "pictures", "clips")
         refuse_photo_recipe(recipe, self.noun)
         shown = shape_for(_aspect(samples), backbone)
-        if recipe.unfreeze not in ("auto", "0"):
-            return (self.baseline(backbone), _tuned(recipe, backbone, shown))
+        cut = Unfreeze.parse(recipe.unfreeze).cut(len(backbone))
+        if cut is not None and cut < len(backbone):
+            return (self.baseline(backbone), _tuned(recipe, backbone, shown, cut))
         first = _first(recipe, backbone, shown)
         names = self.heads if recipe.head == "auto" else (recipe.head,)
         frozen = tuple(_frozen(name, first, recipe) for name in names)
         if (
             not self.tuned_by_default
             or recipe.head != "auto"
-            or recipe.unfreeze == "0"
+            or cut is not None
             or len(backbone) <= TAIL_BLOCKS
         ):
             return frozen
@@ -173,7 +175,7 @@ class Clips:
     def baseline(self, backbone: "Backbone") -> Candidate:
         """Statistics of whole frames."""
         spec = FeatureSpec(backbone.preprocessing.size, frames=_moments(Recipe(), backbone))
-        return Candidate("statistics", "statistics", spec, settings={"frames": spec.frames})
+        return Candidate("statistics", "statistics", spec)
 
     def picture(self, sample: Sample) -> bytes | None:
         """A sheet of eight frames, None where the file is gone."""
@@ -273,31 +275,32 @@ def _first(recipe: Recipe, backbone: "Backbone", shown: Shape) -> FeatureSpec:
 
 
 def _frozen(head: str, spec: FeatureSpec, recipe: Recipe) -> Candidate:
-    settings = gradient_settings(recipe) | {"frames": spec.frames, "kinds": spec.kinds()}
-    return Candidate(head, head, spec, settings=settings)
+    own = {"part_types": tuple(spec.kinds())} if head == "attention" else {}
+    return Candidate(head, head, spec, config=config_of(head, recipe, **own))
 
 
 def _tuned_by_default(recipe: Recipe, backbone: "Backbone", shown: Shape) -> Candidate:
     """The last blocks, a fixed number of epochs."""
-    cut = backbone.cut_for(TAIL_BLOCKS)
+    cut = len(backbone) - TAIL_BLOCKS
     own = backbone.preprocessing
     side = recipe.image_size or (round(TUNED_SCALE * own.size) if own.resizable else own.size)
     spec = _mapped(recipe, backbone, shown(side), TUNED_VIEWS, cut)
-    settings = {"cut": cut, "epochs": TUNED_EPOCHS, "fixed_epochs": True, "batch_size": 16, "fresh": True}
-    return Candidate("tuned", "tail", spec, settings=settings | _read(spec))
+    fixed = {"epochs": TUNED_EPOCHS, "fixed_epochs": True, "batch_size": 16}
+    return Candidate("tuned", "tail", spec, config=_tail(recipe, spec, **fixed))
 
 
-def _tuned(recipe: Recipe, backbone: "Backbone", shown: Shape) -> Candidate:
+def _tuned(recipe: Recipe, backbone: "Backbone", shown: Shape, cut: int) -> Candidate:
     """`--unfreeze N` or `all`, with the head over time that is named, several views of each clip."""
-    cut = 0 if recipe.unfreeze == "all" else backbone.cut_for(int(recipe.unfreeze))
     spec = _mapped(
         recipe, backbone, shown(recipe.image_size or backbone.preprocessing.size), recipe.views, cut
     )
-    reader = recipe.head if recipe.head in ("lstm", "gru", "tcn") else None
-    settings = gradient_settings(recipe) | {"cut": cut, "reader": reader, "fresh": True} | _read(spec, reader)
+    reader = None if recipe.head == "auto" else recipe.head
+    if reader is not None:
+        reader_of(reader)
     name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
     named = f"{name} + {reader}" if reader else name
-    return Candidate(named, "tail", spec, settings=settings, fold_models=1, always=True)
+    config = _tail(recipe, spec, temporal_head=reader)
+    return Candidate(named, "tail", spec, config=config, fold_models=1, always=True)
 
 
 def _mapped(
@@ -308,9 +311,10 @@ def _mapped(
     return FeatureSpec(shape[0], crops=views(count), frames=frames, kept="map", cut=cut, height=shape[1])
 
 
-def _read(spec: FeatureSpec, reader: str | None = None) -> dict[str, int]:
-    """How many frames a row holds, and how many of them a step of training sees: all where order counts."""
-    return {"frames": spec.frames, "shown": spec.frames if reader else min(FRAMES_A_STEP, spec.frames)}
+def _tail(recipe: Recipe, spec: FeatureSpec, **own: Any) -> Any:
+    """Of a tail over frames; a step of training sees all of them where their order counts."""
+    few = spec.frames if own.get("temporal_head") else min(FRAMES_A_STEP, spec.frames)
+    return config_of("tail", recipe, random_init=True, frames_per_step=few, **own)
 
 
 def shape_for(aspect: float, backbone: "Backbone") -> Shape:

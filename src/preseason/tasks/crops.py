@@ -1,4 +1,4 @@
-"""What the tasks of photos and clips share: looks cut out of pictures, views, settings of heads."""
+"""What the tasks of photos and clips share: crops of pictures, and views."""
 
 from itertools import cycle
 from typing import TYPE_CHECKING
@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.engine.passes import WHOLE, Box, grid
-from preseason.recipe import Recipe
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,12 +33,3 @@ def views(count: int) -> tuple[Box, ...]:
             return tuple(found[:count])
         found.append(corner.mirrored() if index % 2 else corner)
     raise AssertionError("cycle never ends")
-
-
-def gradient_settings(recipe: Recipe) -> dict[str, object]:
-    """What the recipe says of gradient training, for heads."""
-    return {
-        "epochs": recipe.epochs,
-        "batch_size": recipe.batch_size,
-        "learning_rate": recipe.learning_rate,
-    }

@@ -16,11 +16,12 @@ from preseason.data.files import Accept
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError
+from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate, dynamic_crops
 from preseason.media.image import check, decode, thumbnail_jpeg
-from preseason.recipe import Recipe
+from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import refuse_frames, tasks
-from preseason.tasks.crops import cut_out, gradient_settings, views
+from preseason.tasks.crops import cut_out, views
 
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
@@ -94,16 +95,17 @@ class Photos:
         require(backbone, "pictures", self.noun)
         if recipe.name == "frozen-dense":
             return (_textbook_dense(recipe, backbone),)
-        if recipe.unfreeze not in ("auto", "0"):
-            return (self.baseline(backbone), _tuned(recipe, backbone))
+        cut = Unfreeze.parse(recipe.unfreeze).cut(len(backbone))
+        if cut is not None and cut < len(backbone):
+            return (self.baseline(backbone), _tuned(recipe, backbone, cut))
         first = _first_pass(recipe, backbone)
         linear = Candidate("linear", "linear", first)
         if recipe.head == "auto":
-            costly = (_single_crops(backbone), *_tuned_closer(recipe, backbone))
-            return (linear, *_attention(first, backbone), *costly)
+            tuned = _tuned_closer(recipe, backbone) if cut is None else ()
+            return (linear, *_attention(recipe, first, backbone), _single_crops(recipe, backbone), *tuned)
         if recipe.head == "attention":
-            return _attention(first, backbone)
-        return (Candidate(recipe.head, recipe.head, first, settings=gradient_settings(recipe)),)
+            return _attention(recipe, first, backbone)
+        return (Candidate(recipe.head, recipe.head, first, config=config_of(recipe.head, recipe)),)
 
     def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
         """What is tried when nothing is asked for."""
@@ -139,50 +141,49 @@ def _first_pass(recipe: Recipe, backbone: "Backbone") -> FeatureSpec:
     return FeatureSpec(own, crops=(WHOLE, *grid(2, 0.6)), regions=(WHOLE, *grid(2, 0.5)))
 
 
-def _attention(first: FeatureSpec, backbone: "Backbone") -> tuple[Candidate, Candidate]:
+def _attention(recipe: Recipe, first: FeatureSpec, backbone: "Backbone") -> tuple[Candidate, Candidate]:
     own = backbone.preprocessing.size
     closer = FeatureSpec(own, crops=(), dynamic_crops=dynamic_crops(), regions=QUARTERS)
     kinds = first.kinds()
     both = kinds + [kind + max(kinds) + 1 for kind in closer.kinds()]
+    configs = [config_of("attention", recipe, part_types=tuple(each)) for each in (kinds, both)]
     return (
-        Candidate("attention", "attention", first, settings={"kinds": kinds}),
-        Candidate("closer look", "attention", closer, "attention", joined=True, settings={"kinds": both}),
+        Candidate("attention", "attention", first, config=configs[0]),
+        Candidate("closer look", "attention", closer, "attention", joined=True, config=configs[1]),
     )
 
 
-def _single_crops(backbone: "Backbone") -> Candidate:
+def _single_crops(recipe: Recipe, backbone: "Backbone") -> Candidate:
     spec = FeatureSpec(backbone.preprocessing.size, crops=SINGLE_CROPS)
     sizes = [1 / (box.x1 - box.x0) for box in SINGLE_CROPS]
     order = sorted(set(sizes))
-    return Candidate("crops", "attention", spec, settings={"kinds": [order.index(size) for size in sizes]})
+    config = config_of("attention", recipe, part_types=tuple(order.index(size) for size in sizes))
+    return Candidate("crops", "attention", spec, config=config)
 
 
 def _tuned_closer(recipe: Recipe, backbone: "Backbone") -> tuple[Candidate, ...]:
     """The last blocks, fine-tuned on the windows that attention found."""
-    if recipe.unfreeze == "0" or len(backbone) <= TAIL_BLOCKS:
+    if len(backbone) <= TAIL_BLOCKS:
         return ()
-    cut = backbone.cut_for(TAIL_BLOCKS)
+    cut = len(backbone) - TAIL_BLOCKS
     own = backbone.preprocessing.size
     spec = FeatureSpec(own, crops=(), dynamic_crops=dynamic_crops(), kept="map", cut=cut)
-    settings = gradient_settings(recipe) | {"cut": cut, "fixed_epochs": True, "epochs": TUNED_EPOCHS}
-    return (Candidate("tuned closer look", "tail", spec, crops_from="attention", settings=settings),)
+    config = config_of("tail", recipe, epochs=TUNED_EPOCHS, fixed_epochs=True)
+    return (Candidate("tuned closer look", "tail", spec, crops_from="attention", config=config),)
 
 
-def _tuned(recipe: Recipe, backbone: "Backbone") -> Candidate:
+def _tuned(recipe: Recipe, backbone: "Backbone", cut: int) -> Candidate:
     """`--unfreeze N` or `all`: the tail from the bank with several views of the whole photo."""
-    cut = 0 if recipe.unfreeze == "all" else backbone.cut_for(int(recipe.unfreeze))
     size = recipe.image_size or backbone.preprocessing.size
     name = "whole network" if cut == 0 else f"last {len(backbone) - cut} blocks"
     spec = FeatureSpec(size, crops=views(recipe.views), kept="map", cut=cut)
-    return Candidate(
-        name, "tail", spec, settings=gradient_settings(recipe) | {"cut": cut}, fold_models=1, always=True
-    )
+    return Candidate(name, "tail", spec, config=config_of("tail", recipe), fold_models=1, always=True)
 
 
 def _textbook_dense(recipe: Recipe, backbone: "Backbone") -> Candidate:
     """Frozen network, Flatten, Dense 512, softmax."""
     spec = FeatureSpec(recipe.image_size or backbone.preprocessing.size, kept="map", cut=len(backbone))
-    return Candidate("frozen-dense", "mlp", spec, settings=gradient_settings(recipe), fold_models=1)
+    return Candidate("frozen-dense", "mlp", spec, config=config_of("mlp", recipe), fold_models=1)
 
 
 tasks.add("photos", Photos())

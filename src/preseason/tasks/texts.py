@@ -19,9 +19,10 @@ from preseason.data.layouts import texts as tables
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.engine.tokens import Windows
+from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate
 from preseason.media.text import SUFFIXES, check, essence
-from preseason.recipe import Recipe
+from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import refuse_frames, refuse_photo_recipe, tasks
 
 if TYPE_CHECKING:
@@ -112,13 +113,12 @@ class Texts:
         size, count, caution = _windows(encoder, samples)
         pooled = FeatureSpec(size, frames=count if count > 1 else 0, blocks=_blocks(encoder))
         linear = Candidate("linear", "linear", pooled, caution=caution, trusted=True)
-        named = replace(_named(encoder, samples, pooled), caution=caution)
+        named = replace(_named(recipe, encoder, samples, pooled), caution=caution)
         words = Candidate("tfidf", "tfidf", FeatureSpec(1, kept="raw"), always=True)
         if recipe.unfreeze not in ("auto", "0") or recipe.head in ("lora", "contrastive"):
             return (linear, words, _asked_tuning(recipe, encoder, samples))
-        attention = Candidate(
-            "attention", "attention", pooled, settings={"kinds": [0] + [1] * count}, caution=caution
-        )
+        kinds = config_of("attention", recipe, part_types=(0, *[1] * count))
+        attention = Candidate("attention", "attention", pooled, config=kinds, caution=caution)
         if recipe.head == "tfidf":
             return (words,)
         if recipe.head == "attention" and count > 1:
@@ -130,7 +130,7 @@ class Texts:
         if recipe.head == "linear":
             return (linear, words)
         tuned = (_tuned(recipe, encoder, samples),) if recipe.unfreeze == "auto" and len(encoder) > 1 else ()
-        few = len(samples) <= NAMED * len(named.settings["names"])
+        few = len(samples) <= NAMED * len(named.config.names)
         return (linear, *((named,) if few else ()), words, *((attention,) if count > 1 else ()), *tuned)
 
     def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
@@ -208,42 +208,35 @@ def _windows(encoder: "Encoder", samples: Sequence[Sample]) -> tuple[int, int, s
     )  # fmt: skip
 
 
-def _named(encoder: "Encoder", samples: Sequence[Sample], pooled: FeatureSpec) -> Candidate:
+def _named(recipe: Recipe, encoder: "Encoder", samples: Sequence[Sample], pooled: FeatureSpec) -> Candidate:
     """The last layer's mean, with the names of the labels as further examples."""
     names = sorted({sample.label for sample in samples if sample.label is not None})
-    settings: dict[str, object] = {"names": names, "width": encoder.width}
-    return Candidate("label names", "names", pooled, settings=settings, trusted=True)
+    config = config_of("names", recipe, names=tuple(names), width=encoder.width)
+    return Candidate("label names", "names", pooled, config=config, trusted=True)
 
 
 def _tuned(recipe: Recipe, encoder: "Encoder", samples: Sequence[Sample]) -> Candidate:
     """The last layers, tuned by pairs where labels are few and by their labels where they are many."""
     few = len(samples) <= FEW
-    cut = encoder.cut_for(min(PAIRED_LAYERS if few else TUNED_LAYERS, len(encoder) - 1))
-    settings: dict[str, object] = {"cut": cut, "fixed_epochs": True}
+    cut = max(1, len(encoder) - (PAIRED_LAYERS if few else TUNED_LAYERS))
+    spec = _maps(encoder, samples, cut)
     if few:
-        return Candidate("contrastive", "contrastive", _maps(encoder, samples, cut), settings=settings)
-    epochs = {"epochs": min(TUNED_EPOCHS, recipe.epochs), "batch_size": recipe.batch_size}
-    name = f"last {len(encoder) - cut} layers"
-    return Candidate(name, "tail", _maps(encoder, samples, cut), settings=settings | epochs)
+        return Candidate("contrastive", "contrastive", spec, config=config_of("contrastive", recipe))
+    config = config_of("tail", recipe, epochs=TUNED_EPOCHS, fixed_epochs=True)
+    return Candidate(f"last {len(encoder) - cut} layers", "tail", spec, config=config)
 
 
 def _asked_tuning(recipe: Recipe, encoder: "Encoder", samples: Sequence[Sample]) -> Candidate:
     """`--unfreeze N` or `all`, with `--head lora` or `contrastive` where one is named."""
     kind = recipe.head if recipe.head in ("lora", "contrastive") else "tail"
     # The table of words is the largest part of a small encoder; only `all` trains it, LoRA never does.
-    cut = {"auto": min(1, len(encoder) - 1), "0": min(1, len(encoder) - 1), "all": int(kind == "lora")}.get(
-        recipe.unfreeze
-    )
-    cut = encoder.cut_for(int(recipe.unfreeze)) if cut is None else cut
+    asked = Unfreeze.parse(recipe.unfreeze).cut(len(encoder))
+    open_or_none = asked in (None, len(encoder))
+    cut = min(1, len(encoder) - 1) if open_or_none else max(asked or 0, int(kind == "lora"))
     name = "whole network" if cut == 0 else f"last {len(encoder) - cut} layers"
-    settings: dict[str, object] = {
-        "cut": cut,
-        "epochs": recipe.epochs,
-        "batch_size": recipe.batch_size,
-        "learning_rate": recipe.learning_rate,
-    }
     named = name if kind == "tail" else f"{kind}, {name}"
-    return Candidate(named, kind, _maps(encoder, samples, cut), settings=settings, fold_models=1, always=True)
+    spec, config = _maps(encoder, samples, cut), config_of(kind, recipe)
+    return Candidate(named, kind, spec, config=config, fold_models=1, always=True)
 
 
 def _maps(encoder: "Encoder", samples: Sequence[Sample], cut: int) -> FeatureSpec:

@@ -60,14 +60,19 @@ def cross_val_fit(
     """
     begin = time.monotonic()
     folds = list(training_set.folds)[: candidate.fold_models]
-    refit = candidate.fold_models == 1 and bool(training_set.settings.get("refit", True))
+    refit = candidate.fold_models == 1 and candidate.refit
     turns = len(folds) if team is None else team.turns(len(folds), training_set.features)
     share = None if seconds is None else seconds / (turns + refit)
     training_sets = []
     for number, (train, _) in enumerate(folds):
-        pace = {"seconds": share, "firm": firm or number > 0 or candidate.always}
-        timed = replace(training_set, settings=training_set.settings | candidate.settings | pace)
-        named = replace(timed, stage=f"training: {candidate.name}, {number + 1} of {len(folds)}")
+        named = replace(
+            training_set,
+            config=candidate.config,
+            spec=candidate.spec,
+            seconds=share,
+            firm=firm or number > 0 or candidate.always,
+            stage=f"training: {candidate.name}, {number + 1} of {len(folds)}",
+        )
         training_sets.append(_fold_training_set(candidate, named, train, number, checkpoints))
     fold_models = (
         fit_each(candidate.head, training_sets) if team is None else team.fit(candidate.head, training_sets)
@@ -109,8 +114,14 @@ def _whole(
     team: Team | None,
 ) -> Head:
     """The one member on every example, once another has told how well it does."""
-    settings = training_set.settings | candidate.settings | {"seconds": seconds, "firm": True}
-    named = replace(training_set, settings=settings, stage=f"training: {candidate.name}, on all")
+    named = replace(
+        training_set,
+        config=candidate.config,
+        spec=candidate.spec,
+        seconds=seconds,
+        firm=True,
+        stage=f"training: {candidate.name}, on all",
+    )
     everything = np.arange(len(training_set.targets))
     training_sets = [_fold_training_set(candidate, named, everything, 0, folder)]
     (fold_model,) = (
@@ -150,12 +161,11 @@ def _oof_attention(fold_models: list[Head], folds: Folds, features: Features) ->
 
 def _name(candidate: Candidate, training_set: TrainingSet, train: Ints) -> str:
     """Names a training run by everything that shapes it, so that only the same run is taken up again."""
-    settings = {key: value for key, value in training_set.settings.items() if key not in ("seconds", "firm")}
     facts = [
         candidate.name,
         candidate.head,
         repr(candidate.spec),
-        settings,
+        repr(candidate.config),
         training_set.seed,
         training_set.classes,
     ]

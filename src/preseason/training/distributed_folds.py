@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,9 @@ from preseason.distributed.data_parallel import SingleProcess
 from preseason.distributed.rendezvous import Call, Taking, answer
 from preseason.distributed.work_queue import Board, Doing, Job, NeedlessError, load_arrays, save_arrays
 from preseason.engine.bank import Rows, rows_from
+from preseason.engine.passes import feature_spec_from
 from preseason.errors import CacheError
-from preseason.heads.base import TrainingSet, heads
+from preseason.heads.base import TrainingSet, config_from, heads
 from preseason.heads.trainer import NoTimeError
 from preseason.inference.features import Features
 from preseason.inference.head import Head, State, restore
@@ -117,7 +118,7 @@ class _Others:
         self._job: Job | None = None
         self._alone = False
         self._end = float("inf")
-        share = training_sets[0].settings.get("seconds")
+        share = training_sets[0].seconds
         if share is not None:
             turns = team.turns(len(training_sets) + 1, training_sets[0].features)
             self._end = time.monotonic() + share * turns
@@ -165,9 +166,10 @@ class _Others:
         training_set = self.training_sets[unit]
         if self._end == float("inf"):
             return training_set
+        assert training_set.seconds is not None
         left = sum(not self.board.is_done(job, each) for each in job.units())
-        seconds = min(training_set.settings["seconds"], max(self._end - time.monotonic(), 0.0) / max(left, 1))
-        return replace(training_set, settings=training_set.settings | {"seconds": seconds})
+        seconds = min(training_set.seconds, max(self._end - time.monotonic(), 0.0) / max(left, 1))
+        return replace(training_set, seconds=seconds)
 
 
 class _Starting:
@@ -215,7 +217,8 @@ def learning_of(
 
     def training_set(unit: int) -> TrainingSet:
         values = job.values["lessons"][unit]
-        found = _lesson(values, load_arrays(board.folder / values["arrays"]), backbone, cache)
+        arrays = load_arrays(board.folder / values["arrays"])
+        found = _lesson(job.values["head"], values, arrays, backbone, cache)
         return replace(found, device=device, progress=_Heeding(board, job, unit))
 
     return _doing(board, job, training_set)
@@ -228,7 +231,8 @@ def steps_of(job: Job, board: Board, backbone: "Backbone", cache: Path, device: 
 
     def get_ready() -> Taking:
         values = job.values["lesson"]
-        training_set = _lesson(values, load_arrays(board.folder / values["arrays"]), backbone, cache)
+        arrays = load_arrays(board.folder / values["arrays"])
+        training_set = _lesson(job.values["head"], values, arrays, backbone, cache)
 
         def taking(_: dict[str, Any], team: SingleProcess) -> None:
             with suppress(NoTimeError):  # the leader meets it as well
@@ -275,14 +279,17 @@ def _lesson_values(training_set: TrainingSet, cache: Path) -> tuple[dict[str, An
         "folds": len(training_set.folds),
         "classes": training_set.classes,
         "seed": training_set.seed,
-        "settings": training_set.settings,
+        "config": None if training_set.config is None else asdict(training_set.config),
+        "spec": None if training_set.spec is None else asdict(training_set.spec),
+        "seconds": training_set.seconds,
+        "firm": training_set.firm,
         "checkpoint": None if checkpoint is None else checkpoint.relative_to(cache).as_posix(),
     }
     return values, arrays
 
 
 def _lesson(
-    values: dict[str, Any], arrays: dict[str, NDArray[Any]], backbone: "Backbone", cache: Path
+    kind: str, values: dict[str, Any], arrays: dict[str, NDArray[Any]], backbone: "Backbone", cache: Path
 ) -> TrainingSet:
     sources = [
         rows_from(told, arrays[f"places.{number}"], cache) for number, told in enumerate(values["sources"])
@@ -294,7 +301,10 @@ def _lesson(
         values["classes"],
         [(arrays[f"train.{number}"], arrays[f"validation.{number}"]) for number in range(values["folds"])],
         values["seed"],
-        values["settings"],
+        config_from(kind, values["config"]),
+        None if values["spec"] is None else feature_spec_from(values["spec"]),
         backbone,
         checkpoint=None if checkpoint is None else cache / checkpoint,
+        seconds=values["seconds"],
+        firm=values["firm"],
     )
