@@ -34,7 +34,7 @@ def test_the_users_split_is_kept(parts: list[str | None], held: list[int]) -> No
     assert train.tolist() == [index for index in range(4) if index not in held]
 
 
-@pytest.mark.parametrize("part", ["train", "test", None])
+@pytest.mark.parametrize("split", ["train", "test", None])
 def test_one_part_alone_is_no_split(split: str | None) -> None:
     train, test = hold_out(with_parts([split] * 10), 0.2, 0)
     assert (len(train), len(test)) == (8, 2)
