@@ -13,7 +13,7 @@ OFFLINE := not gpu and not network
 USUAL := $(OFFLINE) and not exhaustive
 CODE := src tests benchmarks
 # Two tests at a time, each on one thread.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal --durations=15
 
 .PHONY: install demo test test-all test-fast check docs clean
 

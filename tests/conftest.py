@@ -13,6 +13,7 @@ from hypothesis import settings
 import preseason
 from preseason.backbones.encoders import Encoder, from_folder
 from preseason.cli.demo_pictures import Pictures, render
+from tiny_encoder import WORDS, save_tokenizer
 
 # The same examples in every run: a check that fails by luck tells nobody anything.
 settings.register_profile("steady", derandomize=True)
@@ -33,6 +34,32 @@ def pytest_unconfigure() -> None:
     faulthandler.dump_traceback_later(GIVEN_UP_S, exit=True)
 
 
+QUICK_S = 5
+"""Seconds of processor that a test may take before it should be marked `slow`; waiting is not counted."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Note what a test and the processes that it starts take."""
+    begin = os.times()
+    yield
+    spent = sum(os.times()[:4]) - sum(begin[:4])
+    item.user_properties.append(("processor_s", spent))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that take long without saying so."""
+    reports = [report for status in ("passed", "failed") for report in terminalreporter.getreports(status)]
+    spent = {
+        report.nodeid: dict(report.user_properties).get("processor_s", 0.0)
+        for report in reports
+        if report.when == "call" and not {"slow", "exhaustive"} & set(report.keywords)
+    }
+    for name, seconds in sorted(spent.items(), key=lambda pair: -pair[1]):
+        if seconds > QUICK_S:
+            terminalreporter.write_line(f"not marked slow: {seconds:.1f} s of processor, {name}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The feature bank of this run, so that tests neither use nor fill that of the user."""
@@ -44,9 +71,6 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ["PRESEASON_CACHE"]
     else:
         os.environ["PRESEASON_CACHE"] = before
-
-
-WORDS = ["goal", "match", "team", "great", "awful", "ball", "win", "lose", "referee", "the", "was", "what"]
 
 
 @pytest.fixture(scope="session")
@@ -62,21 +86,6 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
     save_tokenizer(folder)
     return folder
-
-
-def save_tokenizer(folder: Path) -> None:
-    """A tokenizer of these words, letter by letter where it does not know one."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
-    vocabulary = {word: place for place, word in enumerate([*pieces, *WORDS])}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
 
 
 @pytest.fixture(scope="session")
