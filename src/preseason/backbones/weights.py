@@ -33,11 +33,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def hub_file(name: str) -> Path:
-    """Where torch's hub keeps the weight file `name`, whether it is there or not."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / name
-
-
 def load_into(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
     """Copy `tensors` into `network`; its classifier may be absent or of another size, and is zero then.
 

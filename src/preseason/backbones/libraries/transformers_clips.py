@@ -12,8 +12,8 @@ from typing import Any
 from torch import nn
 
 from preseason.backbones.base import Backbone, Split, clip_families
-from preseason.backbones.facts import BackboneInfo, Preprocessing
-from preseason.backbones.hosted import CONFIG, HOSTED, INPUT_FILES, Hosted, cached, fetched, hosted_as
+from preseason.backbones.facts import Preprocessing
+from preseason.backbones.hosted import CONFIG, HOSTED, INPUT_FILES, fetched, hosted_as
 from preseason.backbones.library import libraries
 from preseason.errors import WeightsError, first_line
 from preseason.errors.packages import require
@@ -84,10 +84,6 @@ class TransformersClips:
         licence = hosted.licence if hosted else "unknown"
         own = Path(name).name if hosted is None else name
         return Backbone(own, network, self.split(network), preprocessing_of(folder), licence, "transformers")
-
-    def listing(self) -> list[BackboneInfo]:
-        """Those on the hub; they can be used where transformers is installed."""
-        return [_info(name, hosted) for name, hosted in HOSTED.items()]
 
     def architecture(self, network: nn.Module) -> str:
         """transformers' name of the class."""
@@ -219,14 +215,6 @@ def _folder_of(weights: Path) -> Path:
             f"it whose model_type is one of {', '.join(KINDS)}."
         )
     return folder
-
-
-def _info(name: str, hosted: Hosted) -> BackboneInfo:
-    there = cached(hosted) is not None
-    return BackboneInfo(
-        name, "video", hosted.licence, hosted.parameters, "hub cache" if there else "hub", there,
-        hosted.parameters * 4 / 1e6,
-    )  # fmt: skip
 
 
 libraries.add("transformers", TransformersClips())

@@ -1,0 +1,48 @@
+"""Answers from a model whose networks are converted already need no torch."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import preseason
+
+NEEDLESS = ("torch", "timm", "torchvision", "transformers", "sklearn", "scipy")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for colour, label in enumerate(("blue", "red")):
+        (folder / label).mkdir()
+        for number in range(10):
+            pixels = rng.integers(0, 90, (96, 96, 3), np.uint8)
+            pixels[..., 2 - 2 * colour] += 150
+            Image.fromarray(pixels).save(folder / label / f"{number}.png")
+    return folder
+
+
+@pytest.mark.slow
+def test_an_answer_of_attention_and_a_linear_head_loads_no_library_of_networks(
+    photos: Path, tmp_path: Path
+) -> None:
+    cache, settings = str(tmp_path / "cache"), {"seed": 0, "budget_s": 60, "unfreeze": "0"}
+    model = preseason.fit(photos, cache=cache, head="attention", **settings)
+    assert {fitted.candidate.head for fitted in model.predictor.candidates} == {"attention"}
+    model.save(tmp_path / "model")
+    photo = str(photos / "red" / "1.png")
+    expected = model.predict(photo)[0]
+    code = (
+        f"import sys, preseason; found = preseason.load({str(tmp_path / 'model')!r}, cache={cache!r})"
+        f".predict({photo!r})[0]; print([found.label, found.probability, "
+        f"[n for n in {NEEDLESS!r} if n in sys.modules]])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    label, probability, loaded = ast.literal_eval(done.stdout)
+    assert (label, loaded) == (expected.label, [])
+    assert probability == pytest.approx(expected.probability, abs=1e-5)
