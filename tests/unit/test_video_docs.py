@@ -7,9 +7,10 @@ import pytest
 import torchvision
 
 from preseason import backbones
+from preseason.backbones.catalogue import CHECKPOINTS
 from preseason.backbones.facts import BackboneInfo, Preprocessing
 from preseason.backbones.hosted import HOSTED
-from preseason.backbones.libraries.published_clips import I3D_INPUT, PUBLISHED
+from preseason.backbones.libraries.published_clips import I3D_INPUT
 from preseason.backbones.libraries.torchvision_clips import ENTRIES, preprocessing_of
 from preseason.backbones.video.c3d import PLAIN
 
@@ -26,8 +27,8 @@ def weights_of(name: str) -> str:
         enumeration: Any = torchvision.models.get_model_weights(name)
         url = enumeration.DEFAULT.url
         return f"[{url.rpartition('/')[2]}]({url})"
-    if name in PUBLISHED:
-        first = PUBLISHED[name].checkpoints[0]
+    if name in CHECKPOINTS:
+        first = CHECKPOINTS[name][0]
         return f"[{first.file}]({first.repository}), and more below"
     repository = HOSTED[name].repository
     return f"[{repository}](https://huggingface.co/{repository})"
@@ -59,7 +60,7 @@ def test_the_table_of_the_page_is_the_registry() -> None:
 
 def test_every_published_file_is_named() -> None:
     page = PAGE.read_text("utf-8")
-    for network in PUBLISHED.values():
-        for checkpoint in network.checkpoints:
+    for checkpoints in CHECKPOINTS.values():
+        for checkpoint in checkpoints:
             assert f"`{checkpoint.file}`" in page
             assert checkpoint.repository.removeprefix("https://github.com/") in page
