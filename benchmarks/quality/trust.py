@@ -26,9 +26,8 @@ from PIL import Image
 import preseason
 from preseason.data.dataset import File, Sample, Source
 from preseason.data.labels import targets_of
-from preseason.diagnostics.evidence import shortened
-from preseason.evaluation.learning_curve import PENALTY, curve_of_short
-from preseason.heads.linear import logistic_regression
+from preseason.evaluation.learning_curve import curve_of_short
+from preseason.evaluation.linear_probe import fit_predict, shorten
 from preseason.models.classifier import Model
 from preseason.models.prediction import predict_batch
 from preseason.openset.detection import auroc, thin
@@ -191,7 +190,7 @@ def curve(data: Data, seed: int) -> None:
     found = model.extractors.extractor(candidate.spec).extract(
         [Order(s) for s in data.samples], Silent(), "rows"
     )
-    rows = shortened(Features.of([found.rows]).pooled())
+    rows = shorten(Features.of([found.rows]).pooled())
     targets = targets_of(data.samples, data.labels)
     foretold, true, inside = [], [], []
     for draw in range(DRAWS):
@@ -202,10 +201,7 @@ def curve(data: Data, seed: int) -> None:
         told = curve_of_short(rows[quarter], targets[quarter], np.arange(len(quarter)), data.labels)
         for forecast in told.forecasts[1:]:
             part = pool if forecast.times == 4 else pool[thin(targets[pool], len(pool) // 2)]
-            weight, bias = logistic_regression(
-                rows[part], targets[part], len(data.labels), PENALTY / rows.shape[1]
-            )
-            right = float(((rows[held] @ weight + bias).argmax(1) == targets[held]).mean())
+            right = float((fit_predict(rows, targets, len(data.labels), part, held) == targets[held]).mean())
             foretold.append(forecast.accuracy)
             true.append(right)
             inside.append(forecast.low <= right <= forecast.high)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from preseason.errors import ModelFolderError
+from preseason.runtime.files import folder_beside
 
 FORMAT = 2
 """Of manifests that are written; those of format 1 are read as well."""
@@ -40,18 +41,15 @@ def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
     """
     folder = folder.absolute()
     refuse_other(folder)
-    part = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}"
     try:
-        part.mkdir(parents=True)
-        write(part)
-        _swap(part, folder)
+        with folder_beside(folder) as part:
+            write(part)
+            _swap(part, folder)
     except OSError as error:
         raise ModelFolderError(
             f"The model cannot be written to {folder}: {error.strerror or error}. Free some space or name "
             "another folder; what was extracted and trained is kept."
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def refuse_other(folder: Path) -> None:

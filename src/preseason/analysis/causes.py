@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.arrays.rows import nearest_rows
 from preseason.arrays.types import Floats, Ints
 from preseason.openset.reference_set import ReferenceSet
 from preseason.results import BatchPredictions
@@ -104,9 +105,8 @@ def _judged(place: int, said: int, evidence: Evidence, confusion: Floats, bars: 
 
 def _near(known: ReferenceSet, vector: Floats) -> Ints:
     """Classes int64 [k] of the nearest known examples by cosine, the nearest first."""
-    unit = known.vectors / np.maximum(np.linalg.norm(known.vectors, axis=1, keepdims=True), 1e-9)
-    order = np.argsort(-(unit @ vector), kind="stable")[:NEIGHBOURS]
-    return np.asarray(known.targets[order], np.int64)
+    nearest, _ = nearest_rows(known.vectors, vector, NEIGHBOURS)
+    return np.asarray(known.targets[nearest], np.int64)
 
 
 def _confusion(known: ReferenceSet) -> Floats:

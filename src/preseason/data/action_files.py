@@ -14,6 +14,7 @@ from preseason.data import soccernet
 from preseason.data.actions import Action, LabelledVideo
 from preseason.data.clock import clock, full_clock, seconds_from
 from preseason.errors import DataError, UsageError
+from preseason.runtime.files import write_text
 
 SHOWN_S = 2.0
 """How long a caption of an action without an end is shown."""
@@ -57,7 +58,8 @@ def write(path: Path, videos: Sequence[LabelledVideo], url: str = "") -> None:
         text = json.dumps(soccernet.results(_all_halves(videos), url), indent=1, ensure_ascii=False)
     else:
         text = _WRITERS[suffix](path, videos)
-    _save(path, text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
 
 
 def read_chapters(path: Path) -> tuple[Action, ...]:
@@ -268,10 +270,3 @@ def _text(path: Path) -> str:
         raise DataError(f"{path} cannot be opened: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise DataError(f"{path} is no text in UTF-8.") from None
-
-
-def _save(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, "utf-8", newline="\n")
-    part.replace(path)

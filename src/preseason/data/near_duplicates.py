@@ -13,6 +13,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.arrays.rows import unit_rows
+
 Thumbnail = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Codes = NDArray[np.uint64]
@@ -166,10 +168,7 @@ def _cells(
 
 
 def _normalised(rows: Floats) -> Floats:
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    norms = np.linalg.norm(centred, axis=1, keepdims=True)
-    unit: Floats = (centred / np.maximum(norms, 1e-6)).astype(np.float32)
-    return unit
+    return unit_rows(rows - rows.mean(axis=1, keepdims=True))
 
 
 @lru_cache(maxsize=4096)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preseason.arrays.scaling import rotation_of, scale_of
 from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample
+from preseason.evaluation.linear_probe import shorten
 from preseason.heads.base import Folds
 from preseason.inference.features import Features
 from preseason.inference.predictor import plain_rows
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 MAX_EXAMPLES = 1500
 """Examples that refitted checks look at; more hardly change what they say."""
-MAX_COMPONENTS = 384
 SEED = 0
 
 
@@ -72,7 +71,7 @@ class Evidence:
             return None
         chosen = self.few
         with one_blas_thread():
-            return Short(chosen, shortened(_wholes(fit, self.trials.features, chosen)))
+            return Short(chosen, shorten(_wholes(fit, self.trials.features, chosen)))
 
     @cached_property
     def few(self) -> Ints:
@@ -98,12 +97,6 @@ def named(sample: Sample) -> dict[str, Any]:
     """A sample in plain values: its path (or text), its label, and its span where it has one."""
     value: dict[str, Any] = sample.source.values() | {"label": str(sample.label)}
     return value if sample.span is None else value | {"span": list(sample.span)}
-
-
-def shortened(rows: Floats, most: int = MAX_COMPONENTS) -> Floats:
-    """Rows [n, d] scaled, of about length 1, in their `most` leading directions: float32 [n, r]."""
-    scaled = scale_of(rows)(rows) / np.sqrt(np.float32(rows.shape[1]))
-    return np.ascontiguousarray(scaled @ rotation_of(scaled, SEED)[:, ::-1][:, :most], np.float32)
 
 
 def _wholes(fit: CrossValResult, features: dict[str, Features], chosen: Ints) -> Floats:

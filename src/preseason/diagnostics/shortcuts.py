@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats, Ints
-from preseason.diagnostics.evidence import Evidence, shortened
+from preseason.diagnostics.evidence import Evidence
 from preseason.diagnostics.locality import layers_of
 from preseason.engine.passes import WHOLE, Box
-from preseason.heads.linear import logistic_regression
+from preseason.evaluation.linear_probe import cross_val_predict, shorten
 from preseason.inference.heads.attention import AttentionHead
 from preseason.runtime.threads import one_blas_thread
 from preseason.training.cross_validation import CrossValResult
@@ -28,7 +28,6 @@ MOSTLY, HARDLY = 0.7, 0.2
 """Share of a region inside a box from which on it counts as inside; and up to which as outside."""
 CLOSE = 0.12
 """Regions of at most this share of the picture are close ones."""
-PENALTY = 3.0
 Masks = NDArray[np.bool_]
 
 
@@ -174,12 +173,9 @@ def _accuracy(evidence: Evidence, rows: Floats) -> float:
     chosen = evidence.few
     targets, place = evidence.targets[chosen], np.full(len(evidence.targets), -1)
     place[chosen] = np.arange(len(chosen))
-    short, said = shortened(rows), np.full(len(chosen), -1)
-    strength = PENALTY / short.shape[1]
-    for train, held in evidence.folds:
-        inside, asked = place[train][place[train] >= 0], place[held][place[held] >= 0]
-        weight, bias = logistic_regression(short[inside], targets[inside], len(evidence.labels), strength)
-        said[asked] = (short[asked] @ weight + bias).argmax(axis=1)
+    sides = [(place[train], place[held]) for train, held in evidence.folds]
+    folds = [(train[train >= 0], held[held >= 0]) for train, held in sides]
+    said, _ = cross_val_predict(shorten(rows), targets, len(evidence.labels), folds)
     seen = said >= 0
     return float((said[seen] == targets[seen]).mean())
 

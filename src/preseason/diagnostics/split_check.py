@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from preseason.arrays.rows import unit_rows
 from preseason.arrays.types import Floats, Ints
 from preseason.data.split import folds
-from preseason.heads.linear import logistic_regression
+from preseason.evaluation.linear_probe import cross_val_predict
 from preseason.runtime.threads import one_blas_thread
 
 FOLDS, REPEATS = 4, 3
-PENALTY = 3.0
-"""Inverse L2 penalty on rows of about length 1, as of the learning curve."""
 MAX_PAIRS = 5
 SEED = 0
 
@@ -64,8 +63,8 @@ def honest_split(rows: Floats, targets: Ints, groups: Ints, classes: int) -> Rec
         return None
     alone = np.arange(len(targets))
     with one_blas_thread():
-        honest = [_judged(rows, targets, groups, classes, SEED + turn) for turn in range(REPEATS)]
-        chance = [_judged(rows, targets, alone, classes, SEED + turn) for turn in range(REPEATS)]
+        honest = _predict_repeatedly(rows, targets, groups, classes)
+        chance = _predict_repeatedly(rows, targets, alone, classes)
     both = (np.array([h[0] for h in honest]) >= 0) & (np.array([c[0] for c in chance]) >= 0)
     right_honest = np.array([h[0] == targets for h in honest])
     right_chance = np.array([c[0] == targets for c in chance])
@@ -81,14 +80,10 @@ def honest_split(rows: Floats, targets: Ints, groups: Ints, classes: int) -> Rec
     )
 
 
-def _judged(rows: Floats, targets: Ints, groups: Ints, classes: int, seed: int) -> tuple[Ints, Ints]:
-    """Answers [n], -1 where there is none, and the fold [n] in which each was given."""
-    said, fold = np.full(len(targets), -1), np.full(len(targets), -1)
-    strength = PENALTY / rows.shape[1]
-    for number, (train, held) in enumerate(folds(targets, groups, FOLDS, seed)):
-        weight, bias = logistic_regression(rows[train], targets[train], classes, strength)
-        said[held], fold[held] = (rows[held] @ weight + bias).argmax(axis=1), number
-    return said, fold
+def _predict_repeatedly(rows: Floats, targets: Ints, groups: Ints, classes: int) -> list[tuple[Ints, Ints]]:
+    """Predicted classes [n], -1 where there is none, and the fold [n] that gave each, for every repeat."""
+    splits = [folds(targets, groups, FOLDS, SEED + repeat) for repeat in range(REPEATS)]
+    return [cross_val_predict(rows, targets, classes, split) for split in splits]
 
 
 def _bounds(gains: Floats, groups: Ints) -> tuple[float, float]:
@@ -110,7 +105,7 @@ def _pairs(
     chance: list[tuple[Ints, Ints]],
 ) -> tuple[Pair, ...]:
     found: dict[int, Pair] = {}
-    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    unit = unit_rows(rows)
     for (said, _), (lucky, fold) in zip(honest, chance, strict=True):
         flipped = np.flatnonzero((said >= 0) & (said != targets) & (lucky == targets))
         for place in flipped.tolist():

@@ -13,7 +13,6 @@ import json
 import math
 import threading
 import time
-import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 
 from preseason.distributed.leases import BEAT_S, STALE_S, Leases, beat
 from preseason.errors import CacheError
+from preseason.runtime.files import write_text
 from preseason.runtime.progress import Progress
 
 PAUSE_S, MAX_PAUSE_S = 0.05, 1.0
@@ -240,9 +240,7 @@ class Board:
 
 def _write(path: Path, values: Any) -> None:
     """Appear whole or not at all."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}")
-    temporary.write_text(json.dumps(values), "utf-8")
-    temporary.replace(path)
+    write_text(path, json.dumps(values))
 
 
 def save_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> None:

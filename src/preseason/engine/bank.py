@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from preseason.engine.upkeep import content_of, size_of, touch
 from preseason.errors import CacheError
+from preseason.runtime.files import write_text
 
 SEGMENT_BYTES = 256 * 2**20
 """A writer begins a new segment past this size, so that eviction has small pieces to take."""
@@ -146,9 +147,7 @@ class Shelf:
                 return
             shutil.rmtree(self.folder)
             self.folder.mkdir(parents=True)
-        temporary = path.with_suffix(f".{uuid.uuid4().hex}")
-        temporary.write_text(json.dumps(facts), "utf-8")
-        temporary.replace(path)
+        write_text(path, json.dumps(facts))
 
     def refresh(self) -> None:
         """Find rows that other processes have written since."""

@@ -8,6 +8,7 @@ have nothing in common are taken by doubt alone. n examples, c classes, d width.
 
 import numpy as np
 
+from preseason.arrays.rows import unit_rows
 from preseason.arrays.types import Floats, Ints
 
 MAX_EXAMPLES = 20_000
@@ -33,7 +34,7 @@ def choose(probabilities: Floats, vectors: Floats, count: int) -> Ints:
     """
     doubts = doubt(probabilities) + 1e-6
     pool = np.argsort(-doubts, kind="stable")[:MAX_EXAMPLES]
-    doubts, unit = doubts[pool], _unit(vectors[pool])
+    doubts, unit = doubts[pool], unit_rows(vectors[pool])
     full = _usual(unit)
     novelty = np.ones(len(pool), np.float32)
     taken: list[int] = []
@@ -53,7 +54,3 @@ def _usual(unit: Floats) -> float:
     likeness = unit[spread] @ unit[spread].T
     above = likeness[np.triu_indices(len(spread), 1)]
     return max(FULL * float((1 - above).mean()), 1e-6) if len(above) else 1.0
-
-
-def _unit(rows: Floats) -> Floats:
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), np.float32)

@@ -10,19 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from preseason.arrays.scaling import rotation_of, scale_of
 from preseason.arrays.types import Floats, Ints
 from preseason.data.split import folds
-from preseason.heads.linear import logistic_regression
+from preseason.evaluation.linear_probe import fit_predict, shorten
 from preseason.runtime.threads import one_blas_thread
 
 MIN_EXAMPLES = 8
 """Independent examples of the smallest class below which nothing can be told."""
 SHARES = (0.25, 0.35, 0.5, 0.7, 1.0)
 REPEATS, FOLDS = 2, 4
-PENALTY = 3.0
-"""Inverse L2 penalty on rows of about length 1."""
-MAX_EXAMPLES, MAX_COMPONENTS = 1500, 384
+MAX_EXAMPLES = 1500
 ENSEMBLE = 200
 MISFIT = 0.025
 """Standard deviation, for each doubling, of what no power law through few noisy points foresees."""
@@ -135,13 +132,11 @@ def _fewest_groups(targets: Ints, groups: Ints, labels: tuple[str, ...]) -> tupl
 
 
 def _shortened(rows: Floats, targets: Ints, groups: Ints, classes: int) -> _Task:
-    """At most `MAX_EXAMPLES` examples in at most `MAX_COMPONENTS` directions."""
+    """At most `MAX_EXAMPLES` examples in few directions."""
     if len(rows) > MAX_EXAMPLES:
         kept = np.sort(np.random.default_rng(SEED).permutation(len(rows))[:MAX_EXAMPLES])
         rows, targets, groups = rows[kept], targets[kept], groups[kept]
-    scaled = scale_of(rows)(rows) / np.sqrt(np.float32(rows.shape[1]))
-    short = scaled @ rotation_of(scaled, SEED)[:, ::-1][:, :MAX_COMPONENTS]
-    return _Task(np.ascontiguousarray(short), targets, groups, classes)
+    return _Task(shorten(rows), targets, groups, classes)
 
 
 def _draws(task: _Task) -> Iterator[tuple[Ints, Ints, np.random.Generator]]:
@@ -165,9 +160,8 @@ def _part(task: _Task, train: Ints, shares: Floats, rng: np.random.Generator) ->
 
 
 def _accuracy(task: _Task, part: Ints, held: Ints) -> float:
-    strength = PENALTY / task.rows.shape[1]
-    weight, bias = logistic_regression(task.rows[part], task.targets[part], task.classes, strength)
-    return float(((task.rows[held] @ weight + bias).argmax(1) == task.targets[held]).mean())
+    predicted = fit_predict(task.rows, task.targets, task.classes, part, held)
+    return float((predicted == task.targets[held]).mean())
 
 
 def _measured(task: _Task) -> tuple[Floats, Floats]:

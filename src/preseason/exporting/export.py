@@ -3,7 +3,6 @@
 import json
 import shutil
 import tempfile
-import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -26,6 +25,7 @@ from preseason.exporting.graphs import stages_of
 from preseason.exporting.int8 import MAX_EXAMPLES, inputs_of, quantise
 from preseason.models.classifier import Model
 from preseason.models.loading import classifies, load
+from preseason.runtime.files import folder_beside
 from preseason.runtime.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -107,27 +107,24 @@ def export(
     loaded = _loaded(model, to, say, cache)
     place = Path(folder).absolute()
     _refuse_other(place)
-    part = place.parent / f".{place.name}.{uuid.uuid4().hex[:8]}"
+    left: tuple[str, ...] = ()
+    check: Check | None
     try:
-        part.mkdir(parents=True)
-        left: tuple[str, ...] = ()
-        check: Check | None
-        if to in LIBRARIES:
-            check, left = _fill_network(part, loaded, to, data, allow_difference, say)
-        else:
-            check = _fill(part, loaded, to, data, say)
-        if check is not None:
-            refuse_different(check, allow_difference)
-        write_settings(part, {"check": asdict(check) if check else None})
-        shutil.rmtree(place, ignore_errors=True)
-        part.rename(place)
+        with folder_beside(place) as part:
+            if to in LIBRARIES:
+                check, left = _fill_network(part, loaded, to, data, allow_difference, say)
+            else:
+                check = _fill(part, loaded, to, data, say)
+            if check is not None:
+                refuse_different(check, allow_difference)
+            write_settings(part, {"check": asdict(check) if check else None})
+            shutil.rmtree(place, ignore_errors=True)
+            part.rename(place)
     except OSError as error:
         raise ModelFolderError(
             f"The export cannot be written to {place}: {error.strerror or error}. Free some space, or name "
             "another folder with -o."
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     files = sorted(path.name for path in place.iterdir())
     size = sum((place / name).stat().st_size for name in files)
     return Export(place, to, loaded.task, tuple(files), size, check, left)

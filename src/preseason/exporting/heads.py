@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from preseason.arrays.rows import MIN_LENGTH
 from preseason.arrays.scaling import Scale
 from preseason.errors import ExportError
 from preseason.heads.attention import network_of as attention_network
@@ -78,7 +79,7 @@ class PrototypeModule(nn.Module):
     def forward(self, rows: Tensor) -> Said:
         """Cosines to the class means."""
         scaled = self.scale(rows[:, 0])
-        unit = scaled / scaled.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        unit = scaled / scaled.norm(dim=1, keepdim=True).clamp_min(MIN_LENGTH)
         return SHARPNESS * unit @ self.means.T, unit, None
 
 
@@ -152,7 +153,7 @@ class NamesModule(nn.Module):
     def forward(self, rows: Tensor) -> Said:
         """From the first part, which is the whole."""
         vectors = rows[:, 0, self.span]
-        unit = vectors / vectors.norm(dim=1, keepdim=True).clamp_min(1e-6)
+        unit = vectors / vectors.norm(dim=1, keepdim=True).clamp_min(MIN_LENGTH)
         return unit @ self.weight + self.bias, unit, None
 
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from preseason.arrays.rows import unit_rows
 from preseason.arrays.types import Floats
 from preseason.backbones.encoders import Encoder
 from preseason.backbones.text_blocks import digits
 from preseason.engine.tokens import Windows
 from preseason.heads.base import TrainingSet, heads
 from preseason.heads.linear import logistic_regression
-from preseason.inference.heads.names import NamesHead, unit
+from preseason.inference.heads.names import NamesHead
 from preseason.runtime.threads import limit_torch, one_blas_thread
 
 TEMPLATES = ("{}", "This is {}.", "This text is {}.")
@@ -52,12 +53,12 @@ class Names:
         config = training_set.config_as(NamesConfig)
         width = config.width
         span = (0, rows.shape[1]) if width is None else (third - width, third)
-        x, targets = unit(rows[:, slice(*span)]), training_set.targets
+        x, targets = unit_rows(rows[:, slice(*span)]), training_set.targets
         weights = np.ones(len(x), np.float32)
         named = [] if width is None else spoken(config.names)
         if named:
             assert isinstance(training_set.backbone, Encoder)
-            x = np.concatenate([x, unit(vectors_of(named, training_set.backbone))])
+            x = np.concatenate([x, unit_rows(vectors_of(named, training_set.backbone))])
             own = np.repeat(np.arange(training_set.classes), len(TEMPLATES))
             targets = np.concatenate([targets, own])
             weights = np.concatenate([weights, np.full(len(own), WEIGHT, np.float32)])

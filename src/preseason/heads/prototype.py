@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from preseason.arrays.rows import unit_rows
 from preseason.arrays.scaling import ROWS, scale_over
 from preseason.heads.base import NoConfig, TrainingSet, heads
-from preseason.inference.heads.prototype import PrototypeHead, unit
+from preseason.inference.heads.prototype import PrototypeHead
 
 
 class Prototype:
@@ -18,8 +19,8 @@ class Prototype:
         scale = scale_over(lambda: features.wholes(ROWS))
         sums = np.zeros((training_set.classes, features.sources[0].shape[-1]), np.float32)
         for chunk, rows in zip(features.chunks(ROWS), features.wholes(ROWS), strict=True):
-            np.add.at(sums, training_set.targets[chunk], unit(scale(rows)))
-        return PrototypeHead(scale, unit(sums))
+            np.add.at(sums, training_set.targets[chunk], unit_rows(scale(rows)))
+        return PrototypeHead(scale, unit_rows(sums))
 
 
 heads.add("prototype", Prototype())

@@ -3,9 +3,7 @@
 import copy
 import math
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +16,7 @@ from torch.nn import functional
 
 from preseason.arrays.types import Ints
 from preseason.distributed.data_parallel import SingleProcess
+from preseason.runtime.files import atomic_write
 from preseason.runtime.progress import Progress, Silent
 from preseason.runtime.threads import limit_torch
 
@@ -298,15 +297,11 @@ def _cuda_has_bf16() -> bool:
 
 def keep(content: dict[str, Any], checkpoint: Path) -> bool:
     """Write a checkpoint whole or not at all; False where the disk is full or read-only."""
-    # A name of its own: two processes may train the same thing.
-    temporary = checkpoint.with_suffix(f".{uuid.uuid4().hex}")
     try:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(content, temporary)
-        temporary.replace(checkpoint)
+        with atomic_write(checkpoint) as part:
+            torch.save(content, part)
     except (OSError, RuntimeError):  # torch gives a RuntimeError on a full disk
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         return False
     return True
 

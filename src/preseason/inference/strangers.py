@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.arrays.rows import unit_rows
 from preseason.arrays.types import Floats
 from preseason.inference.probabilities import softmax
 
@@ -67,14 +68,9 @@ def _of_logits(kind: str, logits: Floats) -> Floats:
 
 
 def _neighbour_distance(arrays: dict[str, Floats], embeddings: Floats) -> Floats:
-    likeness = unit(embeddings - arrays["centre"]) @ arrays["references"].T
+    likeness = unit_rows(embeddings - arrays["centre"]) @ arrays["references"].T
     place = likeness.shape[1] - int(arrays["neighbours"][0])
     return np.asarray(1 - np.partition(likeness, place, axis=1)[:, place], np.float32)
-
-
-def unit(rows: Floats) -> Floats:
-    """Rows [n, d] at length 1."""
-    return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-12), np.float32)
 
 
 def _mahalanobis_distance(arrays: dict[str, Floats], embeddings: Floats) -> Floats:

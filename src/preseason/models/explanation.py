@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from preseason.arrays.rows import nearest_rows
 from preseason.arrays.types import Floats
 from preseason.data.dataset import Dataset, Sample, Text
 from preseason.data.files import Columns
@@ -180,9 +181,11 @@ class Explainer:
 
     def _near(self, answers: BatchPredictions, found: Found) -> tuple[Near, ...]:
         assert answers.vectors is not None
-        likeness = _unit(self.known.vectors) @ _unit(answers.vectors[:1])[0]
-        nearest = np.argsort(-likeness, kind="stable")[:NEAREST]
-        return tuple(self._one_near(int(place), float(likeness[place]), found) for place in nearest)
+        nearest, similarity = nearest_rows(self.known.vectors, answers.vectors[0], NEAREST)
+        return tuple(
+            self._one_near(int(place), float(alike), found)
+            for place, alike in zip(nearest, similarity, strict=True)
+        )
 
     def _one_near(self, place: int, likeness: float, found: Found) -> Near:
         label = self.known.labels[int(self.known.targets[place])]
@@ -251,7 +254,3 @@ def _place(cover: Cover) -> str:
 
 def _corners(box: Box) -> tuple[float, float, float, float]:
     return box.x0, box.y0, box.x1, box.y1
-
-
-def _unit(rows: Floats) -> Floats:
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), np.float32)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.arrays.rows import unit_rows
 from preseason.arrays.types import Floats, Ints
-from preseason.inference.strangers import NEEDS_LOGITS, SCORES, UnknownScorer, unit
+from preseason.inference.strangers import NEEDS_LOGITS, SCORES, UnknownScorer
 
 MAX_REFERENCES = 2000
 MAX_ROUNDS = 25
@@ -264,7 +265,7 @@ def _fit_neighbours(embeddings: Floats, labels: Ints) -> dict[str, Floats]:
     centre = embeddings.mean(axis=0)
     smallest = int(np.unique(labels, return_counts=True)[1].min())
     nearest = np.array([min(smallest, MAX_NEIGHBOURS)], np.float32)
-    return {"centre": centre, "references": unit(embeddings - centre), "neighbours": nearest}
+    return {"centre": centre, "references": unit_rows(embeddings - centre), "neighbours": nearest}
 
 
 def _fit_mahalanobis(embeddings: Floats, labels: Ints) -> dict[str, Floats]:

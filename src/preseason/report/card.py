@@ -11,6 +11,7 @@ import yaml
 from preseason.evaluation.metrics import ClassScore, per_class, reliability
 from preseason.report import words
 from preseason.results import FitRecord
+from preseason.runtime.files import write_text
 
 PIPELINES = {
     "photo": "image-classification",
@@ -35,9 +36,7 @@ def write_card(record: FitRecord, path: Path, name: str | None = None) -> None:
     title = name if name is not None else path.resolve().parent.name
     parts = (_front_matter(record, title), _about(record, title), _use(record, title))
     closing = (_data(record), _accuracy(record), _limits(record), _recipe(record))
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text("\n\n".join(parts + closing) + "\n", encoding="utf-8", errors="replace")
-    temporary.replace(path)
+    write_text(path, "\n\n".join(parts + closing) + "\n", errors="replace")
 
 
 def front_matter(matter: dict[str, Any], licence: str) -> str:

@@ -6,6 +6,7 @@ from preseason.language.quiz import Score
 from preseason.language.record import ChatRecord, Reading
 from preseason.report import words
 from preseason.report.html import environment
+from preseason.runtime.files import write_text
 
 STYLES = {
     "dialogue": "BatchPredictions like the dialogues it was given",
@@ -27,9 +28,7 @@ def write_chat_report(record: ChatRecord, path: Path) -> None:
         version=record.versions.get("preseason", ""),
         verdict=verdict(record),
     )  # fmt: skip
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(page, encoding="utf-8", errors="replace")
-    temporary.replace(path)
+    write_text(path, page, errors="replace")
 
 
 def figures(record: ChatRecord) -> list[tuple[str, str, str, str]]:

@@ -7,6 +7,7 @@ from preseason.language.folder import HUB_NAMES
 from preseason.language.record import ChatRecord
 from preseason.report.card import front_matter
 from preseason.report.chat import figures, settings, verdict
+from preseason.runtime.files import write_text
 
 USES = {
     "dialogue": "It answers in the voice of the dialogues it was fine-tuned on.",
@@ -25,9 +26,7 @@ def write_chat_card(record: ChatRecord, path: Path, name: str) -> None:
         _limits(record),
     ]
     parts.append(_recipe(record))
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8", errors="replace")
-    temporary.replace(path)
+    write_text(path, "\n\n".join(parts) + "\n", errors="replace")
 
 
 def _front_matter(record: ChatRecord) -> str:

@@ -14,6 +14,7 @@ from preseason.data.dataset import File, Sample
 from preseason.models.explanation import MOMENTS, Explanation, Near
 from preseason.report.html import environment
 from preseason.report.pictures import SIDE, small
+from preseason.runtime.files import write_text
 from preseason.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -59,9 +60,7 @@ def write_page(found: Sequence[Explanation], path: Path, job: Task) -> None:
     cards = [_card(each, job) for each in found]
     page = environment().get_template("explained.html").render(cards=cards)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(page, encoding="utf-8", errors="replace")
-    temporary.replace(path)
+    write_text(path, page, errors="replace")
 
 
 def write_pictures(found: Sequence[Explanation], folder: Path, job: Task) -> list[Path]:

@@ -9,6 +9,7 @@ from preseason.data.dataset import Sample
 from preseason.report import views, words
 from preseason.report.pictures import Album
 from preseason.results import FitRecord
+from preseason.runtime.files import write_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -94,9 +95,7 @@ def write_report(
             version=record.versions.get("preseason", ""),
         )
     )
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(page, encoding="utf-8", errors="replace")
-    temporary.replace(path)
+    write_text(path, page, errors="replace")
 
 
 def environment() -> "Environment":

@@ -8,6 +8,7 @@ from preseason.analysis.error_analysis import Mistake, PostMortem
 from preseason.report.html import environment
 from preseason.report.pictures import Album, Shown
 from preseason.results import score_of
+from preseason.runtime.files import write_text
 from preseason.tasks.base import Task
 
 
@@ -42,9 +43,7 @@ def write_page(found: PostMortem, path: Path, job: Task) -> None:
         )
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(page, encoding="utf-8", errors="replace")
-    temporary.replace(path)
+    write_text(path, page, errors="replace")
 
 
 def _card(each: Mistake, album: Album) -> Card:

@@ -13,6 +13,7 @@ from pathlib import Path
 from preseason.data.audit import digest
 from preseason.data.dataset import File, Source, Text
 from preseason.media import content
+from preseason.runtime.files import atomic_write, write_text
 from preseason.serving.faults import RequestError
 
 TABLE = "texts.csv"
@@ -52,9 +53,8 @@ class Corrections:
                 other.unlink()
             target = self._folder / model / folder_name(label) / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{name}.part")
-            shutil.copyfile(path, part)
-            part.replace(target)
+            with atomic_write(target) as part:
+                shutil.copyfile(path, part)
         return target
 
     def _keep_text(self, model: str, label: str, text: str) -> Path:
@@ -65,9 +65,7 @@ class Corrections:
             out = io.StringIO()
             csv.writer(out, lineterminator="\n").writerows([COLUMNS, *rows, (text, label)])
             table.parent.mkdir(parents=True, exist_ok=True)
-            part = table.with_name(f".{TABLE}.part")
-            part.write_text(out.getvalue(), "utf-8")
-            part.replace(table)
+            write_text(table, out.getvalue())
         return table
 
     def counts(self, model: str) -> dict[str, int]:

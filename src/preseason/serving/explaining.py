@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from preseason.arrays.rows import nearest_rows
 from preseason.data.dataset import Sample
 from preseason.report.pictures import jpeg, small, spotlight
 from preseason.runtime.progress import Silent
@@ -39,16 +40,15 @@ def _nearest(model: "Model", answer: Answer) -> Explained:
     known = model.known
     if answer.vector is None:
         return {}
-    length = np.linalg.norm(known.vectors, axis=1) * np.linalg.norm(answer.vector)
-    likeness = known.vectors @ answer.vector / np.maximum(length, 1e-9)
+    nearest, similarity = nearest_rows(known.vectors, answer.vector, NEAREST)
     return {
         "nearest": [
             {
                 "label": known.labels[int(known.targets[place])],
-                "likeness": round(float(likeness[place]), 4),
+                "likeness": round(float(alike), 4),
                 "name": known.examples[place].name if known.examples else "",
             }
-            for place in np.argsort(-likeness, kind="stable")[:NEAREST]
+            for place, alike in zip(nearest, similarity, strict=True)
         ]
     }
 

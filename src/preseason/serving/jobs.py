@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from preseason.runtime.files import write_text
 from preseason.serving.protocol import new_id, now
 
 JOB, EVENTS, MODEL, RESULTS = "job.json", "events.jsonl", "model", "results.csv"
@@ -144,10 +145,7 @@ class Jobs:
             yield Job(**json.loads(path.read_text("utf-8")))
 
     def _write(self, job: Job) -> Job:
-        path = self.place(job.id) / JOB
-        temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(asdict(job)), "utf-8")
-        temporary.replace(path)
+        write_text(self.place(job.id) / JOB, json.dumps(asdict(job)))
         self._jobs[job.id] = job
         return job
 

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from preseason.runtime.files import folder_beside
 from preseason.serving.protocol import ApiError, new_id, now
 
 MAX_VALUE = 512 * 2**20
@@ -29,19 +30,17 @@ class Uploads:
             raise ApiError(f"purpose={purpose!r}: expected 'fine-tune'.", parameter="purpose")
         about: dict[str, Any] = {"id": new_id("file-"), "object": "file"}
         about["filename"] = Path(name).name[:200] or DATA
-        part = self.folder / f".{about['id']}"
+        place = self.folder / str(about["id"])
         try:
-            part.mkdir()
-            size = _copied(content, part / DATA)
-            about |= {"bytes": size, "created_at": now(), "purpose": purpose, "status": "processed"}
-            (part / ABOUT).write_text(json.dumps(about), "utf-8")
-            part.rename(self.folder / str(about["id"]))
+            with folder_beside(place) as part:
+                size = _copied(content, part / DATA)
+                about |= {"bytes": size, "created_at": now(), "purpose": purpose, "status": "processed"}
+                (part / ABOUT).write_text(json.dumps(about), "utf-8")
+                part.rename(place)
         except OSError as error:
             raise ApiError(
                 f"The file cannot be kept: {error.strerror}.", 507, "insufficient_storage"
             ) from error
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
         return about
 
     def all(self) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from preseason.data.actions import Action
 from preseason.errors import MediaError
+from preseason.runtime.files import atomic_write
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -33,15 +34,15 @@ def cut(match: Path, actions: Sequence[Action], folder: Path) -> Iterator[Path]:
 def _write(match: Path, path: Path, start_s: float, end_s: float) -> None:
     import av
 
-    part = path.with_name(f".{path.name}")
     try:
-        with av.open(str(match)) as source, av.open(str(part), "w", format=_format(match)) as target:
+        with (
+            atomic_write(path) as part,
+            av.open(str(match)) as source,
+            av.open(str(part), "w", format=_format(match)) as target,
+        ):
             _copy(source, target, start_s, end_s)
-        part.replace(path)
     except (av.FFmpegError, ValueError) as error:
         raise MediaError(f"{match.name} cannot be cut: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _format(match: Path) -> str | None:

@@ -1,7 +1,6 @@
 """One pass over a long video in bounded memory: finished stretches are kept, so that a stop loses little."""
 
 import json
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from preseason.errors import CacheError
 from preseason.media import video
 from preseason.media.stream import Pixels
 from preseason.recipe import CACHE_LIMIT_GB
+from preseason.runtime.files import atomic_write
 from preseason.runtime.progress import Progress
 
 Array = NDArray[Any]
@@ -129,24 +129,21 @@ class VideoScan:
 
     def _keep(self, step: int, result: Array) -> Path:
         path = self.folder / f"{step:09}.npy"
-        temporary = self.folder / f"{uuid.uuid4().hex}.part"
-        with temporary.open("wb") as file:
+        with atomic_write(path) as part, part.open("wb") as file:
             np.save(file, result)
-        temporary.replace(path)
         return path
 
     def _finish(self, stretches: list[Path]) -> None:
         """All stretches in one file, which can be mapped."""
         parts = [np.load(path, mmap_mode="r") for path in stretches]
-        temporary = self.folder / f"{uuid.uuid4().hex}.part"
         shape = (sum(len(part) for part in parts), *parts[0].shape[1:])
-        whole = np.lib.format.open_memmap(temporary, "w+", parts[0].dtype, shape)
-        at = 0
-        for part in parts:
-            whole[at : at + len(part)] = part
-            at += len(part)
-        whole.flush()
-        temporary.replace(self.folder / RESULT)
+        with atomic_write(self.folder / RESULT) as temporary:
+            whole = np.lib.format.open_memmap(temporary, "w+", parts[0].dtype, shape)
+            at = 0
+            for part in parts:
+                whole[at : at + len(part)] = part
+                at += len(part)
+            whole.flush()
         for path in stretches:
             path.unlink()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.arrays.rows import unit_rows
 from preseason.arrays.types import Floats
 from preseason.data.actions import Action
 from preseason.data.clock import clock
@@ -128,7 +129,7 @@ def placed(features: Floats) -> Doubles:
 
     def turned(rows: Doubles) -> Doubles:
         centred = (rows - mean) / scale
-        return _unit(centred if turn is None else centred @ turn)
+        return unit_rows(centred if turn is None else centred @ turn)
 
     return np.concatenate([turned(chunk) for chunk in _chunks(features)])
 
@@ -155,11 +156,6 @@ def _directions(rows: Doubles) -> Doubles | None:
 def _chunks(features: Floats) -> Iterator[Doubles]:
     for begin in range(0, len(features), _CHUNK):
         yield features[begin : begin + _CHUNK].astype(np.float64)
-
-
-def _unit(rows: Doubles) -> Doubles:
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(length > 0, length, 1.0))
 
 
 def apart(alike: Doubles, times: Doubles, free: NDArray[np.bool_], n: int, apart_s: float) -> list[int]:

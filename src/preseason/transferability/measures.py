@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from preseason.arrays.rows import unit_rows
 from preseason.arrays.scaling import rotation_of, scale_of
 from preseason.arrays.types import Floats, Ints
 from preseason.heads.base import Folds
@@ -15,7 +16,7 @@ def neighbour_accuracy(rows: Floats, targets: Ints, folds: Folds) -> float:
     """Cross-validated accuracy of the vote of the nearest neighbours by cosine, weighted by likeness."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    unit = unit_rows(rows)
     right = total = 0
     for train, held in folds:
         count = min(NEIGHBOURS, len(train))

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from preseason.arrays.rows import unit_rows
 from preseason.arrays.types import Floats
 from preseason.inference.features import Features
 from preseason.inference.head import State, restorers
@@ -28,7 +27,7 @@ class NamesHead:
 
     def embed(self, features: Features) -> Floats:
         """The last layer's mean at length 1, float32 [n, d]."""
-        return unit(features.whole()[:, slice(*self.span)])
+        return unit_rows(features.whole()[:, slice(*self.span)])
 
     def attention(self, features: Features) -> None:
         """It looks at the whole."""
@@ -36,12 +35,6 @@ class NamesHead:
     def state(self) -> State:
         """Plain values."""
         return State("names", {"weight": self.weight, "bias": self.bias}, {"span": list(self.span)})
-
-
-def unit(vectors: Floats) -> Floats:
-    """Rows [n, d] at length 1; zero rows stay zero."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)
 
 
 def restore(state: State, *_: object) -> NamesHead:

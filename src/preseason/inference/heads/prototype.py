@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from preseason.arrays.rows import unit_rows
 from preseason.arrays.scaling import ROWS, Scale, arrays_of, scale_from
 from preseason.arrays.types import Floats
 from preseason.inference.features import Features
@@ -33,7 +34,7 @@ class PrototypeHead:
 
     def embed(self, features: Features) -> Floats:
         """Scaled features of length 1, float32 [n, d]."""
-        return unit(self.scale(features.whole()))
+        return unit_rows(self.scale(features.whole()))
 
     def attention(self, features: Features) -> None:
         """A prototype head looks at the whole."""
@@ -41,13 +42,6 @@ class PrototypeHead:
     def state(self) -> State:
         """Plain values."""
         return State("prototype", {"means": self.means} | arrays_of(self.scale))
-
-
-def unit(x: Floats) -> Floats:
-    """Rows [n, d] scaled to length 1; zero rows stay zero."""
-    length = np.linalg.norm(x, axis=1, keepdims=True)
-    scaled: Floats = x / np.maximum(length, 1e-12)
-    return scaled
 
 
 def restore(state: State, *_: object) -> PrototypeHead:
