@@ -213,6 +213,23 @@ def test_passages_name_their_place(reports: Path) -> None:
     assert [item.path.rsplit("/", 1)[-1] for item in skipped] == ["logo.png"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_facts_are_read_whatever_program_wrote_them(encoding: str, tmp_path: Path) -> None:
+    for name, text in (
+        ("a.md", "Müller scored."),
+        ("b.jsonl", '{"text": "Müller rested."}'),
+        ("c.csv", "player;goals\nMüller;30"),
+    ):
+        (tmp_path / name).write_bytes(text.encode(encoding))
+    passages, skipped = read_passages(tmp_path)
+    assert not skipped
+    assert [passage.text for passage in passages] == [
+        "Müller scored.",
+        "Müller rested.",
+        "player: Müller; goals: 30",
+    ]
+
+
 @pytest.mark.parametrize(
     ("question", "source"),
     [

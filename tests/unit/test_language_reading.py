@@ -120,7 +120,7 @@ def test_labelled_data_is_left_to_others(tmp_path: Path) -> None:
 def test_prose_files_are_texts_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("One match.")
     (tmp_path / "b.md").write_text("\ufeffAnother.", "utf-8")
-    (tmp_path / "c.txt").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "c.txt").write_bytes(bytes(range(256)))
     (tmp_path / "d.txt").write_text("  ")
     assert recognises(tmp_path)
     corpus = read_corpus(tmp_path)
@@ -129,9 +129,35 @@ def test_prose_files_are_texts_of_their_own(tmp_path: Path) -> None:
         ("b.md", "Another."),
     ]
     assert [(item.path, item.reason) for item in corpus.skipped] == [
-        ("c.txt", "not written in UTF-8"),
-        ("d.txt", "empty"),
+        ("c.txt", "no text but binary data"),
+        ("d.txt", "an empty text"),
     ]
+
+
+ENCODINGS = ("utf-8-sig", "utf-16", "utf-16-le", "cp1252")
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv"])
+def test_tables_of_any_program_are_read(suffix: str, encoding: str, tmp_path: Path) -> None:
+    row = {"prompt": "Who scored?", "response": "Müller"}
+    written = {
+        ".jsonl": json.dumps(row, ensure_ascii=False) + "\r\n\r\n",
+        ".json": json.dumps({"rows": [row]}, ensure_ascii=False),
+        ".csv": "prompt;response\r\nWho scored?;Müller\r\n",
+    }
+    path = tmp_path / f"talks{suffix}"
+    path.write_bytes(written[suffix].encode(encoding))
+    assert recognises(path)
+    corpus = read_corpus(path)
+    assert [example.messages[1].content for example in corpus.examples] == ["Müller"]
+    assert not corpus.skipped
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_prose_of_any_program_is_read(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("Müller scored.".encode(encoding))
+    assert [example.text for example in read_corpus(tmp_path).examples] == ["Müller scored."]
 
 
 def test_nothing_to_learn_from_says_what_is_expected(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
-"""Rows of CSV, TSV, JSON Lines and Parquet files, whatever program wrote them."""
+"""Rows of CSV, TSV, JSON Lines, JSON and Parquet files, whatever program wrote them."""
 
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from preseason.errors import DataError, MediaError
 from preseason.errors.packages import require
@@ -32,6 +33,34 @@ class Row:
     number: int
     values: dict[str, str]
     fault: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row with its values as JSON has them; those of a CSV file are texts.
+
+    Attributes:
+        number: as of `Row`; in a JSON array the first element is 1.
+        fault: why the row cannot be read, or an empty text.
+    """
+
+    number: int
+    values: dict[str, Any]
+    fault: str = ""
+
+
+def read_records(path: Path, limit: int | None = None) -> tuple[Record, ...]:
+    """Rows (at most `limit`) of a table or of a JSON file, with their values as they stand there.
+
+    Raises:
+        DataError: as of `read_rows`; or a .json file holds no JSON, or no list.
+    """
+    suffix = path.suffix.lower()
+    if suffix in JSON_LINES:
+        return tuple(_json_lines(_decoded(path), limit))
+    if suffix == ".json":
+        return tuple(islice(_json_array(path), limit))
+    return tuple(Record(row.number, dict(row.values), row.fault) for row in read_rows(path, limit)[1])
 
 
 def read_rows(path: Path, limit: int | None = None) -> tuple[tuple[str, ...], tuple[Row, ...]]:
@@ -120,22 +149,37 @@ def _delimiter(path: Path, text: str) -> str:
 
 
 def _json_rows(text: str, limit: int | None) -> tuple[tuple[str, ...], tuple[Row, ...]]:
-    lines = islice(enumerate(text.rstrip("\r\n").split("\n"), start=1), limit)
-    rows = tuple(_json_row(number, line) for number, line in lines)
+    rows = tuple(
+        Row(record.number, {name: _cell(value) for name, value in record.values.items()}, record.fault)
+        for record in _json_lines(text, limit)
+    )
     header = dict.fromkeys(name for row in rows for name in row.values)
     return tuple(header), rows
 
 
-def _json_row(number: int, line: str) -> Row:
-    if not line.strip():
-        return Row(number, {})
+def _json_lines(text: str, limit: int | None) -> Iterator[Record]:
+    for number, line in islice(enumerate(text.rstrip("\r\n").split("\n"), start=1), limit):
+        try:
+            yield _record(number, json.loads(line) if line.strip() else {})
+        except (json.JSONDecodeError, RecursionError):
+            yield Record(number, {}, "no JSON")
+
+
+def _json_array(path: Path) -> Iterable[Record]:
+    """Elements of the array, or of the first one in an object; an object without one is a row itself."""
     try:
-        values = json.loads(line)
-    except (json.JSONDecodeError, RecursionError):
-        return Row(number, {}, "no JSON object")
-    if not isinstance(values, dict):
-        return Row(number, {}, "no JSON object")
-    return Row(number, {str(key): _cell(value) for key, value in values.items()})
+        value = json.loads(_decoded(path))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise DataError(f"{path} is no JSON: {error}.") from None
+    if isinstance(value, dict):
+        value = next((item for item in value.values() if isinstance(item, list)), [value])
+    if not isinstance(value, list):
+        raise DataError(f"{path} holds no list of rows.")
+    return (_record(number, item) for number, item in enumerate(value, start=1))
+
+
+def _record(number: int, value: Any) -> Record:
+    return Record(number, value) if isinstance(value, dict) else Record(number, {}, "no JSON object")
 
 
 def _cell(value: object) -> str:

@@ -11,10 +11,11 @@ import numpy as np
 
 from preseason.data.dataset import Skipped
 from preseason.data.files import Accept, readable, walk
+from preseason.data.rows import read_records
 from preseason.errors import DataError
-from preseason.language.reading import records
+from preseason.language.reading import PROSE, TABLES, is_filled
+from preseason.media.text import read_text
 
-SUFFIXES = {".txt", ".md", ".csv", ".tsv", ".jsonl", ".ndjson", ".json"}
 WORDS_A_PASSAGE = 120
 WORD = re.compile(r"[^\W_]+", re.UNICODE)
 COMMON = frozenset(
@@ -141,7 +142,7 @@ def read_passages(root: Path) -> tuple[tuple[Passage, ...], tuple[Skipped, ...]]
             f"There is no {root}. Name a folder or file of .txt, .md, .csv or .jsonl with --knowledge."
         )
     accept = Accept(
-        lambda path: None if path.suffix.lower() in SUFFIXES else "no .txt, .md, .csv or .jsonl file"
+        lambda path: None if path.suffix.lower() in PROSE | TABLES else "no .txt, .md, .csv or .jsonl file"
     )
     found = walk(root, accept) if root.is_dir() else None
     paths = [root] if found is None else found.paths
@@ -151,7 +152,7 @@ def read_passages(root: Path) -> tuple[tuple[Passage, ...], tuple[Skipped, ...]]
         name = readable(path.name if path == root else path.relative_to(root).as_posix())
         try:
             passages += _passages(path, name)
-        except (DataError, OSError, UnicodeDecodeError) as error:
+        except DataError as error:
             skipped.append(Skipped(name, str(error)))
     if not passages:
         raise DataError(
@@ -161,14 +162,13 @@ def read_passages(root: Path) -> tuple[tuple[Passage, ...], tuple[Skipped, ...]]
 
 
 def _passages(path: Path, name: str) -> Iterator[Passage]:
-    if path.suffix.lower() in (".txt", ".md"):
-        yield from _of_prose(path.read_bytes().decode("utf-8-sig"), name)
+    if path.suffix.lower() in PROSE:
+        yield from _of_prose(read_text(path, max_bytes=None), name)
         return
-    for number, row in records(path):
-        if not isinstance(row, str):
-            text = _sentence(row)
-            if text:
-                yield Passage(text, f"{name}, row {number}")
+    for record in read_records(path):
+        text = _sentence(record.values) if is_filled(record) else ""
+        if text:
+            yield Passage(text, f"{name}, row {record.number}")
 
 
 def _sentence(row: Any) -> str:

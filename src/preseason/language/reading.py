@@ -1,31 +1,25 @@
 """From files on disk to dialogues and texts."""
 
-import json
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from preseason.data.dataset import Skipped
 from preseason.data.files import hidden, readable
 from preseason.data.layouts.splits import split_from
-from preseason.data.rows import read_rows
-from preseason.errors import DataError
+from preseason.data.rows import JSON_LINES, Record, read_records
+from preseason.errors import DataError, MediaError
 from preseason.language.rows import RowError, Segment, kind_of, read_row
 from preseason.language.samples import Corpus, Example
-from preseason.media.content import opening_failure
+from preseason.media.text import SUFFIXES as PROSE
+from preseason.media.text import read_text
 
-TABLES = {".jsonl", ".ndjson", ".json", ".csv", ".tsv"}
-PROSE = {".txt", ".md"}
+TABLES = JSON_LINES | {".json", ".csv", ".tsv"}
 PEEKED_ROWS = 20
 MAX_PEEK = 2**26  # bytes of a .json file that is read only to see what it is
 EXPECTED = (
     'Expected JSON Lines with {"messages": [...]}, with prompt and response, or with text; '
     "or .txt and .md files."
 )
-Record = Mapping[str, Any] | str
-"""A row, or what is wrong with it."""
 
 
 def recognises(root: Path) -> bool:
@@ -83,63 +77,17 @@ def _recognises_file(path: Path) -> bool:
     if suffix not in TABLES or (suffix == ".json" and path.stat().st_size > MAX_PEEK):
         return False
     try:
-        rows = [row for _, row in islice(records(path), PEEKED_ROWS) if not isinstance(row, str)]
+        kinds = [kind_of(row.values) for row in read_records(path, PEEKED_ROWS) if is_filled(row)]
     except DataError:
         return False
-    kinds = [kind_of(row) for row in rows]
     if suffix in (".csv", ".tsv"):
         return bool(kinds) and all(kind == "answer" for kind in kinds)
     return bool(kinds) and all(kinds)
 
 
-def records(path: Path) -> Iterator[tuple[int, Record]]:
-    """Rows of a table with their numbers; a row that cannot be read is a text that says why.
-
-    Raises:
-        DataError: the file as a whole cannot be read.
-    """
-    suffix = path.suffix.lower()
-    if suffix in (".csv", ".tsv"):
-        for row in read_rows(path)[1]:
-            yield row.number, row.fault or row.values
-    elif suffix == ".json":
-        yield from enumerate(_json_array(path), start=1)
-    else:
-        yield from _json_lines(path)
-
-
-def _json_lines(path: Path) -> Iterator[tuple[int, Record]]:
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, _parsed(line)
-    except OSError as error:
-        raise DataError(f"{path} {opening_failure(error)}.") from None
-
-
-def _parsed(line: bytes) -> Record:
-    try:
-        value = json.loads(line.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        return "not written in UTF-8"
-    except (ValueError, RecursionError):
-        return "no JSON"
-    return value if isinstance(value, dict) else "no JSON object"
-
-
-def _json_array(path: Path) -> list[Record]:
-    try:
-        value = json.loads(path.read_text("utf-8-sig"))
-    except OSError as error:
-        raise DataError(f"{path} {opening_failure(error)}.") from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no JSON: {error}.") from None
-    if isinstance(value, dict):
-        value = next((item for item in value.values() if isinstance(item, list)), [value])
-    if not isinstance(value, list):
-        raise DataError(f"{path} holds no list of rows. {EXPECTED}")
-    return [item if isinstance(item, dict) else "no JSON object" for item in value]
+def is_filled(record: Record) -> bool:
+    """Whether a row was read and says something; blank lines and rows with a fault do not."""
+    return bool(record.values) and not record.fault
 
 
 def _read_file(path: Path) -> tuple[list[Example], list[Skipped]]:
@@ -156,34 +104,34 @@ def _read_file(path: Path) -> tuple[list[Example], list[Skipped]]:
 
 def _read_prose(path: Path, name: str) -> tuple[list[Example], list[Skipped]]:
     try:
-        text = path.read_bytes().decode("utf-8-sig").strip()
-    except OSError as error:
-        return [], [Skipped(name, opening_failure(error))]
-    except UnicodeDecodeError:
-        return [], [Skipped(name, "not written in UTF-8")]
-    if not text or "\x00" in text:
-        return [], [Skipped(name, "no text" if text else "empty")]
-    return [Example(group=name, text=text)], []
+        return [Example(group=name, text=read_text(path, max_bytes=None))], []
+    except MediaError as error:
+        return [], [Skipped(name, str(error))]
 
 
 def _read_table(path: Path, name: str) -> tuple[list[Example], list[Skipped]]:
     examples: list[Example] = []
     segments: dict[str, list[Segment]] = {}
     skipped: list[Skipped] = []
-    for number, row in records(path):
-        place = f"{name}, row {number}"
+    for record in read_records(path):
+        place = f"{name}, row {record.number}"
         try:
-            if isinstance(row, str):
-                raise RowError(row)
-            found = read_row(row, place)
+            found = _read_record(record, place)
         except RowError as error:
             skipped.append(Skipped(place, str(error)))
             continue
         if isinstance(found, Segment):
             segments.setdefault(found.document, []).append(found)
-        else:
+        elif found is not None:
             examples.append(found)
     return examples + [_joined(parts) for parts in segments.values()], skipped
+
+
+def _read_record(record: Record, place: str) -> Example | Segment | None:
+    """What the row holds; None for a blank one."""
+    if record.fault:
+        raise RowError(record.fault)
+    return read_row(record.values, place) if record.values else None
 
 
 def _joined(parts: list[Segment]) -> Example:

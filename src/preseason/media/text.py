@@ -45,15 +45,18 @@ def decoded(data: bytes) -> str:
         return _nearly_utf8(data) or data.decode("cp1252", "replace")
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, max_bytes: int | None = MAX_BYTES) -> str:
     """The text of a file, without spaces around it.
+
+    Args:
+        max_bytes: the largest file that is read; None for any.
 
     Raises:
         MediaError: it cannot be opened, is too large, is no text, or is empty.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise MediaError(f"larger than {MAX_BYTES // 1_000_000} MB, which is no single text")
+        if max_bytes is not None and path.stat().st_size > max_bytes:
+            raise MediaError(f"larger than {max_bytes // 1_000_000} MB, which is no single text")
         data = path.read_bytes()
     except OSError as error:
         raise MediaError(content.opening_failure(error)) from None
