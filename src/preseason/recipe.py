@@ -4,11 +4,11 @@ import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from preseason.errors import UsageError
+from preseason.formatting import nearest_name
 
 BUDGET_S = 60.0
 """The most that is spent on a fit where none is named, and on top of it what a task allows an example."""
@@ -260,8 +260,8 @@ def named(settings: dict[str, Any]) -> dict[str, Any]:
 def _faults(item: Any, value: Any) -> list[str]:
     choices, minimum = item.metadata["choices"], item.metadata["minimum"]
     if choices and value not in choices:
-        near = get_close_matches(str(value), choices, n=1)
-        hint = f", did you mean {near[0]!r}?" if near else ""
+        near = nearest_name(str(value), choices)
+        hint = f", did you mean {near!r}?" if near else ""
         return [f"{item.name}={value!r}{hint} expected one of {', '.join(choices)}"]
     if minimum is not None and value is not None:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -280,8 +280,8 @@ def _faults_of(check: Callable[[], Any], name: str = "") -> list[str]:
 
 
 def _unknown(key: str, known: list[str]) -> str:
-    near = get_close_matches(key, known, n=1)
-    return f"no setting is called {key!r}" + (f", did you mean {near[0]!r}?" if near else "")
+    near = nearest_name(key, known)
+    return f"no setting is called {key!r}" + (f", did you mean {near!r}?" if near else "")
 
 
 TEXTBOOK: dict[str, dict[str, Any]] = {

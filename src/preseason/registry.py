@@ -3,11 +3,11 @@
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Generic, TypeVar
 
 from preseason.errors import UsageError
+from preseason.formatting import did_you_mean
 
 Entry = TypeVar("Entry")
 
@@ -50,8 +50,7 @@ class Registry(Generic[Entry]):
         """
         if name in self:
             return self._entries[name]
-        near = get_close_matches(name, self._entries, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, self._entries)
         known = ", ".join(self)
         raise UsageError(f"No {self.kind} is called {name!r}.{hint} Known: {known}.", code="PS-U03")
 

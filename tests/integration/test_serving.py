@@ -133,7 +133,7 @@ def test_a_photo_that_cannot_be_answered_is_refused_in_words(
         ({"json": {"inputs": [{}]}}, 422, "neither text nor data"),
         ({"json": {"inputs": []}}, 422, "holds no photos"),
         ({"json": {"texts": ["What a goal"]}}, 415, "reads photos"),
-        ({"json": {"model": "gamse", "texts": ["a"]}}, 404, "Did you mean games?"),
+        ({"json": {"model": "gamse", "texts": ["a"]}}, 404, "Did you mean 'games'?"),
         ({"json": {"texts": ["a"] * 65}}, 413, "at most 64"),
         ({"content": b"a", "headers": {"content-type": "image/png"}}, 415, "expected multipart/form-data"),
         ({"content": b"--x\r\nbroken", "headers": {"content-type": "multipart/form-data"}}, 400, "broken"),

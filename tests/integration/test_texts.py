@@ -146,7 +146,7 @@ def test_the_report_quotes_mistakes_and_compares_with_counted_words(
     table = write(tmp_path / "tweets.csv", wrong)
     preseason.fit(table, tmp_path / "mood", backbone=str(encoder_folder), unfreeze=0)
     page = (tmp_path / "mood" / "report.html").read_text("utf-8")
-    assert "Counted words, no network (TF-IDF)" in page
+    assert "Counted words alone (TF-IDF)" in page
     assert '<p class="quote">“' in page
     assert "words that speak for it" in page
     assert "awful" in page.split("words that speak for it")[1].split("</table>")[0]

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from preseason.cli import shapes, words
-from preseason.cli.bars import Bars, Lines, Stage, duration, progress
+from preseason.cli.bars import Bars, Lines, Stage, progress
 from preseason.data.dataset import File, Sample, Skipped
 from preseason.evaluation.metrics import measure
+from preseason.formatting import duration
 from preseason.results import BatchPredictions, Evaluation, FitRecord, Prediction, Predictions, Update
 from preseason.runtime.progress import Silent
 from tiny_records import fit_record
@@ -172,7 +173,7 @@ def test_add_and_remove_show_every_score_before_and_after() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.04, "0.0 s"), (9.96, "10 s"), (59.7, "1 min 0 s"), (3601, "60 min 1 s")]
+    ("seconds", "text"), [(0.04, "0.0 s"), (9.96, "10 s"), (59.7, "1 min 0 s"), (3601, "1 h 0 min")]
 )
 def test_durations_read_well(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "preseason"
 
 # Lowest first; a module imports only from lines above its own, or from its own package.
 LAYERS = (
-    ("arrays", "errors", "runtime"),
+    ("arrays", "errors", "formatting", "runtime"),
     ("distributed", "media", "recipe", "registry", "storage"),
     ("backbones", "data"),
     ("engine", "results"),

@@ -4,6 +4,7 @@ from preseason.backbones import encoders
 from preseason.backbones.base import Backbone
 from preseason.backbones.library import libraries as registry
 from preseason.errors import UsageError
+from preseason.formatting import did_you_mean
 
 
 def load(name: str, weights: str | None = None) -> Backbone:
@@ -30,8 +31,4 @@ def exists(name: str) -> bool:
 
 
 def _nearest(name: str) -> str:
-    import difflib
-
-    known = [each for library in registry for each in registry.get(library).names()]
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    return did_you_mean(name, (each for library in registry for each in registry.get(library).names()))

@@ -14,6 +14,7 @@ from preseason.backbones.families.chains import Borrowing, Embed
 from preseason.backbones.hubs import hugging_face_answers
 from preseason.backbones.weights import load_into, read_tensors
 from preseason.errors import UsageError, WeightsError
+from preseason.formatting import did_you_mean
 
 TRANSFORMERS = ("VisionTransformer", "SwinTransformer")
 TRANSFORMER_SIDE = 224
@@ -96,12 +97,9 @@ def _arguments(name: str) -> dict[str, Any]:
 
 
 def _nearest(name: str) -> str:
-    import difflib
-
     import timm
 
-    near = difflib.get_close_matches(name, timm.list_models(), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    return did_you_mean(name, timm.list_models())
 
 
 def _filtered(network: Any, tensors: dict[str, Any]) -> dict[str, Any]:

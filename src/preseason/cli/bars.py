@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from preseason.formatting import duration
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
@@ -20,19 +22,6 @@ def progress(quiet: bool) -> "Progress":
     if quiet:
         return Silent()
     return Bars() if sys.stderr.isatty() else Lines(sys.stderr)
-
-
-def duration(seconds: float) -> str:
-    """A length of time as a person says it.
-
-    Example:
-        >>> duration(8.34), duration(134)
-        ('8.3 s', '2 min 14 s')
-    """
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
 @dataclass

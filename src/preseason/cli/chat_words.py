@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from preseason.cli.bars import duration
 from preseason.cli.verbs import Outcome
 from preseason.cli.words import of_skipped, percent
+from preseason.formatting import duration
 
 if TYPE_CHECKING:
     from preseason.language.hosted_model import HostedRecord

@@ -5,19 +5,14 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from preseason.cli.bars import duration
+from preseason import formatting
+from preseason.formatting import duration
 
 if TYPE_CHECKING:
     from preseason.data.dataset import Skipped
     from preseason.evaluation.spotting import SpottingMetrics
     from preseason.results import Drift, Evaluation, Figure, FitRecord, Prediction, Predictions, Update
 
-BASELINES = {
-    "linear": "linear head alone",
-    "tfidf": "counted words alone (TF-IDF)",
-    "scratch": "same network with random weights",
-    "majority": "always the most frequent label",
-}
 SHOWN_SKIPS = 5
 SHOWN_WARNINGS = 5
 SHOWN_FIRST = 12
@@ -39,13 +34,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def percent(rate: float) -> str:
-    """A rate 0..1 as a percentage.
-
-    Example:
-        >>> percent(0.9495)
-        '95.0 %'
-    """
-    return f"{100 * rate:.1f} %"
+    """A rate 0..1 as a percentage with one decimal."""
+    return formatting.percent(rate, 1)
 
 
 def accuracy_line(score: "Figure") -> str:
@@ -66,7 +56,7 @@ def unseen_lines(record: "FitRecord") -> list[str]:
 
 def of_fit(model: str, record: "FitRecord", next_line: str) -> str:
     """The closing lines of a fit."""
-    known = {name: text for name, text in BASELINES.items() if name in record.baselines}
+    known = {name: text for name, text in formatting.BASELINES.items() if name in record.baselines}
     beside = ", ".join(f"{text} {percent(record.baselines[name])}" for name, text in known.items())
     took = sum(record.seconds.values())
     lines = [

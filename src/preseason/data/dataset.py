@@ -1,6 +1,6 @@
 """What reading a folder or a table gives: samples, their labels, and what could not be read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,17 @@ class Skipped:
 
     path: str
     reason: str
+
+
+MAX_LISTED = 5
+"""Files left out that are named while a model is fitted; the report names all."""
+
+
+def list_skipped(skipped: Sequence[Skipped]) -> list[str]:
+    """A sentence for each of the first files left out, and one that counts the rest."""
+    lines = [f"Left out {item.path}: {item.reason}." for item in skipped[:MAX_LISTED]]
+    rest = len(skipped) - MAX_LISTED
+    return [*lines, f"Left out {rest} more."] if rest > 0 else lines
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 from preseason.data.dataset import source_from
 from preseason.evaluation.learning_curve import MORE, Curve
+from preseason.formatting import percent
 from preseason.results import Figure
 
 GAP = 0.02
@@ -35,7 +36,7 @@ def label_errors(values: Found, noun: str) -> Found:
     labels = "1 label is" if len(found) == 1 else f"{len(found)} labels are"
     said = (
         f"{labels} probably wrong, of {values['checked']} {noun}: e.g. {source_from(first).called(200)} is "
-        f"labelled {first['label']} and looks like {first['suggested']} ({_percent(first['probability'])})."
+        f"labelled {first['label']} and looks like {first['suggested']} ({percent(first['probability'])})."
     )
     return {"said": said, "warning": f"{said} Look at them in the report."}
 
@@ -43,9 +44,7 @@ def label_errors(values: Found, noun: str) -> Found:
 def honest_split(values: Found, noun: str) -> Found:
     """What a split by chance would have claimed."""
     gap = values["chance"] - values["honest"]
-    both = (
-        f"{_percent(values['chance'])} by a split by chance, {_percent(values['honest'])} by the honest one"
-    )
+    both = f"{percent(values['chance'])} by a split by chance, {percent(values['honest'])} by the honest one"
     start = (
         f"A linear head alone: {both}, which keeps {values['grouped']} {noun} beside those they belong to."
     )
@@ -70,11 +69,11 @@ def shortcuts(values: Found, noun: str) -> Found:
 
 
 def _resting(test: Found, chance: float, noun: str) -> str:
-    alone = f"a linear head is still right on {_percent(test['accuracy'])} of the {noun}"
+    alone = f"a linear head is still right on {percent(test['accuracy'])} of the {noun}"
     near = " by the layers that see only what is near" if test["key"] == "surroundings" else ""
-    beside = f"{_percent(test['full'])} with everything{near}, {_percent(chance)} by luck"
+    beside = f"{percent(test['full'])} with everything{near}, {percent(chance)} by luck"
     what = BESIDE_THE_POINT[test["key"]][0]
-    return f"Up to {_percent(test['share'])} of this model may rest on {what} {alone} ({beside})."
+    return f"Up to {percent(test['share'])} of this model may rest on {what} {alone} ({beside})."
 
 
 def curve(found: Curve, score: Figure) -> Found:
@@ -109,7 +108,7 @@ def curve(found: Curve, score: Figure) -> Found:
 
 
 def _outlook(level: float, half: float, gains: list[Found], forecasts: list[Found]) -> str:
-    parts = [f"{_percent(level)} ± {max(100 * half, 1):.0f} now"]
+    parts = [f"{percent(level)} ± {max(100 * half, 1):.0f} now"]
     sure = [gain for gain in gains if gain["sure"] and gain["gain"] >= MIN_GAIN]
     rest = [gain["label"] for gain in gains if gain not in sure]
     parts += [f"{MORE} more of {gain['label']} give about +{_points(gain['gain'])}" for gain in sure[:3]]
@@ -119,17 +118,17 @@ def _outlook(level: float, half: float, gains: list[Found], forecasts: list[Foun
         parts.append(f"more of {', '.join(rest[:3])}{more} nothing that could be measured")
     twice = forecasts[0]
     parts.append(
-        f"twice the labels of all: about {_percent(twice['accuracy'])} "
-        f"({_percent(twice['low'])} to {_percent(twice['high'])})"
+        f"twice the labels of all: about {percent(twice['accuracy'])} "
+        f"({percent(twice['low'])} to {percent(twice['high'])})"
     )
     return "; ".join(parts) + "."
 
 
 def _one_frame(test: Found) -> str:
-    both = f"{_percent(test['accuracy'])} against {_percent(test['full'])} with all frames, by a linear head"
+    both = f"{percent(test['accuracy'])} against {percent(test['full'])} with all frames, by a linear head"
     if test["accuracy"] >= test["full"] - 0.02:
         return f"One frame alone does as well ({both}): it reads the scene, not the movement."
-    return f"One frame alone: {both}; {_percent(test['share'])} of it needs no movement."
+    return f"One frame alone: {both}; {percent(test['share'])} of it needs no movement."
 
 
 def _deciding(found: list[Found]) -> list[str]:
@@ -141,7 +140,3 @@ def _deciding(found: list[Found]) -> list[str]:
 
 def _points(gain: float) -> str:
     return f"{100 * gain:.0f}" if gain >= 0.015 else f"{100 * gain:.1f}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from preseason.evaluation.metrics import wilson
+from preseason.formatting import percent
 from preseason.openset.detection import Choice
 from preseason.results import BatchPredictions
 
@@ -85,5 +86,4 @@ def bounds(choice: Choice) -> tuple[float, float]:
 
 
 def _percent(share: float) -> str:
-    whole = 100 * share
-    return f"{whole:.0f} %" if whole >= 10 or whole == round(whole) else f"{whole:.1f} %"
+    return percent(share, 0 if share >= 0.1 or (100 * share).is_integer() else 1)

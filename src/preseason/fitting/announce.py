@@ -2,11 +2,11 @@
 
 from collections import Counter
 
+from preseason.data.dataset import list_skipped
 from preseason.fitting.budget import budget_s
 from preseason.fitting.context import FitContext
 
 MAX_LABELS = 8
-MAX_SKIPPED = 5
 
 
 def announce(context: FitContext) -> None:
@@ -18,10 +18,8 @@ def announce(context: FitContext) -> None:
     more = f" and {rest} more" if rest > 0 else ""
     noun = context.task.noun
     say(f"Found {len(dataset.samples)} {noun} of {len(dataset.labels)} classes: {listed}{more}.")
-    for skipped in dataset.skipped[:MAX_SKIPPED]:
-        say(f"Left out {skipped.path}: {skipped.reason}.")
-    if len(dataset.skipped) > MAX_SKIPPED:
-        say(f"Left out {len(dataset.skipped) - MAX_SKIPPED} more; the report names them.")
+    for line in list_skipped(dataset.skipped):
+        say(line)
     clusters = len(context.audit.clusters)
     if clusters:
         sets = "1 set" if clusters == 1 else f"{clusters} sets"

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from preseason.fitting.announce import announce
 from preseason.fitting.budget import budget_s, clock_for
 from preseason.fitting.context import FitContext, WarningLog
 from preseason.fitting.learner import Learnt, Tested, learn, reference_distribution, search
+from preseason.formatting import did_you_mean
 from preseason.inference.candidates import Candidate
 from preseason.inference.predictor import FeatureExtractors
 from preseason.models.classifier import Model
@@ -191,8 +191,7 @@ def save_with_pages(context: FitContext, model: Model, output: Path) -> Model:
 def _check_head(recipe: Recipe, task: Task) -> None:
     known = ("auto", *task.heads)
     if recipe.head not in known:
-        near = get_close_matches(recipe.head, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(recipe.head, known)
         raise UsageError(f"--head {recipe.head} is not for {task.noun}: expected {', '.join(known)}.{hint}")
 
 

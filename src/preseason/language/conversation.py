@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from preseason.data.dataset import list_skipped
 from preseason.language.decoding import GenerationConfig, TorchDecoder, continued, spoken
 from preseason.language.knowledge import Finder, Passage, read_passages
 from preseason.language.meaning import best_finder
@@ -132,8 +133,8 @@ def finder_in(
         return knowledge
     report = progress or Silent()
     passages, skipped = read_passages(Path(knowledge))
-    for item in skipped[:5]:
-        report.say(f"Left out {item.path}: {item.reason}.")
+    for line in list_skipped(skipped):
+        report.say(line)
     return best_finder(passages, cache_folder(cache), progress=report)
 
 

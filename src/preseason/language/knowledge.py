@@ -13,7 +13,8 @@ from preseason.data.dataset import Skipped
 from preseason.data.files import Accept, readable, walk
 from preseason.data.rows import read_records
 from preseason.errors import DataError
-from preseason.language.reading import PROSE, TABLES, is_filled
+from preseason.language.reading import TABLES, is_filled
+from preseason.media.text import SUFFIXES as PROSE
 from preseason.media.text import read_text
 
 WORDS_A_PASSAGE = 120

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from preseason.data.dataset import list_skipped
 from preseason.distributed.data_parallel import SingleProcess, WorkersLostError
 from preseason.engine.networks import device_for
 from preseason.engine.upkeep import evict
@@ -277,10 +278,8 @@ class ChatFit:
     def _announce(self, corpus: "Corpus", split: "Split") -> None:
         noun = "dialogues" if corpus.style == "dialogue" else "texts"
         self.progress.say(f"Found {len(corpus.examples)} {noun} in {len(corpus.groups)} groups; {split.by}.")
-        for item in corpus.skipped[:5]:
-            self.progress.say(f"Left out {item.path}: {item.reason}.")
-        if len(corpus.skipped) > 5:
-            self.progress.say(f"Left out {len(corpus.skipped) - 5} more; the report names them.")
+        for line in list_skipped(corpus.skipped):
+            self.progress.say(line)
 
 
 def base_of(recipe: Recipe) -> str:

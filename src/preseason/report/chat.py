@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from preseason.formatting import duration
 from preseason.language.quiz import Score
 from preseason.language.record import ChatRecord, Reading
 from preseason.report import words
@@ -23,7 +24,7 @@ def write_chat_report(record: ChatRecord, path: Path) -> None:
         settings=settings(record),
         skipped=[(words.short_path(item.path), item.reason) for item in record.skipped[:12]],
         more=max(len(record.skipped) - 12, 0),
-        stages=[(name, words.duration(seconds)) for name, seconds in record.seconds.items()],
+        stages=[(name, duration(seconds)) for name, seconds in record.seconds.items()],
         curve=[(step, f"{loss:.3f}") for step, loss in record.training.curve],
         version=record.versions.get("preseason", ""),
         verdict=verdict(record),

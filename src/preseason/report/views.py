@@ -7,6 +7,7 @@ import numpy as np
 from preseason.arrays.types import Ints
 from preseason.data.dataset import Sample, Source
 from preseason.evaluation.metrics import confusion, per_class, reliability, risk_coverage
+from preseason.formatting import BASELINES, duration
 from preseason.report import charts, words
 from preseason.report import trust as trust_page
 from preseason.report.pictures import Album, place_of
@@ -21,12 +22,6 @@ MAX_SKIPPED = 12
 MAX_MIXUPS = 8
 MAX_BESIDE = 12
 MAX_QUOTE = 400
-BASELINE_NAMES = {
-    "scratch": "Same network, random weights",
-    "majority": "Always the commonest class",
-    "linear": "Pretrained, linear head only",
-    "tfidf": "Counted words, no network (TF-IDF)",
-}
 CHOSEN_ON_THESE = (
     "The choice and the calibration rest on the same unseen answers as the accuracy, so that no example is "
     "wasted; the accuracy flatters by what little can be gained from choosing among so few."
@@ -167,7 +162,10 @@ def vocabulary(record: FitRecord, album: Album) -> View:
 
 def transfer(record: FitRecord, album: Album) -> View:
     """This model beside what needs no transfer, or less of it."""
-    bars = [(BASELINE_NAMES.get(n, n), 100 * r, words.percent(r), False) for n, r in record.baselines.items()]
+    bars = [
+        (_capitalise(BASELINES.get(name, name)), 100 * rate, words.percent(rate), False)
+        for name, rate in record.baselines.items()
+    ]
     own = record.score
     bars.append(("This model", 100 * own.value, words.percent(own.value), True))
     return {
@@ -192,7 +190,7 @@ def _fitted(candidate: CandidateResult) -> tuple[str, str]:
     """Accuracy and duration, dashes for a way that was left out."""
     if candidate.accuracy is None:
         return "–", "–"
-    return words.percent(candidate.accuracy), words.duration(candidate.seconds)
+    return words.percent(candidate.accuracy), duration(candidate.seconds)
 
 
 def unknown(record: FitRecord, album: Album) -> View:
@@ -206,10 +204,8 @@ def time(record: FitRecord, album: Album) -> View:
         return None
     total = sum(record.seconds.values())
     return {
-        "total": words.duration(total),
-        "stages": [
-            (name, words.duration(s), 100 * s / max(total, 1e-9)) for name, s in record.seconds.items()
-        ],
+        "total": duration(total),
+        "stages": [(name, duration(s), 100 * s / max(total, 1e-9)) for name, s in record.seconds.items()],
     }
 
 
@@ -335,3 +331,7 @@ def _cropped(record: FitRecord, index: int, album: Album) -> dict[str, Any] | No
         "truth": answers.samples[index].label if said != target else None,
         "place": place_of(boxes[int(weights.argmax())]),
     }
+
+
+def _capitalise(text: str) -> str:
+    return text[:1].upper() + text[1:]

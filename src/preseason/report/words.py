@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from preseason import formatting
 from preseason.evaluation.metrics import Bin, risk_coverage
 from preseason.results import Figure, FitRecord
 
@@ -29,16 +30,8 @@ class Verdict:
 
 
 def percent(rate: float) -> str:
-    """A rate as `94 %`; one that is not quite all or nothing is never rounded to it.
-
-    Example:
-        >>> percent(0.94), percent(0.998), percent(1.0)
-        ('94\\xa0%', '99.8\\xa0%', '100\\xa0%')
-    """
-    whole = round(rate * 100)
-    rounded_away = (whole == 100 and rate < 1) or (whole == 0 and rate > 0)
-    figure = f"{min(max(rate * 100, 0.1), 99.9):.1f}" if rounded_away else f"{whole}"
-    return f"{figure}\xa0%"
+    """A rate as `94 %`, which no line break parts."""
+    return formatting.percent(rate).replace(" ", "\xa0")
 
 
 def count(n: int, noun: str) -> str:
@@ -54,18 +47,6 @@ def listed(names: Sequence[str]) -> str:
 def noun_of(task: str) -> str:
     """What one example of `task` is called."""
     return NOUNS.get(task, "example")
-
-
-def duration(seconds: float) -> str:
-    """`0.4 s`, `38 s`, `2 min 5 s`, `1 h 3 min`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def short_path(path: object) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-_ERROR = {"error": {"message": "There is no model 'player' here. Did you mean players? There are: players.",
+_ERROR = {"error": {"message": "There is no model 'player' here. Did you mean 'players'? There are: players.",
                     "type": "invalid_request_error", "param": None, "code": "not_found"}}  # fmt: skip
 
 

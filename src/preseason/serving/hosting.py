@@ -5,12 +5,12 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from time import time
 from typing import Any
 
 from preseason.errors import PreseasonError, UsageError
+from preseason.formatting import did_you_mean
 from preseason.models.classifier import Model
 from preseason.models.loading import classifies, load
 from preseason.runtime.progress import Progress, Silent
@@ -131,8 +131,7 @@ class Models(Mapping[str, Hosted]):
     def __getitem__(self, name: str) -> Hosted:
         if name in self._hosted:
             return self._hosted[name]
-        near = get_close_matches(name, self._hosted, 1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(name, self._hosted)
         raise RequestError(
             404, f"There is no model {name!r} here.{hint} There are: {', '.join(self._hosted)}."
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from preseason.data.layouts.inputs import collect as collect_texts
 from preseason.data.layouts.texts import table_of
 from preseason.data.rows import SUFFIXES, read_rows
 from preseason.errors import DataError, UsageError
+from preseason.formatting import did_you_mean
 from preseason.media.content import opening_failure
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.base import tasks
@@ -69,8 +69,7 @@ def group_of(root: Path, named: str | None) -> tuple[str | None, str | None]:
     if named in header:
         return named, None
     if named.isidentifier() and header:
-        near = get_close_matches(named, header, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(named, header)
         raise UsageError(
             f"--group {named}: the table has no such column.{hint} Found the columns "
             f"{', '.join(filter(None, header)) or '(none)'}."

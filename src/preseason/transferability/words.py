@@ -1,6 +1,7 @@
 """What scouting found, in sentences."""
 
 from preseason.evaluation.learning_curve import Curve
+from preseason.formatting import percent
 from preseason.transferability.scout import Report, Scouted
 
 FAR, NEAR = 0.35, 0.12
@@ -34,7 +35,7 @@ def transfer(report: Report) -> str:
     assert best.linear is not None
     assert best.low is not None
     assert best.high is not None
-    told = f"random weights reach {_percent(report.scratch)}, pretrained ones {_percent(best.linear)}"
+    told = f"random weights reach {percent(report.scratch)}, pretrained ones {percent(best.linear)}"
     if best.low > report.scratch:
         return f"Transfer helps: {told}, both with a linear head."
     if best.high < report.scratch:
@@ -62,9 +63,9 @@ def outlook(curve: Curve) -> tuple[str, ...]:
         return (f"How many more labels are needed: {curve.reason}.",)
     now, *later = curve.forecasts
     lines = [
-        f"With a linear head {_percent(now.accuracy)} now; "
+        f"With a linear head {percent(now.accuracy)} now; "
         + ", ".join(
-            f"{_percent(each.accuracy)} ({100 * each.low:.0f} to {100 * each.high:.0f}) with "
+            f"{percent(each.accuracy)} ({100 * each.low:.0f} to {100 * each.high:.0f}) with "
             f"{'twice' if each.times == 2 else 'four times'} the labels"
             for each in later
         )
@@ -81,7 +82,3 @@ def outlook(curve: Curve) -> tuple[str, ...]:
 def lines_of(report: Report) -> list[str]:
     """Everything below the table."""
     return [recommendation(report), transfer(report), shift(report.best), *outlook(report.curve)]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from preseason.data.dataset import Dataset, Sample, Skipped, Text
@@ -13,6 +12,7 @@ from preseason.data.layouts.table import COLUMNS as PATH_COLUMNS
 from preseason.data.layouts.table import EMPTY, fits, guess_columns
 from preseason.data.rows import JSON_LINES, SUFFIXES, Row, listed, read_rows
 from preseason.errors import DataError, UsageError
+from preseason.formatting import did_you_mean
 
 _TEXT = ("text", "tweet", "sentence", "review", "comment", "message", "content", "body", "post", "document")
 _LABEL = ("sentiment", "topic", "emotion", "intent", "stance", "polarity")
@@ -118,8 +118,7 @@ def _checked(table: Path, header: tuple[str, ...], name: str, role: str, labelle
         return folded[name.casefold()]
     if role == "label" and not labelled:
         return ""
-    near = get_close_matches(name, header, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(name, header)
     raise UsageError(
         f"--{role} {name}: {table} has no such column.{hint} Found the columns {listed(header)}."
     )
