@@ -2,8 +2,8 @@
 
 import re
 import tomllib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,7 @@ def parse_share(text: str | float) -> float:
         below = 1.0 if match[2] is None else 100.0 if match[2] == "%" else float(match[2][1:])
         share = float(match[1]) / below if below else 0.0
     if not 0 < share < 1:
-        raise UsageError(
-            f"{text!r} is no share of strangers. Write 1/50, 2% or 0.02: more than 0, less than 1."
-        )
+        raise UsageError(f"{text!r} is no share. Write 1/50, 2% or 0.02: more than 0, less than 1.")
     return share
 
 
@@ -166,6 +164,7 @@ class Recipe:
         "auto",
         "Spread a language model's weights over the workers (FSDP); auto: where one GPU is too small.",
         ("auto", "yes", "no"),
+        also=("fsdp",),
     )
     merge: bool = _option(False, "Save a chat model whole, not only its adapter.")
 
@@ -177,14 +176,20 @@ class Recipe:
         "What belongs together: a column of the table, a regular expression over the path whose first group "
         "names it, or none; by default names, folders, times and near-copies tell.",
     )
-    strangers: str | None = _option(
-        None, "Share of strangers that may get a name, e.g. 1/50; by default a balance is found."
+    max_unknown_accepted: str | None = _option(
+        None,
+        "Largest share of unknown inputs that may be given a known label, e.g. 1/50; by default both errors "
+        "are balanced.",
+        also=("max_unknown_accepted", "strangers"),
     )
 
+    given: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    """Names of the settings that the user gave, in a file or one by one."""
+
     def __post_init__(self) -> None:
-        faults = [fault for item in fields(self) for fault in _faults(item, getattr(self, item.name))]
+        faults = [fault for item in setting_fields() for fault in _faults(item, getattr(self, item.name))]
         faults += _faults_of(lambda: Unfreeze.parse(self.unfreeze))
-        faults += _faults_of(self.strangers_share, "strangers: ")
+        faults += _faults_of(self.unknown_share, "max_unknown_accepted: ")
         if isinstance(self.test_fraction, int | float) and self.test_fraction >= 0.9:
             faults.append(f"test_fraction={self.test_fraction}: expected less than 0.9")
         if faults:
@@ -199,15 +204,15 @@ class Recipe:
         given = named(settings)
         if "unfreeze" in given:
             given["unfreeze"] = str(given["unfreeze"])
-        if "strangers" in given:
-            given["strangers"] = str(given["strangers"])
+        if "max_unknown_accepted" in given:
+            given["max_unknown_accepted"] = str(given["max_unknown_accepted"])
         if "budget_s" in given:
             given["budget_s"] = parse_seconds(given["budget_s"])
-        return replace(self, **given)
+        return replace(self, **given, given=self.given | given.keys())
 
-    def strangers_share(self) -> float | None:
-        """`strangers` as a number, 0..1."""
-        return None if self.strangers is None else parse_share(self.strangers)
+    def unknown_share(self) -> float | None:
+        """`max_unknown_accepted` as a number, 0..1."""
+        return None if self.max_unknown_accepted is None else parse_share(self.max_unknown_accepted)
 
     def budget_for(self, examples: int, seconds_each: float) -> float:
         """Seconds to spend on a fit of that many examples."""
@@ -215,7 +220,70 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """All settings as plain values for JSON."""
-        return asdict(self)
+        return {item.name: vars(self)[item.name] for item in setting_fields()}
+
+
+def setting_fields() -> tuple["Field[Any]", ...]:
+    """The fields of `Recipe` that are settings; their metadata hold `help`, `choices`, `minimum`, `also`."""
+    return tuple(item for item in fields(Recipe) if item.metadata)
+
+
+def flag_of(item: "Field[Any]") -> str:
+    """How a setting is called on the command line, e.g. `--image-size`."""
+    return "--" + next(iter(item.metadata["also"]), item.name).replace("_", "-")
+
+
+class _Noting(Recipe):
+    """A recipe that notes in `read` which of its settings are read."""
+
+    read: set[str]
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _NAMES:
+            object.__getattribute__(self, "read").add(name)
+        return object.__getattribute__(self, name)
+
+
+_NAMES = frozenset(item.name for item in setting_fields())
+
+
+def noting(recipe: Recipe) -> tuple[Recipe, set[str]]:
+    """The recipe again, and a set to which every setting is added once it is read."""
+    noted = object.__new__(_Noting)
+    read: set[str] = set()
+    noted.__dict__.update({**vars(recipe), "read": read})
+    return noted, read
+
+
+def refuse_unread(
+    recipe: Recipe, read: Iterable[str], fit: str, counts_with: Callable[[str], Sequence[str]] = lambda _: ()
+) -> None:
+    """No setting that the user gave is passed over in silence.
+
+    Args:
+        read: settings that count in this fit.
+        fit: what is fitted, e.g. "a fit of photos".
+        counts_with: of a setting's name, the flags with which it would count.
+
+    Raises:
+        UsageError: one or more were given that do not count.
+    """
+    unread = [item for item in setting_fields() if item.name in recipe.given - set(read)]
+    if unread:
+        told = [_unread(item, getattr(recipe, item.name), fit, counts_with(item.name)) for item in unread]
+        raise UsageError(" ".join(told), code="PS-U02")
+
+
+def _unread(item: "Field[Any]", value: Any, fit: str, others: Sequence[str]) -> str:
+    flag = flag_of(item)
+    if isinstance(value, bool):
+        shown = flag if value else flag.replace("--", "--no-", 1)
+    else:
+        shown = f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}"
+    help_text = item.metadata["help"].removesuffix(".")
+    if others:
+        return f"{shown} is not used by this fit: it counts with {', '.join(others)}. Leave it out otherwise."
+    return f"{shown} is not used by {fit} ({help_text}): leave it out."
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
@@ -240,8 +308,8 @@ def named(settings: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UsageError: a setting does not exist, or is given under two names.
     """
-    names = {item.name: item.name for item in fields(Recipe)}
-    names |= {other: item.name for item in fields(Recipe) for other in item.metadata["also"]}
+    names = {item.name: item.name for item in setting_fields()}
+    names |= {other: item.name for item in setting_fields() for other in item.metadata["also"]}
     found: dict[str, Any] = {}
     faults = []
     for key, value in settings.items():
@@ -300,6 +368,8 @@ def recipe_from(recipe: Recipe | None, config: Path | None, settings: dict[str, 
         UsageError: a setting does not exist or is out of range.
     """
     given = (named(read_recipe(config)) if config else {}) | named(settings)
-    base = recipe or Recipe()
+    base = Recipe() if recipe is None else recipe
+    changed = {item.name for item in setting_fields() if getattr(base, item.name) != item.default}
     name = given.get("name", base.name)
-    return base.with_settings(**(TEXTBOOK.get(name, {}) | given))
+    found = base.with_settings(**(TEXTBOOK.get(name, {}) | given))
+    return replace(found, given=base.given | changed | given.keys())

@@ -206,7 +206,7 @@ def test_what_does_not_fit_a_language_model_is_refused(
     fan: Path, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     talks = write_talks(tmp_path / "talks.jsonl")
-    with pytest.raises(UsageError, match="does not know head, image_size"):
+    with pytest.raises(UsageError, match=r"--head linear is not .* --image-size 224 is not used by a fit of"):
         preseason.fit(talks, head="linear", image_size=224)
     with pytest.raises(UsageError, match="talks and has no classes"):
         preseason.load(fan).predict("photo.jpg")

@@ -145,7 +145,8 @@ def test_what_was_asked_for_is_fitted_however_slow_the_machine(
 def test_blocks_can_be_fine_tuned_and_textbook_recipes_run(
     photos: Path, weights: Path, tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = [*options, "--epochs", "2", "--views", "2", *network_settings(weights)]
+    views = [] if "frozen-dense" in options else ["--views", "2"]
+    settings = [*options, *views, "--epochs", "2", *network_settings(weights)]
     shown = asked(capsys, "fit", photos, "-o", tmp_path / "m", *settings)
     assert shown["backbone"] == "test_resnet"
     model = preseason.load(tmp_path / "m")

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -25,7 +24,7 @@ from preseason.errors import (
     UsageError,
     WeightsError,
 )
-from preseason.recipe import Recipe, recipe_from
+from preseason.recipe import Recipe, recipe_from, setting_fields
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ def test_no_arguments_show_the_help_with_the_road_in_order(capsys: pytest.Captur
 
 def test_fit_has_a_flag_for_every_setting_of_a_recipe() -> None:
     flags = {item.name: item.opts[0] for item in recipe_options()}
-    assert list(flags) == [item.name for item in fields(Recipe)]
+    assert list(flags) == [item.name for item in setting_fields()]
     assert (flags["name"], flags["budget_s"], flags["cache_limit_gb"]) == (
         "--recipe",
         "--budget",
@@ -315,3 +314,12 @@ def test_a_search_by_example_takes_zero_seconds_for_zero_and_refuses_a_rate_of_z
     assert search_of(SEARCH | {"apart": 0.0}).apart_s == 0
     with pytest.raises(UsageError, match=r"rate=0.*expected a rate above 0"):
         search_of(SEARCH | {"rate": 0.0})
+
+
+def test_options_answer_to_the_names_they_once_had_and_show_one(capsys: pytest.CaptureFixture[str]) -> None:
+    command = click.Command("fit", params=recipe_options())
+    line = ["--strangers", "1/50", "--spread-weights", "no", "--max-unknown-accepted", "2%"]
+    given = command.make_context("fit", line).params
+    assert (given["max_unknown_accepted"], given["spread_weights"]) == ("2%", "no")
+    shown = command.get_help(click.Context(command))
+    assert not any(old in shown for old in ("--strangers", "--spread-weights"))

@@ -1,12 +1,20 @@
 """Recipes: one frozen set of settings, all faults told together."""
 
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
 
 from preseason.errors import UsageError
-from preseason.recipe import TEXTBOOK, Recipe, Unfreeze, parse_seconds, read_recipe, recipe_from
+from preseason.recipe import (
+    TEXTBOOK,
+    Recipe,
+    Unfreeze,
+    parse_seconds,
+    read_recipe,
+    recipe_from,
+    setting_fields,
+)
 from preseason.tasks.base import tasks
 
 
@@ -63,7 +71,7 @@ def test_a_recipe_is_frozen_and_plain() -> None:
     with pytest.raises(FrozenInstanceError):
         recipe.seed = 3  # type: ignore[misc]
     assert Recipe(**recipe.as_dict()) == recipe
-    assert all(item.metadata["help"].endswith(".") for item in fields(Recipe))
+    assert all(item.metadata["help"].endswith(".") for item in setting_fields())
 
 
 def test_a_recipe_file_is_read_and_its_faults_are_named(tmp_path: Path) -> None:
@@ -105,3 +113,11 @@ def test_keywords_overrule_the_file_and_the_file_the_recipe(tmp_path: Path) -> N
     file.write_text('name = "frozen-dense"\nseed = 3\nepochs = 2\n', "utf-8")
     recipe = recipe_from(Recipe(seed=1, views=9), file, {"epochs": 7})
     assert (recipe.backbone, recipe.seed, recipe.epochs, recipe.views) == ("resnet50", 3, 7, 9)
+
+
+def test_what_the_user_gave_is_known_and_is_no_part_of_the_recipe(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text('recipe = "frozen-dense"\nstrangers = "2%"\n', "utf-8")
+    recipe = recipe_from(Recipe(views=9), file, {"seed": 0, "head": None})
+    assert recipe.given == {"name", "max_unknown_accepted", "views", "seed"}
+    assert recipe == Recipe(**recipe.as_dict())

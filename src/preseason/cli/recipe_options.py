@@ -1,12 +1,13 @@
 """The flags of a fit, generated from the fields of `Recipe`."""
 
-from dataclasses import Field, fields
+from dataclasses import Field
 from types import UnionType
 from typing import Any, get_args
 
 import click
 
-from preseason.recipe import Recipe
+from preseason.cli.verbs import AliasedOption
+from preseason.recipe import flag_of, setting_fields
 
 METAVARS = {
     "weights": "PATH",
@@ -19,24 +20,27 @@ METAVARS = {
     "text": "COLUMN",
     "label": "COLUMN",
     "group": "COLUMN|REGEX|none",
-    "strangers": "SHARE",
+    "max_unknown_accepted": "SHARE",
 }
 
 
 def recipe_options() -> list[click.Parameter]:
     """One option for each setting of a recipe; an option that is not given is None."""
-    return [_option(item) for item in fields(Recipe)]
+    return [_option(item) for item in setting_fields()]
 
 
 def _option(item: "Field[Any]") -> click.Option:
-    flag = next(iter(item.metadata["also"]), item.name).replace("_", "-")
+    flag, name = flag_of(item), item.name
     text = f"{item.metadata['help']}  [default: {_default(item)}]"
     if item.type is bool:
-        return click.Option([f"--{flag}/--no-{flag}", item.name], default=None, help=text)
+        return click.Option([f"{flag}/{flag.replace('--', '--no-', 1)}", name], default=None, help=text)
+    names = {"--" + other.replace("_", "-") for other in (name, *item.metadata["also"])} - {flag}
     choices = item.metadata["choices"]
-    metavar = f"[{'|'.join(choices)}]" if choices else METAVARS.get(item.name)
-    kind = str if item.name == "budget_s" else _kind(item.type)
-    return click.Option([f"--{flag}", item.name], type=kind, default=None, metavar=metavar, help=text)
+    metavar = f"[{'|'.join(choices)}]" if choices else METAVARS.get(name)
+    kind = str if name == "budget_s" else _kind(item.type)
+    return AliasedOption(
+        [flag, name], hidden_names=sorted(names), type=kind, default=None, metavar=metavar, help=text
+    )
 
 
 def _kind(annotation: Any) -> type:

@@ -28,6 +28,23 @@ class Outcome:
     exit_code: int = 0
 
 
+class AliasedOption(click.Option):
+    """An option that also answers to names it once had, which help and docs do not show."""
+
+    def __init__(self, *args: Any, hidden_names: Sequence[str] = (), **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.hidden_names = list(hidden_names)
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Register the option under all of its names."""
+        shown = self.opts
+        self.opts = [*shown, *self.hidden_names]
+        try:
+            super().add_to_parser(parser, ctx)
+        finally:
+            self.opts = shown
+
+
 def verb(
     name: str, parameters: Sequence[click.Parameter] = ()
 ) -> Callable[[Callable[..., Outcome]], click.Command]:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from preseason.distributed.work_queue import Board
-from preseason.errors import UsageError
 from preseason.errors.packages import require
 from preseason.language.folder import save
 from preseason.language.hosted_fit import fit_hosted
@@ -36,8 +35,6 @@ def fit_chat(
     """
     if recipe.backbone.startswith(PREFIX):
         return _fit_hosted(root, output, recipe, progress)
-    if recipe.base_url is not None:
-        raise UsageError(f"--base-url is for --backbone {PREFIX}MODEL, received {recipe.backbone}.")
     require("A chat model", "transformers", "tokenizers", "peft")
     fit = ChatFit(recipe, progress, board)
     fitted = fit.run(root)

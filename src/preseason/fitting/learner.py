@@ -136,7 +136,7 @@ def fit_open_set(
     numbers = fold_numbers(context.folds(chosen), len(chosen))[oof_index]
     with one_blas_thread():
         samples = [context.samples[chosen[i]] for i in oof_index[few]]
-        share = context.recipe.strangers_share()
+        share = context.recipe.unknown_share()
         known, choice = fit_reference_set(
             context.labels, embeddings, targets[oof_index[few]], proba[few], numbers[few], probe, samples,
             share,

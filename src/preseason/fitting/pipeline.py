@@ -22,6 +22,7 @@ from preseason.fitting.announce import announce
 from preseason.fitting.budget import budget_s, clock_for
 from preseason.fitting.context import FitContext, WarningLog
 from preseason.fitting.learner import Learnt, Tested, learn, reference_distribution, search
+from preseason.fitting.unused import refuse_unused
 from preseason.formatting import did_you_mean
 from preseason.inference.candidates import Candidate
 from preseason.inference.predictor import FeatureExtractors
@@ -54,6 +55,7 @@ def run(
         DataError: nothing can be learnt from the data.
     """
     context = prepare(root, recipe, progress, board)
+    refuse_unused(context)
     announce(context)
     tested = learn_and_test(context)
     metrics = context.problem.measure(tested.answers)
@@ -95,7 +97,7 @@ def extractors_for(recipe: Recipe, task: Task, board: Board | None = None) -> Fe
     """The task's network, or the one that the user named."""
     name = task.backbone if recipe.backbone == "auto" else recipe.backbone
     backbone = backbones.load(name, recipe.weights)
-    if recipe.frames is not None and backbone.preprocessing.frames:
+    if backbone.preprocessing.frames and recipe.frames is not None:
         backbone = backbone.with_frames(recipe.frames)
     cache = cache_folder(recipe.cache)
     return FeatureExtractors(backbone, task.decoder(backbone), cache, device_for(recipe.device), board)
@@ -153,7 +155,7 @@ def check_trust(context: FitContext, tested: Tested, score: Figure) -> Checked:
         trials=last.trials,
         backbone=context.extractors.backbone.loaded(),
     )
-    budget = context.recipe.strangers_share()
+    budget = context.recipe.unknown_share()
     with context.watch.stage("checks of trust"):
         checked = check(Judged(evidence, context.audit, tested.answers, score, last.choice, budget))
     context.warnings.cautions += checked.cautions

@@ -9,7 +9,7 @@ from preseason.arrays.types import Ints
 from preseason.errors import UsageError
 from preseason.inference.features import Features
 from preseason.inference.head import Head
-from preseason.recipe import Recipe
+from preseason.recipe import Recipe, setting_fields
 from preseason.registry import Registry
 from preseason.runtime.progress import Progress, Silent
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Folds = Sequence[tuple[Ints, Ints]]
 Config = TypeVar("Config")
-SHARED = frozenset(item.name for item in fields(Recipe))
+SHARED = frozenset(item.name for item in setting_fields())
 
 
 @dataclass(frozen=True)

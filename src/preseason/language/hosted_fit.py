@@ -22,6 +22,8 @@ from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Stopwatch
 
+USED = ("backbone", "base_url", "cache", "seed", "epochs", "batch_size")
+"""Settings that count where a service tunes."""
 EVERY_S = 2.0
 OVER = ("succeeded", "failed", "cancelled")
 
@@ -43,7 +45,7 @@ def fit_hosted(root: Path, recipe: Recipe, progress: Progress) -> HostedModel:
     corpus = read_corpus(root)
     if corpus.style != "dialogue":
         raise DataError(f"{root} holds texts: a service tunes on dialogues (messages, prompt and response).")
-    split = divide(corpus, fraction_of(recipe, corpus), recipe.seed)
+    split = divide(corpus, fraction_of(recipe, corpus, USED), recipe.seed)
     begun = cache_folder(recipe.cache) / "fits" / run_id_of_data(recipe, corpus) / "job.json"
     with watch.stage("tuning at the service"):
         job = _job(client, base, recipe, (split.learn, split.held), begun, progress)

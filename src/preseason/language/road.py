@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +64,11 @@ ROOM_SHARE = 0.7
 SAYINGS_SHARE = 0.02
 """Of the budget, for all answers shown, before and after alike."""
 
-OF_PHOTOS = ("head", "image_size", "frames", "views", "folds")
-"""Settings that a language model does not have."""
+USED = (
+    *("backbone", "weights", "device", "cache", "cache_limit_gb", "budget_s", "seed", "unfreeze", "epochs"),
+    *("learning_rate", "batch_size", "spread_weights", "merge"),
+)
+"""Settings that count in every fit of a language model on this machine."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class ChatFit:
     """One fit of a language model; `run` does the whole of it but saving."""
 
     def __init__(self, recipe: Recipe, progress: Progress, board: "Board | None" = None) -> None:
-        refuse_foreign(recipe)
+        _refuse_odd(recipe)
         self.recipe, self.progress, self.board = recipe, progress, board
         self.watch = Stopwatch()
         self.warnings: list[str] = []
@@ -110,7 +113,7 @@ class ChatFit:
         limit_torch()
         with self.watch.stage("reading"):
             corpus = read_corpus(root)
-            split = divide(corpus, fraction_of(self.recipe, corpus), self.recipe.seed)
+            split = divide(corpus, fraction_of(self.recipe, corpus, USED), self.recipe.seed)
         self._announce(corpus, split)
         cache = cache_folder(self.recipe.cache)
         base = self._base(cache)
@@ -302,26 +305,21 @@ def wants_spread(recipe: Recipe, network: Any, device: str) -> bool:
     return bool(needed > ROOM_SHARE * torch.cuda.mem_get_info()[0])
 
 
-def refuse_foreign(recipe: Recipe) -> None:
-    """Settings that a language model does not have are not passed over in silence.
+def _refuse_odd(recipe: Recipe) -> None:
+    """Values that other fits know, and this one cannot follow.
 
     Raises:
-        UsageError: one of them was set.
+        UsageError: one of them was given.
     """
-    standard = {item.name: item.default for item in fields(Recipe)}
-    named = [name for name in OF_PHOTOS if getattr(recipe, name) != standard[name]]
     if recipe.unfreeze == "0":
-        named.append("unfreeze=0")
+        raise UsageError(
+            "--unfreeze 0: a language model has no head of its own to train. Expected auto (low-rank "
+            "adapters), N (last blocks) or all."
+        )
     if recipe.spread_weights == "yes" and process_info().size == 1:
         raise UsageError(
-            "--spread-weights yes: there is one worker only. Start several, e.g. "
+            "--fsdp yes: there is one worker only. Start several, e.g. "
             "torchrun --nproc-per-node 2 -m preseason fit ..."
-        )
-    if named:
-        raise UsageError(
-            f"Fine-tuning a language model does not know {', '.join(named)}. Expected --unfreeze auto "
-            "(low-rank adapters), N (last blocks) or all; --epochs, --learning-rate, --batch-size, --budget, "
-            "--seed."
         )
 
 

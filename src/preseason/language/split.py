@@ -2,11 +2,12 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from preseason.errors import DataError, UsageError
 from preseason.language.samples import Corpus, Example
-from preseason.recipe import Recipe
+from preseason.recipe import Recipe, refuse_unread
 
 HELD_OUT = 0.1
 MIN_CHARACTERS = 200
@@ -21,13 +22,18 @@ class Split:
     by: str
 
 
-def fraction_of(recipe: Recipe, corpus: Corpus) -> float:
+def fraction_of(recipe: Recipe, corpus: Corpus, used: Sequence[str]) -> float:
     """The share to hold out; of no account where the files declare what is held out.
 
+    Args:
+        used: what else counts of the recipe.
+
     Raises:
-        UsageError: nothing would be held out.
+        UsageError: nothing would be held out, or the user gave a setting that does not count.
     """
-    if recipe.test_fraction is None or any(example.held for example in corpus.examples):
+    declared = any(example.held for example in corpus.examples)
+    refuse_unread(recipe, [*used, *([] if declared else ["test_fraction"])], "a fit of a language model")
+    if recipe.test_fraction is None or declared:
         return HELD_OUT
     if recipe.test_fraction == 0:
         raise UsageError(

@@ -98,10 +98,4 @@ def refuse_photo_recipe(recipe: Recipe, noun: str) -> None:
         raise UsageError(f"--recipe {recipe.name} is a recipe for photos; leave it out for {noun}.")
 
 
-def refuse_frames(recipe: Recipe, noun: str) -> None:
-    """Raise UsageError where a number of frames is asked for of examples that have none."""
-    if recipe.frames is not None:
-        raise UsageError(f"--frames {recipe.frames}: {noun} have no frames; leave it out.")
-
-
 tasks = Registry[Task]("task", "preseason.tasks")

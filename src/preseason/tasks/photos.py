@@ -20,7 +20,7 @@ from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate, dynamic_crops
 from preseason.media.image import check, decode, thumbnail_jpeg
 from preseason.recipe import Recipe, Unfreeze
-from preseason.tasks.base import refuse_frames, tasks
+from preseason.tasks.base import tasks
 from preseason.tasks.crops import cut_out, views
 
 if TYPE_CHECKING:
@@ -91,7 +91,6 @@ class Photos:
         self, recipe: Recipe, backbone: "Backbone", samples: Sequence[Sample] = ()
     ) -> tuple[Candidate, ...]:
         """Linear, attention, a closer look, crops and a tuned tail, or the one way the recipe names."""
-        refuse_frames(recipe, self.noun)
         require(backbone, "pictures", self.noun)
         if recipe.name == "frozen-dense":
             return (_textbook_dense(recipe, backbone),)

@@ -1,10 +1,9 @@
 """Texts into classes: sentiment, topics, or anything else that a text says."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +18,12 @@ from preseason.data.layouts import texts as tables
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.engine.tokens import Windows
+from preseason.errors import UsageError
 from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate
 from preseason.media.text import SUFFIXES, check, essence
 from preseason.recipe import Recipe, Unfreeze
-from preseason.tasks.base import refuse_frames, refuse_photo_recipe, tasks
+from preseason.tasks.base import refuse_photo_recipe, tasks
 
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
@@ -107,31 +107,38 @@ class Texts:
         self, recipe: Recipe, backbone: "Backbone", samples: Sequence[Sample] = ()
     ) -> tuple[Candidate, ...]:
         """Linear, counted words, attention over windows; or what the recipe names, and counted words."""
-        refuse_frames(recipe, self.noun)
         encoder = _encoder(backbone)
         refuse_photo_recipe(recipe, self.noun)
         size, count, caution = _windows(encoder, samples)
         pooled = FeatureSpec(size, frames=count if count > 1 else 0, blocks=_blocks(encoder))
-        linear = Candidate("linear", "linear", pooled, caution=caution, trusted=True)
-        named = replace(_named(recipe, encoder, samples, pooled), caution=caution)
         words = Candidate("tfidf", "tfidf", FeatureSpec(1, kept="raw"), always=True)
+
+        def head(name: str, kind: str, trusted: bool = False, **own: Any) -> Candidate:
+            config = config_of(kind, recipe, **own)
+            return Candidate(name, kind, pooled, config=config, caution=caution, trusted=trusted)
+
         if recipe.unfreeze not in ("auto", "0") or recipe.head in ("lora", "contrastive"):
-            return (linear, words, _asked_tuning(recipe, encoder, samples))
-        kinds = config_of("attention", recipe, part_types=(0, *[1] * count))
-        attention = Candidate("attention", "attention", pooled, config=kinds, caution=caution)
+            return (head("linear", "linear", True), words, _asked_tuning(recipe, encoder, samples))
+        labels = sorted({sample.label for sample in samples if sample.label is not None})
+        own: dict[str, dict[str, Any]] = {
+            "attention": {"part_types": (0, *[1] * count)},
+            "names": {"names": tuple(labels), "width": encoder.width},
+        }
+        # Attention over a single window is a linear head.
+        single = {"attention": "linear"} if count == 1 else {}
         if recipe.head == "tfidf":
             return (words,)
-        if recipe.head == "attention" and count > 1:
-            return (attention, words)
-        if recipe.head == "names":
-            return (named, words)
-        if recipe.head not in ("auto", "linear"):
-            return (Candidate(recipe.head, _pooled_head(recipe), pooled, caution=caution), words)
-        if recipe.head == "linear":
-            return (linear, words)
-        tuned = (_tuned(recipe, encoder, samples),) if recipe.unfreeze == "auto" and len(encoder) > 1 else ()
-        few = len(samples) <= NAMED * len(named.config.names)
-        return (linear, *((named,) if few else ()), words, *((attention,) if count > 1 else ()), *tuned)
+        if recipe.head != "auto":
+            kind = single.get(recipe.head, recipe.head)
+            name = "label names" if kind == "names" else recipe.head
+            return (head(name, kind, kind in ("linear", "names"), **own.get(kind, {})), words)
+        few = len(samples) <= NAMED * len(labels)
+        found = [head("linear", "linear", True)]
+        found += [head("label names", "names", True, **own["names"])] if few else []
+        found += [words]
+        found += [head("attention", "attention", **own["attention"])] if count > 1 else []
+        found += [_tuned(recipe, encoder, samples)] if recipe.unfreeze == "auto" and len(encoder) > 1 else []
+        return tuple(found)
 
     def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
         """What is tried when nothing is asked for."""
@@ -208,13 +215,6 @@ def _windows(encoder: "Encoder", samples: Sequence[Sample]) -> tuple[int, int, s
     )  # fmt: skip
 
 
-def _named(recipe: Recipe, encoder: "Encoder", samples: Sequence[Sample], pooled: FeatureSpec) -> Candidate:
-    """The last layer's mean, with the names of the labels as further examples."""
-    names = sorted({sample.label for sample in samples if sample.label is not None})
-    config = config_of("names", recipe, names=tuple(names), width=encoder.width)
-    return Candidate("label names", "names", pooled, config=config, trusted=True)
-
-
 def _tuned(recipe: Recipe, encoder: "Encoder", samples: Sequence[Sample]) -> Candidate:
     """The last layers, tuned by pairs where labels are few and by their labels where they are many."""
     few = len(samples) <= FEW
@@ -228,7 +228,12 @@ def _tuned(recipe: Recipe, encoder: "Encoder", samples: Sequence[Sample]) -> Can
 
 def _asked_tuning(recipe: Recipe, encoder: "Encoder", samples: Sequence[Sample]) -> Candidate:
     """`--unfreeze N` or `all`, with `--head lora` or `contrastive` where one is named."""
-    kind = recipe.head if recipe.head in ("lora", "contrastive") else "tail"
+    if recipe.head not in ("auto", "lora", "contrastive"):
+        raise UsageError(
+            f"--head {recipe.head} learns on the frozen network and --unfreeze {recipe.unfreeze} trains the "
+            "network itself: give one of them, or --head lora or contrastive."
+        )
+    kind = "tail" if recipe.head == "auto" else recipe.head
     # The table of words is the largest part of a small encoder; only `all` trains it, LoRA never does.
     asked = Unfreeze.parse(recipe.unfreeze).cut(len(encoder))
     open_or_none = asked in (None, len(encoder))
@@ -259,11 +264,6 @@ def _blocks(encoder: "Encoder") -> tuple[int, ...]:
     if len(encoder) <= most:
         return ()
     return tuple(int(place) for place in np.linspace(len(encoder) - 1, 1, most).round()[::-1])
-
-
-def _pooled_head(recipe: Recipe) -> str:
-    """The head asked for; attention over a single window is a linear head."""
-    return "linear" if recipe.head == "attention" else recipe.head
 
 
 tasks.add("texts", Texts())
