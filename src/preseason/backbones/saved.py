@@ -1,6 +1,8 @@
 """The pretrained network of a model folder, loaded only when its layers are asked for."""
 
+import json
 import shutil
+import struct
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from preseason.backbones.base import Backbone
+
+
+WEIGHTS = "model.safetensors"
 
 
 class SavedBackbone:
@@ -34,7 +39,8 @@ class SavedBackbone:
             self.preprocessing = Preprocessing(
                 **{**given, "mean": tuple(given["mean"]), "std": tuple(given["std"])}
             )
-        except (KeyError, TypeError) as error:
+            _refuse_damaged(folder / WEIGHTS)
+        except (KeyError, TypeError, ValueError, OSError, struct.error) as error:
             raise ModelFolderError(f"The network in {folder} cannot be loaded: {error}") from error
 
     @property
@@ -62,3 +68,13 @@ class SavedBackbone:
     def save(self, folder: Path) -> None:
         """Copy the folder."""
         shutil.copytree(self.folder, folder)
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Raise ValueError where a file of weights is shorter or longer than its own header says."""
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+    end = max(int(each["data_offsets"][1]) for name, each in header.items() if name != "__metadata__")
+    if path.stat().st_size != 8 + length + end:
+        raise ValueError(f"{path.name} is cut off")
