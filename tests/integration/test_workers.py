@@ -52,11 +52,7 @@ def test_a_fit_by_two_workers_is_that_of_one(pictures: Pictures, model_folder: P
     assert isinstance(one, preseason.Model)
     assert isinstance(two, preseason.Model)
     assert two.predict(path)[0].probabilities == pytest.approx(one.predict(path)[0].probabilities, abs=1e-3)
-    finished = list(cache.glob("work/*/*.done"))
-    assert finished
-    jobs = [json.loads(path.read_text("utf-8")) for path in cache.glob("work/*/*.job")]
-    assert [len(job["sizes"]) for job in jobs if job["kind"] == "learning"] == [3], "all but the first member"
-    assert not list(cache.glob("work/*/leases/*.lease"))
+    assert len(list(cache.glob("bank/*/*.rows"))) == 2 * len(list(cache.glob("bank/*/shelf.json")))
 
 
 def test_a_chat_model_by_two_workers_is_that_of_one(tmp_path: Path) -> None:
@@ -90,10 +86,6 @@ def test_blocks_that_two_workers_fine_tune_are_those_of_one(pictures: Pictures, 
         folder, cache = tmp_path / candidate / "games", tmp_path / candidate / "cache"
         fitted(pictures.photos, "-o", folder, "--cache", cache, *settings, launcher=launcher)
         models[candidate] = preseason.load(folder, cache=str(cache))
-    kinds = [json.loads(path.read_text("utf-8"))["kind"] for path in tmp_path.glob("two/cache/work/*/*.job")]
-    assert kinds.count("steps") == 2, "one member to judge, one on everything"
-    groups = list(tmp_path.glob("two/cache/work/*/*.group"))
-    assert [len(json.loads(path.read_text("utf-8"))["ranks"]) for path in groups] == [1, 1]
     path = next((pictures.new_photos / "boxing").iterdir())
     said = []
     for model in models.values():

@@ -1,5 +1,6 @@
 """Steps of gradient training that several workers take together are those of one."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from preseason.distributed.data_parallel import ProcessGroup, SingleProcess, open_store
+from preseason.distributed.data_parallel import ProcessGroup, SingleProcess
+from preseason.distributed.workers import Workers
 from preseason.heads.trainer import NoTimeError, Trainer, TrainingConfig
 from preseason.runtime.progress import Silent
-from tiny_workers import helpers
+from tiny_workers import said_by, workers_at
 
 pytestmark = pytest.mark.slow
 
@@ -54,76 +56,75 @@ def trainer(team: SingleProcess, epochs: int, seconds: float | None = None) -> T
     return Trainer(module, TARGETS, batch, config, np.arange(14), team=team)
 
 
-def helped(team: ProcessGroup, epochs: int, checkpoint: str, seconds: float | None) -> str:
-    """What another worker does."""
-    try:
-        outcome = trainer(team, epochs, seconds).run(Path(checkpoint) if checkpoint else None, Silent())
-    except NoTimeError:
-        return "no time"
-    return f"{outcome.epochs} {outcome.best_epoch}"
-
-
 def alike(one: Trainer, other: Trainer) -> bool:
     mine, theirs = one.module.state_dict(), other.module.state_dict()
     return all(torch.allclose(mine[name], theirs[name], atol=1e-5) for name in mine)
 
 
-@pytest.mark.parametrize("workers", [2, 3])
-def test_several_workers_train_what_one_does(workers: int, tmp_path: Path) -> None:
+def together(workers: Workers, checkpoint: str) -> None:
+    """What each process does; the leader compares with what one process trains."""
+    found = trainer(ProcessGroup(workers.rank, workers.size, "cpu"), 12)
+    outcome = found.run(Path(checkpoint), Silent())
+    print(outcome.epochs, outcome.best_epoch, flush=True)
+    if workers.rank:
+        return
     alone = trainer(SingleProcess(), 12)
     expected = alone.run(None, Silent())
-    store, port = open_store("127.0.0.1")
-    call = (port, False, (12, str(tmp_path / "run.pt"), None))
-    with helpers("test_shared_steps", call, count=workers - 1) as started:
-        team = ProcessGroup(0, workers, store, "cpu")
-        together = trainer(team, 12)
-        outcome = together.run(tmp_path / "run.pt", Silent())
-        team.close()
-        said = [helper.communicate()[0].split() for helper in started]
     assert outcome.loss == pytest.approx(expected.loss, abs=1e-5)
     assert (outcome.epochs, outcome.best_epoch) == (expected.epochs, expected.best_epoch)
-    assert said == [[str(outcome.epochs), str(outcome.best_epoch)]] * (workers - 1)
-    assert alike(alone, together)
+    assert alike(alone, found)
     again = trainer(SingleProcess(), 12)
-    again.run(tmp_path / "run.pt", Silent())
+    again.run(Path(checkpoint), Silent())
     assert alike(alone, again), "what was kept is no checkpoint of one worker"
+    print("alike")
 
 
-def test_a_helper_that_is_killed_is_done_without() -> None:
-    said: list[str] = []
-
-    class Killing(Silent):
-        def advance(self, steps: int = 1) -> None:
-            if together.epoch == 3:
-                helper.send_signal(signal.SIGKILL)
-
-        def say(self, line: str) -> None:
-            said.append(line)
-
-    alone = trainer(SingleProcess(), 9)
-    alone.run(None, Silent())
-    store, port = open_store("127.0.0.1")
-    with helpers("test_shared_steps", (port, False, (9, "", None))) as (helper,):
-        team = ProcessGroup(0, 2, store, "cpu")
-        together = trainer(team, 9)
-        assert together.run(None, Killing()).epochs == 9
-        team.close()
-    assert said == ["Other workers are gone: going on alone."]
-    assert alike(alone, together)
+@pytest.mark.parametrize("size", [2, 3])
+def test_several_workers_train_what_one_does(size: int, tmp_path: Path) -> None:
+    with workers_at("test_shared_steps", "together", str(tmp_path / "run.pt"), size=size) as started:
+        leader, *helpers = said_by(started)
+    assert leader.endswith("alike")
+    assert helpers == [leader.splitlines()[0]] * (size - 1)
 
 
-def test_the_leader_tells_how_many_epochs_there_is_time_for() -> None:
-    stores = [open_store("127.0.0.1") for _ in range(2)]
-    times = (1.0, 1e-9)
-    calls = [(port, False, (10**6, "", seconds)) for (_, port), seconds in zip(stores, times, strict=True)]
-    with helpers("test_shared_steps", *calls) as (helper,):
-        team = ProcessGroup(0, 2, stores[0][0], "cpu")
-        epochs = trainer(team, 10**6, times[0]).run(None, Silent()).epochs
-        team.close()
-        team = ProcessGroup(0, 2, stores[1][0], "cpu")
-        with pytest.raises(NoTimeError):
-            trainer(team, 10**6, times[1])
-        team.close()
-        first, second = helper.communicate()[0].splitlines()
-    assert int(first.split()[0]) == epochs
-    assert second == "no time"
+class Dying(Silent):
+    """A process that is killed after its third epoch."""
+
+    epochs = 0
+
+    def advance(self, steps: int = 1) -> None:
+        self.epochs += steps
+        if self.epochs == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def left_alone(workers: Workers, checkpoint: str) -> None:
+    team = ProcessGroup(workers.rank, workers.size, "cpu")
+    trainer(team, 40).run(Path(checkpoint), Dying() if workers.rank else Silent())
+
+
+def test_a_worker_that_is_killed_ends_the_run_whose_epochs_are_kept(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "run.pt"
+    with workers_at("test_shared_steps", "left_alone", str(checkpoint)) as started:
+        leader, _ = said_by(started)
+    assert leader.startswith("lost Other workers cannot be reached")
+    whole, broken = trainer(SingleProcess(), 40), trainer(SingleProcess(), 40)
+    whole.run(None, Silent())
+    broken._resume(checkpoint)
+    assert broken.epoch >= 3
+    broken.run(checkpoint, Silent())
+    assert alike(whole, broken)
+
+
+def timed(workers: Workers) -> None:
+    """The leader's time is all workers' time."""
+    team = ProcessGroup(workers.rank, workers.size, "cpu")
+    print(trainer(team, 10**6, 1.0).run(None, Silent()).epochs, flush=True)
+    with pytest.raises(NoTimeError):
+        trainer(team, 10**6, 1e-9)
+
+
+def test_all_run_the_epochs_that_the_leader_has_time_for() -> None:
+    with workers_at("test_shared_steps", "timed") as started:
+        leader, helper = said_by(started)
+    assert leader == helper

@@ -1,28 +1,24 @@
 """A language model trained by several workers is the one that a single worker trains."""
 
+import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from preseason.distributed.data_parallel import (
-    ProcessGroup,
-    SingleProcess,
-    WorkersLostError,
-    join_store,
-    open_store,
-)
+from preseason.distributed.data_parallel import ProcessGroup, SingleProcess
+from preseason.distributed.workers import Workers
 from preseason.language.steps import share_of
-from preseason.language.training import Run, Trained, TrainingConfig
+from preseason.language.training import Run, TrainingConfig
 from preseason.language.trunk import Trunk
 from preseason.language.tuning import spread
 from preseason.language.vocabulary import Head
 from preseason.runtime.progress import Silent
 from tiny_training import PLAN, Interrupting, prepared
-from tiny_workers import helpers
+from tiny_workers import said_by, workers_at
 
 pytestmark = pytest.mark.slow
 
@@ -51,32 +47,6 @@ def joined(team: SingleProcess, family: str, unfreeze: str, config: TrainingConf
     return Run(tuning, Head(tuning.network, run.learn), run.learn, run.held, config, trunk, team)
 
 
-def helped(team: ProcessGroup, family: str, unfreeze: str, config: str, checkpoint: str) -> str:
-    """What another worker does."""
-    run = joined(team, family, unfreeze, PLANS[config])
-    trained = run.run(Path(checkpoint) if checkpoint else None, Silent())
-    return f"{trained.steps} {run.best_step} {len(run.curve)}"
-
-
-def helping(*runs: tuple[int, str, str, bool, str, str], count: int = 1) -> Any:
-    calls = [(port, sharded, (*names, config, kept)) for port, *names, sharded, config, kept in runs]
-    return helpers("test_shared_training", *calls, count=count)
-
-
-def led(
-    store: object, size: int, run: tuple[str, str, bool, str], checkpoint: Path | None = None
-) -> tuple[Run, Trained]:
-    """The leader's part."""
-    family, unfreeze, sharded, config = run
-    team = ProcessGroup(0, size, store, "cpu", sharded)
-    try:
-        found = joined(team, family, unfreeze, PLANS[config])
-        return found, found.run(checkpoint, Silent())
-    finally:
-        found.team.close()
-        team.close()
-
-
 def alike(one: Run, other: Run) -> bool:
     return all(torch.allclose(one.best[name], other.best[name], atol=TOLERANCE) for name in one.best)
 
@@ -90,38 +60,40 @@ SHARED = [
 ]
 
 
-def test_two_workers_train_what_one_does() -> None:
-    stores = [open_store("127.0.0.1") for _ in SHARED]
-    told = [(port, *run, "") for (_, port), run in zip(stores, SHARED, strict=True)]
-    with helping(*told) as (helper,):
-        for (store, _), run in zip(stores, SHARED, strict=True):
-            alone = joined(SingleProcess(), *run[:2], PLANS[run[3]])
+def together(workers: Workers, runs: Sequence[tuple[str, str, bool, str]], checkpoint: str = "") -> None:
+    """What each process does: prints how each run went, and whether one process gets the same."""
+    kept = Path(checkpoint) if checkpoint else None
+    for family, unfreeze, sharded, config in runs:
+        team = ProcessGroup(workers.rank, workers.size, "cpu", sharded)
+        found = joined(team, family, unfreeze, PLANS[config])
+        trained = found.run(kept, Silent())
+        print(trained.steps, trained.best_step, len(trained.curve), trained.stopped, flush=True)
+        if workers.rank == 0 and config not in ("timed", "long"):
+            alone = joined(SingleProcess(), family, unfreeze, PLANS[config])
             expected = alone.run(None, Silent())
-            found, trained = led(store, 2, run)
-            assert trained.workers == 2
-            assert (trained.steps, trained.best_step) == (expected.steps, expected.best_step), run
-            assert [loss for _, loss in trained.curve] == pytest.approx(
-                [x for _, x in expected.curve], abs=1e-4
-            )
-            assert alike(alone, found), run
-        said = helper.communicate()[0].splitlines()
-    assert len(said) == len(SHARED)
-    assert all(line.split()[0] == "18" for line in said), "a helper counts other steps"
+            assert (trained.steps, trained.workers) == (expected.steps, workers.size)
+            assert trained.best_step == expected.best_step or kept, (family, unfreeze, sharded)
+            assert alike(alone, found), (family, unfreeze, sharded)
+            print("alike", flush=True)
+
+
+def test_two_workers_train_what_one_does() -> None:
+    with workers_at("test_shared_training", "together", SHARED) as started:
+        leader, helper = said_by(started)
+    assert leader.count("alike") == len(SHARED)
+    assert [line.split()[0] for line in helper.splitlines()] == ["18"] * len(SHARED)
 
 
 def test_a_worker_without_a_block_takes_part() -> None:
     """Steps of 7 blocks for three workers; the last step of an epoch may have fewer than three."""
-    store, port = open_store("127.0.0.1")
     alone = joined(SingleProcess(), "gpt2", "auto", PLANS["wide"])
-    alone.run(None, Silent())
     parts = [share_of(alone.learn, alone._chosen()[:2], team) for team in _ranks(3)]
     assert [len(blocks) for blocks, _ in parts] == [1, 1, 1]
     assert [weight > 0 for _, weight in parts] == [True, True, False]
     assert sum(weight for _, weight in parts) == pytest.approx(3)
-    with helping((port, "gpt2", "auto", False, "wide", ""), count=2):
-        found, trained = led(store, 3, ("gpt2", "auto", False, "wide"))
-    assert trained.workers == 3
-    assert alike(alone, found)
+    with workers_at("test_shared_training", "together", [("gpt2", "auto", False, "wide")], size=3) as started:
+        leader, *_ = said_by(started)
+    assert "alike" in leader
 
 
 def _ranks(size: int) -> list[SingleProcess]:
@@ -135,85 +107,63 @@ def _ranks(size: int) -> list[SingleProcess]:
 
 @pytest.mark.parametrize("sharded", [False, True])
 def test_a_stopped_run_goes_on_with_more_workers(sharded: bool, tmp_path: Path) -> None:
-    whole, broken = (joined(SingleProcess(), "gpt2", "auto", PLAN) for _ in range(2))
-    whole.run(None, Silent())
+    broken = joined(SingleProcess(), "gpt2", "auto", PLAN)
     checkpoint = tmp_path / "run.pt"
     with pytest.raises(KeyboardInterrupt):
         broken.run(checkpoint, Interrupting(7))
-    store, port = open_store("127.0.0.1")
-    with helping((port, "gpt2", "auto", sharded, "short", str(checkpoint))):
-        found, trained = led(store, 2, ("gpt2", "auto", sharded, "short"), checkpoint)
-    assert 0 < broken.step < trained.steps == whole.step
-    assert alike(whole, found)
-    alone = joined(SingleProcess(), "gpt2", "auto", PLAN)
+    run = ("gpt2", "auto", sharded, "short")
+    with workers_at("test_shared_training", "together", [run], str(checkpoint)) as started:
+        leader, _ = said_by(started)
+    assert "alike" in leader
+    assert 0 < broken.step < 18 == int(leader.split()[0])
+    alone, whole = (joined(SingleProcess(), "gpt2", "auto", PLAN) for _ in range(2))
+    whole.run(None, Silent())
     assert alone.run(checkpoint, Silent()).steps == whole.step, "what was kept is no checkpoint of one worker"
     assert alike(whole, alone)
 
 
-def test_a_helper_that_is_killed_is_done_without(tmp_path: Path) -> None:
-    said: list[str] = []
+class Dying(Silent):
+    """A process that is killed in the middle of the training."""
 
-    class Killing(Silent):
-        def advance(self, steps: int = 1) -> None:
-            if run.step == 40:
-                helper.send_signal(signal.SIGKILL)
+    left = 20
 
-        def say(self, line: str) -> None:
-            said.append(line)
-
-    store, port = open_store("127.0.0.1")
-    with helping((port, "gpt2", "auto", False, "killed", "")) as (helper,):
-        team = ProcessGroup(0, 2, store, "cpu")
-        run = joined(team, "gpt2", "auto", PLANS["killed"])
-        trained = run.run(tmp_path / "run.pt", Killing())
-        team.close()
-    assert trained.steps == run.total
-    assert trained.workers == 1
-    assert [line.startswith("Other workers are gone after") for line in said] == [True]
-    alone = joined(SingleProcess(), "gpt2", "auto", PLANS["killed"])
-    alone.run(None, Silent())
-    assert alike(alone, run)
+    def advance(self, steps: int = 1) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_spread_weights_are_lost_with_a_worker(tmp_path: Path) -> None:
-    class Killing(Silent):
-        def advance(self, steps: int = 1) -> None:
-            if run.step == 20:
-                helper.send_signal(signal.SIGKILL)
-
-    store, port = open_store("127.0.0.1")
-    with helping((port, "gpt2", "auto", True, "long", "")) as (helper,):
-        team = ProcessGroup(0, 2, store, "cpu", sharded=True)
-        run = joined(team, "gpt2", "auto", PLANS["long"])
-        with pytest.raises(WorkersLostError):
-            run.run(None, Killing())
-        team.close()
+def left_alone(workers: Workers, sharded: bool) -> None:
+    team = ProcessGroup(workers.rank, workers.size, "cpu", sharded)
+    joined(team, "gpt2", "auto", PLANS["long"]).run(None, Dying() if workers.rank else Silent())
 
 
-def test_a_worker_at_another_step_leaves(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sharded", [False, True])
+def test_a_worker_that_is_killed_ends_the_run(sharded: bool) -> None:
+    with workers_at("test_shared_training", "left_alone", sharded) as started:
+        leader, _ = said_by(started)
+    assert "lost Other workers cannot be reached" in leader
+
+
+def at_another_step(workers: Workers, checkpoint: str) -> None:
     """One cannot read the checkpoint, e.g. since it has another cache."""
+    team = ProcessGroup(workers.rank, workers.size, "cpu")
+    joined(team, "gpt2", "auto", PLAN).run(Path(checkpoint) if workers.rank else None, Silent())
+
+
+def test_a_worker_at_another_step_is_named(tmp_path: Path) -> None:
     checkpoint = tmp_path / "run.pt"
     with pytest.raises(KeyboardInterrupt):
         joined(SingleProcess(), "gpt2", "auto", PLAN).run(checkpoint, Interrupting(7))
-    store, port = open_store("127.0.0.1")
-    with helping((port, "gpt2", "auto", False, "short", str(checkpoint))) as (helper,):
-        _, trained = led(store, 2, ("gpt2", "auto", False, "short"))
-        assert "lost this worker goes on after 7 steps, the first after 0" in helper.communicate()[0]
-    assert trained.workers == 1
+    with workers_at("test_shared_training", "at_another_step", str(checkpoint)) as started:
+        _, helper = said_by(started)
+    assert "lost This worker goes on after 7 steps, the first after 0" in helper
 
 
 def test_the_leader_keeps_the_time_of_all() -> None:
-    store, port = open_store("127.0.0.1")
-    with helping((port, "gpt2", "auto", False, "timed", "")) as (helper,):
-        begin = time.monotonic()
-        _, trained = led(store, 2, ("gpt2", "auto", False, "timed"))
-        said = helper.communicate()[0].split()
-    assert trained.stopped == "the time was used"
-    assert said[:2] == [str(trained.steps), str(trained.best_step)]
-    assert time.monotonic() - begin < 60
-
-
-def test_a_leader_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("preseason.distributed.data_parallel.WAIT_S", 1)
-    with pytest.raises(WorkersLostError):
-        join_store("127.0.0.1", 1)
+    begin = time.monotonic()
+    with workers_at("test_shared_training", "together", [("gpt2", "auto", False, "timed")]) as started:
+        leader, helper = said_by(started)
+    assert leader.endswith("the time was used")
+    assert leader == helper
+    assert time.monotonic() - begin < 90

@@ -5,28 +5,33 @@ counts. Where the weights of a network are more than one graphics processor hold
 workers as well (fully sharded data parallelism; Zhao et al. 2023, arXiv 2304.11277).
 """
 
-import gc
-import socket
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import timedelta
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from preseason.arrays.types import Ints
-from preseason.errors import device_is_full, first_line
+from preseason.errors import WorkersError, device_is_full, first_line
 
-T = TypeVar("T")
-WAIT_S = 300.0
-"""A worker that does not answer for so long is lost."""
+STEP_WAIT_S = 300.0
+"""A worker that does not come to a step for so long is lost."""
 
 
-class WorkersLostError(Exception):
-    """The other workers cannot be reached any more, or did not do what this one did."""
+@contextmanager
+def reporting_losses() -> Iterator[None]:
+    """A block that waits for other processes; what torch.distributed raises becomes a WorkersError."""
+    try:
+        yield
+    except RuntimeError as error:  # all that torch.distributed raises
+        if device_is_full(error):
+            raise
+        raise WorkersError(
+            f"Other workers cannot be reached: {first_line(error)}. Finished work is kept: start the same "
+            "command again."
+        ) from error
 
 
 class SingleProcess:
@@ -55,11 +60,14 @@ class SingleProcess:
         """Make sure that all workers are at the same step.
 
         Raises:
-            WorkersLostError: this one is at another than the first.
+            WorkersError: this one is at another than the first.
         """
         (first,) = self.broadcast([number])
         if first != number:
-            raise WorkersLostError(f"this worker goes on after {number} steps, the first after {first:.0f}")
+            raise WorkersError(
+                f"This worker goes on after {number} steps, the first after {first:.0f}: "
+                "all must see the same cache."
+            )
 
     def shared(self, module: nn.Module) -> nn.Module:
         """The module, which adds the other workers' gradients to its own in each backward pass."""
@@ -70,22 +78,8 @@ class SingleProcess:
 
     @contextmanager
     def collective(self) -> Iterator[None]:
-        """A block in which the others are waited for; raises `WorkersLostError` where they are lost."""
+        """A block in which the others are waited for; raises WorkersError where they are lost."""
         yield
-
-    def with_fallback(self, work: Callable[[], T], part: Callable[[str], None]) -> T:
-        """What `work` gives; where the others are lost in it, what it gives without them.
-
-        Args:
-            part: told why they are lost; lets go of the module that was shared.
-
-        Raises:
-            WorkersLostError: this worker is a helper, or the others took weights with them.
-        """
-        return work()
-
-    def close(self) -> None:
-        """Leave the others."""
 
 
 class ProcessGroup(SingleProcess):
@@ -93,26 +87,17 @@ class ProcessGroup(SingleProcess):
 
     Args:
         rank: of this worker among `size`; 0 decides.
-        store: through which they find each other, `open_store` or `join_store`.
         device: `cpu` or `cuda`, where the weights lie.
         sharded: weights are spread over the workers, by `spread`.
 
-    Raises:
-        WorkersLostError: they do not find each other.
+    The process group of torch is there already (`workers.Workers`).
     """
 
-    def __init__(self, rank: int, size: int, store: Any, device: str, sharded: bool = False) -> None:
+    def __init__(self, rank: int, size: int, device: str, sharded: bool = False) -> None:
         self.rank, self.size, self.sharded, self.device = rank, size, sharded, device
-        backend = "gloo" if device == "cpu" else "cpu:gloo,cuda:nccl"
-        with self.collective():
-            distributed.init_process_group(
-                backend, store=store, rank=rank, world_size=size, timeout=timedelta(seconds=WAIT_S)
-            )
 
     def broadcast(self, values: Sequence[float]) -> list[float]:
         """The values of the worker of rank 0, for all."""
-        if self.size == 1:
-            return list(values)
         found = torch.tensor(values, dtype=torch.float64)
         with self.collective():
             distributed.broadcast(found, 0)
@@ -120,8 +105,6 @@ class ProcessGroup(SingleProcess):
 
     def all_reduce(self, values: Sequence[float]) -> list[float]:
         """The sums of all workers' values, for all."""
-        if self.size == 1:
-            return list(values)
         found = torch.tensor(values, dtype=torch.float64)
         with self.collective():
             distributed.all_reduce(found)
@@ -129,8 +112,6 @@ class ProcessGroup(SingleProcess):
 
     def shared(self, module: nn.Module) -> nn.Module:
         """The module in torch's wrapper; sharded ones add up their gradients by themselves."""
-        if self.size == 1:
-            return module
         trained = [weight for weight in module.parameters() if weight.requires_grad and not is_spread(weight)]
         with self.collective(), torch.no_grad():
             for weight in trained:
@@ -170,65 +151,12 @@ class ProcessGroup(SingleProcess):
 
     @contextmanager
     def collective(self) -> Iterator[None]:
-        """A block in which the others are waited for; raises `WorkersLostError` where they are lost."""
-        try:
-            with warnings.catch_warnings():
-                # Of outputs that are views: nothing here changes one in place.
-                warnings.filterwarnings("ignore", "FSDP2-wrapped module")
-                warnings.filterwarnings("ignore", "find_unused_parameters=True was specified")
-                yield
-        except RuntimeError as error:  # all that torch.distributed raises
-            if self.size == 1 or device_is_full(error):
-                raise
-            raise WorkersLostError(str(error)) from error
-
-    def with_fallback(self, work: Callable[[], T], part: Callable[[str], None]) -> T:
-        """What `work` gives; where the others are lost in it, what it gives without them."""
-        try:
-            return work()
-        except WorkersLostError as error:
-            if self.rank or self.sharded:
-                raise
-            self.close()
-            self.size = 1
-            part(first_line(error))
-        # Only now that the error is forgotten, and with it the frames of the step, can torch's wrapper go.
-        gc.collect()
-        return work()
-
-    def close(self) -> None:
-        """Leave the others."""
-        if self.size > 1:
-            with suppress(RuntimeError, AssertionError, ValueError):
-                distributed.destroy_process_group()
-
-
-def open_store(host: str) -> tuple[Any, int]:
-    """Where the workers of a training find each other, kept by rank 0, and its port."""
-    store = TCPStore(host, 0, is_master=True, wait_for_workers=False)
-    return store, int(store.port)
-
-
-def join_store(host: str, port: int) -> Any:
-    """The store that `open_store` opened at another worker.
-
-    Raises:
-        WorkersLostError: it cannot be reached.
-    """
-    try:
-        return TCPStore(host, port, is_master=False, timeout=timedelta(seconds=WAIT_S))
-    except RuntimeError as error:
-        raise WorkersLostError(str(error)) from error
-
-
-def is_taken() -> bool:
-    """Whether this process is in a group already, of the script that called: torch knows one only."""
-    return distributed.is_available() and distributed.is_initialized()
-
-
-def own_host(environment: Mapping[str, str]) -> str:
-    """The name of this machine for other workers, as the launcher tells it, else as the system does."""
-    return str(environment.get("MASTER_ADDR") or socket.getfqdn())
+        """A block in which the others are waited for; raises WorkersError where they are lost."""
+        with warnings.catch_warnings(), reporting_losses():
+            # Of outputs that are views: nothing here changes one in place.
+            warnings.filterwarnings("ignore", "FSDP2-wrapped module")
+            warnings.filterwarnings("ignore", "find_unused_parameters=True was specified")
+            yield
 
 
 def is_spread(weight: Tensor) -> bool:

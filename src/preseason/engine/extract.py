@@ -5,18 +5,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from preseason.backbones.facts import BackboneSource
 from preseason.data.dataset import Sample, Skipped
-from preseason.distributed.work_queue import Board
 from preseason.engine.bank import Loose, Rows, Shelf
 from preseason.engine.feeds import feed_for
 from preseason.engine.networks import (
@@ -28,14 +26,19 @@ from preseason.engine.networks import (
     precision_on,
 )
 from preseason.engine.passes import Box, FeatureSpec
-from preseason.engine.shared_reading import read_together
 from preseason.errors import MediaError
-from preseason.runtime.progress import Progress, Silent
+from preseason.runtime.progress import Progress
 from preseason.runtime.speeds import note_speed
 from preseason.runtime.threads import available
 
+if TYPE_CHECKING:
+    from preseason.distributed.workers import Workers
+
 MIN_TIMED = 32
 """New rows from which on the speed is told to `preseason models`."""
+
+ROWS = "rows"
+"""Request to other workers: rows of a spec."""
 
 Array = NDArray[Any]
 
@@ -103,10 +106,10 @@ class Extractor:
         decoder: Decoder,
         cache: Path,
         device: str,
-        board: Board | None = None,
+        workers: "Workers | None" = None,
     ) -> None:
         self.backbone, self.spec, self.cache = backbone, spec, cache
-        self._decoder, self._device, self._board = decoder, device, board
+        self._decoder, self._device, self._workers = decoder, device, workers
         # Token numbers, which are what lies before the first block, are exact in f32 alone.
         exact = spec.kept == "map" and spec.cut == 0
         self.precision = precision_on(device, "numbers" if exact else backbone.reads)
@@ -165,12 +168,8 @@ class Extractor:
         missing = _absent(shelf, orders)
         failed: dict[str, str] = {}
         compiling_s = self._compiling_s
-        if missing and isinstance(shelf, Shelf) and self._board is not None:
-            failed = read_together(self._board, self, self.spec, missing, progress, stage)
-            self._mend([order for order in missing if order.key() not in failed])
-        elif missing and isinstance(shelf, Shelf):
-            with shelf.writer() as writer:
-                failed = self._fill(missing, writer.append, progress, stage)
+        if missing and isinstance(shelf, Shelf):
+            failed = self._fill_shelf(missing, progress, stage)
         elif missing and isinstance(shelf, Loose):
             failed = self._fill(missing, shelf.append, progress, stage)
         seconds = time.monotonic() - begin
@@ -181,30 +180,21 @@ class Extractor:
         skipped = [Skipped(str(o.sample.source), failed[o.key()]) for o in orders if o.key() in failed]
         return Extraction(rows, kept, tuple(skipped), len(missing), seconds)
 
-    @contextmanager
-    def writing(self) -> Iterator[Callable[[Sequence[Order]], dict[str, str]]]:
-        """A function that computes what the bank still lacks of orders, and tells why each failed one did."""
-        with self.shelf.writer() as writer:
-
-            def fill(orders: Sequence[Order]) -> dict[str, str]:
-                self.shelf.refresh()
-                missing = self.missing(orders)
-                failed = self._fill(missing, writer.append, Silent(), "") if missing else {}
-                writer.sync()
-                return failed
-
-            yield fill
-
-    def _mend(self, orders: Sequence[Order]) -> None:
-        """Compute rows that other workers wrote and that cannot be read here."""
-        missing = self.missing(orders)
-        if missing:
-            with self.shelf.writer() as writer:
-                self._fill(missing, writer.append, Silent(), "")
-
-    def refresh(self) -> None:
-        """Find the rows that other workers wrote."""
+    def _fill_shelf(self, orders: Sequence[Order], progress: Progress, stage: str) -> dict[str, str]:
+        """Compute rows, a stride of them by each worker; why each failed order did, by its key."""
+        if self._workers is None:
+            return self.fill_part(orders, progress, stage)
+        with self._workers.asking(ROWS, (self.spec, self.shelf_name, orders)) as asking:
+            asking.post()
+            parts = asking.gather(self.fill_part(orders[:: self._workers.size], progress, stage))
+        failed = {key: why for part in parts for key, why in part.items()}
         self.shelf.refresh()
+        return failed
+
+    def fill_part(self, orders: Sequence[Order], progress: Progress, stage: str) -> dict[str, str]:
+        """Compute rows in this process alone, into segments of its own; why each failed one did."""
+        with self.shelf.writer() as writer:
+            return self._fill(list(orders), writer.append, progress, stage)
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """Convert and compile the network now rather than with the first example."""

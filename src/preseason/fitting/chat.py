@@ -4,7 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from preseason.distributed.work_queue import Board
+from preseason.distributed.workers import Workers
 from preseason.errors.packages import require
 from preseason.language.folder import save
 from preseason.language.hosted_fit import fit_hosted
@@ -19,13 +19,13 @@ from preseason.trained_model import TrainedModel
 
 
 def fit_chat(
-    root: Path, output: Path | None, recipe: Recipe, progress: Progress, board: Board | None = None
+    root: Path, output: Path | None, recipe: Recipe, progress: Progress, workers: Workers | None = None
 ) -> TrainedModel:
     """Fine-tune a language model on dialogues or texts.
 
     Args:
         output: model folder to write; None keeps the model in memory.
-        board: where other workers are told that they may train as well; None where there are none.
+        workers: where other workers are told that they may train as well; None where there are none.
 
     Raises:
         UsageError: a setting does not fit a language model.
@@ -36,7 +36,7 @@ def fit_chat(
     if recipe.backbone.startswith(PREFIX):
         return _fit_hosted(root, output, recipe, progress)
     require("A chat model", "transformers", "tokenizers", "peft")
-    fit = ChatFit(recipe, progress, board)
+    fit = ChatFit(recipe, progress, workers)
     fitted = fit.run(root)
     record = fitted.model.record
 

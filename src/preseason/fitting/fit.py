@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from preseason.distributed.work_queue import Board
+from preseason.distributed.workers import Workers
 from preseason.errors import UsageError
 from preseason.fitting import pipeline
 from preseason.fitting.chat import fit_chat
-from preseason.fitting.worker import assist, open_board
+from preseason.fitting.worker import assist
 from preseason.inference.predictor import FeatureExtractors
 from preseason.language.reading import recognises
 from preseason.models.loading import load
@@ -53,22 +53,22 @@ def fit(
     here = process_info()
     if here.size == 1:
         return _fit_here(root, folder, chosen, progress or Silent())
-    board = open_board(here, cache_folder(chosen.cache))
+    workers = Workers(here, cache_folder(chosen.cache) / "work")
     if here.rank == 0:
-        with board.led():
-            return _fit_here(root, folder, chosen, progress or Silent(), board)
-    return _help_leader(root, folder, chosen, board)
+        with workers.led():
+            return _fit_here(root, folder, chosen, progress or Silent(), workers)
+    return _help_leader(root, folder, chosen, workers)
 
 
 def _fit_here(
-    root: Path, folder: Path | None, recipe: Recipe, progress: Progress, board: Board | None = None
+    root: Path, folder: Path | None, recipe: Recipe, progress: Progress, workers: Workers | None = None
 ) -> TrainedModel:
     if recognises(root):
-        return fit_chat(root, folder, recipe, progress, board)
-    return pipeline.run(root, folder, recipe, progress, board)
+        return fit_chat(root, folder, recipe, progress, workers)
+    return pipeline.run(root, folder, recipe, progress, workers)
 
 
-def _help_leader(root: Path, folder: Path | None, recipe: Recipe, board: Board) -> TrainedModel:
+def _help_leader(root: Path, folder: Path | None, recipe: Recipe, workers: Workers) -> TrainedModel:
     """Help the worker that leads, and load what it wrote."""
     if folder is None:
         raise UsageError("A fit by several workers needs a folder to write: name it (output, or -o).")
@@ -76,5 +76,5 @@ def _help_leader(root: Path, folder: Path | None, recipe: Recipe, board: Board) 
     def extractors() -> FeatureExtractors:
         return pipeline.extractors_for(recipe, task_for(root, pipeline.columns_of(recipe)))
 
-    assist(board, recipe, extractors)
+    assist(workers, recipe, extractors)
     return load(folder, device=recipe.device, cache=recipe.cache)

@@ -13,7 +13,7 @@ from preseason.data.files import Columns
 from preseason.data.split import hold_out
 from preseason.diagnostics.checks import Checked, Judged, check
 from preseason.diagnostics.evidence import Evidence
-from preseason.distributed.work_queue import Board
+from preseason.distributed.workers import Workers
 from preseason.engine.networks import device_for
 from preseason.engine.upkeep import evict
 from preseason.errors import UsageError
@@ -46,7 +46,7 @@ HELD_OUT = "held-out part"
 
 
 def run(
-    root: Path, output: Path | None, recipe: Recipe, progress: Progress, board: Board | None = None
+    root: Path, output: Path | None, recipe: Recipe, progress: Progress, workers: Workers | None = None
 ) -> Model:
     """A classifier of the labelled examples at `root`, saved at `output` unless that is None.
 
@@ -54,7 +54,7 @@ def run(
         UsageError: a setting does not fit the task.
         DataError: nothing can be learnt from the data.
     """
-    context = prepare(root, recipe, progress, board)
+    context = prepare(root, recipe, progress, workers)
     refuse_unused(context)
     announce(context)
     tested = learn_and_test(context)
@@ -73,7 +73,7 @@ def run(
     return model
 
 
-def prepare(root: Path, recipe: Recipe, progress: Progress, board: Board | None) -> FitContext:
+def prepare(root: Path, recipe: Recipe, progress: Progress, workers: Workers | None) -> FitContext:
     """The audited examples and the network, with the warnings that follow from the examples alone."""
     watch, warnings = Stopwatch(), WarningLog()
     columns = columns_of(recipe)
@@ -84,7 +84,7 @@ def prepare(root: Path, recipe: Recipe, progress: Progress, board: Board | None)
     warnings.add("classes", problems.get(task.problem).check(audit.dataset, task.noun))
     warnings.add("scenes", summary.scene_warnings(audit, task.noun))
     with watch.stage("loading the network"):
-        extractors = extractors_for(recipe, task, board)
+        extractors = extractors_for(recipe, task, workers)
     return FitContext(recipe, task, audit, extractors, progress, watch, warnings)
 
 
@@ -93,14 +93,14 @@ def columns_of(recipe: Recipe) -> Columns:
     return Columns(recipe.text, recipe.label, recipe.group)
 
 
-def extractors_for(recipe: Recipe, task: Task, board: Board | None = None) -> FeatureExtractors:
+def extractors_for(recipe: Recipe, task: Task, workers: Workers | None = None) -> FeatureExtractors:
     """The task's network, or the one that the user named."""
     name = task.backbone if recipe.backbone == "auto" else recipe.backbone
     backbone = backbones.load(name, recipe.weights)
     if backbone.preprocessing.frames and recipe.frames is not None:
         backbone = backbone.with_frames(recipe.frames)
     cache = cache_folder(recipe.cache)
-    return FeatureExtractors(backbone, task.decoder(backbone), cache, device_for(recipe.device), board)
+    return FeatureExtractors(backbone, task.decoder(backbone), cache, device_for(recipe.device), workers)
 
 
 def learn_and_test(context: FitContext) -> Tested:

@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +16,7 @@ from torch.nn import functional
 from preseason.arrays.types import Ints
 from preseason.distributed.data_parallel import SingleProcess
 from preseason.runtime.files import atomic_write
-from preseason.runtime.progress import Progress, Silent
+from preseason.runtime.progress import Progress
 from preseason.runtime.threads import limit_torch
 
 MIN_EPOCHS = 4
@@ -81,7 +80,6 @@ class Trainer:
         validation: positions whose loss decides when to stop; they are not trained on.
         loss: of the module's output against targets; cross-entropy of logits by default.
         team: workers that take each step together, all with the same arguments; only for the default loss.
-            Where the others are lost the first of them goes on alone.
 
     Raises:
         NoTimeError: `config.seconds` is too short.
@@ -100,7 +98,6 @@ class Trainer:
         limit_torch()
         self.team = team or SingleProcess()
         self._stepping: nn.Module | None = None
-        self._progress: Progress = Silent()
         self.module, self.targets, self.batch, self.config = module, targets, batch, config
         self.device = next(module.parameters()).device
         self.validation, self._given_loss = validation, loss
@@ -127,7 +124,6 @@ class Trainer:
         """
         if checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
-        self._progress = progress
         progress.start(stage, self.epochs)
         progress.advance(self.epoch)
         while self.epoch < self.epochs and self.epoch - self.best_epoch < self.config.patience:
@@ -163,7 +159,7 @@ class Trainer:
                 torch.cuda.synchronize(self.device)
             times.append(time.monotonic() - begin)
         times = times[len(warming_up) :]
-        (step_s,) = self._with_fallback(lambda: self.team.broadcast([float(np.median(times))]))
+        (step_s,) = self.team.broadcast([float(np.median(times))])
         epoch_s = step_s * self._steps()
         fewest = min(MIN_EPOCHS, self.config.epochs)
         if fewest * epoch_s > seconds and not self.config.firm:
@@ -204,8 +200,7 @@ class Trainer:
         torch.manual_seed(int(rng.integers(2**31)) + self.team.rank)
         train_mode(self.module)
         for chosen in self._batches(rng):
-            examples = self._examples(chosen, rng)
-            self._with_fallback(partial(self._find_gradients, *examples))
+            self._find_gradients(*self._examples(chosen, rng))
             self.optimizer.step()
             self.schedule.step()
         self.epoch += 1
@@ -221,13 +216,6 @@ class Trainer:
         with self.team.collective():
             loss.backward()  # type: ignore[no-untyped-call]
 
-    def _with_fallback(self, work: Callable[[], T]) -> T:
-        return self.team.with_fallback(work, self._part)
-
-    def _part(self, _: str) -> None:
-        self._stepping = None
-        self._progress.say("Other workers are gone: going on alone.")
-
     def _batches(self, rng: np.random.Generator) -> Iterator[Ints]:
         for _ in range(self.config.repeats):
             order = rng.permutation(self.training)
@@ -236,7 +224,7 @@ class Trainer:
 
     def _judge(self) -> None:
         """Keep this epoch's weights when they are the best; without validation the last are."""
-        loss = -float(self.epoch) if self.validation is None else self._with_fallback(self._validation_loss)
+        loss = -float(self.epoch) if self.validation is None else self._validation_loss()
         if not self.best or loss < self.best_loss or math.isnan(self.best_loss):
             self.best_loss, self.best_epoch = loss, self.epoch
             self.best = copy.deepcopy(self.module.state_dict())

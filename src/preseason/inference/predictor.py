@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from preseason.arrays.types import Floats, Ints
 from preseason.backbones.facts import BackboneSource
 from preseason.data.dataset import Sample, Skipped
-from preseason.distributed.work_queue import Board
 from preseason.engine.extract import Decoder, Extractor, Order, RawReader
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.inference.candidates import Candidate, Fitted, crops_for
@@ -19,19 +19,27 @@ from preseason.inference.probabilities import averaged, sharpened
 from preseason.inference.sketch import Sketch
 from preseason.runtime.progress import Progress
 
+if TYPE_CHECKING:
+    from preseason.distributed.workers import Workers
+
 
 class FeatureExtractors:
     """Where frozen passes run: one extractor for each pass, kept as long as this object.
 
     Attributes:
-        board: where other workers find work; None where this process is alone.
+        workers: the processes that share the work; None where this process is alone.
     """
 
     def __init__(
-        self, backbone: BackboneSource, decoder: Decoder, cache: Path, device: str, board: Board | None = None
+        self,
+        backbone: BackboneSource,
+        decoder: Decoder,
+        cache: Path,
+        device: str,
+        workers: "Workers | None" = None,
     ) -> None:
         self.backbone, self.decoder, self.cache, self.device = backbone, decoder, cache, device
-        self.board = board
+        self.workers = workers
         self._extractors: dict[FeatureSpec, Extractor | RawReader] = {}
 
     def extractor(self, spec: FeatureSpec) -> Extractor | RawReader:
@@ -40,7 +48,7 @@ class FeatureExtractors:
             self._extractors[spec] = RawReader(spec, self.decoder)
         elif spec not in self._extractors:
             self._extractors[spec] = Extractor(
-                self.backbone, spec, self.decoder, self.cache, self.device, self.board
+                self.backbone, spec, self.decoder, self.cache, self.device, self.workers
             )
         return self._extractors[spec]
 

@@ -70,7 +70,7 @@ def take(course: Course, team: SingleProcess, left_s: Callable[[], float], progr
         left_s: asked for the seconds that are left, of the first worker.
 
     Raises:
-        WorkersLostError: the others are gone, and this worker cannot go on alone.
+        WorkersError: another worker died.
     """
     recipe, network = course.recipe, course.network
     tuning = tune(network, recipe.unfreeze, recipe.seed)

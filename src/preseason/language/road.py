@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preseason.data.dataset import list_skipped
-from preseason.distributed.data_parallel import SingleProcess, WorkersLostError
+from preseason.distributed.data_parallel import SingleProcess
 from preseason.engine.networks import device_for
 from preseason.engine.upkeep import evict
-from preseason.errors import DataError, UsageError, WorkersError, first_line
+from preseason.errors import DataError, UsageError
 from preseason.language import gemma
 from preseason.language.base import load_base
 from preseason.language.conversation import answer_once
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import torch
 
     from preseason.distributed.data_parallel import SingleProcess
-    from preseason.distributed.work_queue import Board
+    from preseason.distributed.workers import Workers
     from preseason.language.base import Base
     from preseason.language.course import Course, Taken
     from preseason.language.judging import Bar
@@ -93,9 +93,9 @@ class Before:
 class ChatFit:
     """One fit of a language model; `run` does the whole of it but saving."""
 
-    def __init__(self, recipe: Recipe, progress: Progress, board: "Board | None" = None) -> None:
+    def __init__(self, recipe: Recipe, progress: Progress, workers: "Workers | None" = None) -> None:
         _refuse_odd(recipe)
-        self.recipe, self.progress, self.board = recipe, progress, board
+        self.recipe, self.progress, self.workers = recipe, progress, workers
         self.watch = Stopwatch()
         self.warnings: list[str] = []
         self.backbone = base_of(recipe)
@@ -142,7 +142,7 @@ class ChatFit:
         with self.watch.stage("loading the language model"):
             base = load_base(self.backbone, self.recipe.weights, cache, self.progress)
             self.device = device_for(self.recipe.device)
-            self.spread = self.board is not None and wants_spread(self.recipe, base.network, self.device)
+            self.spread = self.workers is not None and wants_spread(self.recipe, base.network, self.device)
             if not self.spread:
                 base.network.to(self.device)
         return base
@@ -218,15 +218,7 @@ class ChatFit:
             kind = self._training_type()
             course = Course(self.recipe, base.network, learn, before.bar.held, kind, cache, file)
             team = self._team(call, course)
-            try:
-                taken = take(course, team, lambda: self._left(before), self.progress)
-            except WorkersLostError as error:
-                raise WorkersError(
-                    f"Other workers are gone, and with them their share of the weights: {first_line(error)}. "
-                    "Start the same command again: it goes on from the last checkpoint."
-                ) from error
-            finally:
-                team.close()
+            taken = take(course, team, lambda: self._left(before), self.progress)
             training = training_of(taken.tuning, taken.head, learn, taken.config, taken.trained)
             tuning = self._whole_again(base, taken) if self.spread else taken.tuning
         self._evict(cache, taken.shelf)
@@ -238,14 +230,14 @@ class ChatFit:
 
     def _called(self, base: "Base") -> "CourseCall | None":
         """The helpers, called to the training."""
-        if self.board is None:
+        if self.workers is None:
             return None
-        return CourseCall(self.board, base.network)
+        return CourseCall(self.workers, base.network)
 
     def _team(self, call: "CourseCall | None", course: "Course") -> "SingleProcess":
         if call is None:
             return SingleProcess()
-        return call.group(course, self.device, self.spread, self.progress)
+        return call.group(course, self.device, self.spread)
 
     def _training_type(self) -> "torch.dtype | None":
         """As judging's; bfloat16 for weights spread over graphics processors: those are judged on the CPU."""

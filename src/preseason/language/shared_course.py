@@ -1,94 +1,84 @@
-"""A language model trained by several workers: what they tell each other of the course they take together."""
+"""A language model trained by several workers: loaded while the leader evaluates, then stepped together."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from preseason.distributed.data_parallel import SingleProcess
-from preseason.distributed.rendezvous import Call, Taking, answer
-from preseason.distributed.work_queue import Board, Doing, Job, load_arrays, save_arrays
+from preseason.distributed.data_parallel import ProcessGroup
+from preseason.distributed.workers import Request, Workers
+from preseason.language.base import load_base
 from preseason.language.course import Course, take
 from preseason.language.folder import fingerprint
-from preseason.language.packing import Blocks
 from preseason.recipe import Recipe
-from preseason.runtime.progress import Progress, Silent
+from preseason.runtime.progress import Silent
 
 if TYPE_CHECKING:
     from preseason.language.base import Base
 
-TRAINING = "language model"
-"""The kind of these jobs."""
+LOADING, TRAINING = "language model", "training of the language model"
+"""Requests to other workers."""
 
 
 class CourseCall:
-    """Helpers that are called to train a language model.
+    """For the leader: the helpers of one training.
 
     Args:
-        network: the untouched base model; helpers that have another one do not take part.
+        network: the untouched base model, which all must have.
     """
 
-    def __init__(self, board: Board, network: Any) -> None:
-        self._call = Call(board, TRAINING, {"weights": fingerprint(network)})
-        self._blocks = board.folder / f"{self._call.job.name}.blocks"
+    def __init__(self, workers: Workers, network: Any) -> None:
+        self._workers = workers
+        self._open = Request(workers, LOADING, fingerprint(network))
+        self._open.post()
 
-    def group(self, course: Course, device: str, sharded: bool, progress: Progress) -> SingleProcess:
-        """This worker with those that are ready, who are told what the course is; alone where nobody is.
+    def group(self, course: Course, device: str, sharded: bool) -> ProcessGroup:
+        """This worker with the others, who begin the course.
 
         Args:
             course: its checkpoint lies in a folder of `fits` below the cache.
 
         Raises:
-            WorkersError: weights are to be spread, and there is no group.
+            WorkersError: a helper died, or has another base model.
         """
-
-        def tell() -> dict[str, Any]:
-            parts = {"learn": course.learn, "held": course.held}
-            save_arrays(
-                {f"{side}.{n}": v for side, b in parts.items() for n, v in vars(b).items()}, self._blocks
-            )
-            return {
-                "blocks": self._blocks.name,
-                "half": course.kind is not None,
-                "checkpoint": course.checkpoint.parts[-2:],
-            }
-
-        return self._call.group(tell, device, sharded, progress)
+        self._open.gather(None)
+        values = (course.learn, course.held, course.kind is not None, course.checkpoint.parts[-2:], sharded)
+        self._open = Request(self._workers, TRAINING, values)
+        self._open.post()
+        return ProcessGroup(0, self._workers.size, device, sharded)
 
     def end(self) -> None:
-        """Let nobody come any more, and delete what was written for them."""
-        self._call.end()
-        self._blocks.unlink(missing_ok=True)
+        """Wait for what the helpers still do."""
+        self._open.drop()
 
 
-def training_of(
-    job: Job, board: Board, recipe: Recipe, load: Callable[[], "Base"], device: str, cache: Path
-) -> Doing:
-    """How a helper takes part in a job of training.
+class CourseHelper:
+    """For a helper: the base model, and its part of the training."""
 
-    Args:
-        load: gives the base model on the CPU.
-    """
+    def __init__(self, workers: Workers, recipe: Recipe, name: str, cache: Path, device: str) -> None:
+        self._workers, self._recipe, self._name = workers, recipe, name
+        self._cache, self._device = cache, device
+        self._base: Base | None = None
 
-    def get_ready() -> Taking:
-        network = load().network
-        if fingerprint(network) != job.values["weights"]:
-            raise ValueError("the leader trains another base model")
+    def load(self, expected: str) -> None:
+        """The part of `LOADING`.
 
-        def taking(told: dict[str, Any], team: SingleProcess) -> None:
-            if not team.sharded:
-                network.to(device)
-            arrays = load_arrays(board.folder / told["blocks"])
-            kind = torch.bfloat16 if told["half"] else None
-            checkpoint = cache.joinpath("fits", *told["checkpoint"])
-            learn, held = _blocks(arrays, "learn"), _blocks(arrays, "held")
-            take(Course(recipe, network, learn, held, kind, cache, checkpoint), team, lambda: 0.0, Silent())
+        Raises:
+            ValueError: the leader trains another base model.
+        """
+        self._base = load_base(self._name, self._recipe.weights, self._cache, Silent())
+        if fingerprint(self._base.network) != expected:
+            raise ValueError("the leading worker has another base model")
 
-        return taking
-
-    return answer(job, board, device, get_ready)
-
-
-def _blocks(arrays: dict[str, Any], side: str) -> Blocks:
-    return Blocks(*(arrays[f"{side}.{name}"] for name in ("ids", "positions", "targets")))
+    def train(self, values: Any) -> None:
+        """The part of `TRAINING`, which follows `LOADING`."""
+        learn, held, half, checkpoint, sharded = values
+        if self._base is None:
+            raise ValueError("the base model was not loaded")
+        network = self._base.network
+        if not sharded:
+            network.to(self._device)
+        team = ProcessGroup(self._workers.rank, self._workers.size, self._device, sharded)
+        kind = torch.bfloat16 if half else None
+        file = self._cache.joinpath("fits", *checkpoint)
+        take(Course(self._recipe, network, learn, held, kind, self._cache, file), team, lambda: 0.0, Silent())

@@ -117,7 +117,7 @@ class Run:
         """Train to the end; begins where `checkpoint` stopped, where there is one.
 
         Raises:
-            WorkersLostError: workers are gone without whom this one cannot go on.
+            WorkersError: another worker died.
         """
         if checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
@@ -125,14 +125,10 @@ class Run:
         progress.start("training (thousandths)", 1000)
         self._begin, self._saved = time.monotonic() - self._elapsed, self._elapsed
 
-        def part(why: str) -> None:
-            self._module = None
-            progress.say(f"Other workers are gone after {self.step} steps ({why}): going on alone.")
-
         shown, stopped = 0, self._over(self._share()) if self.step else ""
         try:
             while not stopped:
-                stopped = self.team.with_fallback(lambda: self._go_on(checkpoint, progress), part)
+                stopped = self._go_on(checkpoint, progress)
                 thousandths = int(1000 * min(self._share(), 1))
                 progress.advance(thousandths - shown)
                 shown = thousandths

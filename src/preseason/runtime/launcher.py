@@ -4,11 +4,9 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count
 
 NAMES = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
 """Variables that tell rank and number of workers: torch's launchers first, they may run within SLURM."""
-WAIT_S = 300
 
 
 @dataclass(frozen=True)
@@ -59,32 +57,7 @@ def own_graphics_processor(count: int, environment: Mapping[str, str] = os.envir
     return names[int(given) % len(names)]
 
 
-def run_name(here: ProcessInfo) -> str:
-    """A name that this run's workers share and no other run has, nor another fit of this run.
-
-    SLURM numbers its steps; torch's launchers give an address at which the leader tells the others. All
-    workers of a script make its fits in the same order, so a count tells them apart.
-    """
-    number = next(_FITS)
-    if "MASTER_ADDR" not in os.environ and "SLURM_JOB_ID" in os.environ:
-        parts = [os.environ.get(f"SLURM_{part}", "0") for part in ("JOB_ID", "STEP_ID", "RESTART_COUNT")]
-        return re.sub(r"\W", "-", f"slurm-{'-'.join(parts)}-{number}")
-    return _told(here, f"preseason-{number}")
-
-
-def _told(here: ProcessInfo, key: str) -> str:
-    import uuid
-    from datetime import timedelta
-
-    from torch.distributed.rendezvous import rendezvous
-
-    store, _, _ = next(rendezvous("env://", here.rank, here.size, timeout=timedelta(seconds=WAIT_S)))
-    if here.rank == 0:
-        store.set(key, uuid.uuid4().hex)
-    # The leader of a static rendezvous holds the store: it must live as long as anybody may ask.
-    _STORES.append(store)
-    return bytes(store.get(key)).decode("ascii")
-
-
-_STORES: list[object] = []
-_FITS = count()
+def slurm_step(environment: Mapping[str, str] = os.environ) -> str:
+    """A name that the processes of this SLURM step share and no other step has."""
+    parts = [environment.get(f"SLURM_{part}", "0") for part in ("JOB_ID", "STEP_ID", "RESTART_COUNT")]
+    return re.sub(r"\W", "-", "-".join(parts))
