@@ -1,4 +1,4 @@
-"""Two workers over one: seconds of a fit's extraction, and the same rows after one of them was killed.
+"""Two workers over one: seconds of a fit's extraction, and the same rows after one was killed and both restarted.
 
     python benchmarks/speed/workers.py DATA [--kills 20] [--settings "--unfreeze 2 ..."] [--json FILE]
     python benchmarks/speed/workers.py TEXTS --chat [--budget 4m] [--rounds 2]
@@ -41,12 +41,21 @@ def start(
 def fit(
     data: Path, place: Path, size: int, settings: tuple[str, ...], kill_after_s: float | None = None
 ) -> dict[str, object]:
-    """One fit from an empty bank: wall seconds, seconds of reading, and a checksum of all rows."""
+    """One fit from an empty bank: wall seconds, seconds of reading, and a checksum of all rows.
+
+    Where one worker is killed all of them end, and the same command is given again.
+    """
     shutil.rmtree(place, ignore_errors=True)
+    return _fit_on(data, place, size, settings, kill_after_s)
+
+
+def _fit_on(
+    data: Path, place: Path, size: int, settings: tuple[str, ...], kill_after_s: float | None
+) -> dict[str, object]:
     port, begin = random.randrange(20000, 40000), time.monotonic()
     workers = [start(data, place, rank, size, port, settings) for rank in range(size)]
     if kill_after_s is not None:
-        while not list(place.glob("cache/work/*/*.job")) and workers[0].poll() is None:
+        while not list(place.glob("cache/bank/*/*.rows")) and workers[0].poll() is None:
             time.sleep(0.05)
         time.sleep(kill_after_s)
         workers[-1].send_signal(signal.SIGKILL)
@@ -54,6 +63,8 @@ def fit(
     seconds = time.monotonic() - begin
     for worker in workers[1:]:
         worker.communicate()
+    if kill_after_s is not None:
+        return _fit_on(data, place, size, settings, None)
     if workers[0].returncode:
         sys.exit(f"the fit failed with exit code {workers[0].returncode}: {out.decode()[:500]}")
     stages = json.loads(out)["seconds"]
