@@ -1,1 +1,1 @@
-"""Several processes at one fit: leases, a work queue, rendezvous and data-parallel steps."""
+"""Several processes at one fit: who leads, strides of the work, and data-parallel steps."""
