@@ -1,4 +1,4 @@
-"""Two workers over one: seconds of a fit's extraction, and the same rows after one was killed and both restarted.
+"""Two workers over one: seconds of extraction, and the same rows after one was killed and both restarted.
 
     python benchmarks/speed/workers.py DATA [--kills 20] [--settings "--unfreeze 2 ..."] [--json FILE]
     python benchmarks/speed/workers.py TEXTS --chat [--budget 4m] [--rounds 2]
