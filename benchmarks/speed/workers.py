@@ -77,7 +77,7 @@ def chat(texts: Path, place: Path, budget: str, rounds: int) -> dict[str, list[f
     from preseason.language.model import ChatModel
 
     candidates: dict[str, tuple[int, tuple[str, ...]]] = {
-        "one": (1, ()), "two": (2, ()), "two, spread": (2, ("--spread-weights", "yes")),
+        "one": (1, ()), "two": (2, ()), "two, spread": (2, ("--fsdp", "yes")),
     }  # fmt: skip
     found: dict[str, list[float]] = {candidate: [] for candidate in candidates}
     for turn in range(rounds):

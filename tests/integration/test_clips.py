@@ -188,9 +188,9 @@ def test_moments_like_the_examples_are_found_without_a_model(
         (["match.mp4"], "Received 1 names, expected: preseason spot MODEL MATCH"),
         (
             ["--like", "1:00", "model", "match.mp4"],
-            "Received 2 names, expected: preseason spot --like TIME MATCH",
+            "Received 2 names, expected: preseason spot --similar-to TIME MATCH",
         ),
-        (["--like", "soon", "match.mp4"], "--like soon: 'soon' is no time"),
+        (["--like", "soon", "match.mp4"], "--similar-to soon: 'soon' is no time"),
     ],
 )
 def test_wrong_use_is_told(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

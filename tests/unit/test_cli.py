@@ -306,12 +306,12 @@ def test_an_empty_cache_is_shown_and_cleared(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().out == f"Freed 0.0 MB in {place}.\n"
 
 
-SEARCH = {"rate": None, "apart": None, "count": 20, "device": "auto", "cache": None}
+SEARCH = {"rate": None, "min_distance": None, "count": 20, "device": "auto", "cache": None}
 
 
 def test_a_search_by_example_takes_zero_seconds_for_zero_and_refuses_a_rate_of_zero() -> None:
     assert (search_of(SEARCH).apart_s, search_of(SEARCH).rate) == (3.0, 2.0)
-    assert search_of(SEARCH | {"apart": 0.0}).apart_s == 0
+    assert search_of(SEARCH | {"min_distance": 0.0}).apart_s == 0
     with pytest.raises(UsageError, match=r"rate=0.*expected a rate above 0"):
         search_of(SEARCH | {"rate": 0.0})
 
@@ -323,3 +323,44 @@ def test_options_answer_to_the_names_they_once_had_and_show_one(capsys: pytest.C
     assert (given["max_unknown_accepted"], given["spread_weights"]) == ("2%", "no")
     shown = command.get_help(click.Context(command))
     assert not any(old in shown for old in ("--strangers", "--spread-weights"))
+
+
+OLD_NAMES = {
+    "serve": ("--most-mb", "--most-pixels", "--most-seconds", "--most-waiting", "--key-file"),
+    "spot": ("--apart", "--like"),
+    "watch": ("--settle", "--every"),
+    "export": ("--allow-difference",),
+    "next": ("--link",),
+    "chat": ("--most-tokens",),
+}
+"""Names that options once had in documented commands."""
+
+
+@pytest.mark.parametrize(("verb", "old"), [(verb, old) for verb in OLD_NAMES for old in OLD_NAMES[verb]])
+def test_an_old_name_of_an_option_still_works_and_is_not_shown(verb: str, old: str) -> None:
+    command = VERBS.get(verb)
+    (option,) = (each for each in command.params if old in getattr(each, "hidden_names", ()))
+    value = [] if getattr(option, "is_flag", False) else ["3"]
+    words = ["m", "x"] if verb in ("next", "watch", "spot") else ["m"]
+    given = command.make_context(verb, [*words, old, *value]).params[str(option.name)]
+    assert given not in (None, False, ())
+    assert old not in command.get_help(click.Context(command))
+
+
+def test_suggest_is_next() -> None:
+    assert main.program.get_command(click.Context(main.program), "suggest") is VERBS.get("next")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("spot m x.mp4 -n 3", "--count is not used here: it counts with --similar-to TIME"),
+        ("spot m x.mp4 --label jump", "--label is not used here: it counts with --similar-to TIME"),
+        ("spot --similar-to 0:01 x.mp4 --threshold 0.3", "--threshold is not used here: --similar-to takes"),
+    ],
+)
+def test_an_option_of_another_way_of_spotting_is_refused(
+    line: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(line.split()) == 2
+    assert message in capsys.readouterr().err

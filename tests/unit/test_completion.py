@@ -20,7 +20,7 @@ def completed(words: str, place: int) -> list[str]:
 
 def test_verbs_and_options_are_completed() -> None:
     assert completed("preseason exp", 1)[-1:] == ["export"]
-    assert completed("preseason export m --allow", 3) == ["--allow-difference"]
+    assert completed("preseason export m --no-s", 3) == ["--no-strict"]
     assert completed("preseason export m --to on", 4) == ["onnx", "onnx-int8"]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from preseason.cli.bars import progress
-from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.cli.verbs import AliasedOption, Outcome, model_options, verb
 from preseason.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ HELP = "/quit ends, /forget begins anew, Ctrl-C stops an answer."
 )
 @click.option(
     "--max-tokens",
-    "--most-tokens",
     "max_new_tokens",
+    cls=AliasedOption,
+    hidden_names=["--most-tokens"],
     type=click.IntRange(min=1),
     default=160,
     show_default=True,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preseason.cli.bars import progress
-from preseason.cli.verbs import Outcome, verb
+from preseason.cli.verbs import AliasedOption, Outcome, verb
 
 if TYPE_CHECKING:
     from preseason.exporting.checking import Check
@@ -34,7 +34,10 @@ FORMATS = ("onnx", "openvino", "onnx-int8", "openvino-int8", "timm", "transforme
     help="Examples to check with, best a labelled folder that the model has not seen; int8 needs them.",
 )
 @click.option(
-    "--allow-difference",
+    "--no-strict",
+    "allow_difference",
+    cls=AliasedOption,
+    hidden_names=["--allow-difference"],
     is_flag=True,
     help="Keep an export that differs from the model by more than half a point, or leaves part of it behind.",
 )

@@ -23,6 +23,10 @@ READING_ORDER = (
 STOPPED = "stopped; finished work is kept, the same command goes on"
 
 
+ALIASES = {"suggest": "next"}
+"""Further names of verbs: `suggest` is that of Python."""
+
+
 class Verbs(click.Group):
     """The verbs of the registry, in the order in which they are used."""
 
@@ -33,7 +37,7 @@ class Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """The verb called `cmd_name`; an unknown one suggests the nearest."""
-        return VERBS.get(cmd_name)
+        return VERBS.get(ALIASES.get(cmd_name, cmd_name))
 
 
 @click.group(

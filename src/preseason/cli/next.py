@@ -7,7 +7,7 @@ import click
 
 from preseason.cli import words
 from preseason.cli.bars import progress
-from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.cli.verbs import AliasedOption, Outcome, model_options, verb
 
 if TYPE_CHECKING:
     from preseason.analysis.active_learning import Suggestions
@@ -26,7 +26,14 @@ TABLES = (".csv",)
     metavar="FOLDER|FILE.csv",
     help="Copy them into FOLDER, sorted by guess, or list them in a table: correct either, then fit it.",
 )
-@click.option("--link", is_flag=True, help="Make links in FOLDER instead of copies.")
+@click.option(
+    "--symlink",
+    "link",
+    cls=AliasedOption,
+    hidden_names=["--link"],
+    is_flag=True,
+    help="Make links in FOLDER instead of copies.",
+)
 @model_options
 def next_to_label(
     *,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.cli.verbs import AliasedOption, Outcome, model_options, verb
 from preseason.errors import UsageError
 from preseason.errors.packages import require
 
@@ -18,7 +18,11 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: a free one.")
 @click.option(
-    "--key-file", metavar="FILE", help="File with the key that requests must carry (also PRESEASON_API_KEY)."
+    "--api-key-file",
+    cls=AliasedOption,
+    hidden_names=["--key-file"],
+    metavar="FILE",
+    help="File with the key that requests must carry (also PRESEASON_API_KEY).",
 )
 @click.option(
     "--allow-host", multiple=True, metavar="NAME", help="A further name of this machine. Repeatable."
@@ -31,10 +35,42 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     "--fine-tuning", metavar="FOLDER", help="Offer OpenAI's fine-tuning protocol; files and jobs lie there."
 )
 @click.option("--no-watch", is_flag=True, help="Do not reload models whose folders are replaced.")
-@click.option("--most-mb", type=float, default=64, show_default=True, help="Size of a request.")
-@click.option("--most-pixels", type=float, default=50, show_default=True, help="Of a picture, in millions.")
-@click.option("--most-seconds", type=float, default=120, show_default=True, help="Of a clip.")
-@click.option("--most-waiting", type=int, default=256, show_default=True, help="Examples that wait.")
+@click.option(
+    "--max-body-mb",
+    cls=AliasedOption,
+    hidden_names=["--most-mb"],
+    type=float,
+    default=64,
+    show_default=True,
+    help="Size of a request.",
+)
+@click.option(
+    "--max-megapixels",
+    cls=AliasedOption,
+    hidden_names=["--most-pixels"],
+    type=float,
+    default=50,
+    show_default=True,
+    help="Of a picture.",
+)
+@click.option(
+    "--max-clip-seconds",
+    cls=AliasedOption,
+    hidden_names=["--most-seconds"],
+    type=float,
+    default=120,
+    show_default=True,
+    help="Of a clip.",
+)
+@click.option(
+    "--max-queue",
+    cls=AliasedOption,
+    hidden_names=["--most-waiting"],
+    type=int,
+    default=256,
+    show_default=True,
+    help="Examples that wait.",
+)
 @click.option("--timeout", type=float, default=60, show_default=True, help="Seconds until an answer.")
 @model_options
 def serve(
@@ -53,7 +89,7 @@ def serve(
     from preseason.serving.hosting import Where, named_folders
     from preseason.serving.server import Listening
 
-    key = _key(options["key_file"])
+    key = _key(options["api_key_file"])
     hosts = None if host in ("0.0.0.0", "::") and not options["allow_host"] else LOCAL
     rules = Rules(key, hosts and hosts | {host, *options["allow_host"]})
     limits = _limits(options)
@@ -69,7 +105,9 @@ def serve(
         tuning=_path(options["fine_tuning"]),
     )
     if key is None and host not in LOOPBACK:
-        click.echo("Anybody who reaches this address may ask: set PRESEASON_API_KEY or --key-file.", err=True)
+        click.echo(
+            "Anybody who reaches this address may ask: set PRESEASON_API_KEY or --api-key-file.", err=True
+        )
     share_heaps()
     folders = named_folders(models)
     app = create_app(folders, settings)
@@ -92,9 +130,9 @@ def _key(file: str | None) -> str | None:
     try:
         key = Path(file).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--key-file {file} cannot be read: {error}.") from None
+        raise UsageError(f"--api-key-file {file} cannot be read: {error}.") from None
     if not key:
-        raise UsageError(f"--key-file {file} is empty: write the key into it, e.g. openssl rand -hex 24.")
+        raise UsageError(f"--api-key-file {file} is empty: write the key into it, e.g. openssl rand -hex 24.")
     return key
 
 
@@ -102,9 +140,9 @@ def _limits(options: dict[str, Any]) -> Any:
     from preseason.serving.limits import Limits
 
     return Limits(
-        body_bytes=round(options["most_mb"] * 1e6),
-        pixels=round(options["most_pixels"] * 1e6),
-        clip_s=options["most_seconds"],
-        waiting=options["most_waiting"],
+        body_bytes=round(options["max_body_mb"] * 1e6),
+        pixels=round(options["max_megapixels"] * 1e6),
+        clip_s=options["max_clip_seconds"],
+        waiting=options["max_queue"],
         answer_s=options["timeout"],
     )

@@ -1,4 +1,4 @@
-"""`preseason spot MODEL MATCH` and `preseason spot --like TIME MATCH`."""
+"""`preseason spot MODEL MATCH` and `preseason spot --similar-to TIME MATCH`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from preseason.cli.bars import progress
-from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.cli.verbs import AliasedOption, Outcome, model_options, refuse_given, verb
 from preseason.cli.words import of_drift
 from preseason.errors import UsageError
 
@@ -30,27 +30,49 @@ SHOWN = 40
 @click.option(
     "--threshold", type=float, default=0.5, show_default=True, help="Least probability of an action."
 )
-@click.option("--apart", type=float, metavar="SECONDS", help="Least time between two of one kind.")
+@click.option(
+    "--min-distance",
+    cls=AliasedOption,
+    hidden_names=["--apart"],
+    type=float,
+    metavar="SECONDS",
+    help="Least time between two of one kind.",
+)
 @click.option("--clips", metavar="FOLDER", help="Cut a clip out for each action.")
-@click.option("--like", multiple=True, metavar="TIME", help="Search by example, e.g. 12:31. Repeatable.")
-@click.option("-n", "--count", type=int, default=20, show_default=True, help="Moments wanted with --like.")
-@click.option("--label", default="like", show_default=True, help="Label of the moments found with --like.")
+@click.option(
+    "--similar-to",
+    cls=AliasedOption,
+    hidden_names=["--like"],
+    multiple=True,
+    metavar="TIME",
+    help="Search by example, e.g. 12:31. Repeatable.",
+)
+@click.option(
+    "-n", "--count", type=int, default=20, show_default=True, help="Moments wanted with --similar-to."
+)
+@click.option(
+    "--label", default="like", show_default=True, help="Label of the moments found with --similar-to."
+)
 @model_options
-def spot(words: tuple[str, ...], like: tuple[str, ...], quiet: bool, **options: Any) -> Outcome:
+def spot(words: tuple[str, ...], similar_to: tuple[str, ...], quiet: bool, **options: Any) -> Outcome:
     """Find actions in a long video.
 
-    MODEL is a folder that `fit` made of clips or of times of actions; MATCH is any video. With --like no
-    model is needed: the moments most like the ones named are found, and written with -o they are labels
+    MODEL is a folder that `fit` made of clips or of times of actions; MATCH is any video. With --similar-to
+    no model is needed: the moments most like the ones named are found, and written with -o they are labels
     that `fit` reads.
 
     FILE is told by its suffix: .json (SoccerNet's results), .csv, .jsonl, .ffmeta or .vtt or .txt
     (chapters of mpv, VLC and YouTube), .m3u (a playlist), .html (a timeline to look at).
     """
-    model, match = _named(words, bool(like))
+    model, match = _named(words, bool(similar_to))
+    if similar_to:
+        refuse_given(["threshold"], "--similar-to takes no threshold; -n says how many moments it finds.")
+    else:
+        refuse_given(["count", "label"], "it counts with --similar-to TIME.")
     report = progress(quiet)
     drift = None
-    if like:
-        found = _alike(match, like, options, report)
+    if similar_to:
+        found = _alike(match, similar_to, options, report)
     else:
         spotted = _spotted(model, match, options, report)
         found, drift = list(spotted.actions), spotted.drift
@@ -73,7 +95,7 @@ def _named(words: tuple[str, ...], like: bool) -> tuple[str | None, str]:
         return None, words[0]
     if not like and len(words) == 2:
         return words[0], words[1]
-    asked = "spot --like TIME MATCH" if like else "spot MODEL MATCH"
+    asked = "spot --similar-to TIME MATCH" if like else "spot MODEL MATCH"
     raise UsageError(f"Received {len(words)} names, expected: preseason {asked}.")
 
 
@@ -86,7 +108,7 @@ def _spotted(model: str | None, match: str, options: dict[str, Any], report: "Pr
         match,
         rate=options["rate"],
         threshold=options["threshold"],
-        apart_s=options["apart"],
+        apart_s=options["min_distance"],
         progress=report,
     )
 
@@ -108,7 +130,7 @@ def search_of(options: dict[str, Any]) -> "Search":
     """
     from preseason.spotting.alike import Search
 
-    given = {"rate": options["rate"], "apart_s": options["apart"]}
+    given = {"rate": options["rate"], "apart_s": options["min_distance"]}
     return Search(
         count=options["count"],
         device=options["device"],
@@ -123,7 +145,7 @@ def _time(text: str) -> float:
     try:
         return seconds_from(text)
     except ValueError as error:
-        raise UsageError(f"--like {text}: {error}.") from None
+        raise UsageError(f"--similar-to {text}: {error}.") from None
 
 
 def _written(match: str, found: "list[Action]", outputs: tuple[str, ...]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from preseason.errors import UsageError
 from preseason.registry import Registry
 
 VERBS: Registry[click.Command] = Registry("verb", "preseason.cli")
@@ -43,6 +44,23 @@ class AliasedOption(click.Option):
             super().add_to_parser(parser, ctx)
         finally:
             self.opts = shown
+
+
+def refuse_given(names: Sequence[str], reason: str) -> None:
+    """Options of the running verb that would count for nothing are refused.
+
+    Args:
+        names: of the options, as parameters.
+        reason: when they count.
+
+    Raises:
+        UsageError: one of them stands on the command line.
+    """
+    context = click.get_current_context()
+    for option in context.command.params:
+        source = context.get_parameter_source(str(option.name))
+        if option.name in names and source is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(f"{option.opts[-1]} is not used here: {reason}")
 
 
 def verb(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preseason.cli.bars import progress
-from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.cli.verbs import AliasedOption, Outcome, model_options, verb
 from preseason.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,14 +24,20 @@ if TYPE_CHECKING:
     help="Answers, one line each: .csv or .jsonl.  [default: FOLDER-answers.csv, beside FOLDER]",
 )
 @click.option(
-    "--every",
+    "--interval",
+    "every",
+    cls=AliasedOption,
+    hidden_names=["--every"],
     type=click.FloatRange(min=0.05),
     default=2.0,
     show_default=True,
     help="Seconds between two looks into the folder.",
 )
 @click.option(
-    "--settle",
+    "--stable-for",
+    "settle",
+    cls=AliasedOption,
+    hidden_names=["--settle"],
     type=click.FloatRange(min=0),
     default=2.0,
     show_default=True,

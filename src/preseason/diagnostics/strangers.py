@@ -45,14 +45,16 @@ def price(choice: Choice, answers: BatchPredictions, budget: float | None, noun:
         why = "with fewer than three classes none can be left out to try it on strangers"
         values["said"] = f"Strangers: {why}; {paid}."
         if budget is not None:
-            values["warning"] = f"--strangers could not be held: {why}. The usual threshold was taken."
+            values["warning"] = (
+                f"--max-unknown-accepted could not be held: {why}. The usual threshold was taken."
+            )
         return values
     values["named_low"], values["named_high"] = bounds(choice)
     between = f"{_percent(values['named_low'])} to {_percent(values['named_high'])}"
     if budget is None:
         values["said"] = (
             f"Of strangers, tried by leaving whole classes out, {_percent(choice.strangers_accepted)} get a "
-            f"name (a new class: {between}); {paid}. --strangers 1/50 sets another price."
+            f"name (a new class: {between}); {paid}. --max-unknown-accepted 1/50 sets another price."
         )
         if choice.strangers_accepted > MANY_NAMED:
             values["tone"] = "note"
@@ -64,8 +66,8 @@ def price(choice: Choice, answers: BatchPredictions, budget: float | None, noun:
     )
     if answered < n / 2:
         values["warning"] = (
-            f"--strangers {_percent(budget)} is dear here: {paid} ({_percent(1 - answered / n)}). Strangers "
-            "look much like the known classes; allow more of them, or label more."
+            f"--max-unknown-accepted {_percent(budget)} is dear here: {paid} "
+            f"({_percent(1 - answered / n)}). Strangers look much like the known classes; allow more of them, or label more."
         )
     return values
 

@@ -54,14 +54,13 @@ CODES: dict[str, Explained] = {
     "PS-E02": Explained(
         "The export differs",
         "The exported model and the model answered the same photos differently by more than half a point.",
-        "Check with more photos (`--data`), export without int8, or keep it with `--allow-difference`.",
+        "Check with more photos (`--data`), export without int8, or keep it with `--no-strict`.",
     ),
     "PS-E03": Explained(
         "The answer cannot be carried",
         "To timm and transformers only the network and, where blocks were trained, its classifier travel; "
         "this model's answer rests on more, e.g. attention over parts, or several members.",
-        "Export to onnx or openvino, which carry all of it; or write the network alone with "
-        "`--allow-difference`.",
+        "Export to onnx or openvino, which carry all of it; or write the network alone with `--no-strict`.",
     ),
     "PS-D01": Explained(
         "The data cannot be used",

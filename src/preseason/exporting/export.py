@@ -310,6 +310,6 @@ def refuse_different(check: Check, allowed: bool) -> None:
     raise ExportError(
         f"The exported model differs from the model by {check.points:.1f} points of {what} on {check.n} "
         f"examples, and at most {MAX_DIFFERENCE:g} are taken: nothing was written. Name more with --data, "
-        "export without int8, or keep it with --allow-difference.",
+        "export without int8, or keep it with --no-strict.",
         code="PS-E02",
     )

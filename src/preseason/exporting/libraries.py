@@ -93,7 +93,7 @@ def refuse_uncarried(left: tuple[str, ...], to: str, allowed: bool, photos: bool
     whole = " `--to onnx` carries all of it." if photos else ""
     raise ExportError(
         f"{to} cannot carry this model's answer: it would leave behind {'; '.join(left)}. Only the network "
-        f"and, where blocks were trained, its classifier travel. Write these with --allow-difference.{whole}",
+        f"and, where blocks were trained, its classifier travel. Write these with --no-strict.{whole}",
         code="PS-E03",
     )
 

@@ -63,7 +63,7 @@ def nearest(
     _check(features, rate, n, apart_s)
     steps = [step_of(time_s, rate, start_s, len(features)) for time_s in examples]
     if not steps:
-        raise UsageError("There is no example to search by: give one or more times, e.g. --like 12:31.")
+        raise UsageError("There is no example to search by: give one or more times, e.g. --similar-to 12:31.")
     rows = placed(features)
     alike = rows @ rows[steps].T
     mean = alike.mean(axis=1)
