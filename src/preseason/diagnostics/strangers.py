@@ -67,7 +67,8 @@ def price(choice: Choice, answers: BatchPredictions, budget: float | None, noun:
     if answered < n / 2:
         values["warning"] = (
             f"--max-unknown-accepted {_percent(budget)} is dear here: {paid} "
-            f"({_percent(1 - answered / n)}). Strangers look much like the known classes; allow more of them, or label more."
+            f"({_percent(1 - answered / n)}). Strangers look much like the known "
+            "classes; allow more of them, or label more."
         )
     return values
 
