@@ -61,7 +61,9 @@ def parse_share(text: str | float) -> float:
         below = 1.0 if match[2] is None else 100.0 if match[2] == "%" else float(match[2][1:])
         share = float(match[1]) / below if below else 0.0
     if not 0 < share < 1:
-        raise UsageError(f"{text!r} is no share. Write 1/50, 2% or 0.02: more than 0, less than 1.")
+        raise UsageError(
+            f"{text!r} is no share of unknown inputs. Write 1/50, 2% or 0.02: more than 0, less than 1."
+        )
     return share
 
 

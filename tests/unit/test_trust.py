@@ -126,7 +126,7 @@ def test_shares(text: str | float, share: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "few", "0", "1", "1/0", "50/1", "-1/50", "150%", "1e-3", "nan"])
 def test_what_is_no_share_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no share of strangers"):
+    with pytest.raises(UsageError, match="is no share of unknown inputs"):
         Recipe(max_unknown_accepted=text)
 
 
