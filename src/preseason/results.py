@@ -185,6 +185,7 @@ class Predictions:
     skipped: tuple[Skipped, ...] = ()
     drift: Drift | None = None
     adaptation: Adaptation | None = None
+    problem: str = "classification"
 
     def __len__(self) -> int:
         return len(self.predictions)

@@ -1,17 +1,23 @@
 """Every registered problem: its figures, its folds, its JSON fields and what is refused."""
 
+import html
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from preseason.cli import shapes, words
+from preseason.cli.problems.base import terminals
 from preseason.data.dataset import Dataset, File, Sample
 from preseason.data.split import group_numbers
 from preseason.errors import DataError
 from preseason.models.manifest import record_from, record_values
 from preseason.problems.base import Problem, problems
-from preseason.results import BatchPredictions, score_of
+from preseason.report.card import write_card
+from preseason.report.html import write_report
+from preseason.report.problems.base import pages
+from preseason.results import BatchPredictions, Evaluation, score_of
 from preseason.tasks.base import tasks
 from tiny_records import fit_record
 
@@ -52,6 +58,29 @@ def test_the_first_figure_decides_and_has_an_interval(problem: Problem) -> None:
     assert 0 <= score.low <= score.value <= score.high <= 1
     assert score.n == 24
     assert score.value < score_of(problem.measure(answered(problem, wrong=0))).value == 1
+
+
+def test_it_can_be_shown_everywhere_under_the_same_name(problem: Problem, tmp_path: Path) -> None:
+    answers = answered(problem)
+    record = fit_record(answers, problem=problem.name)
+    score = score_of(record.metrics)
+    write_report(record, tmp_path / "report.html")
+    write_card(record, tmp_path / "README.md")
+    page, card = ((tmp_path / name).read_text("utf-8") for name in ("report.html", "README.md"))
+    summary = pages.get(problem.name).summary(record)
+    assert summary in html.unescape(page)
+    assert summary[1:] in card
+    evaluation = Evaluation("photos", answers, record.metrics, (), (), {}, problem=problem.name)
+    said = words.of_evaluation(evaluation)
+    assert said.startswith(problem.sentence(record.metrics))
+    assert f"{100 * score.value:.1f} %" in said
+    fields = shapes.plain(shapes.of_evaluation("model", LABELS, evaluation))
+    assert fields["metrics"] == problem.values(record.metrics)
+    assert fields == json.loads(json.dumps(fields, allow_nan=False))
+
+
+def test_rooms_of_the_same_names() -> None:
+    assert list(problems) == list(pages) == list(terminals)
 
 
 def test_right_answers_are_as_many_as_the_score_says(problem: Problem) -> None:

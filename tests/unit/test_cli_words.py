@@ -11,6 +11,7 @@ import pytest
 
 from preseason.cli import shapes, words
 from preseason.cli.bars import Bars, Lines, Stage, progress
+from preseason.cli.problems.base import terminals
 from preseason.data.dataset import File, Sample, Skipped
 from preseason.evaluation.metrics import measure
 from preseason.formatting import duration
@@ -135,7 +136,7 @@ def test_a_crossfitted_model_says_who_judged_and_what_it_learnt_from(record: Fit
 
 
 def test_evaluation_lists_the_weakest_class_first(evaluation: Evaluation) -> None:
-    lines = words.of_evaluation(evaluation, shapes.class_scores(evaluation)).splitlines()
+    lines = words.of_evaluation(evaluation).splitlines()
     assert lines[0].startswith("Right on 3 of 4 examples")
     assert lines[2].split() == ["label", "examples", "right", "95", "%", "interval"]
     assert lines[3].startswith("salah  2         50.0 %")
@@ -155,10 +156,10 @@ def test_wide_characters_keep_the_columns_aligned() -> None:
 
 
 def test_csv_has_a_column_for_each_label(predictions: Predictions) -> None:
-    rows = list(csv.DictReader(io.StringIO(words.as_csv(predictions))))
+    rows = list(csv.DictReader(io.StringIO(terminals.get("classification").csv(predictions))))
     assert list(rows[0]) == ["input", "label", "probability", "unknown", "p(messi)", "p(salah)", "p(son)"]
     assert (rows[1]["input"], rows[1]["unknown"], rows[1]["p(son)"]) == ("x, y.jpg", "true", "0.5")
-    assert words.as_csv(Predictions(())) == "input,label,probability,unknown"
+    assert terminals.get("classification").csv(Predictions(())) == "input,label,probability,unknown"
 
 
 def test_add_and_remove_show_every_score_before_and_after() -> None:

@@ -13,8 +13,9 @@ from PIL import Image
 from preseason.data.dataset import File, Sample, Skipped
 from preseason.evaluation.metrics import measure
 from preseason.inference.probabilities import softmax
-from preseason.report.html import SECTIONS, Section, write_report
+from preseason.report.html import sections_of, write_report
 from preseason.report.pictures import MAX_PICTURES, Album, place_of, small, spotlight
+from preseason.report.problems.base import Section
 from preseason.results import BatchPredictions, CandidateResult, FitRecord
 from tiny_records import fit_record
 
@@ -144,7 +145,7 @@ def test_every_tag_is_closed_and_every_link_leads_somewhere(tmp_path: Path) -> N
     assert len(page.ids()) == len(set(page.ids()))
     targets = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
     assert targets <= {f"#{name}" for name in page.ids()}
-    assert {section.name for section in SECTIONS} <= set(page.ids())
+    assert {section.name for section in sections_of(record_of())} <= set(page.ids())
     assert all(attributes.get("alt") for tag, attributes in page.tags if tag == "img")
 
 
@@ -258,7 +259,7 @@ def test_a_task_can_add_a_section_of_its_own(tmp_path: Path) -> None:
     own = Section(
         "unknown", "Own matters", "Added by a task.", lambda record, album: {"words": "w", "threshold": "1"}
     )
-    text = page_of(record_of(), tmp_path, sections=(*SECTIONS[:1], own)).text
+    text = page_of(record_of(), tmp_path, sections=(*sections_of(record_of())[:1], own)).text
     assert "Own matters" in text
     assert "Surest mistakes" not in text
 

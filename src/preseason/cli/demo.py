@@ -82,14 +82,13 @@ def _text(
 ) -> str:
     refused, strangers = unknown
     met = sum(item.unknown for item in strangers.predictions)
-    scores = shapes.class_scores(evaluation)
     learnt = "\n".join(words.unseen_lines(record))
     return f"""
 Learnt from {sum(record.counts.values())} pictures of {len(record.labels)} games ({pictures.photos}).
 {learnt}
 
 On other settings and episodes of the same games ({pictures.new_photos}):
-{words.of_evaluation(evaluation, scores)}
+{words.of_evaluation(evaluation)}
 
 Three games it never saw ({pictures.strangers}):
 {met} of {len(strangers)} pictures called unknown, against {refused} of {evaluation.score.n} of known games.

@@ -1,6 +1,5 @@
 """`preseason evaluate MODEL DATA`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,10 +10,7 @@ from preseason.cli.verbs import Outcome, column_options, model_options, verb
 from preseason.errors import UsageError
 
 if TYPE_CHECKING:
-    from preseason.data.actions import Action, LabelledVideo
-    from preseason.evaluation.spotting import SpottingMetrics
     from preseason.results import Evaluation
-    from preseason.runtime.progress import Progress
 
 
 @verb("evaluate")
@@ -44,34 +40,32 @@ def evaluate(
     videos are searched as well and SoccerNet's average-mAP is told.
     """
     import preseason
-    from preseason.models.loading import classifier
+    from preseason.cli.problems.base import terminals
+    from preseason.models.loading import classifier, classifies
 
     report = progress(quiet)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
-    if timeline is not None and loaded.task != "actions":
+    draws = classifies(loaded) and terminals.get(loaded.problem.name).timelines
+    if timeline is not None and not draws:
         raise UsageError(f"--timeline is for models of actions in matches; {model} is one of {loaded.task}.")
     evaluation = loaded.evaluate(data, report, text=text, label=label)
-    fields = shapes.of_evaluation(model, loaded.labels, evaluation)
-    told = words.of_evaluation(evaluation, fields["classes"])
+    fields, lines = shapes.of_evaluation(model, loaded.labels, evaluation), [words.of_evaluation(evaluation)]
     if adapt:
         model_again = classifier(loaded, "evaluate --adapt")
         again = model_again.evaluate(data, report, text=text, label=label, adapt=True)
-        fields["adapted"], lines = _adapted(evaluation, again)
-        told = "\n".join([told, *lines])
-    if loaded.task == "actions":
-        measured = _spotting(loaded, data, report, timeline)
-        fields |= {"spotting": measured}
-        told = f"{told}\n{words.of_spotting(measured)}"
-        told += f"\nTimeline: {timeline}" if timeline else ""
-    return Outcome(fields, told)
+        fields["adapted"], more = _adapted(evaluation, again)
+        lines += more
+    searched, found = terminals.get(evaluation.problem).search(loaded, data, report, timeline)
+    return Outcome(fields | searched, "\n".join([*lines, *found]))
 
 
 def _adapted(plain: "Evaluation", again: "Evaluation") -> tuple[dict[str, Any], list[str]]:
     """Whether re-centring helped, as a paired difference."""
     from preseason.data.split import group_numbers
     from preseason.evaluation.paired import paired
+    from preseason.problems.base import problems
 
-    right = [each.answers.probabilities.argmax(axis=1) == each.answers.targets for each in (plain, again)]
+    right = [problems.get(each.problem).right(each.answers) for each in (plain, again)]
     difference = paired(right[0], right[1], group_numbers(plain.answers.samples))
     points, low, high = (100 * v for v in (difference.difference, difference.low, difference.high))
     verdict = (
@@ -85,20 +79,3 @@ def _adapted(plain: "Evaluation", again: "Evaluation") -> tuple[dict[str, Any], 
         "verdict": verdict,
     }
     return fields, [*words.of_adaptation(again), line]
-
-
-def _spotting(model: Any, data: str, report: "Progress", timeline: str | None) -> "SpottingMetrics":
-    """Search the videos as well; draw what was found where asked."""
-    from preseason.report.timeline import LIKELY, Timeline, write_timeline
-    from preseason.spotting.spotting import evaluate_spotting
-
-    drawn: list[Timeline] = []
-
-    def seen(video: "LabelledVideo", found: "tuple[Action, ...]") -> None:
-        likely = [action for action in found if action.confidence >= LIKELY]
-        drawn.append(Timeline(video.path, likely, video.actions))
-
-    measured = evaluate_spotting(model, data, progress=report, seen=seen)
-    if timeline is not None:
-        write_timeline(Path(timeline), drawn)
-    return measured

@@ -69,7 +69,7 @@ def post_mortem(
         "skipped": found.skipped,
         "files": [output] if output else [],
     }
-    return Outcome(fields, _text(found, corrected, output))
+    return Outcome(fields, _text(found, loaded.problem.name, corrected, output))
 
 
 def _inside(given: str, corrected: str) -> str:
@@ -81,11 +81,10 @@ def _minutes(minutes: float) -> str:
     return "a minute" if minutes < 1.5 else f"{minutes:.0f} minutes"
 
 
-def _text(found: "PostMortem", corrected: str, output: str | None) -> str:
+def _text(found: "PostMortem", problem: str, corrected: str, output: str | None) -> str:
     from preseason.analysis.causes import CAUSES
-    from preseason.results import score_of
 
-    lines = [words.accuracy_line(score_of(found.metrics))]
+    lines = [words.sentence_of(problem, found.metrics)]
     if found.mistakes:
         rows = [
             [_inside(each.input, corrected), each.truth, each.answer, CAUSES[each.cause], each.why]

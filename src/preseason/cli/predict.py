@@ -56,4 +56,8 @@ def predict(
 
 
 def _text(predictions: "Predictions", form: str) -> str:
-    return words.as_csv(predictions) if form == "csv" else words.of_predictions(predictions)
+    from preseason.cli.problems.base import terminals
+
+    if form == "csv":
+        return terminals.get(predictions.problem).csv(predictions)
+    return words.of_predictions(predictions)

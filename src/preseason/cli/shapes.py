@@ -1,7 +1,7 @@
 """The JSON objects of the verbs; fields are added in later versions, never renamed."""
 
 import math
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,12 +55,14 @@ def of_fit(model: str, record: "FitRecord") -> dict[str, Any]:
 
 def of_evaluation(model: str, labels: tuple[str, ...], evaluation: "Evaluation") -> dict[str, Any]:
     """What `evaluate --json` prints."""
+    from preseason.cli.problems.base import terminals
+
     return {
         "model": model,
         "task": evaluation.task,
         "labels": labels,
         "metrics": metrics_of(evaluation.problem, evaluation.metrics),
-        "classes": class_scores(evaluation),
+        **terminals.get(evaluation.problem).evaluation_fields(evaluation),
         "skipped": evaluation.skipped,
         "warnings": evaluation.warnings,
         "seconds": evaluation.seconds,
@@ -87,12 +89,3 @@ def of_predictions(model: str, predictions: "Predictions") -> dict[str, Any]:
 def of_update(model: str, labels: tuple[str, ...], update: "Update") -> dict[str, Any]:
     """What `add --json` and `remove --json` print."""
     return {"model": model, "labels": labels, **{f.name: getattr(update, f.name) for f in fields(update)}}
-
-
-def class_scores(evaluation: "Evaluation") -> dict[str, dict[str, Any]]:
-    """Figures of each class that the model knows: n, recall with its interval, precision, f1."""
-    from preseason.evaluation.metrics import per_class
-
-    answers = evaluation.answers
-    scores = per_class(answers.probabilities, answers.targets)
-    return {label: asdict(score) for label, score in zip(answers.labels, scores, strict=True)}

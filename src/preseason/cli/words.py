@@ -1,17 +1,14 @@
 """What the verbs found, in plain words and tables."""
 
-import csv
-import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from preseason import formatting
 from preseason.formatting import duration
 
 if TYPE_CHECKING:
     from preseason.data.dataset import Skipped
-    from preseason.evaluation.spotting import SpottingMetrics
-    from preseason.results import Drift, Evaluation, Figure, FitRecord, Prediction, Predictions, Update
+    from preseason.results import Drift, Evaluation, Figure, FitRecord, Predictions, Update
 
 SHOWN_SKIPS = 5
 SHOWN_WARNINGS = 5
@@ -38,20 +35,18 @@ def percent(rate: float) -> str:
     return formatting.percent(rate, 1)
 
 
-def accuracy_line(score: "Figure") -> str:
-    """The accuracy with its interval, for someone who has never met one."""
-    right, (low, high) = round(score.value * score.n), score.interval
-    return (
-        f"Right on {right} of {score.n} examples: {percent(score.value)} "
-        f"(95 % CI {100 * low:.0f} to {100 * high:.0f} %)."
-    )
+def sentence_of(problem: str, metrics: "dict[str, Figure]") -> str:
+    """The figure that decides, for someone who has never met one."""
+    from preseason.problems.base import problems
+
+    return problems.get(problem).sentence(metrics)
 
 
 def unseen_lines(record: "FitRecord") -> list[str]:
     """The accuracy of a fit, who judged, and what the model that was delivered has learnt from."""
     from preseason.report.words import delivered, judged
 
-    return [accuracy_line(record.score), f"{judged(record)} {delivered(record)}"]
+    return [sentence_of(record.problem, record.metrics), f"{judged(record)} {delivered(record)}"]
 
 
 def of_fit(model: str, record: "FitRecord", next_line: str) -> str:
@@ -80,22 +75,13 @@ def of_warnings(warnings: "Sequence[str]") -> list[str]:
     return [*shown, f"Warning: ... and {more} more; the report and --json name them all."]
 
 
-def of_evaluation(evaluation: "Evaluation", scores: dict[str, dict[str, Any]]) -> str:
-    """The accuracy, then the classes, the weakest first."""
-    seen = sorted((item for item in scores.items() if item[1]["n"]), key=lambda item: item[1]["recall"])
-    rows = [
-        [
-            label,
-            str(score["n"]),
-            percent(score["recall"]),
-            f"{100 * score['low']:.0f}-{100 * score['high']:.0f} %",
-        ]
-        for label, score in seen
-    ]
+def of_evaluation(evaluation: "Evaluation") -> str:
+    """The figure that decides, then what the problem adds to it."""
+    from preseason.cli.problems.base import terminals
+
     lines = [
-        accuracy_line(evaluation.score),
-        "",
-        table(["label", "examples", "right", "95 % interval"], rows),
+        sentence_of(evaluation.problem, evaluation.metrics),
+        *terminals.get(evaluation.problem).evaluation_lines(evaluation),
         *of_skipped(evaluation.skipped),
         *[f"Warning: {warning}" for warning in evaluation.warnings],
     ]
@@ -103,15 +89,12 @@ def of_evaluation(evaluation: "Evaluation", scores: dict[str, dict[str, Any]]) -
 
 
 def of_predictions(predictions: "Predictions") -> str:
-    """One row for each input: what it is, how sure, and the runner-up."""
-    rows = [
-        [short(item.input), _answer(item), percent(item.probability), _second(item)]
-        for item in predictions.predictions
-    ]
-    shown = [table(["input", "answer", "sure", "or else"], rows)] if rows else []
-    return "\n".join(
-        [*shown, *of_skipped(predictions.skipped), *of_drift(predictions.drift), *of_adaptation(predictions)]
-    )
+    """The answers, and what is to be said of them together."""
+    from preseason.cli.problems.base import terminals
+
+    shown = terminals.get(predictions.problem).table(predictions)
+    lines = [*of_skipped(predictions.skipped), *of_drift(predictions.drift), *of_adaptation(predictions)]
+    return "\n".join([shown, *lines] if shown else lines)
 
 
 def of_adaptation(told: "Predictions | Evaluation") -> list[str]:
@@ -134,29 +117,10 @@ def of_drift(drift: "Drift | None") -> list[str]:
     return [f"Warning: {drift.words}", *([f"Label these first: {listed}"] if listed else [])]
 
 
-def of_spotting(measured: "SpottingMetrics") -> str:
-    """Average-mAP and plain precision, a line each."""
-    names = {"loose": "loose (5 to 60 s)", "tight": "tight (1 to 5 s)", "at1": "within 1 s"}
-    shown = [f"average-mAP {name}: {100 * measured.average[key].value:.1f} %" for key, name in names.items()]
-    return "\n".join([*shown, f"plain mean average precision: {100 * measured.plain.value:.1f} %"])
-
-
 def short(given: str) -> str:
     """An input on one line; a text is cut where it is long, a path is not."""
     line = " ".join(given.split())
     return line if len(line) <= MAX_INPUT or " " not in line else f"{line[: MAX_INPUT - 1]}…"
-
-
-def as_csv(predictions: "Predictions") -> str:
-    """Comma-separated: input, label, probability, unknown, then one column `p(label)` for each label."""
-    labels = list(predictions[0].probabilities) if len(predictions) else []
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["input", "label", "probability", "unknown", *[f"p({label})" for label in labels]])
-    for item in predictions.predictions:
-        chances = [item.probabilities[label] for label in labels]
-        writer.writerow([item.input, item.label, item.probability, str(item.unknown).lower(), *chances])
-    return text.getvalue().removesuffix("\n")
 
 
 def of_update(verb: str, model: str, update: "Update") -> str:
@@ -182,18 +146,6 @@ def of_skipped(skipped: "Sequence[Skipped]") -> list[str]:
     lines = [f"Left out: {item.path}: {item.reason}" for item in skipped[:SHOWN_SKIPS]]
     rest = len(skipped) - SHOWN_SKIPS
     return [*lines, *([f"... and {rest} more; --json names them all."] if rest > 0 else [])]
-
-
-def _answer(item: "Prediction") -> str:
-    return f"unknown (nearest {item.label})" if item.unknown else item.label
-
-
-def _second(item: "Prediction") -> str:
-    others = [(chance, label) for label, chance in item.probabilities.items() if label != item.label]
-    if not others:
-        return ""
-    chance, label = max(others)
-    return f"{label} {percent(chance)}"
 
 
 def _all_labels(update: "Update") -> list[str]:

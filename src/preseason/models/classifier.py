@@ -96,7 +96,8 @@ class Model:
         model, change = self.adapted(samples, progress or Silent()) if adapt else (self, None)
         answers, failed = model.answers(samples, progress or Silent())
         predictions = tuple(self.predictions(answers))
-        return Predictions(predictions, skipped + failed, self.drift(answers), change)
+        drift = self.drift(answers)
+        return Predictions(predictions, skipped + failed, drift, change, self.problem.name)
 
     def adapted(self, samples: Sequence[Sample], progress: Progress) -> "tuple[Model, Adaptation]":
         """The model with its features re-centred on samples with fingerprints, and what that changed.

@@ -49,6 +49,9 @@ class Problem(Protocol):
     def measure(self, answers: BatchPredictions) -> dict[str, Figure]:
         """All figures of the answers; the first decides, and baselines are of its kind."""
 
+    def sentence(self, figures: dict[str, Figure]) -> str:
+        """How good the answers are, with the bounds, for someone who has never met such a figure."""
+
     def right(self, answers: BatchPredictions) -> NDArray[np.bool_]:
         """Which of n answers are right, for comparing two models on the same examples."""
 

@@ -13,6 +13,7 @@ from preseason.data.dataset import Dataset, Sample
 from preseason.data.labels import targets_of
 from preseason.data.split import folds
 from preseason.evaluation.metrics import measure
+from preseason.formatting import percent
 from preseason.problems.base import Folds, problems
 from preseason.results import BatchPredictions, Figure
 
@@ -49,6 +50,15 @@ class Classification:
     def measure(self, answers: BatchPredictions) -> dict[str, Figure]:
         """Accuracy first, then balanced accuracy, macro F1 and the calibration error, all 0..1."""
         return measure(answers.probabilities, answers.targets)
+
+    def sentence(self, figures: dict[str, Figure]) -> str:
+        """`Right on 47 of 50 examples: 94.0 % (95 % CI 84 to 98 %).`"""
+        lead = figures[LEAD]
+        right, (low, high) = round(lead.value * lead.n), lead.interval
+        return (
+            f"Right on {right} of {lead.n} examples: {percent(lead.value, 1)} "
+            f"(95 % CI {100 * low:.0f} to {100 * high:.0f} %)."
+        )
 
     def right(self, answers: BatchPredictions) -> NDArray[np.bool_]:
         """Whether the most probable class is the example's own, bool [n]."""

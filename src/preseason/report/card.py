@@ -1,6 +1,5 @@
 """The model card: README.md with the front matter that the Hugging Face hub reads."""
 
-import html
 import json
 import re
 from pathlib import Path
@@ -8,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from preseason.evaluation.metrics import ClassScore, per_class, reliability
 from preseason.report import words
+from preseason.report.problems.base import pages
 from preseason.results import FitRecord
 from preseason.runtime.files import write_text
 
@@ -22,7 +21,6 @@ PIPELINES = {
 LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0", "cc-by-nc-4.0", "gemma"}
 MAX_CLASSES = 60
 BACKTICK = "\\u0060"
-MARKDOWN = re.compile(r"([\\`*_\[\]#~|!])")
 
 
 def write_card(record: FitRecord, path: Path, name: str | None = None) -> None:
@@ -72,19 +70,15 @@ def _front_matter(record: FitRecord, title: str) -> str:
     }
     if pipeline:
         matter["pipeline_tag"] = pipeline
-    matter |= {"base_model": record.backbone, "metrics": ["accuracy", "f1"]}
+    matter |= {"base_model": record.backbone, "metrics": list(pages.get(record.problem).hub_metrics)}
     if record.score.n:
         matter["model-index"] = [_index_entry(record, title, pipeline or record.task)]
     return front_matter(matter, record.licence)
 
 
 def _index_entry(record: FitRecord, title: str, pipeline: str) -> dict[str, Any]:
-    figures = (
-        ("accuracy", record.score.value),
-        ("balanced_accuracy", record.metrics["balanced_accuracy"].value),
-        ("f1", record.metrics["macro_f1"].value),
-    )
-    measured = [{"type": kind, "value": round(value, 4)} for kind, value in figures]
+    figures = pages.get(record.problem).hub_figures(record)
+    measured = [{"type": kind, "value": round(value, 4)} for kind, value in figures.items()]
     # The hub asks for the type of a data set, so data of one's own is called custom.
     data = {"name": "own data, unseen by the judging models", "type": "custom"}
     result = {"task": {"type": pipeline}, "dataset": data, "metrics": measured}
@@ -92,15 +86,14 @@ def _index_entry(record: FitRecord, title: str, pipeline: str) -> dict[str, Any]
 
 
 def _about(record: FitRecord, title: str) -> str:
+    page = pages.get(record.problem)
     noun = words.noun_of(record.task)
-    few = words.listed([_text(label) for label in record.labels])
-    known = few if len(record.labels) <= 12 else f"{len(record.labels)} classes"
     total = words.count(sum(record.counts.values()), noun)
     lines = [
-        f"# {_text(title)}",
-        f"Tells apart {known}. Fitted by preseason on {total}, starting from the pretrained "
-        f"{_text(record.backbone)}, with the {_text(record.head)} head.",
-        f"**{_capital(words.right_of(record.score, noun))}.**",
+        f"# {words.markdown(title)}",
+        f"{page.about(record)}. Fitted by preseason on {total}, starting from the pretrained "
+        f"{words.markdown(record.backbone)}, with the {words.markdown(record.head)} head.",
+        f"**{words.capitalised(page.summary(record))}.**",
     ]
     return "\n\n".join(lines)
 
@@ -130,7 +123,7 @@ print(answer.label, answer.probability, answer.unknown)
 
 def _data(record: FitRecord) -> str:
     noun = words.noun_of(record.task)
-    rows = [f"| {_text(name)} | {n:,} |" for name, n in list(record.counts.items())[:MAX_CLASSES]]
+    rows = [f"| {words.markdown(name)} | {n:,} |" for name, n in list(record.counts.items())[:MAX_CLASSES]]
     more = len(record.counts) - len(rows)
     table = "\n".join([f"| class | {noun}s |", "|---|---:|", *rows])
     rest = f"\n\nand {words.count(more, 'more class').replace('classs', 'classes')}." if more else ""
@@ -139,36 +132,16 @@ def _data(record: FitRecord) -> str:
 
 
 def _accuracy(record: FitRecord) -> str:
-    metrics, score = record.metrics, record.score
-    if not score.n:
+    if not record.score.n:
         return "## Accuracy\n\nNot measured: nothing was left unseen."
-    rows = [
-        ("accuracy", f"{words.percent(score.value)} ({_range(*score.interval)})"),
-        ("balanced accuracy", words.percent(metrics["balanced_accuracy"].value)),
-        ("macro F1", f"{metrics['macro_f1'].value:.3f}"),
-        ("expected calibration error", f"{metrics['ece'].value:.3f}"),
-    ]
-    rows += [(f"baseline: {_text(name)}", words.percent(rate)) for name, rate in record.baselines.items()]
-    table = "\n".join(["| measure | on unseen data |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
-    scores = per_class(record.answers.probabilities, record.answers.targets)
-    named = list(zip(record.labels, scores, strict=True))[:MAX_CLASSES]
-    classes = "\n".join(["| class | recognised | range at 95 % |", "|---|---|---|", *map(_class_row, named)])
-    note = f"\n\n{words.judged(record)} {words.delivered(record)}"
-    bins = reliability(record.answers.probabilities, record.answers.targets)
-    calibrated = words.calibration(bins, metrics["ece"].value)
-    return f"## Accuracy\n\n{table}\n\n{classes}\n\n{calibrated}{note}"
-
-
-def _class_row(row: tuple[str, ClassScore]) -> str:
-    label, score = row
-    right = f"{round(score.recall * score.n)} of {score.n}" if score.n else "none judged"
-    return f"| {_text(label)} | {right} | {_range(score.low, score.high)} |"
+    told = pages.get(record.problem).card(record)
+    return f"## Accuracy\n\n{told}\n\n{words.judged(record)} {words.delivered(record)}"
 
 
 def _limits(record: FitRecord) -> str:
     verdict = words.transfer(record)
-    points = [_text(words.without_folders(line)) for line in record.warnings]
-    points += [f"{verdict.title}: {verdict.text}", words.unknown(record)]
+    points = [words.markdown(words.without_folders(line)) for line in record.warnings]
+    points += [f"{verdict.title}: {verdict.text}", *pages.get(record.problem).limits(record)]
     points.append("It knows what its data showed: other cameras, kits or places may lower its accuracy.")
     return "## Limits\n\n" + "\n".join(f"- {point}" for point in points)
 
@@ -178,19 +151,8 @@ def _recipe(record: FitRecord) -> str:
     lines = [
         f"{key} = {json.dumps(value).replace('`', BACKTICK)}" for key, value in words.settings(record).items()
     ]
-    versions = ", ".join(f"{_text(name)} {_text(version)}" for name, version in record.versions.items())
-    licence = _text(record.licence or "not known")
-    closing = f"Weights of {_text(record.backbone)}: licence {licence}. Versions: {versions or 'not noted'}."
+    versions = ", ".join(words.markdown(f"{name} {version}") for name, version in record.versions.items())
+    licence = words.markdown(record.licence or "not known")
+    backbone = words.markdown(record.backbone)
+    closing = f"Weights of {backbone}: licence {licence}. Versions: {versions or 'not noted'}."
     return "## Recipe\n\n```\n" + "\n".join(lines) + f"\n```\n\n{closing}"
-
-
-def _range(low: float, high: float) -> str:
-    return f"between {words.percent(low)} and {words.percent(high)}"
-
-
-def _text(value: str) -> str:
-    return MARKDOWN.sub(r"\\\1", html.escape(" ".join(value.split()), quote=False))
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -1,13 +1,13 @@
 """One self-contained page on what a fit found; it loads nothing, runs nothing and reads without a network."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preseason.data.dataset import Sample
 from preseason.report import views, words
 from preseason.report.pictures import Album
+from preseason.report.problems.base import Section, pages
 from preseason.results import FitRecord
 from preseason.runtime.files import write_text
 
@@ -17,44 +17,10 @@ if TYPE_CHECKING:
 Picture = Callable[[Sample], bytes | None]
 
 
-@dataclass(frozen=True)
-class Section:
-    """One part of the report.
-
-    Attributes:
-        name: its anchor, and the template `templates/NAME.html` that shows it.
-        title: its heading.
-        lead: one sentence under the heading on how to read it.
-        view: values for the template, or None to leave the section out.
-    """
-
-    name: str
-    title: str
-    lead: str
-    view: Callable[[FitRecord, Album], views.View]
-
-
-SECTIONS = (
+FIRST = (
     Section("trust", "Can I trust this?", "What speaks for the figure, and what against it.", views.trust),
-    Section("classes", "Class by class", "The band is the range to expect, at 95\xa0%.", views.classes),
-    Section("mixups", "What is taken for what", "Rows are the truth, columns the answer.", views.mixups),
-    Section("mistakes", "Surest mistakes", "Some may be wrong labels: look at these first.", views.mistakes),
-    Section(
-        "focus", "Where it looked", "Bright is what counted; framed, what counted most.", views.attention
-    ),
-    Section(
-        "vocabulary",
-        "Words that count",
-        "By counted words alone; a word that should not matter here is a warning.",
-        views.vocabulary,
-    ),
-    Section(
-        "calibration",
-        "What a probability is worth",
-        "80\xa0% should be right 80 times in 100.",
-        views.calibration,
-    ),
-    Section("unknown", "Strangers", "What happens with something it has never met.", views.unknown),
+)
+LAST = (
     Section(
         "transfer",
         "Was transfer worth it?",
@@ -68,11 +34,16 @@ SECTIONS = (
 )
 
 
+def sections_of(record: FitRecord) -> tuple[Section, ...]:
+    """The sections of a report in order: those on the answers are the problem's."""
+    return (*FIRST, *pages.get(record.problem).sections, *LAST)
+
+
 def write_report(
     record: FitRecord,
     path: Path,
     picture: Picture | None = None,
-    sections: tuple[Section, ...] = SECTIONS,
+    sections: tuple[Section, ...] | None = None,
 ) -> None:
     """Write the report to `path`, by rename, so that a half-written page is never found there.
 
@@ -81,15 +52,15 @@ def write_report(
         path: the file, e.g. `players/report.html`.
         picture: encoded picture of a sample (any format that Pillow reads) or None if there is none; also
             asked for members of `record.duplicates`, as `Sample(source)`. None: no pictures.
-        sections: in the order shown; a section without a view for this record is left out.
+        sections: in the order shown, by default `sections_of` the record; one without a view is left out.
     """
     album = Album(picture)
-    shown = [(section, section.view(record, album)) for section in sections]
+    shown = [(section, section.view(record, album)) for section in sections or sections_of(record)]
     page = (
         environment()
         .get_template("report.html")
         .render(
-            headline=views.headline(record, album),
+            headline=pages.get(record.problem).headline(record),
             sections=[(section, view) for section, view in shown if view is not None],
             noun=words.noun_of(record.task),
             version=record.versions.get("preseason", ""),

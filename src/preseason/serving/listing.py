@@ -79,7 +79,9 @@ def described(hosted: Hosted) -> dict[str, Any]:
     if classifies(model):
         backbone = model.extractors.backbone
         added = list(model.labels[model.known.trained :])
-        told |= {"backbone": backbone.name, "accuracy": model.record.score.value, "added": added}
+        figures, metrics = model.problem.values(model.record.metrics), model.record.metrics
+        told |= {"backbone": backbone.name, "accuracy": figures.get("accuracy"), "added": added}
+        told |= {"metrics": figures, "measured": model.problem.sentence(metrics)}
         told |= {"noun": model.job.noun, "spots": spots(hosted)}
     return told
 

@@ -30,9 +30,8 @@ export function openAsk(found, session) {
 
 function choose(name) {
   model = models.find((each) => each.id === name);
-  const accuracy = model.accuracy === null ? "" : ` Right on ${percent(model.accuracy)} of what it had not seen.`;
   const known = model.labels.length > 12 ? `${model.labels.slice(0, 12).join(", ")} and ${model.labels.length - 12} more` : model.labels.join(", ");
-  byId("ask-about").textContent = `Knows ${known}.${accuracy}`;
+  byId("ask-about").textContent = `Knows ${known}. ${model.measured}`;
   for (const noun of document.querySelectorAll("#ask .noun")) noun.textContent = model.noun;
   byId("ask-files").hidden = isText();
   byId("ask-texts").hidden = !isText();

@@ -1,0 +1,1 @@
+"""How the answers to each problem are shown in the report and on the model card."""
