@@ -12,6 +12,7 @@ from preseason.cli.problems.base import terminals
 from preseason.data.dataset import Dataset, File, Sample
 from preseason.data.split import group_numbers
 from preseason.errors import DataError
+from preseason.fitting.problems.base import fitters
 from preseason.models.manifest import record_from, record_values
 from preseason.problems.base import Problem, problems
 from preseason.report.card import write_card
@@ -80,7 +81,7 @@ def test_it_can_be_shown_everywhere_under_the_same_name(problem: Problem, tmp_pa
 
 
 def test_rooms_of_the_same_names() -> None:
-    assert list(problems) == list(pages) == list(terminals)
+    assert list(problems) == list(fitters) == list(pages) == list(terminals)
 
 
 def test_right_answers_are_as_many_as_the_score_says(problem: Problem) -> None:

@@ -33,7 +33,7 @@ def write_card(record: FitRecord, path: Path, name: str | None = None) -> None:
     """
     title = name if name is not None else path.resolve().parent.name
     parts = (_front_matter(record, title), _about(record, title), _use(record, title))
-    closing = (_data(record), _accuracy(record), _limits(record), _recipe(record))
+    closing = (_data(record), _figures(record), _limits(record), _recipe(record))
     write_text(path, "\n\n".join(parts + closing) + "\n", errors="replace")
 
 
@@ -131,18 +131,19 @@ def _data(record: FitRecord) -> str:
     return f"## Data\n\n{table}{rest}\n\n{left}"
 
 
-def _accuracy(record: FitRecord) -> str:
+def _figures(record: FitRecord) -> str:
+    page = pages.get(record.problem)
     if not record.score.n:
-        return "## Accuracy\n\nNot measured: nothing was left unseen."
-    told = pages.get(record.problem).card(record)
-    return f"## Accuracy\n\n{told}\n\n{words.judged(record)} {words.delivered(record)}"
+        return f"## {page.measure}\n\nNot measured: nothing was left unseen."
+    judged = f"{words.judged(record)} {words.delivered(record)}"
+    return f"## {page.measure}\n\n{page.card(record)}\n\n{judged}"
 
 
 def _limits(record: FitRecord) -> str:
     verdict = words.transfer(record)
     points = [words.markdown(words.without_folders(line)) for line in record.warnings]
     points += [f"{verdict.title}: {verdict.text}", *pages.get(record.problem).limits(record)]
-    points.append("It knows what its data showed: other cameras, kits or places may lower its accuracy.")
+    points.append("It knows what its data showed: other cameras, kits or places may make it worse.")
     return "## Limits\n\n" + "\n".join(f"- {point}" for point in points)
 
 

@@ -34,10 +34,12 @@ class Page(Protocol):
 
     Attributes:
         sections: on the answers, in the order shown.
+        measure: what the figure that decides is called, with a capital.
         hub_metrics: names of the measures that the Hugging Face hub knows.
     """
 
     sections: tuple[Section, ...]
+    measure: str
     hub_metrics: tuple[str, ...]
 
     def headline(self, record: FitRecord) -> dict[str, Any]:

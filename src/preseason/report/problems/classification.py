@@ -19,6 +19,7 @@ FAR_OFF = 0.1
 class LabelPage:
     """Sections and card of labelled answers."""
 
+    measure = "Accuracy"
     hub_metrics: tuple[str, ...] = ("accuracy", "f1")
     sections: tuple[Section, ...] = (
         Section("classes", "Class by class", "The band is the range to expect, at 95\xa0%.", views.classes),
@@ -55,7 +56,8 @@ class LabelPage:
         return {
             "title": f"Tells {named} apart",
             "learnt": _learnt(record, noun),
-            "accuracy": words.percent(score.value),
+            "measure": self.measure,
+            "figure": words.percent(score.value),
             "right_of": self.summary(record),
             "dots": grid if score.n else None,
             "each": f"one {noun}" if each == 1 else words.count(each, noun),
