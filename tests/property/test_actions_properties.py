@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from preseason.data import soccernet
-from preseason.data.action_files import read_captions, read_chapters, write
+from preseason.data.action_files import write
 from preseason.data.actions import BACKGROUND, Action, LabelledVideo
 from preseason.data.clock import clock, full_clock, seconds_from
 from preseason.data.files import label_from
@@ -58,18 +58,13 @@ def test_tables_come_back(found: list[Action], suffix: str) -> None:
 
 @given(st.lists(actions, max_size=8))
 @settings(deadline=None, max_examples=60)
-def test_results_chapters_and_captions_come_back(found: list[Action]) -> None:
+def test_results_come_back(found: list[Action]) -> None:
     expected = in_order(found)
     with tempfile.TemporaryDirectory() as folder:
         videos = [LabelledVideo(Path(folder, "m.mp4"), expected)]
-        for suffix in (".json", ".ffmeta", ".vtt"):
-            write(Path(folder, f"a{suffix}"), videos)
+        write(Path(folder, "a.json"), videos)
         results = soccernet.read_results(Path(folder, "a.json"))
-        chapters = read_chapters(Path(folder, "a.ffmeta"))
-        captions = read_captions(Path(folder, "a.vtt"))
     assert results == tuple(replace(action, half=1) for action in expected)
-    assert chapters == expected
-    assert sorted(captions, key=lambda action: (action.time_s, action.label)) == list(expected)
 
 
 cells = st.sampled_from(

@@ -141,17 +141,3 @@ def test_hard_suppression_keeps_the_highest_and_none_beside_it(
         for step in np.flatnonzero(above):
             near = np.abs(times - step / rate) <= max(window_s / 2, 0) + 0.5 / rate + 1e-9
             assert (sure[near] >= scores[step, column] - 1e-6).any()
-
-
-@given(tables, st.integers(1, 100), st.sampled_from([0.5, 2.0, 5.0]))
-@settings(deadline=None, max_examples=25)
-def test_soft_suppression_begins_with_the_highest_and_never_repeats_a_step(
-    random: np.random.Generator, steps: int, window_s: float
-) -> None:
-    scores = random.random((steps, 1)).astype(np.float32)
-    scores[random.integers(steps)] = 0.9
-    hard = suppress(scores, 4.0, ["a"], window_s=window_s, threshold=0.3)
-    soft = suppress(scores, 4.0, ["a"], window_s=window_s, threshold=0.3, mode="soft")
-    assert max(soft, key=lambda a: a.confidence) == max(hard, key=lambda a: a.confidence)
-    assert all(0.3 <= action.confidence <= 1 for action in soft)
-    assert len({action.time_s for action in soft}) == len(soft) >= len(hard) > 0

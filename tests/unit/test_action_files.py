@@ -12,7 +12,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 import tiny_matches
 from preseason.data import soccernet
-from preseason.data.action_files import FORMATS, read_captions, read_chapters, write
+from preseason.data.action_files import FORMATS, write
 from preseason.data.actions import Action, LabelledVideo
 from preseason.data.labelled_videos import holds_actions, read
 from preseason.errors import DataError, UsageError
@@ -119,21 +119,12 @@ def test_chapters_are_what_ffmpeg_reads(tmp_path: Path) -> None:
         chapters = container.chapters()
     assert [(c["start"], c["end"]) for c in chapters] == [(1500, 12250), (12250, 3723500), (3723500, 4000000)]
     assert [c["metadata"]["title"].strip() for c in chapters] == [action.label for action in FOUND]
-    assert read_chapters(path) == FOUND
 
 
 def test_chapters_of_one_time_do_not_end_before_they_begin(tmp_path: Path) -> None:
     write(tmp_path / "m.ffmeta", [video(tmp_path, (Action(2.0, "a"), Action(2.0, "b")))])
     with av.open(str(tmp_path / "m.ffmeta"), format="ffmetadata") as container:
         assert [(c["start"], c["end"]) for c in container.chapters()] == [(2000, 2001), (2000, 7000)]
-
-
-def test_chapters_of_other_makers(tmp_path: Path) -> None:
-    path = tmp_path / "m.ffmeta"
-    path.write_text(
-        ";FFMETADATA1\nartist=x\n[CHAPTER]\nSTART=1500000000\nEND=2\ntitle=a\\\nb\n[CHAPTER]\nSTART=0\n"
-    )
-    assert read_chapters(path) == (Action(1.5, "a\nb"), Action(0.0, "chapter"))
 
 
 def test_captions_are_what_ffmpeg_reads(tmp_path: Path) -> None:
@@ -145,34 +136,6 @@ def test_captions_are_what_ffmpeg_reads(tmp_path: Path) -> None:
     assert [cue.pts for cue in cues] == [1500, 12250, 3723500, 4000000]
     assert [cue.duration for cue in cues] == [2000, 2000, 2000, 3000]
     assert [bytes(cue).decode() for cue in cues][2] == "--&gt;"
-    assert read_captions(path) == (*FOUND, Action(4000.0, "Foul"))
-
-
-def test_captions_of_other_makers(tmp_path: Path) -> None:
-    path = tmp_path / "m.vtt"
-    path.write_text(
-        "WEBVTT - a film\n\nNOTE\nhello\n\n00:01.000 --> 00:02.000 line:0\n<b>one</b>\n\n"
-        "7\n00:03.000 --> 00:04.000\ntwo\n"
-    )
-    assert read_captions(path) == (Action(1.0, "one"), Action(3.0, "two"))
-
-
-@pytest.mark.parametrize("read_back", [read_chapters, read_captions])
-def test_other_files_are_refused(tmp_path: Path, read_back: type[read_chapters]) -> None:
-    (tmp_path / "x").write_text("hello")
-    with pytest.raises(DataError, match="in its first line"):
-        read_back(tmp_path / "x")
-    (tmp_path / "x").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="no text in UTF-8"):
-        read_back(tmp_path / "x")
-    with pytest.raises(DataError, match="cannot be opened"):
-        read_back(tmp_path / "none")
-
-
-def test_a_chapter_without_a_start_is_named(tmp_path: Path) -> None:
-    (tmp_path / "x").write_text(";FFMETADATA1\n[CHAPTER]\ntitle=a\n")
-    with pytest.raises(DataError, match="has a chapter without a readable START"):
-        read_chapters(tmp_path / "x")
 
 
 def test_youtube_chapters_begin_at_nought_and_last_ten_seconds(tmp_path: Path) -> None:

@@ -174,7 +174,9 @@ def test_tiny_pictures_are_told(tmp_path: Path) -> None:
     root = folder_of(tmp_path, a=[1], b=[2])
     picture(7).resize((40, 20)).save(root / "b" / "tiny.png")
     found = audit(read(root, PHOTOS))
-    assert names(found, found.tiny) == ["tiny.png"]
+    ((position, reason),) = found.odd
+    assert names(found, (position,)) == ["tiny.png"]
+    assert reason == "under 32 pixels on a side"
 
 
 def test_a_fixed_camera_leaves_its_class_testable(tmp_path: Path) -> None:
@@ -219,7 +221,7 @@ def test_any_kind_of_sample_can_be_audited() -> None:
     found = audit(dataset, lambda sample: Signature(digest(str(sample.source).encode())), workers=1)
     assert found.exact == ((0, 2, 3),)
     assert found.conflicts == ((0, 2, 3),)
-    assert found.tiny == ()
+    assert found.odd == ()
 
 
 def test_nothing_to_audit() -> None:

@@ -225,17 +225,6 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     assert image.check(tmp_path / "none.jpg") == "there is no such file"
 
 
-def test_candidates_claim_or_are_images(tmp_path: Path) -> None:
-    (tmp_path / "photo").write_bytes(encoded(Image.fromarray(scene()), "PNG"))
-    (tmp_path / "page.jpg").write_text("<html>")
-    (tmp_path / "notes.txt").write_text("hello")
-    assert [image.is_candidate(tmp_path / name) for name in ("photo", "page.jpg", "notes.txt")] == [
-        True,
-        True,
-        False,
-    ]
-
-
 def test_threads_agree_and_leave_the_warning_filters_alone() -> None:
     exif = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x05\x01\x12"  # cut short: Pillow warns about it
     data = encoded(Image.fromarray(scene(200, 300)), "JPEG", exif=exif)

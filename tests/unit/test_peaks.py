@@ -36,16 +36,6 @@ def test_classes_do_not_silence_each_other_and_background_is_no_action() -> None
     assert [(action.label, action.time_s) for action in found] == [("goal", 0.0), ("foul", 2.0)]
 
 
-def test_soft_suppression_by_the_square_of_the_distance() -> None:
-    # Window 8 s: four steps either way. Two steps away the factor is (2 / 4) squared: 0.8 becomes 0.2.
-    scores = column(0, 0, 0.9, 0, 0.8, 0, 0, 0, 0)
-    hard = suppress(scores, 1.0, ["goal"], window_s=8.0)
-    soft = suppress(scores, 1.0, ["goal"], window_s=8.0, mode="soft")
-    assert pairs(hard) == [(2.0, 0.9)]
-    assert pairs(soft) == [(2.0, 0.9), (4.0, 0.2)]
-    assert pairs(suppress(scores, 1.0, ["goal"], window_s=8.0, mode="soft", threshold=0.3)) == [(2.0, 0.9)]
-
-
 def test_a_peak_lies_on_the_parabola_through_its_neighbours() -> None:
     # A parabola with its top at step 5.3, at 4 steps a second, the first of them at 100 s.
     steps = np.arange(11)
@@ -87,7 +77,7 @@ def test_a_long_match_takes_seconds_at_most() -> None:
         (column(0.5, float("nan")), {}, "must be probabilities from 0 to 1"),
         (column(0.5, 3.0), {}, "must be probabilities from 0 to 1"),
         (column(0.5), {"rate": 0.0}, "No peaks with this rate:"),
-        (column(0.5), {"threshold": 0.0, "mode": "other"}, "No peaks with this threshold and mode:"),
+        (column(0.5), {"threshold": 0.0, "window_s": -1.0}, "No peaks with this window_s and threshold:"),
         (column(0.5), {"window_s": float("nan")}, "No peaks with this window_s:"),
     ],
 )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from preseason.data import soccernet
 from preseason.data.actions import Action, LabelledVideo
-from preseason.data.clock import clock, full_clock, seconds_from
-from preseason.errors import DataError, UsageError
+from preseason.data.clock import clock, full_clock
+from preseason.errors import UsageError
 from preseason.runtime.files import write_text
 
 SHOWN_S = 2.0
@@ -22,9 +22,6 @@ BEFORE_S, AFTER_S = 5.0, 5.0
 """What a playlist plays before and after an action."""
 CHAPTER_S = 10.0
 """The shortest chapter that YouTube takes; actions nearer to each other share one."""
-
-_LINE = re.compile(r"((?:\\.|[^\\\n])+)", re.DOTALL)  # a line feed behind a backslash belongs to it
-_CUE = re.compile(r"([0-9:.]+) --> ([0-9:.]+).*\n((?:.+\n?)*)")
 
 
 def write(path: Path, videos: Sequence[LabelledVideo], url: str = "") -> None:
@@ -60,32 +57,6 @@ def write(path: Path, videos: Sequence[LabelledVideo], url: str = "") -> None:
         text = _WRITERS[suffix](path, videos)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text)
-
-
-def read_chapters(path: Path) -> tuple[Action, ...]:
-    """The actions of a chapter file that `write` made, or of any FFMETADATA file.
-
-    Raises:
-        DataError: the file cannot be read as such.
-    """
-    text = _text(path)
-    if not text.startswith(";FFMETADATA1"):
-        raise DataError(f"{path} is no file of chapters: expected ;FFMETADATA1 in its first line.")
-    return tuple(_chapter(path, part) for part in re.split(r"^\[CHAPTER\]$", text, flags=re.MULTILINE)[1:])
-
-
-def read_captions(path: Path) -> tuple[Action, ...]:
-    """The actions of a WebVTT file, each cue one; cues that `write` made carry the confidence as their name.
-
-    Raises:
-        DataError: the file is no WebVTT.
-    """
-    text = _text(path)
-    if not text.startswith("WEBVTT"):
-        raise DataError(f"{path} is no WebVTT file: expected WEBVTT in its first line.")
-    blocks = re.split(r"\n\n+", text.strip())[1:]
-    cues = [(block, found) for block in blocks if (found := _CUE.search(block))]
-    return tuple(_cue(block.split("\n", 1)[0], found) for block, found in cues)
 
 
 def _csv(path: Path, videos: Sequence[LabelledVideo]) -> str:
@@ -240,33 +211,3 @@ def _beside(video: Path, table: Path) -> str:
         return Path(os.path.relpath(video, table.parent)).as_posix()
     except ValueError:  # another drive
         return video.resolve().as_posix()
-
-
-def _chapter(path: Path, part: str) -> Action:
-    pairs = dict(line.split("=", 1) for line in _LINE.findall(part) if re.match(r"[A-Za-z]+=", line))
-    try:
-        above, below = (int(number) for number in pairs.get("TIMEBASE", "1/1000000000").split("/"))
-        time_s = int(pairs["START"]) * above / below
-        confidence = float(pairs.get("confidence", "1"))
-    except (KeyError, ValueError, ZeroDivisionError):
-        raise DataError(f"{path} has a chapter without a readable START: {part.strip()[:80]!r}.") from None
-    title = re.sub(r"\\(.)", r"\1", pairs.get("title", "chapter"), flags=re.DOTALL)
-    return Action(time_s, title.strip(), confidence)
-
-
-def _cue(name: str, found: re.Match[str]) -> Action:
-    label = html.unescape(re.sub(r"<[^>]*>", "", found[3])).strip()
-    try:
-        confidence = float(name)
-    except ValueError:
-        confidence = 1.0
-    return Action(seconds_from(found[1]), label, confidence if 0 <= confidence <= 1 else 1.0)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{path} cannot be opened: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is no text in UTF-8.") from None

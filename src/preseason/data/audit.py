@@ -63,7 +63,6 @@ class Audit:
             declared groups stand, and only exact copies join them.
         odd: samples that show little, each with the reason; the tiny ones among them.
         families: groups from names, folders and times, and whether they are used.
-        tiny: samples whose shorter side is under `TINY_SIDE` pixels.
         sizes: int64 [n, 2], height and width.
     """
 
@@ -73,7 +72,6 @@ class Audit:
     conflicts: Clusters
     mixed: Clusters
     scenes: Clusters
-    tiny: tuple[int, ...]
     sizes: NDArray[np.int64]
     bridges: Clusters = ()
     odd: tuple[tuple[int, str], ...] = ()
@@ -188,7 +186,6 @@ def _judged(dataset: Dataset, signatures: list[Signature], group: str | None = N
     together = links.without(clusters, exact) if group == groups.NONE else links
     families = _related(together, dataset, signatures) if group is None else ()
     sizes = np.array([each.size for each in signatures], np.int64).reshape(-1, 2)
-    tiny = np.flatnonzero((sizes.min(axis=1, initial=TINY_SIDE) < TINY_SIDE) & (sizes.max(axis=1) > 0))
     return Audit(
         dataset=replace(dataset, samples=_grouped(samples, together)),
         clusters=clusters,
@@ -197,7 +194,6 @@ def _judged(dataset: Dataset, signatures: list[Signature], group: str | None = N
         mixed=_mixed(clusters, samples),
         scenes=scenes,
         bridges=bridges,
-        tiny=tuple(tiny.tolist()),
         sizes=sizes,
         odd=_odd(sizes, signatures),
         families=families,

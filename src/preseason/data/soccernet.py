@@ -15,7 +15,6 @@ from preseason.data.gathering import Gathering, Mention
 from preseason.errors import DataError
 
 LABEL_FILES = ("Labels-v2.json", "Labels-ball.json")
-RESULTS_FILE = "results_spotting.json"
 DEEPEST = 4
 """Folders below the root in which label files are looked for: league, season and game, and one to spare."""
 
@@ -25,11 +24,6 @@ LABELS = (
     "Yellow card", "Red card", "Yellow->red card",
 )  # fmt: skip
 """The 17 classes of SoccerNet-v2, over all of which its average-mAP is a mean."""
-BALL_LABELS = (
-    "PASS", "DRIVE", "HEADER", "HIGH PASS", "OUT", "CROSS", "THROW IN", "SHOT", "BALL PLAYER BLOCK",
-    "PLAYER SUCCESSFUL TACKLE", "FREE KICK", "GOAL",
-)  # fmt: skip
-"""The 12 classes of SoccerNet's ball actions."""
 
 _VIDEO = re.compile(r"(?:([1-5])_)?([0-9]+p|HQ)\.(mkv|mp4|mov|avi|ts|webm)", re.IGNORECASE)
 _TIME = re.compile(r"([1-5])\s*-\s*([0-9:.,]+)")
@@ -99,11 +93,6 @@ def results(actions: Iterable[Action], url: str = "") -> dict[str, Any]:
     """
     ordered = sorted(actions, key=lambda action: (action.half or 1, action.moment_s, action.label))
     return {"UrlLocal": url, "predictions": [_prediction(action) for action in ordered]}
-
-
-def write_results(path: Path, actions: Iterable[Action], url: str = "") -> None:
-    """Write a `results_spotting.json`; position, half and confidence are texts, as in SoccerNet's samples."""
-    path.write_text(json.dumps(results(actions, url), indent=1, ensure_ascii=False), "utf-8")
 
 
 def read_results(path: Path) -> tuple[Action, ...]:

@@ -49,16 +49,6 @@ def sniff(head: bytes) -> str | None:
     return found if found in FORMATS else None
 
 
-def is_candidate(path: Path) -> bool:
-    """Whether a file is an image by its content or claims to be one by its suffix."""
-    if path.suffix.lower() in SUFFIXES:
-        return True
-    try:
-        return sniff(content.read_head(path)) is not None
-    except MediaError:
-        return False
-
-
 def check(path: Path) -> str | None:
     """Why a file is no image, in plain words, or None if it looks like one; reads its head only."""
     try:

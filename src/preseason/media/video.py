@@ -80,11 +80,6 @@ def check(path: Path) -> str | None:
     return f"{'an' if found[0] in 'aeioAEIO' else 'a'} {found}{saved}, not a video"
 
 
-def is_candidate(path: Path) -> bool:
-    """Whether a file is a video by its content, or claims to be one by its suffix."""
-    return path.suffix.lower() in SUFFIXES or check(path) is None
-
-
 def is_frames_folder(folder: Path) -> bool:
     """Whether a folder is one clip: nothing but numbered pictures, eight or more, of one size.
 

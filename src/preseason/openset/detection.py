@@ -79,7 +79,6 @@ def choose(
     labels: Ints,
     fit_predict: FitPredict | None = None,
     folds: Ints | None = None,
-    most_rounds: int = MAX_ROUNDS,
     budget: float | None = None,
     seen_from: SeenFrom | None = None,
 ) -> Choice:
@@ -97,7 +96,6 @@ def choose(
         fit_predict: fits a head on the rows of its first argument (int64 indices) and gives the logits
             [len(second), classes fitted] of the rows of its second; None leaves the logits' scores out.
         folds: int64 [n], so that what belongs together shares a fold; None deals every class out evenly.
-        most_rounds: how many (class, fold) pairs are tried at most.
         budget: share of strangers that may get a name, 0..1; the threshold is then the loosest that keeps
             to it among the classes left out, however many known examples it refuses.
         seen_from: where the embeddings were shaped by all rows, how the references of a round alone would
@@ -108,7 +106,7 @@ def choose(
     kinds = [kind for kind in SCORES if fit_predict is not None or kind not in NEEDS_LOGITS]
     if len(np.unique(labels)) < 3:
         return _choose_by_quantile(embeddings, labels, rows, dealt)
-    rounds = list(_rounds(labels, rows, dealt, most_rounds))
+    rounds = list(_rounds(labels, rows, dealt, MAX_ROUNDS))
     asked = [
         _ask(kinds, embeddings if seen_from is None else seen_from(parts[0]), labels, parts, fit_predict)
         for parts in rounds

@@ -125,16 +125,6 @@ class ReferenceSet:
             name: float(right[self.targets == i].mean()) for i, name in enumerate(self.labels) if i in known
         }
 
-    def unseen_distance(self, probe: Probe) -> Floats:
-        """Unlikeness of each known example to the others' folds, float32 [n]."""
-        out = np.zeros(len(self.targets), np.float32)
-        for fold in np.unique(self.folds):
-            asked, rest = self.folds == fold, self.folds != fold
-            weight, bias = probe(self.vectors[rest], self.targets[rest], len(self.labels))
-            scorer = fit_scorer(self.scorer.kind, self.vectors[rest], self.targets[rest])
-            out[asked] = scorer.distance(self.vectors[asked], self.vectors[asked] @ weight + bias)
-        return out
-
     def added(
         self, name: str, embeddings: Floats, probe: Probe, examples: Sequence[Example] = ()
     ) -> "ReferenceSet":

@@ -44,7 +44,6 @@ class Search:
     """
 
     backbone: str = "efficientnet_lite0"
-    weights: str | None = None
     rate: float = RATE
     count: int = 20
     apart_s: float = 3.0
@@ -80,7 +79,7 @@ def alike(
 
 def features_of(path: Path, search: Search, progress: Progress) -> Floats:
     """What is seen at each step and how it changes around it: float16 [s, 2 d], mapped from the disk."""
-    backbone = backbones.load(search.backbone, search.weights)
+    backbone = backbones.load(search.backbone)
     cache = cache_folder(search.cache)
     spec = FeatureSpec(backbone.preprocessing.size, frames=1)
     extractor = Extractor(backbone, spec, ClipDecoder(0), cache, device_for(search.device))

@@ -1,8 +1,6 @@
 """From scores along a video to actions: of several answers to one action only the surest is kept."""
 
-import heapq
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +20,12 @@ def suppress(
     *,
     window_s: float = 2.0,
     threshold: float = 0.01,
-    mode: Literal["hard", "soft"] = "hard",
     start_s: float = 0.0,
 ) -> tuple[Action, ...]:
     """The actions that stand out from `scores`, each class on its own, in order of time.
 
     The highest score becomes an action, the scores around it are suppressed, and so on while one is left that
-    reaches the threshold. `hard` drops everything within the window; `soft` multiplies it by the squared
-    distance from the peak, from 0 at the peak to 1 at the window's edge, so that a second action close by
-    survives with less confidence (after Bodla et al. 2017, arXiv 1704.04503, with distance for overlap).
+    reaches the threshold.
     The time of a peak is refined between the steps by the parabola through it and its neighbours.
 
     Args:
@@ -40,25 +35,24 @@ def suppress(
         window_s: full width of what one action suppresses, half of it on either side: two actions of one
             class lie more than half of it apart.
         threshold: lowest confidence of an action.
-        mode: "hard" or "soft".
         start_s: time of the first step.
 
     Raises:
         UsageError: the scores are no [s, c] probabilities, or a setting is out of range.
     """
-    table = _checked(scores, rate, labels, window_s, threshold, mode)
-    fading = _fading(window_s * rate / 2, mode)
+    table = _checked(scores, rate, labels, window_s, threshold)
+    reach = int(np.floor(window_s * rate / 2 + 1e-9)) + 1
     found = [
         Action(max(0.0, start_s + _refined(table[:, column], step) / rate), label, confidence)
         for column, label in enumerate(labels)
         if label != BACKGROUND
-        for step, confidence in _peaks(table[:, column], fading, threshold)
+        for step, confidence in _peaks(table[:, column], reach, threshold)
     ]
     return tuple(sorted(found, key=lambda action: (action.time_s, action.label)))
 
 
 def _checked(
-    scores: Floats, rate: float, labels: Sequence[str], window_s: float, threshold: float, mode: str
+    scores: Floats, rate: float, labels: Sequence[str], window_s: float, threshold: float
 ) -> Doubles:
     table = np.asarray(scores, np.float64)
     if table.ndim != 2 or table.shape[1] != len(labels):
@@ -69,51 +63,28 @@ def _checked(
         "rate": rate > 0,
         "window_s": window_s >= 0,
         "threshold": 0 < threshold <= 1,
-        "mode": mode in ("hard", "soft"),
     }
     wrong = [name for name, fine in faults.items() if not fine]
     if wrong:
         raise UsageError(
             f"No peaks with this {' and '.join(wrong)}: expected a rate above 0, window_s from 0 "
-            "on, a threshold above 0 and up to 1, way 'hard' or 'soft'."
+            "on, a threshold above 0 and up to 1."
         )
     return table.clip(0, 1)
 
 
-def _fading(reach: float, mode: str) -> Doubles:
-    """What the scores 0, 1, 2, ... steps away from a peak are multiplied by; from its length on by 1."""
-    steps = np.arange(int(np.floor(reach + 1e-9)) + 1)
-    if mode == "hard":
-        return np.zeros(len(steps))
-    return (steps / max(reach, 1.0)) ** 2
-
-
-def _peaks(scores: Doubles, fading: Doubles, threshold: float) -> list[tuple[int, float]]:
+def _peaks(scores: Doubles, reach: int, threshold: float) -> list[tuple[int, float]]:
     """Steps and confidences, highest first; of equal scores the earlier step.
 
-    Scores only fall, so a heap whose entries are corrected when they come up finds each next highest
-    without looking at all others.
+    Each takes the scores less than `reach` steps away out of the race.
     """
-    left = scores.copy()
-    heap = [(-float(scores[step]), int(step)) for step in np.flatnonzero(scores >= threshold)]
-    heapq.heapify(heap)
+    free = scores >= threshold
     found = []
-    while heap:
-        score, step = heapq.heappop(heap)
-        now = float(left[step])
-        if now < -score:
-            if now >= threshold:
-                heapq.heappush(heap, (-now, step))
-            continue
-        found.append((step, now))
-        _fade(left, step, fading)
+    for step in np.argsort(-scores, kind="stable").tolist():
+        if free[step]:
+            found.append((step, float(scores[step])))
+            free[max(step - reach + 1, 0) : step + reach] = False
     return found
-
-
-def _fade(left: Doubles, step: int, fading: Doubles) -> None:
-    before, after = left[: step + 1][::-1][: len(fading)], left[step + 1 :][: len(fading) - 1]
-    before *= fading[: len(before)]
-    after *= fading[1 : len(after) + 1]
 
 
 def _refined(scores: Doubles, step: int) -> float:
