@@ -10,16 +10,15 @@ from typing import Any
 import openai
 import pytest
 import uvicorn
-from fastapi import FastAPI
 
 import preseason
 import tiny_language as tiny
 from preseason.cli.main import run
 from preseason.errors import UsageError
 from preseason.language.protocol_client import ServiceError
-from preseason.serving.chat_completions import chat_router
-from preseason.serving.fine_tuning import Service, fine_tuning_router
-from preseason.serving.talkers import Talkers
+from preseason.serving.app import Settings, create_app
+from preseason.serving.fine_tuning import Service
+from preseason.serving.hosting import Where
 
 NAMES = ("Salah", "Kane", "Son", "Messi")
 DONE = ("succeeded", "failed", "cancelled")
@@ -39,13 +38,10 @@ def talks(count: int = 40) -> bytes:
 
 
 class Served:
-    """Our routes in a small app of their own, on a free port."""
+    """Our server with nothing but fine-tuning, on a free port."""
 
     def __init__(self, service: Service, cache: Path) -> None:
-        talkers = Talkers({}, more=service.models, cache=str(cache))
-        app = FastAPI()
-        app.include_router(chat_router(talkers, tuple(service.bases)))
-        app.include_router(fine_tuning_router(service))
+        app = create_app({}, Settings(where=Where(cache=str(cache))), service)
         self.server = uvicorn.Server(
             uvicorn.Config(app, port=0, log_level="error", ws="none", timeout_graceful_shutdown=10)
         )

@@ -18,12 +18,11 @@ from starlette.exceptions import HTTPException
 from preseason import __version__
 from preseason.errors import PreseasonError
 from preseason.language.conversation import finder_in
-from preseason.serving import listing, matches, pages, predicting, teaching
-from preseason.serving.chat_completions import chat_router
+from preseason.serving import chat_completions, fine_tuning, listing, matches, pages, predicting, teaching
 from preseason.serving.chores import Chores
 from preseason.serving.corrections import Corrections
 from preseason.serving.faults import RequestError, on_fault, on_http, on_invalid
-from preseason.serving.fine_tuning import Service, fine_tuning_router
+from preseason.serving.fine_tuning import Service
 from preseason.serving.guard import Guard, Rules
 from preseason.serving.hosting import Models, Where
 from preseason.serving.limits import Limits
@@ -62,11 +61,14 @@ class Settings:
     matches: Path | None = None
 
 
-def create_app(folders: Mapping[str, Path], settings: Settings | None = None) -> FastAPI:
+def create_app(
+    folders: Mapping[str, Path], settings: Settings | None = None, tuning: Service | None = None
+) -> FastAPI:
     """A server of the models in `folders`, which are loaded here: the first request is answered at once.
 
     Args:
         folders: model folders by the names that requests use.
+        tuning: carries out fine-tuning jobs, in place of the service that `settings.tuning` asks for.
 
     Raises:
         ModelFolderError: one cannot be loaded.
@@ -76,6 +78,7 @@ def create_app(folders: Mapping[str, Path], settings: Settings | None = None) ->
     models = Models(folders, chosen.where, chosen.limits.waiting, metrics)
     metrics.watch(models)
     corrections = None if chosen.corrections is None else Corrections(chosen.corrections)
+    service = tuning or _tuning_service(chosen)
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
@@ -95,7 +98,8 @@ def create_app(folders: Mapping[str, Path], settings: Settings | None = None) ->
                 chosen.where,
             )
             async with _watched(models, metrics, chosen.watch):
-                yield
+                with contextlib.nullcontext() if service is None else service.running():
+                    yield
             app.state.stopping = True
             await run_in_threadpool(chores.close)
             await run_in_threadpool(models.close)
@@ -110,7 +114,7 @@ def create_app(folders: Mapping[str, Path], settings: Settings | None = None) ->
     )
     app.state.stopping, app.state.rules = False, chosen.rules
     _add_handlers(app)
-    _add_routes(app, models, chosen)
+    _add_routes(app, models, chosen, service)
     app.add_middleware(Guard, rules=chosen.rules, limits=chosen.limits, metrics=metrics)
     return app
 
@@ -125,24 +129,24 @@ def _add_handlers(app: FastAPI) -> None:
         app.add_exception_handler(kind, handler)
 
 
-def _add_routes(app: FastAPI, models: Models, settings: Settings) -> None:
-    service = None
-    if settings.tuning is not None:
-        where = {"device": settings.where.device}
-        where |= {} if settings.where.cache is None else {"cache": settings.where.cache}
-        service = Service.of(settings.tuning, settings=where)
+def _tuning_service(settings: Settings) -> Service | None:
+    if settings.tuning is None:
+        return None
+    where = {"device": settings.where.device}
+    where |= {} if settings.where.cache is None else {"cache": settings.where.cache}
+    return Service.of(settings.tuning, settings=where)
+
+
+def _add_routes(app: FastAPI, models: Models, settings: Settings, service: Service | None) -> None:
     finder = None if settings.knowledge is None else finder_in(settings.knowledge, settings.where.cache)
     more = dict if service is None else service.models
     app.state.talkers = HostedTalkers(models, settings.where, more=more, knowledge=finder)
     app.state.bases = () if service is None else tuple(service.bases)
-    for router in (predicting.router, matches.router, teaching.router, listing.router, pages.router):
-        app.include_router(router)
-    talking = chat_router(app.state.talkers, app.state.bases)
-    # The server lists its models itself, with more to each.
-    talking.routes[:] = [route for route in talking.routes if "/models" not in getattr(route, "path", "")]
-    app.include_router(talking)
+    for part in (predicting, matches, teaching, listing, pages, chat_completions):
+        app.include_router(part.router)
     if service is not None:
-        app.include_router(fine_tuning_router(service))
+        app.state.fine_tuning = service
+        app.include_router(fine_tuning.router)
 
 
 @asynccontextmanager

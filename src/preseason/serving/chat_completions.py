@@ -6,9 +6,9 @@ Any client of that protocol talks with them: `OpenAI(base_url="http://127.0.0.1:
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import iterate_in_threadpool
@@ -16,7 +16,7 @@ from starlette.concurrency import iterate_in_threadpool
 from preseason.language.conversation import Conversation
 from preseason.language.decoding import GenerationConfig
 from preseason.language.samples import Message
-from preseason.serving.protocol import OWNER, ApiError, ProtocolRoute, listed, new_id, now
+from preseason.serving.protocol import ApiError, ProtocolRoute, new_id, now
 from preseason.serving.talkers import Talker, Talkers
 
 if TYPE_CHECKING:
@@ -82,41 +82,27 @@ class ChatRequest(BaseModel):
     presence_penalty: Literal[0] | None = None
 
 
-def chat_router(talkers: Talkers, bases: tuple[str, ...] = ()) -> APIRouter:
-    """The routes, to be mounted with `app.include_router`.
+router = APIRouter(prefix="/v1", route_class=ProtocolRoute, tags=["chat"])
 
-    Args:
-        bases: names of further models that are told by `/v1/models`, which can be tuned and do not talk.
-    """
-    router = APIRouter(prefix="/v1", route_class=ProtocolRoute, tags=["chat"])
 
-    @router.get("/models")
-    def models() -> dict[str, Any]:
-        """The models that can be talked with or tuned."""
-        return listed([_model(name) for name in dict.fromkeys([*talkers.places(), *bases])])
+def _talkers(request: Request) -> Talkers:
+    talkers: Talkers = request.app.state.talkers
+    return talkers
 
-    @router.get("/models/{name:path}")
-    def model(name: str) -> dict[str, Any]:
-        """One of them."""
-        if name not in (*talkers.places(), *bases):
-            raise ApiError(f"There is no model {name!r} here.", 404, "model_not_found", "model")
-        return _model(name)
 
-    @router.post("/chat/completions", response_model=None)
-    def completions(request: ChatRequest) -> Response:
-        """An answer, as a whole or in pieces."""
-        refuse_unsupported(request)
-        talker = talkers.get(request.model)
-        talk = conversation_of(request, talker, talkers)
-        question = request.messages[-1].text()
-        if request.stream:
-            chunks = _chunks(request, talker, talk, question)
-            return StreamingResponse(_events(chunks), media_type="text/event-stream")
-        with talker.lock:
-            answer = talk.ask(question)
-        return JSONResponse(_completion(request.model, answer))
-
-    return router
+@router.post("/chat/completions", response_model=None)
+def complete_chat(talkers: Annotated[Talkers, Depends(_talkers)], request: ChatRequest) -> Response:
+    """An answer, as a whole or in pieces."""
+    refuse_unsupported(request)
+    talker = talkers.get(request.model)
+    talk = conversation_of(request, talker, talkers)
+    question = request.messages[-1].text()
+    if request.stream:
+        chunks = _chunks(request, talker, talk, question)
+        return StreamingResponse(_events(chunks), media_type="text/event-stream")
+    with talker.lock:
+        answer = talk.ask(question)
+    return JSONResponse(_completion(request.model, answer))
 
 
 def refuse_unsupported(request: ChatRequest) -> None:
@@ -225,7 +211,3 @@ def _usage(answer: "Answer") -> dict[str, int]:
         "completion_tokens": answer.tokens,
         "total_tokens": answer.read + answer.tokens,
     }
-
-
-def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": OWNER}

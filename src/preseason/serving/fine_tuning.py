@@ -8,13 +8,13 @@ The stock client tunes and follows a job here as it does elsewhere:
 """
 
 import shutil
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Query, UploadFile
+from fastapi import APIRouter, Depends, Form, Query, Request, UploadFile
 from fastapi.responses import FileResponse, PlainTextResponse
 from pydantic import BaseModel, Field
 
@@ -59,6 +59,15 @@ class Service:
         common = dict(settings or {})
         worker = Worker(jobs, lambda job: command_of(job, uploads, jobs, bases, common))
         return cls(folder, bases, common, uploads, jobs, worker)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """While it lasts, queued jobs are carried out."""
+        self.worker.start()
+        try:
+            yield
+        finally:
+            self.worker.close()
 
     def models(self) -> dict[str, Path]:
         """The models of finished jobs with their folders."""
@@ -134,151 +143,150 @@ class JobRequest(BaseModel):
             else self.hyperparameters or Hyperparameters()
         )
 
-
-def fine_tuning_router(service: Service) -> APIRouter:
-    """The routes, to be mounted with `app.include_router`; the worker lives as long as the app."""
-
-    @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
-        service.worker.start()
-        try:
-            yield
-        finally:
-            service.worker.close()
-
-    router = APIRouter(prefix="/v1", route_class=ProtocolRoute, tags=["fine-tuning"], lifespan=lifespan)
-    _add_files(router, service)
-    _add_jobs(router, service)
-    _add_events(router, service)
-    return router
-
-
-def _add_files(router: APIRouter, service: Service) -> None:
-    uploads = service.uploads
-
-    @router.post("/files")
-    def upload(file: UploadFile, purpose: Annotated[str, Form()]) -> dict[str, Any]:
-        """Keep a file."""
-        return uploads.add(file.filename or "", purpose, file.file)
-
-    @router.get("/files")
-    def files(
-        after: str | None = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000
-    ) -> dict[str, Any]:
-        """The files, the newest first."""
-        return page(uploads.all(), after, limit)
-
-    @router.get("/files/{name}")
-    def about(name: str) -> dict[str, Any]:
-        """What is known of one."""
-        job = _job_of_results(service, name)
-        return _about_results(service, job) if job is not None else uploads.about(name)
-
-    @router.get("/files/{name}/content", response_model=None)
-    def content(name: str) -> FileResponse | PlainTextResponse:
-        """Its bytes."""
-        job = _job_of_results(service, name)
-        return FileResponse(_results(service, job) if job is not None else uploads.data(name))
-
-    @router.delete("/files/{name}")
-    def remove(name: str) -> dict[str, Any]:
-        """Delete it."""
-        needed = [job.id for job in service.jobs.all() if job.status not in OVER and _uses(job, name)]
-        if needed:
-            raise ApiError(f"{name} is needed by {', '.join(needed)}: cancel that first.", 409, "file_in_use")
-        uploads.remove(name)
-        return {"id": name, "object": "file", "deleted": True}
-
-
-def _add_jobs(router: APIRouter, service: Service) -> None:
-    jobs = service.jobs
-
-    @router.post("/fine_tuning/jobs")
-    def create(request: JobRequest) -> dict[str, Any]:
-        """Queue a job."""
-        if request.model not in service.bases:
-            known = ", ".join(service.bases)
-            raise ApiError(
-                f"There is no base model {request.model!r} here. There are: {known}.",
-                404,
-                "model_not_found",
-                "model",
-            )
-        for name in (request.training_file, request.validation_file):
-            if name is not None:
-                service.uploads.about(name)
-        hyperparameters = request.chosen()
-        job = jobs.add(
-            Job(
-                id="",
-                base=request.model,
-                training_file=request.training_file,
-                validation_file=request.validation_file,
-                suffix=request.suffix,
-                seed=request.seed or 0,
-                settings=hyperparameters.settings(),
-                asked=hyperparameters.model_dump(),
-                metadata=request.metadata,
-                status="queued",
-            )
+    def job(self) -> Job:
+        """The job to be queued; whoever keeps it names it."""
+        chosen = self.chosen()
+        return Job(
+            id="",
+            base=self.model,
+            training_file=self.training_file,
+            validation_file=self.validation_file,
+            suffix=self.suffix,
+            seed=self.seed or 0,
+            settings=chosen.settings(),
+            asked=chosen.model_dump(),
+            metadata=self.metadata,
+            status="queued",
         )
-        jobs.say(job.id, f"Created fine-tuning job: {job.id}")
-        service.worker.put(job.id)
-        return job.shown()
-
-    @router.get("/fine_tuning/jobs")
-    def all_jobs(after: str | None = None, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> dict[str, Any]:
-        """The jobs, the newest first."""
-        return page([job.shown() for job in jobs.all()], after, limit)
-
-    @router.get("/fine_tuning/jobs/{name}")
-    def one(name: str) -> dict[str, Any]:
-        """One of them."""
-        return _job(service, name).shown()
-
-    @router.post("/fine_tuning/jobs/{name}/cancel")
-    def cancel(name: str) -> dict[str, Any]:
-        """End it; nothing of it is kept."""
-        return _changed(service, name, (*WAITING, "pausing", "paused"), "cancelled").shown()
-
-    @router.post("/fine_tuning/jobs/{name}/pause")
-    def pause(name: str) -> dict[str, Any]:
-        """Stop it where it is."""
-        waiting = jobs.change(_job(service, name).id, ("validating_files", "queued"), status="paused")
-        return (waiting or _changed(service, name, ("running",), "pausing")).shown()
-
-    @router.post("/fine_tuning/jobs/{name}/resume")
-    def resume(name: str) -> dict[str, Any]:
-        """Go on from the last state that was kept."""
-        job = _changed(service, name, ("paused",), "queued")
-        service.worker.put(job.id)
-        return job.shown()
-
-    @router.delete("/models/{name:path}")
-    def remove(name: str) -> dict[str, Any]:
-        """Delete the model of a finished job."""
-        place = service.models().get(name)
-        if place is None:
-            raise ApiError(f"There is no fine-tuned model {name!r} here.", 404, "model_not_found", "model")
-        shutil.rmtree(place)
-        return {"id": name, "object": "model", "deleted": True}
 
 
-def _add_events(router: APIRouter, service: Service) -> None:
-    jobs = service.jobs
+router = APIRouter(prefix="/v1", route_class=ProtocolRoute, tags=["fine-tuning"])
 
-    @router.get("/fine_tuning/jobs/{name}/events")
-    def events(
-        name: str, after: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 20
-    ) -> dict[str, Any]:
-        """What happened, the latest first."""
-        return page(jobs.events(_job(service, name).id), after, limit)
 
-    @router.get("/fine_tuning/jobs/{name}/checkpoints")
-    def checkpoints(name: str) -> dict[str, Any]:
-        """None: only the model of the lowest held-out loss is kept."""
-        _job(service, name)
-        return listed([])
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.fine_tuning
+    return service
+
+
+Tuning = Annotated[Service, Depends(_service)]
+
+
+@router.post("/files")
+def upload_file(service: Tuning, file: UploadFile, purpose: Annotated[str, Form()]) -> dict[str, Any]:
+    """Keep a file."""
+    return service.uploads.add(file.filename or "", purpose, file.file)
+
+
+@router.get("/files")
+def list_files(
+    service: Tuning, after: str | None = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000
+) -> dict[str, Any]:
+    """The files, the newest first."""
+    return page(service.uploads.all(), after, limit)
+
+
+@router.get("/files/{name}")
+def describe_file(service: Tuning, name: str) -> dict[str, Any]:
+    """What is known of one."""
+    job = _job_of_results(service, name)
+    return _about_results(service, job) if job is not None else service.uploads.about(name)
+
+
+@router.get("/files/{name}/content", response_model=None)
+def file_content(service: Tuning, name: str) -> FileResponse | PlainTextResponse:
+    """Its bytes."""
+    job = _job_of_results(service, name)
+    return FileResponse(_results(service, job) if job is not None else service.uploads.data(name))
+
+
+@router.delete("/files/{name}")
+def delete_file(service: Tuning, name: str) -> dict[str, Any]:
+    """Delete it."""
+    needed = [job.id for job in service.jobs.all() if job.status not in OVER and _uses(job, name)]
+    if needed:
+        raise ApiError(f"{name} is needed by {', '.join(needed)}: cancel that first.", 409, "file_in_use")
+    service.uploads.remove(name)
+    return {"id": name, "object": "file", "deleted": True}
+
+
+@router.post("/fine_tuning/jobs")
+def create_job(service: Tuning, request: JobRequest) -> dict[str, Any]:
+    """Queue a job."""
+    if request.model not in service.bases:
+        known = ", ".join(service.bases)
+        raise ApiError(
+            f"There is no base model {request.model!r} here. There are: {known}.",
+            404,
+            "model_not_found",
+            "model",
+        )
+    for name in (request.training_file, request.validation_file):
+        if name is not None:
+            service.uploads.about(name)
+    job = service.jobs.add(request.job())
+    service.jobs.say(job.id, f"Created fine-tuning job: {job.id}")
+    service.worker.put(job.id)
+    return job.shown()
+
+
+@router.get("/fine_tuning/jobs")
+def list_jobs(
+    service: Tuning, after: str | None = None, limit: Annotated[int, Query(ge=1, le=100)] = 20
+) -> dict[str, Any]:
+    """The jobs, the newest first."""
+    return page([job.shown() for job in service.jobs.all()], after, limit)
+
+
+@router.get("/fine_tuning/jobs/{name}")
+def describe_job(service: Tuning, name: str) -> dict[str, Any]:
+    """One of them."""
+    return _job(service, name).shown()
+
+
+@router.post("/fine_tuning/jobs/{name}/cancel")
+def cancel_job(service: Tuning, name: str) -> dict[str, Any]:
+    """End it; nothing of it is kept."""
+    return _change(service, name, (*WAITING, "pausing", "paused"), "cancelled").shown()
+
+
+@router.post("/fine_tuning/jobs/{name}/pause")
+def pause_job(service: Tuning, name: str) -> dict[str, Any]:
+    """Stop it where it is."""
+    waiting = service.jobs.change(_job(service, name).id, ("validating_files", "queued"), status="paused")
+    return (waiting or _change(service, name, ("running",), "pausing")).shown()
+
+
+@router.post("/fine_tuning/jobs/{name}/resume")
+def resume_job(service: Tuning, name: str) -> dict[str, Any]:
+    """Go on from the last state that was kept."""
+    job = _change(service, name, ("paused",), "queued")
+    service.worker.put(job.id)
+    return job.shown()
+
+
+@router.delete("/models/{name:path}")
+def delete_model(service: Tuning, name: str) -> dict[str, Any]:
+    """Delete the model of a finished job."""
+    place = service.models().get(name)
+    if place is None:
+        raise ApiError(f"There is no fine-tuned model {name!r} here.", 404, "model_not_found", "model")
+    shutil.rmtree(place)
+    return {"id": name, "object": "model", "deleted": True}
+
+
+@router.get("/fine_tuning/jobs/{name}/events")
+def list_events(
+    service: Tuning, name: str, after: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 20
+) -> dict[str, Any]:
+    """What happened, the latest first."""
+    return page(service.jobs.events(_job(service, name).id), after, limit)
+
+
+@router.get("/fine_tuning/jobs/{name}/checkpoints")
+def list_checkpoints(service: Tuning, name: str) -> dict[str, Any]:
+    """None: only the model of the lowest held-out loss is kept."""
+    _job(service, name)
+    return listed([])
 
 
 def _job(service: Service, name: str) -> Job:
@@ -290,7 +298,7 @@ def _job(service: Service, name: str) -> Job:
     return job
 
 
-def _changed(service: Service, name: str, when: tuple[str, ...], status: str) -> Job:
+def _change(service: Service, name: str, when: tuple[str, ...], status: str) -> Job:
     job = _job(service, name)
     over = {"finished_at": now()} if status in OVER else {}
     changed = service.jobs.change(name, when, status=status, **over)
