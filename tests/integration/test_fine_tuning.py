@@ -284,7 +284,7 @@ def test_a_job_that_was_begun_is_followed_and_failures_are_said(
         preseason.fit(data, **settings | {"backbone": "openai:gpt-9"})
     with pytest.raises(ServiceError, match="does not answer"):
         preseason.fit(data, **settings | {"base_url": "http://127.0.0.1:9/v1"})
-    with pytest.raises(UsageError, match="--base-url is for --backbone openai:MODEL"):
+    with pytest.raises(UsageError, match=r"--base-url .* is not used by .*openai:MODEL"):
         preseason.fit(data, base_url=served.url)
     with pytest.raises(UsageError, match="expected an address such as"):
         preseason.fit(data, **settings | {"base_url": "localhost"})

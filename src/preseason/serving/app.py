@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from preseason import __version__
-from preseason.errors import PreseasonError
+from preseason.errors import PreseasonError, UsageError
 from preseason.language.conversation import finder_in
 from preseason.serving import chat_completions, fine_tuning, listing, matches, pages, predicting, teaching
 from preseason.serving.chores import Chores
@@ -71,6 +71,7 @@ def create_app(
         tuning: carries out fine-tuning jobs, in place of the service that `settings.tuning` asks for.
 
     Raises:
+        UsageError: there is no model, and no service that makes some.
         ModelFolderError: one cannot be loaded.
     """
     chosen = settings or Settings()
@@ -79,6 +80,8 @@ def create_app(
     metrics.watch(models)
     corrections = None if chosen.corrections is None else Corrections(chosen.corrections)
     service = tuning or _tuning_service(chosen)
+    if not folders and service is None:
+        raise UsageError("A server needs a model: name the folders that fit wrote.")
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:

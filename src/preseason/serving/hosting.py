@@ -109,8 +109,6 @@ class Models(Mapping[str, Hosted]):
     """
 
     def __init__(self, folders: Mapping[str, Path], where: Where, waiting: int, meter: Meter) -> None:
-        if not folders:
-            raise UsageError("A server needs a model: name the folders that fit wrote.")
         self._where, self._waiting, self._meter = where, waiting, meter
         self._lock = threading.Lock()
         self._hosted: dict[str, Hosted] = {}
