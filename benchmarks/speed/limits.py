@@ -14,7 +14,7 @@ from preseason import backbones
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Order
-from preseason.engine.feeds import BATCH_PIXELS
+from preseason.engine.feeds.image import BATCH_PIXELS
 from preseason.engine.graphs.pictures import FrozenFeatures
 from preseason.engine.networks import TorchEngine, compile_network
 from preseason.engine.passes import FeatureSpec

@@ -21,7 +21,7 @@ from limits import EMBEDDED, engine_only_s, random_pictures
 from preseason import backbones
 from preseason.backbones.base import Backbone
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
-from preseason.engine.feeds import feed_for
+from preseason.engine.feeds.base import feed_for
 from preseason.engine.graphs.pictures import FrozenFeatures
 from preseason.engine.networks import compile_network
 from preseason.engine.passes import FeatureSpec

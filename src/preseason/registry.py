@@ -3,19 +3,24 @@
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Generic, TypeVar
 
-from preseason.errors import UsageError
+from preseason.errors import UsageError, first_line
 from preseason.formatting import did_you_mean
 
+GROUP = "preseason"
+"""Entry points under which other packages name modules that register parts of their own."""
 Entry = TypeVar("Entry")
 
 
 class Registry(Generic[Entry]):
     """Named entries of one kind; the modules of `packages` register themselves when first asked for.
 
-    An entry is looked for in the module of its name first, so that asking for one loads no other.
+    An entry is looked for in the module of its name first, so that asking for one loads no other. Installed
+    packages add their own: a module named as an entry point of the group "preseason" is imported.
 
     Example:
         >>> colours = Registry[str]("colour")
@@ -79,3 +84,22 @@ class Registry(Generic[Entry]):
         for package in map(importlib.import_module, self._packages):
             for module in pkgutil.iter_modules(package.__path__):
                 importlib.import_module(f"{package.__name__}.{module.name}")
+        load_plugins()
+
+
+@cache
+def load_plugins() -> None:
+    """Import the modules that installed packages name under the group "preseason".
+
+    Raises:
+        UsageError: one of them cannot be imported.
+    """
+    for point in entry_points(group=GROUP):
+        try:
+            point.load()
+        except Exception as error:
+            package = point.dist.name if point.dist else point.value
+            raise UsageError(
+                f"The plug-in {point.name} of {package} cannot be loaded: {first_line(error)}. Update it, or "
+                f"remove it: pip uninstall {package}"
+            ) from error

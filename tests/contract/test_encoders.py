@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from preseason import backbones
-from preseason.backbones import encoders
+from preseason.backbones.embedded import embedded_folder
 from preseason.backbones.encoders import Encoder, assembled, from_folder
 from preseason.backbones.families.chains import parameters_of
 from preseason.backbones.folder import backbone_facts, load_network, random_copy, save_network
 from preseason.backbones.text_blocks import FAMILIES, digits, numbers
-from preseason.engine.feeds import feed_for
+from preseason.engine.feeds.base import feed_for
 from preseason.engine.networks import TOLERANCE, OpenVinoEngine, compile_network
 from preseason.engine.passes import FeatureSpec
 from preseason.errors import WeightsError
@@ -178,7 +178,7 @@ class TestNames:
         )
         assert by_name.weights_id == by_weights.weights_id == encoder.weights_id
         assert by_name.name == encoder_folder.name
-        assert by_name.reads == "texts"
+        assert by_name.modality == "text"
 
     def test_absent_weights_say_what_to_put_where(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from huggingface_hub import constants
@@ -212,7 +212,7 @@ class TestNames:
             backbones.load("all-MiniLM-L6-v2")
 
     def test_the_embedded_encoder_is_there_and_listed(self) -> None:
-        if encoders.embedded_folder() is None:
+        if embedded_folder() is None:
             pytest.skip("the package with its weights is not installed")
         found = backbones.load("all-MiniLM-L6-v2")
         assert (found.licence, len(found), found.width) == ("apache-2.0", 7, 384)

@@ -138,8 +138,10 @@ def test_every_recipe_gives_ways_that_can_be_fitted(
 
 
 def test_a_network_of_other_data_is_refused(task: Task, backbone: Backbone, encoder: Encoder) -> None:
-    other = networks("test_vit") if backbone.reads == "texts" else encoder
-    with pytest.raises(UsageError, match=r"--backbone .* is a network of .* Leave --backbone out"):
+    other = networks("test_vit") if backbone.modality == "text" else encoder
+    with pytest.raises(
+        UsageError, match=r"--backbone .* takes .* input, and these are .* Leave --backbone out"
+    ):
         task.candidates(Recipe(), other)
 
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
 from preseason.engine import networks
-from preseason.engine.feeds import BATCH_PIXELS, feed_for
+from preseason.engine.feeds.base import feed_for
+from preseason.engine.feeds.image import BATCH_PIXELS
 from preseason.engine.graphs.pictures import FrozenFeatures
 from preseason.engine.networks import (
     OpenVinoEngine,
@@ -158,8 +159,8 @@ def test_batches_are_larger_for_cuda() -> None:
 def test_texts_are_read_in_bf16_where_the_processor_has_it() -> None:
     found = torch.cpu.get_capabilities()
     has = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-    assert precision_on("cpu", "texts") == ("bf16" if has else "f32")
-    assert precision_on("cuda", "texts") == "autocast"
+    assert precision_on("cpu", halves=True) == ("bf16" if has else "f32")
+    assert precision_on("cuda", halves=True) == "autocast"
 
 
 class Shifted(nn.Module):

@@ -18,7 +18,7 @@ LAYERS = (
     ("backbones", "data"),
     ("engine", "results"),
     ("inference", "trained_model"),
-    ("heads",),
+    ("heads", "modalities"),
     ("evaluation",),
     ("openset", "problems"),
     ("training",),

@@ -1,5 +1,10 @@
 """Registries: names to parts, filled by the files of a package."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from preseason.errors import UsageError
@@ -43,3 +48,40 @@ def test_the_files_of_a_package_register_themselves() -> None:
     assert "photos" in tasks
     fresh = Registry[object]("head", "preseason.heads")
     assert list(fresh) == []
+
+
+PLUGIN = """
+from preseason.data.layouts.base import layouts
+layouts.add("toy", "a layout of another package")
+"""
+ASK = "from preseason.data.layouts.base import layouts; print(layouts.get('toy'), 'folders' in layouts)"
+
+
+def installed(folder: Path, code: str) -> dict[str, str]:
+    """Environment in which a package with a plug-in is installed, as pip lays it out."""
+    facts = folder / "toy_sport-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-sport\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[preseason]\ntoy = toy_sport\n")
+    (folder / "toy_sport.py").write_text(code)
+    return os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+
+
+def test_an_installed_package_adds_parts_through_an_entry_point(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ASK],
+        env=installed(tmp_path, PLUGIN),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "a layout of another package True"
+
+
+def test_a_plugin_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
+    environment = installed(tmp_path, "import not_there")
+    done = subprocess.run(
+        [sys.executable, "-c", ASK], env=environment, capture_output=True, text=True, check=False
+    )
+    assert "The plug-in toy of toy-sport cannot be loaded: No module named 'not_there'." in done.stderr
+    assert "pip uninstall toy-sport" in done.stderr

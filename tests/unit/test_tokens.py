@@ -11,7 +11,7 @@ from preseason.backbones.encoders import Encoder
 from preseason.backbones.text_blocks import digits
 from preseason.data.dataset import Sample, Text
 from preseason.engine.extract import Extractor, Order
-from preseason.engine.feeds import feed_for
+from preseason.engine.feeds.base import feed_for
 from preseason.engine.passes import FeatureSpec
 from preseason.engine.tokens import Windows
 from preseason.runtime.progress import Silent

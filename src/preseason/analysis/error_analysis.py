@@ -120,7 +120,7 @@ def better_crops(model: Model, answers: BatchPredictions, progress: Progress) ->
     """For wrong answers, which other crop of the picture gives the right one; nothing of texts."""
     wrong = (answers.probabilities.argmax(axis=1) != answers.targets) & (answers.targets >= 0)
     places = np.flatnonzero(wrong)
-    if model.extractors.backbone.reads == "texts" or not len(places):
+    if model.job.modality.typed or not len(places):
         return {}
     places = places[np.argsort(-answers.probabilities[places].max(axis=1), kind="stable")][:MAX_CROPPED]
     hiding = Hiding(model.extractors.decoder)

@@ -61,6 +61,7 @@ class Backbone(nn.Module):
         name: registered or timm name.
         network: the whole network as its library built it; saving it keeps that library's keys.
         library: name of that library in `preseason.backbones.library.libraries`.
+        modality: what it reads: "image", "video", "text", or what a plug-in registers.
         weights_id: hex digest of all weights; part of every key of the feature bank.
     """
 
@@ -72,23 +73,21 @@ class Backbone(nn.Module):
         preprocessing: Preprocessing,
         licence: str,
         library: str = "timm",
+        modality: str = "",
     ) -> None:
+        """Names of library and modality; the modality is "video" where frames are fed, else "image"."""
         super().__init__()
-        self.name = name
         self.network = network.eval()
         self.split = split
+        self.name = name
         self.preprocessing = preprocessing
         self.licence = licence
         self.library = library
+        self.modality = modality or ("video" if preprocessing.frames else "image")
         self.weights_id = weights_digest(network)
 
     def __len__(self) -> int:
         return len(self.split.blocks)
-
-    @property
-    def reads(self) -> str:
-        """What it is a network of: `texts` or `pictures`."""
-        return "texts" if self.preprocessing.tokens else "pictures"
 
     def loaded(self) -> "Backbone":
         """Itself."""
@@ -130,6 +129,11 @@ class Backbone(nn.Module):
         other = copy.copy(self)
         other.preprocessing = replace(own, frames=frames)
         return other
+
+    def with_random_weights(self, network: nn.Module, split: Split) -> "Backbone":
+        """The same architecture as `network` has it, of which nothing was trained."""
+        name = f"{self.name} with random weights"
+        return Backbone(name, network, split, self.preprocessing, "none", self.library, self.modality)
 
     def maps(self, x: Tensor, blocks: Sequence[int]) -> list[Tensor]:
         """The chosen blocks' outputs for a normalised batch [n, 3, (t,) h, w], as maps."""

@@ -122,7 +122,7 @@ def _encoder() -> BackboneInfo:
 def _row(each: Listed, modality: str) -> BackboneInfo:
     there = is_cached(each.repository, FILES) if each.repository else torch_hub_file(each.file).is_file()
     source, size = "hub cache" if there else "hub", each.parameters * 4 / 1e6
-    speed = measured_speed(each.name) if modality == "image" else None
+    speed = measured_speed(each.name)
     return BackboneInfo(each.name, modality, each.licence, each.parameters, source, there, size, speed)
 
 

@@ -1,20 +1,18 @@
-"""Encoders of texts by name or folder: the embedded one, or any of transformers."""
+"""Encoders of texts as transformers writes them: a network, its tokenizer and what lies beside them."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from preseason.backbones.base import Backbone, Split
-from preseason.backbones.catalogue import ENCODERS
-from preseason.backbones.embedded import ENCODER, PACKAGE, embedded_folder
 from preseason.backbones.facts import Preprocessing
-from preseason.backbones.hubs import hugging_face_answers
 from preseason.backbones.text_blocks import split_of
 from preseason.backbones.tokenizers import TOKENIZER, read_tokenizer, whole
 from preseason.errors import WeightsError, first_line
@@ -28,10 +26,6 @@ WINDOW = 128
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 BESIDE = ("tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 """Files that transformers wants beside the tokenizer."""
-BEGINNINGS = (
-    "albert", "bert", "camembert", "deberta", "distilbert", "distilroberta", "electra", "minilm",
-    "modernbert", "mpnet", "roberta", "xlm-roberta",
-)  # fmt: skip
 
 
 class Encoder(Backbone):
@@ -52,8 +46,15 @@ class Encoder(Backbone):
         tokenizer: "Tokenizer",
         files: dict[str, bytes],
     ) -> None:
-        super().__init__(name, network, split, preprocessing, licence)
+        # Tracing asks every property; transformers would warn that an encoder has no loss.
+        network.loss_function = None
+        super().__init__(name, network, split, preprocessing, licence, "transformers_texts", "text")
         self.tokenizer, self.files = tokenizer, files
+
+    def with_random_weights(self, network: nn.Module, split: Split) -> "Encoder":
+        """The same architecture and tokenizer, of which nothing was trained."""
+        name = f"{self.name} with random weights"
+        return Encoder(name, network, split, self.preprocessing, "none", self.tokenizer, self.files)
 
     @cached_property
     def width(self) -> int:
@@ -67,30 +68,10 @@ class Encoder(Backbone):
         return x[:, :longest]
 
 
-def claims(name: str, weights: str | None = None) -> bool:
-    """Whether `name` is an encoder of texts: the embedded one, a folder of one, or a name of the hub."""
-    folders = [Path(each) for each in (name, weights) if each is not None]
-    if name == ENCODER or any(_model_type(folder) for folder in folders):
-        return True
-    return name.rpartition("/")[2].lower().startswith(BEGINNINGS)
-
-
-def build(name: str, weights: str | None) -> Encoder:
-    """The encoder `name` with its weights.
-
-    Args:
-        name: the embedded one, a folder that transformers wrote, or a name of the hub.
-        weights: folder to take it from instead.
-
-    Raises:
-        MissingPackageError: what reads texts is not installed.
-        WeightsError: the weights are not on this machine, or do not fit.
-    """
-    require(name, "transformers", "tokenizers", *([PACKAGE] if name == ENCODER and weights is None else []))
-    folder = Path(weights) if weights is not None else _folder(name)
-    if folder is None:
-        raise WeightsError(_absent(name), code="PS-W02")
-    return from_folder(folder, name if name == ENCODER else Path(name).name, _licence(name, folder))
+def encoder_of(backbone: Backbone | None) -> Encoder:
+    """The backbone, which is one of texts."""
+    assert isinstance(backbone, Encoder)
+    return backbone
 
 
 def from_folder(folder: Path, name: str, licence: str) -> Encoder:
@@ -101,7 +82,7 @@ def from_folder(folder: Path, name: str, licence: str) -> Encoder:
         WeightsError: a file is absent, or is of another network.
     """
     require(name, "transformers", "tokenizers")
-    if _model_type(folder) is None:
+    if model_type(folder) is None:
         raise WeightsError(
             f"{folder} holds no encoder of texts. Expected {CONFIG}, {WEIGHTS} and {TOKENIZER}, as "
             "save_pretrained of transformers writes them."
@@ -116,8 +97,6 @@ def assembled(
     name: str, network: Any, licence: str, tokenizer: "Tokenizer", files: dict[str, bytes]
 ) -> Encoder:
     """An encoder from its parts."""
-    # Tracing asks every property; transformers would warn that an encoder has no loss.
-    network.loss_function = None
     most = _most_tokens(network.config)
     digest = hashlib.blake2b(tokenizer.to_str().encode(), digest_size=16).hexdigest()
     nothing = (0.0, 0.0, 0.0)
@@ -127,44 +106,12 @@ def assembled(
     return Encoder(name, network, split_of(network), preprocessing, licence, tokenizer, files)
 
 
-def save_encoder(encoder: Encoder, folder: Path, tensors: Mapping[str, torch.Tensor] | None = None) -> None:
-    """Write the network as transformers does, with its tokenizer.
-
-    Args:
-        tensors: in place of the encoder's own, e.g. fine-tuned.
-    """
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    network: Any = encoder.network
-    chosen = network.state_dict() if tensors is None else tensors
-    contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in chosen.items()}
-    save_file(contiguous, folder / WEIGHTS, metadata={"format": "pt"})
-    config = json.loads(network.config.to_json_string(use_diff=True))
-    config["architectures"] = [type(network).__name__]
-    (folder / CONFIG).write_text(json.dumps(config, indent=2), "utf-8")
-    (folder / TOKENIZER).write_text(encoder.tokenizer.to_str(), "utf-8")
-    for name, content in encoder.files.items():
-        (folder / name).write_bytes(content)
-
-
-def random_encoder(encoder: Encoder, seed: int) -> Encoder:
-    """The same network with random weights, as transformers draws them."""
-    state = torch.get_rng_state()
-    torch.manual_seed(seed)
-    with _quiet():
-        network = type(encoder.network)(encoder.network.config)
-    torch.set_rng_state(state)
-    name = f"{encoder.name} with random weights"
-    return assembled(name, network.float().eval(), "none", encoder.tokenizer, encoder.files)
-
-
 def _network(folder: Path) -> Any:
     from transformers import AutoModel
 
-    extra = {"add_pooling_layer": False} if _model_type(folder) in ("bert", "roberta", "xlm-roberta") else {}
+    extra = {"add_pooling_layer": False} if model_type(folder) in ("bert", "roberta", "xlm-roberta") else {}
     try:
-        with _quiet():
+        with quiet():
             network, report = AutoModel.from_pretrained(
                 folder, local_files_only=True, dtype=torch.float32, output_loading_info=True, **extra
             )
@@ -185,7 +132,7 @@ def _tokenizer(folder: Path) -> "Tokenizer":
     from transformers import AutoTokenizer
 
     try:
-        with _quiet():
+        with quiet():
             slow = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         return whole(slow.backend_tokenizer)
     except Exception as error:
@@ -201,67 +148,16 @@ def _most_tokens(config: Any) -> int:
     return most - 2 if most % 64 == 2 else most
 
 
-def _model_type(folder: Path) -> str | None:
+def model_type(folder: Path) -> str | None:
+    """What transformers calls the network in a folder; None where there is none."""
     try:
         return str(json.loads((folder / CONFIG).read_text("utf-8"))["model_type"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _folder(name: str) -> Path | None:
-    if name == ENCODER:
-        return embedded_folder()
-    if _model_type(Path(name)) is not None:
-        return Path(name)
-    return _in_hub_cache(name) or _from_hub(name)
-
-
-def _in_hub_cache(name: str) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    found = [_cached(try_to_load_from_cache(name, each)) for each in (CONFIG, WEIGHTS)]
-    return None if None in found else found[0]
-
-
-def _cached(path: object) -> Path | None:
-    return Path(path).parent if isinstance(path, str) else None
-
-
-def _from_hub(name: str) -> Path | None:
-    from huggingface_hub import snapshot_download
-
-    wanted = [CONFIG, WEIGHTS, TOKENIZER, *BESIDE, "*.model", "*.bpe", "vocab.json", "merges.txt"]
-    try:
-        return Path(snapshot_download(name, allow_patterns=wanted)) if hugging_face_answers() else None
-    except Exception:
-        return None
-
-
-def _absent(name: str) -> str:
-    return (
-        f"The weights of {name} are not on this machine and the hub cannot be reached. On a machine with a "
-        f"network, take {CONFIG}, {WEIGHTS} and {TOKENIZER} from https://huggingface.co/{name}, put them "
-        f"into one folder and pass --backbone FOLDER here. Without a network the embedded {ENCODER} works."
-    )
-
-
-def _licence(name: str, folder: Path) -> str:
-    if name == ENCODER:
-        return "apache-2.0"
-    known = next((each.licence for each in ENCODERS if each.name == name), None)
-    return known or _licence_of_card(folder) or "unknown"
-
-
-def _licence_of_card(folder: Path) -> str | None:
-    try:
-        lines = (folder / "README.md").read_text("utf-8").splitlines()[:40]
-    except (OSError, UnicodeDecodeError):
-        return None
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("license:")), None)
-
-
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without transformers' bars and load reports, which are not for the user."""
     from transformers.utils import logging
 

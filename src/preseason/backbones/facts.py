@@ -1,5 +1,6 @@
 """What is known of a pretrained network before it is loaded."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -72,8 +73,8 @@ class BackboneSource(Protocol):
         """Hex digest of all weights; part of every key of the feature bank."""
 
     @property
-    def reads(self) -> str:
-        """What it is a network of: `texts` or `pictures`."""
+    def modality(self) -> str:
+        """What it reads: "image", "video", "text", or what a plug-in registers."""
 
     def loaded(self) -> "Backbone":
         """The network itself."""
@@ -93,14 +94,36 @@ class TextSource(BackboneSource, Protocol):
         """What turns texts into token numbers; it neither cuts nor pads."""
 
 
-def require(backbone: "BackboneSource", reads: str, noun: str) -> None:
+def preprocessing_from(values: Mapping[str, Any]) -> Preprocessing:
+    """From the plain values of a manifest; those that one of an older version lacks have their defaults.
+
+    Raises:
+        KeyError, TypeError: values that no network has.
+    """
+    return Preprocessing(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
+
+
+def origin_of(facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Library and modality of a network by its facts in a manifest.
+
+    Manifests of older versions name no modality, and call timm the library of text networks.
+    """
+    library, given = str(facts.get("library", "timm")), facts["preprocessing"]
+    if "modality" in facts:
+        return library, str(facts["modality"])
+    if given.get("tokens"):
+        return "transformers_texts", "text"
+    return library, "video" if given.get("frames") else "image"
+
+
+def require(backbone: "BackboneSource", modalities: Sequence[str], noun: str) -> None:
     """Refuse a network of other data than the task's.
 
     Raises:
-        UsageError: it reads something else than `reads`, "texts" or "pictures".
+        UsageError: it reads none of `modalities`.
     """
-    if backbone.reads != reads:
+    if backbone.modality not in modalities:
         raise UsageError(
-            f"--backbone {backbone.name} is a network of {backbone.reads}, and these are {noun}. "
+            f"--backbone {backbone.name} takes {backbone.modality} input, and these are {noun}. "
             "Leave --backbone out, or choose one of `preseason models`."
         )

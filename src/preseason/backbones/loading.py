@@ -1,7 +1,7 @@
 """A pretrained network by its name, whichever library it is of."""
 
-from preseason.backbones import encoders
 from preseason.backbones.base import Backbone
+from preseason.backbones.library import Library
 from preseason.backbones.library import libraries as registry
 from preseason.errors import UsageError
 from preseason.formatting import did_you_mean
@@ -17,18 +17,17 @@ def load(name: str, weights: str | None = None) -> Backbone:
         UsageError: no such name.
         WeightsError: its weights are not on this machine, or do not fit.
     """
-    for library in map(registry.get, registry):
-        if library.knows(name):
+    for library in _ranked():
+        if library.knows(name, weights):
             return library.load(name, weights)
-    if encoders.claims(name, weights):
-        return encoders.build(name, weights)
-    raise UsageError(f"No backbone is called {name!r}.{_nearest(name)} `preseason models` lists them.")
+    hint = did_you_mean(name, (each for library in _ranked() for each in library.names()))
+    raise UsageError(f"No backbone is called {name!r}.{hint} `preseason models` lists them.")
 
 
 def exists(name: str) -> bool:
     """Whether `load` knows `name`."""
-    return any(registry.get(library).knows(name) for library in registry)
+    return any(library.knows(name) for library in _ranked())
 
 
-def _nearest(name: str) -> str:
-    return did_you_mean(name, (each for library in registry for each in registry.get(library).names()))
+def _ranked() -> list[Library]:
+    return sorted(map(registry.get, registry), key=lambda library: library.rank)

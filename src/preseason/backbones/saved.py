@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preseason import backbones
-from preseason.backbones.facts import Preprocessing
+from preseason.backbones.facts import origin_of, preprocessing_from
 from preseason.backbones.tokenizers import TOKENIZER, read_tokenizer
 from preseason.errors import ModelFolderError
 
@@ -34,19 +34,11 @@ class SavedBackbone:
         try:
             self.name, self.licence = str(facts["name"]), str(facts["licence"])
             self.weights_id = str(facts["weights_id"])
-            given = facts["preprocessing"]
-            # Those that a manifest of an older version lacks have their defaults.
-            self.preprocessing = Preprocessing(
-                **{**given, "mean": tuple(given["mean"]), "std": tuple(given["std"])}
-            )
+            self.preprocessing = preprocessing_from(facts["preprocessing"])
+            _, self.modality = origin_of(facts)
             _refuse_damaged(folder / WEIGHTS)
         except (KeyError, TypeError, ValueError, OSError, struct.error) as error:
             raise ModelFolderError(f"The network in {folder} cannot be loaded: {error}") from error
-
-    @property
-    def reads(self) -> str:
-        """What it is a network of: `texts` or `pictures`."""
-        return "texts" if self.preprocessing.tokens else "pictures"
 
     @cached_property
     def tokenizer(self) -> "Tokenizer":

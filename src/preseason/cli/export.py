@@ -80,8 +80,8 @@ def _text(folder: str, done: "Export") -> str:
     use = f"Run it with: python {folder}/run.py {done.task[:-1].upper()}..."
     if done.to in ("timm", "transformers"):
         use = f"{folder}/README.md says how it is loaded."
-    made = {"photos": "drawn pictures", "texts": "made-up sentences"}.get(done.task, done.task)
-    lines = [f"{folder}: {done.to}, {done.bytes / 1e6:.1f} MB. {use}", *_checked(done.check, made, done.task)]
+    checked = _checked(done.check, done.made, done.task)
+    lines = [f"{folder}: {done.to}, {done.bytes / 1e6:.1f} MB. {use}", *checked]
     if done.left:
         lines.append(f"It does not carry: {'; '.join(done.left)}.")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from preseason.evaluation.linear_probe import shorten
 from preseason.heads.base import Folds
 from preseason.inference.features import Features
 from preseason.inference.predictor import plain_rows
+from preseason.modalities.base import Modality
 from preseason.runtime.threads import one_blas_thread
 from preseason.training.cross_validation import CrossValResult
 from preseason.training.rounds import Trials
@@ -62,6 +63,7 @@ class Evidence:
     oof_proba: Floats
     trials: Trials
     backbone: "Backbone"
+    modality: Modality
 
     @cached_property
     def short(self) -> Short | None:

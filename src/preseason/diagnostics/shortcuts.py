@@ -87,7 +87,8 @@ def hidden_parts(evidence: Evidence) -> Shortcuts | None:
         return None
     spec = fit.fitted.candidate.spec
     boxes = np.array(spec.parts(), np.float32)
-    parts = _frames(boxes, spec.frames) if spec.frames else _places(boxes, fit, evidence.backbone)
+    timed = evidence.modality.timed
+    parts = _frames(boxes, spec.frames) if timed else _places(boxes, fit, evidence.backbone)
     right = _regressed(evidence, fit, parts)
     chosen = evidence.targets[evidence.few]
     chance = float(np.bincount(chosen).max() / len(chosen))

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from preseason.backbones.facts import BackboneSource
 from preseason.data.dataset import Sample, Skipped
 from preseason.engine.bank import Loose, Rows, Shelf
-from preseason.engine.feeds import feed_for
+from preseason.engine.feeds.base import feed_for
 from preseason.engine.networks import (
     Engine,
     OpenVinoEngine,
     compile_network,
     kept_network,
     output_shape,
-    precision_on,
 )
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.errors import MediaError
@@ -110,10 +109,8 @@ class Extractor:
     ) -> None:
         self.backbone, self.spec, self.cache = backbone, spec, cache
         self._decoder, self._device, self._workers = decoder, device, workers
-        # Token numbers, which are what lies before the first block, are exact in f32 alone.
-        exact = spec.kept == "map" and spec.cut == 0
-        self.precision = precision_on(device, "numbers" if exact else backbone.reads)
         self._feed = feed_for(backbone, spec, device)
+        self.precision = self._feed.precision
         self._engine: Engine | None = None
         self._compiling_s = 0.0
         self._shelf: Shelf | None = None
@@ -127,9 +124,8 @@ class Extractor:
     def shelf(self) -> Shelf:
         """This pass's shelf in the bank, opened on first use."""
         if self._shelf is None:
-            unit = "tokens" if self.backbone.reads == "texts" else "px"
             size = f"{self.spec.size} x {self.spec.height}" if self.spec.height else str(self.spec.size)
-            what = f"{self.backbone.name} {self.spec.kept} {size} {unit}"
+            what = f"{self.backbone.name} {self.spec.kept} {size} {self._feed.unit}"
             self._shelf = Shelf(self.cache / "bank" / self.shelf_name, self.row_shape, what)
         return self._shelf
 

@@ -71,15 +71,15 @@ def _may_have_graphics() -> bool:
     return sys.platform == "win32" or any(map(os.path.exists, DRIVERS))
 
 
-def precision_on(device: str, reads: str = "pictures") -> str:
-    """How rows are computed on `device`: autocast on CUDA; on a CPU f32, of texts bf16 where it has it.
+def precision_on(device: str, halves: bool = False) -> str:
+    """How rows are computed on `device`: autocast on CUDA; on a CPU f32, with `halves` bf16 where it has it.
 
     Encoders of texts are nearly all matrix products: native bf16 halves their time and changes rows by
     a quarter of a percent. Where bf16 is emulated it is no faster.
     """
     if device != "cpu":
         return "autocast"
-    return "bf16" if reads == "texts" and has_bf16() else "f32"
+    return "bf16" if halves and has_bf16() else "f32"
 
 
 @cache

@@ -13,6 +13,7 @@ from preseason.data.dataset import Sample
 from preseason.data.files import Columns
 from preseason.data.rows import SUFFIXES
 from preseason.errors import DataError
+from preseason.exporting.runners.base import runners
 from preseason.models.classifier import Model
 from preseason.runtime.progress import Progress
 from preseason.tasks.reading import accept_of, fingerprinted, read_inputs
@@ -28,22 +29,6 @@ class Judging(Protocol):
 
 MAX_DIFFERENCE = 0.5
 """Points that an exported model may differ by before it is refused."""
-DRAWN = 16
-SENTENCES = tuple(
-    f"{who} {what}{when}"
-    for who, when in (("The goalkeeper", "."), ("Nobody in this town", " until the last minute!"))
-    for what in (
-        "saved everything",
-        "is late again",
-        "could not have asked for more",
-        "lost the ball, and the match",
-        "wants to know when the tickets go on sale",
-        "thanks all of you for a great evening",
-        "paid far too much for the third shirt",
-        "said nothing worth repeating",
-    )
-)
-"""As many texts, for models of texts."""
 
 
 @dataclass(frozen=True)
@@ -79,38 +64,16 @@ def samples_of(model: Model, data: Sequence[str | Path]) -> list[Sample]:
     return list(read_inputs(tuple(data), model.job)[0])
 
 
-def content_of(sample: Sample, task: str) -> Any:
-    """What an exported model judges: the text, or the photo's file."""
-    return sample.source.read() if task == "texts" else sample.source.content()
-
-
-def drawn(folder: Path, task: str) -> list[str | Path]:
-    """Examples made for the purpose, always the same: sentences, or pictures of soft shapes in `folder`."""
-    return list(SENTENCES) if task == "texts" else _pictures(folder)
-
-
-def _pictures(folder: Path) -> list[str | Path]:
-    from PIL import Image
-
-    rng = np.random.default_rng(0)
-    paths: list[str | Path] = []
-    for number in range(DRAWN):
-        cells = rng.integers(0, 256, (3 + number % 5, 4 + number % 3, 3), np.uint8)
-        path = folder / f"{number}.png"
-        Image.fromarray(cells).resize((320 + 16 * number, 360), Image.Resampling.BICUBIC).save(path)
-        paths.append(path)
-    return paths
-
-
 def compare(
     model: Model, exported: Judging, samples: Sequence[Sample], drawn: bool, progress: Progress
 ) -> Check:
     """Let both answer `samples`."""
     before, _ = model.answers(samples, progress)
+    content_of = runners.get(model.job.modality.name).content
     progress.start("checking the exported model", len(before.samples))
     chances, far = [], []
     for sample in before.samples:
-        said, distance = exported.judge(content_of(sample, model.task))
+        said, distance = exported.judge(content_of(sample))
         chances.append(said)
         far.append(distance)
         progress.advance()

@@ -12,24 +12,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preseason import __version__
-from preseason.backbones.encoders import Encoder
-from preseason.backbones.tokenizers import TOKENIZER
-from preseason.engine.tokens import specials
 from preseason.errors import ExportError, ModelFolderError
 from preseason.errors.packages import require
 from preseason.exporting import checking, libraries
-from preseason.exporting.checking import MAX_DIFFERENCE, Check, content_of
+from preseason.exporting.checking import MAX_DIFFERENCE, Check
 from preseason.exporting.counts import write_counts
 from preseason.exporting.files import write_onnx, write_openvino
 from preseason.exporting.graphs import stages_of
 from preseason.exporting.int8 import MAX_EXAMPLES, inputs_of, quantise
+from preseason.exporting.runners.base import ExportRunner, runners
 from preseason.models.classifier import Model
 from preseason.models.loading import classifies, load
 from preseason.runtime.files import folder_beside
 from preseason.runtime.progress import Progress, Silent
 
 if TYPE_CHECKING:
-    from preseason.backbones.base import Backbone
     from preseason.data.dataset import Sample
     from preseason.exporting.answers import Runner
     from preseason.exporting.graphs import Stage
@@ -37,8 +34,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 SETTINGS, KNOWN, RUNNER, COMMON = "exported.json", "known.npz", "run.py", "answers.py"
-RUNNERS = {"photos": ("run.py", "pillow"), "texts": ("run_texts.py", "tokenizers")}
-"""For each task its program in this package, and what that needs besides numpy and an engine."""
 LIBRARIES = ("timm", "transformers")
 TARGETS = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
@@ -63,6 +58,7 @@ class Export:
         bytes: their size together.
         check: how it compares with the model; None for a network without a classifier.
         left: what of the model's answer stayed behind, in words.
+        made: what was compared where no examples were named, in words.
     """
 
     folder: Path
@@ -72,6 +68,7 @@ class Export:
     bytes: int
     check: Check | None
     left: tuple[str, ...] = ()
+    made: str = ""
 
 
 def export(
@@ -127,16 +124,17 @@ def export(
         ) from error
     files = sorted(path.name for path in place.iterdir())
     size = sum((place / name).stat().st_size for name in files)
-    return Export(place, to, loaded.task, tuple(files), size, check, left)
+    made = runner_of(loaded).made if loaded.job.modality.name in runners else ""
+    return Export(place, to, loaded.task, tuple(files), size, check, left, made)
 
 
 def _loaded(model: "str | Path | Model", to: str, progress: Progress, cache: str | None) -> "Model":
     loaded: Any = model
     if isinstance(model, str | Path):
         loaded = load(model, progress=progress, device="cpu", cache=cache)
-    if not classifies(loaded) or (loaded.task not in RUNNERS and to not in LIBRARIES):
+    if not classifies(loaded) or (loaded.job.modality.name not in runners and to not in LIBRARIES):
         raise ExportError(
-            f"This is a model for {loaded.task}: only models of photos and of texts are exported to {to}. "
+            f"This is a model for {loaded.task}: {to} is offered for {' and '.join(runners)} models alone. "
             f"`preseason serve` answers {loaded.task} over HTTP."
         )
     return loaded
@@ -165,7 +163,7 @@ def _refuse_other(place: Path) -> None:
 def _fill(part: Path, model: "Model", to: str, data: Sequence[str | Path], progress: Progress) -> Check:
     """Write everything but the check's result."""
     with tempfile.TemporaryDirectory() as beside:
-        chosen = data or checking.drawn(Path(beside), model.task)
+        chosen = data or runner_of(model).examples(Path(beside))
         samples = checking.samples_of(model, chosen)
         if not samples:
             raise ExportError(f"None of the {model.job.noun} named with --data could be read.")
@@ -173,7 +171,7 @@ def _fill(part: Path, model: "Model", to: str, data: Sequence[str | Path], progr
         write_known(part, model)
         _write_pages(part, model, to)
         _write_graphs(part, model, to, calibration, progress)
-        return checking.compare(model, runner(part, model.task), asked or samples, not data, progress)
+        return checking.compare(model, program(part, model), asked or samples, not data, progress)
 
 
 def _fill_network(
@@ -181,16 +179,16 @@ def _fill_network(
 ) -> tuple[Check | None, tuple[str, ...]]:
     """Write the network alone; where it has a classifier, compare the answers, else the vectors."""
     written = libraries.write(part, model, to)
-    libraries.refuse_uncarried(written.left, to, allowed, model.task == "photos")
+    libraries.refuse_uncarried(written.left, to, allowed, model.job.modality.name in runners)
     libraries.check_vectors(part, model, to)
     facts = {"format": FORMAT, "to": to, "task": model.task, "labels": list(written.labels)}
     write_settings(part, facts | {"left": list(written.left)})
     if not written.labels:
         return None, written.left
     with tempfile.TemporaryDirectory() as beside:
-        samples = checking.samples_of(model, data or checking.drawn(Path(beside), model.task))
+        samples = checking.samples_of(model, data or runner_of(model).examples(Path(beside)))
         if not samples:
-            raise ExportError("None of the photos named with --data could be read.")
+            raise ExportError(f"None of the {model.job.noun} named with --data could be read.")
         columns = tuple(model.known.columns)
         opened = libraries.Judge(libraries.opened(part, to), columns, len(model.labels))
         return checking.compare(model, opened, samples, not data, progress), written.left
@@ -228,18 +226,24 @@ def _quantise(
 ) -> None:
     """Replace the graphs by ones in 8 bits, with ranges from examples that can be read."""
     progress.start("8 bits", len(names))
-    chosen = [content_of(sample, model.task) for sample in examples[:: -(-len(examples) // MAX_EXAMPLES)]]
-    for name, calibration in zip(names, inputs_of(runner(part, model.task), chosen), strict=True):
+    own = runner_of(model)
+    chosen = [own.content(sample) for sample in examples[:: -(-len(examples) // MAX_EXAMPLES)]]
+    for name, calibration in zip(names, inputs_of(program(part, model), chosen), strict=True):
         if name.endswith("onnx"):
-            quantise(part / name, calibration, model.task == "texts")
+            quantise(part / name, calibration, own.transformer)
         progress.advance()
     progress.finish()
 
 
-def runner(folder: Path, task: str) -> "Runner":
+def runner_of(model: "Model") -> ExportRunner:
+    """How models of this one's modality are exported."""
+    return runners.get(model.job.modality.name)
+
+
+def program(folder: Path, model: "Model") -> "Runner":
     """The program of an exported model, as it runs in its folder."""
-    program: Any = import_module(f"preseason.exporting.{RUNNERS[task][0].removesuffix('.py')}")
-    found: Runner = program.Exported(folder)
+    module: Any = import_module(f"preseason.exporting.{runner_of(model).program}")
+    found: Runner = module.Exported(folder)
     return found
 
 
@@ -260,16 +264,8 @@ def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Seque
         "columns": list(known.columns),
         "score": known.scorer.kind,
         "threshold": known.threshold,
-        **_of_tokens(model.extractors.backbone.loaded()),
+        **runner_of(model).settings(model.extractors.backbone.loaded()),
     }
-
-
-def _of_tokens(backbone: "Backbone") -> dict[str, list[int]]:
-    """Tokens that stand before and after every window of a text."""
-    if not isinstance(backbone, Encoder):
-        return {}
-    before, after = specials(backbone)
-    return {"before": list(before), "after": list(after)}
 
 
 def write_settings(part: Path, values: dict[str, Any]) -> None:
@@ -291,15 +287,14 @@ def write_known(part: Path, model: "Model") -> None:
 def _write_pages(part: Path, model: "Model", to: str) -> None:
     from importlib.resources import files
 
-    package, (program, needed) = files("preseason.exporting"), RUNNERS[model.task]
-    code = package.joinpath(program).read_text("utf-8")
+    package, own = files("preseason.exporting"), runner_of(model)
+    code = package.joinpath(f"{own.program}.py").read_text("utf-8")
     (part / RUNNER).write_text(code.replace("from preseason.exporting.answers", "from answers"), "utf-8")
     (part / COMMON).write_text(package.joinpath(COMMON).read_text("utf-8"), "utf-8")
-    backbone = model.extractors.backbone
-    if isinstance(backbone, Encoder):
-        (part / TOKENIZER).write_text(backbone.tokenizer.to_str(), "utf-8")
+    for name, content in own.files(model.extractors.backbone.loaded()).items():
+        (part / name).write_text(content, "utf-8")
     engine = "openvino" if to.startswith("openvino") else "onnxruntime"
-    (part / "requirements.txt").write_text(f"numpy\n{needed}\n{engine}\n", "utf-8")
+    (part / "requirements.txt").write_text(f"numpy\n{own.needs}\n{engine}\n", "utf-8")
 
 
 def refuse_different(check: Check, allowed: bool) -> None:

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from preseason.backbones.base import Backbone
-from preseason.backbones.encoders import Encoder
 from preseason.engine.networks import import_openvino
 from preseason.errors import ExportError, first_line
 from preseason.exporting.graphs import Stage, StageGraph
+from preseason.exporting.runners.base import runners
 
 OPSET = 18
 SCOPES = "pkg.torch.onnx.name_scopes"
@@ -31,7 +31,7 @@ def write_onnx(backbone: Backbone, stage: Stage, rows: dict[str, Tensor], path: 
         ExportError: the exporter cannot express the network.
     """
     graph = StageGraph(backbone, stage).eval()
-    given = [_trial(backbone, stage)]
+    given = [runners.get(backbone.modality).trial(backbone, stage.spec)]
     given += [rows[stage.before]] if stage.before else []
     with torch.inference_mode(False), torch.no_grad():
         found = graph(*given)
@@ -40,23 +40,11 @@ def write_onnx(backbone: Backbone, stage: Stage, rows: dict[str, Tensor], path: 
     return dict(zip(stage.outputs, found, strict=True))
 
 
-def _trial(backbone: Backbone, stage: Stage) -> Tensor:
-    """Two photos of noise, or one text of drawn tokens with some padding."""
-    side = stage.spec.size
-    if not isinstance(backbone, Encoder):
-        return torch.randint(0, 256, (2, stage.crops, side, side, 3), dtype=torch.uint8)
-    words = int(backbone.network.config.vocab_size)  # type: ignore[union-attr,arg-type]
-    tokens = torch.randint(0, words, (stage.spec.count(), max(side // 2, 4)))
-    tokens[-1, side // 4 :] = -1
-    return tokens
-
-
 def _export(
     graph: StageGraph, given: tuple[Tensor, ...], backbone: Backbone, stage: Stage, path: Path
 ) -> None:
-    texts = isinstance(backbone, Encoder)
-    free = {1: torch.export.Dim("l", min=3)} if texts else {0: torch.export.Dim("examples", min=1)}
-    names = ["tokens" if texts else "pictures", "before"][: len(given)]
+    runner = runners.get(backbone.modality)
+    free, names = runner.free(), [runner.input_name, "before"][: len(given)]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():

@@ -16,11 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
-from preseason.backbones.encoders import Encoder
-from preseason.engine.graphs.pictures import FrozenFeatures
-from preseason.engine.graphs.texts import TokenFeatures
+from preseason.engine.feeds.base import feed_for
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.exporting.heads import module_of
+from preseason.exporting.runners.base import runners
 from preseason.inference.candidates import Fitted
 from preseason.inference.predictor import Predictor
 
@@ -55,11 +54,6 @@ class Stage:
     def counts(self) -> bool:
         """Whether it reads no network, and is no graph: ways that count words."""
         return self.spec.kept == "raw"
-
-    @property
-    def crops(self) -> int:
-        """How many squares of an example are fed."""
-        return len(self.spec.crops) or self.spec.dynamic_crops
 
     def settings(self, file: str) -> dict[str, Any]:
         """What the runner must know of it."""
@@ -123,8 +117,8 @@ class StageGraph(nn.Module):
 
     def __init__(self, backbone: Backbone, stage: Stage) -> None:
         super().__init__()
-        make: Any = TokenFeatures if isinstance(backbone, Encoder) else FrozenFeatures
-        self.frozen = make(backbone, stage.spec).eval().requires_grad_(False)
+        self.frozen = feed_for(backbone, stage.spec).module.eval().requires_grad_(False)
+        self.runner = runners.get(backbone.modality)
         self.stage = stage
         self.fold_models = nn.ModuleList(
             nn.ModuleList(module_of(fold_model) for fold_model in fitted.fold_models)
@@ -133,7 +127,7 @@ class StageGraph(nn.Module):
 
     def forward(self, given: Tensor, before: Tensor | None = None) -> tuple[Tensor, ...]:
         """The outputs that the stage names, in order."""
-        own = self._windows(given) if isinstance(self.frozen, TokenFeatures) else self._looks(given)
+        own = _kept(self.runner.rows(self.frozen, given, self.stage.spec))
         found = {f"rows_{self.stage.number}": own}
         for (number, fitted), fold_models in zip(self.stage.candidates, self.fold_models, strict=True):
             rows = torch.cat([before, own], dim=1) if fitted.candidate.joined and before is not None else own
@@ -145,23 +139,6 @@ class StageGraph(nn.Module):
             if fitted.candidate.name == self.stage.embedding:
                 found["known_vector"] = torch.stack([vector for _, vector, _ in said]).mean(0)
         return tuple(found[name] for name in self.stage.outputs)
-
-    def _windows(self, tokens: Tensor) -> Tensor:
-        """Rows of one text, as the feature bank keeps them; in front of several windows goes the whole."""
-        rows: Tensor = self.frozen(tokens)
-        if self.stage.spec.kept == "pooled" and self.stage.spec.count() > 1:
-            mean, largest, first = rows.chunk(3, dim=1)
-            whole = torch.cat([mean.mean(0), largest.amax(0), first.mean(0)])
-            rows = torch.cat([whole[None], rows])
-        return _kept(rows)[None]
-
-    def _looks(self, pictures: Tensor) -> Tensor:
-        """Rows of photos, as the feature bank keeps them."""
-        rows = _kept(self.frozen(pictures.flatten(0, 1)))
-        crops = self.stage.crops
-        if self.stage.spec.kept == "pooled":
-            return rows.reshape(-1, crops * rows.shape[1], rows.shape[2])
-        return rows.reshape(-1, crops, *rows.shape[1:])
 
 
 def _kept(rows: Tensor) -> Tensor:

@@ -130,10 +130,8 @@ class TailModule(nn.Module):
         return each.logsumexp(1) - float(np.log(count)), embedded, None
 
     def _vectors(self, maps: Tensor) -> Tensor:
+        # Padding, known only when a batch is there, is not cut off: a graph takes its input as it is.
         backbone = self.tail.backbone
-        if backbone.reads != "texts":
-            return self.tail.embed(maps)
-        # How much of a batch of texts is padding is known only when it is there: a graph takes it as it is.
         vectors: Tensor = backbone.split.embed(backbone.run(maps, start=self.tail.cut))
         return vectors
 

@@ -40,11 +40,11 @@ def _fed(exported: Runner, content: Any) -> Inputs:
     return each
 
 
-def quantise(path: Path, calibration: Inputs, texts: bool = False) -> None:
+def quantise(path: Path, calibration: Inputs, transformer: bool = False) -> None:
     """Replace a stage's graph by one whose frozen network computes in 8 bits.
 
     Args:
-        texts: the network is a transformer over texts.
+        transformer: whether the network is one.
     """
     import nncf
     import onnx
@@ -58,7 +58,7 @@ def quantise(path: Path, calibration: Inputs, texts: bool = False) -> None:
             nncf.Dataset(calibration),
             subset_size=len(calibration),
             preset=nncf.QuantizationPreset.MIXED,
-            model_type=nncf.ModelType.TRANSFORMER if texts else None,
+            model_type=nncf.ModelType.TRANSFORMER if transformer else None,
             ignored_scope=nncf.IgnoredScope(names=heads, validate=False),
         )
     onnx.save(quantised, path)

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from preseason.backbones.encoders import Encoder
-from preseason.backbones.folder import CONFIG, save_network
+from preseason.backbones.folder import save_network
 from preseason.backbones.libraries.transformers_clips import quiet
+from preseason.backbones.library import CONFIG
+from preseason.backbones.library import libraries as networks
 from preseason.errors import ExportError
 from preseason.exporting import pages
 from preseason.heads.tail import TailHead
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from preseason.inference.candidates import Fitted
     from preseason.models.classifier import Model
 
-OPENS = {"timm": ("timm", "transformers"), "transformers": ("transformers",)}
-"""By which of the targets the networks of a library are opened."""
 NEAR = 1e-3
 """Largest difference of a value of the vectors that the opened network may give, relative to the largest."""
 
@@ -86,11 +85,11 @@ def uncarried(model: "Model") -> list[str]:
     return left
 
 
-def refuse_uncarried(left: tuple[str, ...], to: str, allowed: bool, photos: bool) -> None:
+def refuse_uncarried(left: tuple[str, ...], to: str, allowed: bool, graphs: bool) -> None:
     """Raise ExportError where a part of the answer stays behind and that is not allowed."""
     if not left or allowed:
         return
-    whole = " `--to onnx` carries all of it." if photos else ""
+    whole = " `--to onnx` carries all of it." if graphs else ""
     raise ExportError(
         f"{to} cannot carry this model's answer: it would leave behind {'; '.join(left)}. Only the network "
         f"and, where blocks were trained, its classifier travel. Write these with --no-strict.{whole}",
@@ -136,7 +135,7 @@ def check_vectors(folder: Path, model: "Model", to: str) -> None:
         ExportError: they differ, or the folder cannot be opened.
     """
     backbone = model.extractors.backbone.loaded()
-    if finetuned(model) is not None or backbone.library != "timm" or isinstance(backbone, Encoder):
+    if finetuned(model) is not None or backbone.library != "timm":
         return
     blank = torch.rand(backbone.blank().shape, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
@@ -151,17 +150,16 @@ def check_vectors(folder: Path, model: "Model", to: str) -> None:
 
 def _refuse_library(model: "Model", to: str) -> None:
     backbone = model.extractors.backbone.loaded()
-    library = "transformers" if isinstance(backbone, Encoder) else backbone.library
-    if to not in OPENS.get(library, ()):
-        others = " and ".join(OPENS.get(library, ())) or f"{library} alone"
+    opened_by = networks.get(backbone.library).opened_by
+    if to not in opened_by:
+        others = " and ".join(opened_by) or f"{backbone.library} alone"
         raise ExportError(f"{to} does not open {backbone.name}: it is opened by {others}.")
 
 
 def _labels(model: "Model", tuned: "Fitted | None") -> tuple[str, ...]:
     """Names of the classifier that the network has; none where it has none."""
-    if tuned is None or model.extractors.backbone.reads != "pictures" or tuned.fold_models[0].tail.frames:  # type: ignore[attr-defined]
-        return ()
-    return tuple(model.record.labels)
+    head: Any = None if tuned is None else tuned.fold_models[0]
+    return tuple(model.record.labels) if head is not None and head.classifier_prefix else ()
 
 
 def _tensors(model: "Model", tuned: "Fitted | None") -> dict[str, Tensor] | None:
@@ -169,7 +167,7 @@ def _tensors(model: "Model", tuned: "Fitted | None") -> dict[str, Tensor] | None
     backbone = model.extractors.backbone.loaded()
     fold_model: Any = None if tuned is None else tuned.fold_models[0]
     tensors = dict(backbone.network.state_dict() if fold_model is None else fold_model.timm_tensors())
-    if isinstance(backbone, Encoder) or backbone.library != "timm":
+    if backbone.library != "timm":
         return tensors
     prefix = f"{backbone.network.pretrained_cfg['classifier']}."  # type: ignore[index]
     if tuned is None or not _labels(model, tuned):
@@ -181,7 +179,7 @@ def _tensors(model: "Model", tuned: "Fitted | None") -> dict[str, Tensor] | None
 def _adjust(part: Path, model: "Model", tuned: "Fitted | None", labels: tuple[str, ...]) -> None:
     """Tell timm how a photo is prepared here: the whole of it as one square, at the size it was tuned at."""
     backbone = model.extractors.backbone.loaded()
-    if isinstance(backbone, Encoder) or backbone.library != "timm":
+    if backbone.library != "timm":
         return
     config = json.loads((part / CONFIG).read_text("utf-8"))
     size = backbone.preprocessing.size if tuned is None else tuned.candidate.spec.size

@@ -72,10 +72,9 @@ def readme(model: "Model", to: str, labels: tuple[str, ...], left: tuple[str, ..
 
 def _code(model: "Model", to: str, labels: tuple[str, ...]) -> str:
     backbone = model.extractors.backbone
-    if backbone.reads == "texts":
-        return TEXTS
-    if backbone.loaded().library != "timm":
-        return OTHER
+    library = backbone.loaded().library
+    if library != "timm":
+        return TEXTS if library == "transformers_texts" else OTHER
     named = NAMED.format(labels=list(labels)) if labels else ""
     if to == "timm":
         return TIMM + named

@@ -28,7 +28,7 @@ from preseason.runtime.cache_dir import cache_folder, remember_place
 from preseason.runtime.progress import Progress, Stopwatch
 from preseason.storage import CARD, REPORT
 from preseason.tasks.base import Task
-from preseason.tasks.reading import read, task_for
+from preseason.tasks.reading import read_for, task_for
 
 
 def run(
@@ -59,7 +59,7 @@ def prepare(root: Path, recipe: Recipe, progress: Progress, workers: Workers | N
     task = task_for(root, columns)
     _check_head(recipe, task)
     with watch.stage("reading and auditing files"):
-        audit = read(root, progress, columns)
+        audit = read_for(task, root, progress, columns)
     warnings.add("classes", problems.get(task.problem).check(audit.dataset, task.noun))
     warnings.add("scenes", summary.scene_warnings(audit, task.noun))
     with watch.stage("loading the network"):

@@ -15,7 +15,7 @@ import torch
 
 from preseason.arrays.rows import unit_rows
 from preseason.arrays.types import Floats
-from preseason.backbones.encoders import Encoder
+from preseason.backbones.encoders import Encoder, encoder_of
 from preseason.backbones.text_blocks import digits
 from preseason.engine.tokens import Windows
 from preseason.heads.base import TrainingSet, heads
@@ -57,8 +57,8 @@ class Names:
         weights = np.ones(len(x), np.float32)
         named = [] if width is None else spoken(config.names)
         if named:
-            assert isinstance(training_set.backbone, Encoder)
-            x = np.concatenate([x, unit_rows(vectors_of(named, training_set.backbone))])
+            encoder = encoder_of(training_set.backbone)
+            x = np.concatenate([x, unit_rows(vectors_of(named, encoder))])
             own = np.repeat(np.arange(training_set.classes), len(TEMPLATES))
             targets = np.concatenate([targets, own])
             weights = np.concatenate([weights, np.full(len(own), WEIGHT, np.float32)])

@@ -149,6 +149,12 @@ class TailHead:
         settings = {"cut": tail.cut, "frames": tail.frames, "reader": tail.reader, "shown": tail.shown}
         return State(self.kind, tensors, settings | {"epochs": self.epochs})
 
+    @property
+    def classifier_prefix(self) -> str:
+        """The library's name of the classifier; empty where it has none for these examples."""
+        given = getattr(self.tail.network, "pretrained_cfg", {}).get("classifier")
+        return str(given) if given and not self.tail.frames else ""
+
     def timm_tensors(self) -> dict[str, Tensor]:
         """Tensors of the fine-tuned network under its library's names, timm's with the new classifier.
 
@@ -158,11 +164,9 @@ class TailHead:
 
     def named(self, network: nn.Module) -> dict[str, Tensor]:
         """Tensors of `network` and, where its library has a name for it, of the classifier."""
-        tensors = dict(network.state_dict())
-        if self.tail.frames or self.tail.backbone.reads == "texts":
-            return tensors
-        prefix = str(self.tail.network.pretrained_cfg["classifier"])  # type: ignore[index]
-        return tensors | {f"{prefix}.{k}": v for k, v in self.tail.classifier.state_dict().items()}
+        tensors, prefix = dict(network.state_dict()), self.classifier_prefix
+        own = self.tail.classifier.state_dict().items() if prefix else ()
+        return tensors | {f"{prefix}.{key}": value for key, value in own}
 
     @torch.inference_mode()
     def _mean_logits(self, features: Features, chunk: Ints) -> Floats:

@@ -234,7 +234,7 @@ class Model:
         samples, skipped = self.samples_of((given,))
         if len(samples) > 1:
             raise UsageError(f"{given} holds {len(samples)} {self.job.noun}: explain takes one at a time.")
-        if not samples and self.extractors.backbone.reads == "texts":
+        if not samples and self.job.modality.typed:
             raise UsageError("explain needs a text with words in it.")
         if not samples:
             raise DataError(f"{given} cannot be read: {skipped[0].reason if skipped else 'nothing there'}.")

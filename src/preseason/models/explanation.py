@@ -4,21 +4,18 @@ Occlusion (Zeiler and Fergus 2014, arXiv 1311.2901) asks the whole model, whatev
 figures are probabilities: hiding this costs the answer so much. d width of the known vectors.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from preseason.arrays.rows import nearest_rows
 from preseason.arrays.types import Floats
-from preseason.data.dataset import Dataset, Sample, Text
+from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Columns
-from preseason.engine.hiding import Cover, Hiding
-from preseason.engine.passes import Box, grid
-from preseason.errors import DataError, PreseasonError, UsageError
+from preseason.engine.hiding import Hiding
+from preseason.errors import DataError, PreseasonError
 from preseason.inference.predictor import FeatureExtractors, Predictor
+from preseason.modalities.base import Units
 from preseason.models.prediction import predict_batch
 from preseason.openset.reference_set import Example, ReferenceSet
 from preseason.results import BatchPredictions
@@ -27,11 +24,6 @@ from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.base import Task
 from preseason.tasks.reading import accept_of, fingerprinted
 
-PLACES = tuple(grid(7, 0.25))
-"""Overlapping squares of a picture that are hidden in turn."""
-MOMENTS = 8
-MAX_WORDS = 160
-"""Longer texts lose several words at a time."""
 NEAREST = 4
 
 Found = dict[str, Sample]
@@ -120,42 +112,15 @@ class Explainer:
 
         Raises:
             DataError: it cannot be read.
-            UsageError: it is a text without words.
+            UsageError: there is nothing in it to take apart.
         """
-        if self.extractors.backbone.reads == "texts":
-            return self._words(sample, found)
-        timed = any(fitted.candidate.spec.frames for fitted in self.predictor.candidates)
-        covers = _moments() if timed else [Cover(box=box) for box in PLACES]
-        self.hiding.covers = {str(number): cover for number, cover in enumerate(covers)}
-        forms = [sample, *(replace(sample, variant=name) for name in self.hiding.covers)]
-        names = [_time(cover) if timed else _place(cover) for cover in covers]
-        boxes = None if timed else np.array([list(_corners(box)) for box in PLACES], np.float32)
-        return self._told(sample, forms, names, boxes, found)
+        units = self.job.modality.units(sample)
+        self.hiding.covers = units.covers
+        return self._told(sample, units, found)
 
-    def _words(self, sample: Sample, found: Found) -> Explanation:
-        """Runs of words left out in turn; of short texts single words."""
-        words = self._text(sample).split()
-        if not words:
-            raise UsageError("explain needs a text with words in it.")
-        step = -(-len(words) // MAX_WORDS)
-        starts = range(0, len(words), step)
-        without = [" ".join(words[:at] + words[at + step :]) or "." for at in starts]
-        texts = tuple(Sample(Text(text)) for text in (" ".join(words), *without))
-        plain = Dataset(Path(), "loose", texts, ())
-        forms, _ = fingerprinted(plain, self.job)
-        names = [" ".join(words[at : at + step]) for at in starts]
-        return self._told(sample, forms, names, None, found)
-
-    def _told(
-        self,
-        sample: Sample,
-        forms: Sequence[Sample],
-        names: list[str],
-        boxes: Floats | None,
-        found: Found,
-    ) -> Explanation:
-        """What the answers to `forms`, the first of which hides nothing, say of the parts `names`."""
-        answers, failed = predict_batch(self.extractors, self.predictor, self.known, forms, Silent())
+    def _told(self, sample: Sample, units: Units, found: Found) -> Explanation:
+        """What the answers to the forms, the first of which hides nothing, say of the parts."""
+        answers, failed = predict_batch(self.extractors, self.predictor, self.known, units.forms, Silent())
         if failed or not answers.samples:
             raise DataError(f"{sample.source} cannot be read: {failed[0].reason}.")
         best = int(answers.probabilities[0].argmax())
@@ -166,18 +131,13 @@ class Explainer:
             label=self.known.labels[best],
             probability=float(answers.probabilities[0, best]),
             unknown=bool(answers.distance[0] > self.known.threshold),
-            kind=self._kind(boxes),
-            parts=tuple(names),
+            kind=units.kind,
+            parts=units.names,
             weights=tuple(float(gain) for gain in gains),
-            boxes=boxes,
+            boxes=units.boxes,
             neighbours=self._near(answers, found),
             sample=sample,
         )
-
-    def _kind(self, boxes: Floats | None) -> str:
-        if self.extractors.backbone.reads == "texts":
-            return "words"
-        return "moments" if boxes is None else "places"
 
     def _near(self, answers: BatchPredictions, found: Found) -> tuple[Near, ...]:
         assert answers.vectors is not None
@@ -195,12 +155,8 @@ class Explainer:
         there = found.get(_key(example.fingerprint, example.span))
         if there is None:
             return Near(label, likeness, example.name)
-        if self.extractors.backbone.reads == "texts":
-            return Near(label, likeness, example.name, text=self._text(there))
-        return Near(label, likeness, example.name, path=str(there.source))
-
-    def _text(self, sample: Sample) -> str:
-        return sample.source.read()
+        text = self.job.modality.quote(there)
+        return Near(label, likeness, example.name, str(there.source) if text is None else None, text)
 
 
 def whereabouts(run: Explainer, cache: Path, fit: str, data: str | Path | None) -> Found:
@@ -232,25 +188,3 @@ def whereabouts(run: Explainer, cache: Path, fit: str, data: str | Path | None) 
 
 def _key(fingerprint: str, span: tuple[float, float] | None) -> str:
     return f"{fingerprint} {span}"
-
-
-def _moments() -> list[Cover]:
-    edges = np.linspace(0, 1, MOMENTS + 1)
-    return [Cover(span=(float(a), float(b))) for a, b in pairwise(edges)]
-
-
-def _time(cover: Cover) -> str:
-    assert cover.span is not None
-    return f"{100 * cover.span[0]:.0f} to {100 * cover.span[1]:.0f} %"
-
-
-def _place(cover: Cover) -> str:
-    assert cover.box is not None
-    x, y = (cover.box.x0 + cover.box.x1) / 2, (cover.box.y0 + cover.box.y1) / 2
-    across = ("left", "", "right")[min(int(3 * x), 2)]
-    down = ("upper", "", "lower")[min(int(3 * y), 2)]
-    return " ".join(filter(None, (down, across))) or "middle"
-
-
-def _corners(box: Box) -> tuple[float, float, float, float]:
-    return box.x0, box.y0, box.x1, box.y1

@@ -7,13 +7,11 @@ import numpy as np
 from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample, Skipped
 from preseason.data.labels import targets_of
+from preseason.engine.feeds.base import feeds
 from preseason.inference.predictor import FeatureExtractors, Predictor, RawPredictions
 from preseason.openset.reference_set import ReferenceSet
 from preseason.results import BatchPredictions
 from preseason.runtime.progress import Progress, Silent
-
-CHUNK, TEXTS = 64, 512
-"""Examples that are in memory at a time while predicting; of texts more, to sort them by length."""
 
 
 def predict_batch(
@@ -27,7 +25,7 @@ def predict_batch(
     parts: list[BatchPredictions] = []
     skipped: list[Skipped] = []
     progress.start("answering", len(samples))
-    size = TEXTS if extractors.backbone.reads == "texts" else CHUNK
+    size = feeds.get(extractors.backbone.modality).together
     for start in range(0, len(samples), size):
         chunk = samples[start : start + size]
         raw = predictor.answer(chunk, extractors, Silent())

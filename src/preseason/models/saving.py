@@ -117,7 +117,7 @@ def _write_finetuned(model: "Model", folder: Path) -> None:
     fitted = finetuned(model)
     if fitted is not None:
         fold_model: Any = fitted.fold_models[0]
-        labels = () if fold_model.tail.frames else model.record.labels
+        labels = model.record.labels if fold_model.classifier_prefix else ()
         backbones.save_network(model.extractors.backbone.loaded(), folder, fold_model.timm_tensors(), labels)
 
 

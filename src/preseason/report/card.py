@@ -11,13 +11,8 @@ from preseason.report import words
 from preseason.report.problems.base import pages
 from preseason.results import FitRecord
 from preseason.runtime.files import write_text
+from preseason.tasks.base import tasks
 
-PIPELINES = {
-    "photo": "image-classification",
-    "clip": "video-classification",
-    "window": "video-classification",
-    "text": "text-classification",
-}
 LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0", "cc-by-nc-4.0", "gemma"}
 MAX_CLASSES = 60
 BACKTICK = "\\u0060"
@@ -63,16 +58,15 @@ def front_matter(matter: dict[str, Any], licence: str) -> str:
 
 
 def _front_matter(record: FitRecord, title: str) -> str:
-    pipeline = PIPELINES.get(words.noun_of(record.task))
+    pipeline = tasks.get(record.task).modality.hub_task
     matter: dict[str, Any] = {
         "library_name": "preseason",
         "tags": ["preseason", "transfer-learning", record.task],
     }
-    if pipeline:
-        matter["pipeline_tag"] = pipeline
-    matter |= {"base_model": record.backbone, "metrics": list(pages.get(record.problem).hub_metrics)}
+    matter |= {"pipeline_tag": pipeline, "base_model": record.backbone}
+    matter |= {"metrics": list(pages.get(record.problem).hub_metrics)}
     if record.score.n:
-        matter["model-index"] = [_index_entry(record, title, pipeline or record.task)]
+        matter["model-index"] = [_index_entry(record, title, pipeline)]
     return front_matter(matter, record.licence)
 
 
@@ -100,8 +94,8 @@ def _about(record: FitRecord, title: str) -> str:
 
 def _use(record: FitRecord, title: str) -> str:
     noun = words.noun_of(record.task)
-    example = {"photo": "photo.jpg", "clip": "clip.mp4", "window": "clip.mp4"}.get(noun, f"{noun}.txt")
-    package = "'preseason[text]'" if noun == "text" else "preseason"
+    modality = tasks.get(record.task).modality
+    example, package = modality.file_name, modality.package
     folder = title if re.fullmatch(r"[\w.-]+", title, re.ASCII) else "this-folder"
     return f"""## Use
 

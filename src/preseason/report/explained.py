@@ -11,7 +11,7 @@ import numpy as np
 
 from preseason.arrays.types import Floats
 from preseason.data.dataset import File, Sample
-from preseason.models.explanation import MOMENTS, Explanation, Near
+from preseason.models.explanation import Explanation, Near
 from preseason.report.html import environment
 from preseason.report.pictures import SIDE, small
 from preseason.runtime.files import write_text
@@ -127,7 +127,7 @@ def barred(sheet: "Image", weights: Floats) -> "Image":
     """A sheet of frames in two rows, under each frame a bar of its weight."""
     from PIL import Image, ImageDraw
 
-    columns = MOMENTS // 2
+    columns = len(weights) // 2
     width, height = sheet.width // columns, sheet.height // 2
     band = max(height // 7, 10)
     out = Image.new("RGB", (width * columns, 2 * (height + band)), (24, 30, 27))

@@ -9,8 +9,8 @@ from typing import Any
 
 from preseason import formatting
 from preseason.results import FitRecord
+from preseason.tasks.base import tasks
 
-NOUNS = {"photos": "photo", "clips": "clip", "actions": "window", "texts": "text"}
 MARKDOWN = re.compile(r"([\\`*_\[\]#~|!])")
 ABSOLUTE = re.compile(r"(?<![\w/:.])(?:[A-Za-z]:)?(?:[/\\][^\s/\\:;,'\"]+){3,}")
 
@@ -41,7 +41,7 @@ def listed(names: Sequence[str]) -> str:
 
 def noun_of(task: str) -> str:
     """What one example of `task` is called."""
-    return NOUNS.get(task, "example")
+    return tasks.get(task).singular
 
 
 def capitalised(text: str) -> str:

@@ -23,7 +23,8 @@ NEAREST = 4
 
 def explained(model: "Model", sample: Sample, answer: Answer) -> Explained:
     """Further fields of an answer: `looked` for pictures, `words` for texts."""
-    shown = _cropped(model, sample, answer) if sample.source.name else _words(model, sample)
+    words = model.job.modality.hides_words
+    shown = _words(model, sample) if words else _cropped(model, sample, answer)
     return shown | _nearest(model, answer)
 
 

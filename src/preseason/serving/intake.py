@@ -17,9 +17,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from preseason.data.dataset import File, Sample, Text
+from preseason.data.dataset import Sample, Source, Text
 from preseason.errors import MediaError
-from preseason.media import content, image, text, video
+from preseason.media import video
+from preseason.modalities.base import Cost
 from preseason.serving.faults import RequestError
 from preseason.serving.limits import Limits
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from preseason.tasks.base import Task
 
 NAME_LETTERS = 200
+TEXT_FIELDS = ("text", "texts")
+"""Fields of a form that hold an example themselves."""
 FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "": False}
 
 
@@ -172,7 +175,7 @@ async def _from_parts(request: Request, limits: Limits) -> Form:
     for name, value in received.multi_items():
         if isinstance(value, UploadFile):
             form.parts.append((value.filename or f"input {len(form.parts) + 1}", value.file))
-        elif name in ("text", "texts"):
+        elif name in TEXT_FIELDS:
             form.parts.append((f"text {len(form.parts) + 1}", value))
         else:
             form.fields[name] = value
@@ -183,39 +186,33 @@ def _prepared(number: int, form: Form, job: "Task", folder: Path, limits: Limits
     given, content = form.parts[number]
     example = Example(name_of(given), None)
     try:
-        if isinstance(content, str):
-            return replace(example, sample=_text(content, job, limits))
-        path = _written(content, folder / f"{number:04}")
-        source = _text_of(path) if job.name == "texts" else path
-        if isinstance(source, str):
-            return replace(example, sample=_text(source, job, limits))
-        _check_media(path, job, limits)
-        return replace(example, sample=_named(Sample(File(path)), job))
+        source = _source(content, folder / f"{number:04}", job)
+        check_cost(job.modality.cost(source), limits.clip_s, limits)
+        sample = Sample(source)
+        return replace(example, sample=replace(sample, fingerprint=job.fingerprint(sample)))
     except RequestError as fault:
         return replace(example, status=fault.status, reason=fault.message)
     except MediaError as error:
         return replace(example, status=422, reason=str(error))
 
 
-def _text(content: str, job: "Task", limits: Limits) -> Sample:
-    if job.name != "texts":
-        raise RequestError(415, f"a text, and this model reads {job.noun}")
-    if len(content) > limits.text_letters:
-        raise RequestError(413, f"{len(content)} letters, and at most {limits.text_letters} are taken")
-    if not content.strip():
-        raise RequestError(422, "an empty text")
-    return _named(Sample(Text(content.strip())), job)
+def _source(content: "str | bytes | BinaryIO", path: Path, job: "Task") -> Source:
+    """What was typed, or the content of a file, which is written to `path`.
 
-
-def _text_of(path: Path) -> str:
-    """The content of a text file, whatever it is called."""
-    found = content.kind(content.read_head(path))
-    if found not in ("text file", "empty file", None):
-        raise RequestError(415, f"a {found}, and this model reads texts")
-    try:
-        return text.read_text(path)
-    except MediaError as error:
-        raise RequestError(415 if "binary" in str(error) else 422, str(error)) from None
+    Raises:
+        RequestError: the model reads something else.
+        MediaError: it is damaged.
+    """
+    if isinstance(content, str):
+        if not job.modality.typed:
+            raise RequestError(415, f"a text, and this model reads {job.noun}")
+        if not content.strip():
+            raise RequestError(422, "an empty text")
+        return Text(content.strip())
+    reason = job.modality.check(_written(content, path))
+    if reason is not None:
+        raise RequestError(422 if "empty" in reason else 415, reason)
+    return job.modality.source(path)
 
 
 def _written(content: "bytes | BinaryIO", path: Path) -> Path:
@@ -225,17 +222,6 @@ def _written(content: "bytes | BinaryIO", path: Path) -> Path:
         else:
             shutil.copyfileobj(content, file, 1 << 20)
     return path
-
-
-def _check_media(path: Path, job: "Task", limits: Limits) -> None:
-    reason = job.accept.file(path)
-    if reason is not None:
-        raise RequestError(422 if "empty" in reason else 415, reason)
-    if job.name == "photos":
-        height, width = image.size(path)
-        _check_pixels(height, width, limits)
-    else:
-        _check_video(path, limits.clip_s, limits)
 
 
 def check_match(path: Path, limits: Limits) -> video.Facts:
@@ -249,34 +235,25 @@ def check_match(path: Path, limits: Limits) -> video.Facts:
     if reason is not None:
         raise RequestError(415, f"The file is no match: {reason}.")
     facts = video.facts(path)
-    _check_pixels(facts.height, facts.width, limits)
-    if facts.duration_s > limits.match_s:
-        raise RequestError(
-            413, f"{facts.duration_s:.0f} s long, and at most {limits.match_s:.0f} s are taken."
-        )
+    check_cost(Cost(facts.height, facts.width, facts.duration_s), limits.match_s, limits)
     return facts
 
 
-def _check_video(path: Path, most_s: float, limits: Limits) -> None:
-    facts = video.facts(path)
-    _check_pixels(facts.height, facts.width, limits)
-    # Containers lie about their length; counting packets decodes nothing.
-    length_s = facts.duration_s if facts.duration_s > most_s else video.length_s(path)
-    if length_s > most_s:
+def check_cost(cost: Cost, most_s: float, limits: Limits) -> None:
+    """Refuse what is too large.
+
+    Raises:
+        RequestError: 413, which of the limits it is beyond.
+    """
+    if cost.height * cost.width > limits.pixels:
+        most = limits.pixels // 10**6
+        raise RequestError(413, f"{cost.width} x {cost.height} pixels, and at most {most} million are taken")
+    if cost.duration_s > most_s:
         raise RequestError(
-            413, f"{length_s:.0f} s long, and at most {most_s:.0f} s are taken: send a part of it"
+            413, f"{cost.duration_s:.0f} s long, and at most {most_s:.0f} s are taken: send a part of it"
         )
-
-
-def _check_pixels(height: int, width: int, limits: Limits) -> None:
-    if height * width > limits.pixels:
-        raise RequestError(
-            413, f"{width} x {height} pixels, and at most {limits.pixels // 10**6} million are taken"
-        )
-
-
-def _named(sample: Sample, job: "Task") -> Sample:
-    return replace(sample, fingerprint=job.fingerprint(sample))
+    if cost.letters > limits.text_letters:
+        raise RequestError(413, f"{cost.letters} letters, and at most {limits.text_letters} are taken")
 
 
 def nothing(noun: str) -> RequestError:

@@ -13,7 +13,7 @@ from preseason.serving.faults import RequestError
 from preseason.serving.hosting import Hosted
 from preseason.serving.protocol import OWNER
 from preseason.serving.state import served
-from preseason.trained_model import SPOTS
+from preseason.trained_model import SPOTS, TALKS
 
 router = APIRouter(tags=["server"])
 
@@ -75,6 +75,7 @@ def described(hosted: Hosted) -> dict[str, Any]:
         "task": model.task,
         "labels": list(model.labels),
         "trouble": hosted.trouble,
+        "talks": TALKS in model.capabilities,
     }
     if classifies(model):
         backbone = model.extractors.backbone
@@ -82,7 +83,7 @@ def described(hosted: Hosted) -> dict[str, Any]:
         figures, metrics = model.problem.values(model.record.metrics), model.record.metrics
         told |= {"backbone": backbone.name, "accuracy": figures.get("accuracy"), "added": added}
         told |= {"metrics": figures, "measured": model.problem.sentence(metrics)}
-        told |= {"noun": model.job.noun, "spots": spots(hosted)}
+        told |= {"noun": model.job.noun, "viewer": model.job.modality.viewer, "spots": spots(hosted)}
     return told
 
 

@@ -69,7 +69,7 @@ async def _notes(request: Request, hosted: Hosted, found: Sequence[Answered]) ->
         if answer is None or answer.prediction is None or example.sample is None:
             continue
         model, sample = hosted.classifier, example.sample
-        if model.extractors.backbone.reads == "texts":
+        if model.job.modality.hides_words:
             work = hosted.batcher.run(lambda m=model, s=sample, a=answer: explained(m, s, a))  # type: ignore[misc]
             notes[place] = await answered(request, work, served(request).limits.answer_s)
         else:

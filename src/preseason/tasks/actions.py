@@ -37,6 +37,8 @@ class Actions(Clips):
     name = "actions"
     noun = "windows"
     problem = "spotting"
+    singular = "window"
+    scouted: tuple[str, ...] = ("image",)
     rank = 20
     tuned_by_default = False
 

@@ -12,6 +12,7 @@ from preseason.engine.extract import Decoder
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.errors import UsageError
 from preseason.inference.candidates import Candidate
+from preseason.modalities.base import Modality
 from preseason.recipe import Recipe
 from preseason.registry import Registry
 
@@ -24,21 +25,28 @@ class Task(Protocol):
 
     Attributes:
         name: as in the model folder.
-        noun: what its examples are called in messages, in the plural.
+        noun, singular: what its examples are called, several and one.
+        modality: what its examples are.
         problem: what is predicted of an example, a name in `preseason.problems`.
         rank: tasks are asked in rising order whether they recognise what lies there.
         heads: what `--head` may name.
         seconds_each: what an example adds to the time spent where the user names none.
         backbone: the pretrained network where the user names none.
+        networks: modalities of the networks that its examples can be fed to.
+        scouted: those of them that `preseason scout` compares.
     """
 
     name: str
     noun: str
+    singular: str
+    modality: Modality
     problem: str
     rank: int
     heads: tuple[str, ...]
     seconds_each: float
     backbone: str
+    networks: tuple[str, ...]
+    scouted: tuple[str, ...]
 
     @property
     def accept(self) -> Accept:

@@ -31,6 +31,7 @@ from preseason.errors import MediaError
 from preseason.heads.base import config_of, reader_of
 from preseason.inference.candidates import Candidate
 from preseason.media import image, video
+from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import refuse_photo_recipe, tasks
 from preseason.tasks.crops import cut_out, views
@@ -96,12 +97,16 @@ class Clips:
 
     name = "clips"
     noun = "clips"
+    singular = "clip"
+    modality = modalities.get("video")
     problem = "classification"
     rank = 30
     heads: tuple[str, ...] = ("statistics", "attention", "lstm", "gru", "tcn")
     seconds_each = 1.5
     tuned_by_default = True
     backbone = "efficientnet_lite0"
+    networks: tuple[str, ...] = ("image", "video")
+    scouted = networks
 
     @property
     def accept(self) -> Accept:
@@ -146,7 +151,7 @@ class Clips:
         self, recipe: Recipe, backbone: "Backbone", samples: Sequence[Sample] = ()
     ) -> tuple[Candidate, ...]:
         """Statistics, attention, readers in order and a tuned tail, or the one way the recipe names."""
-        require(backbone, "pictures", "clips")
+        require(backbone, self.networks, self.noun)
         refuse_photo_recipe(recipe, self.noun)
         shown = shape_for(_aspect(samples), backbone)
         cut = Unfreeze.parse(recipe.unfreeze).cut(len(backbone))

@@ -19,6 +19,7 @@ from preseason.errors import MediaError
 from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate, dynamic_crops
 from preseason.media.image import check, decode, thumbnail_jpeg
+from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import tasks
 from preseason.tasks.crops import cut_out, views
@@ -55,12 +56,16 @@ class Photos:
 
     name = "photos"
     noun = "photos"
+    singular = "photo"
+    modality = modalities.get("image")
     problem = "classification"
     rank = 90
     heads: tuple[str, ...] = ("linear", "attention", "mlp", "prototype")
     seconds_each = 0.22
     """500 photos: 170 s, of which an idle machine needs 130."""
     backbone = "efficientnet_lite0"
+    networks: tuple[str, ...] = ("image",)
+    scouted = networks
 
     @property
     def accept(self) -> Accept:
@@ -91,7 +96,7 @@ class Photos:
         self, recipe: Recipe, backbone: "Backbone", samples: Sequence[Sample] = ()
     ) -> tuple[Candidate, ...]:
         """Linear, attention, a closer look, crops and a tuned tail, or the one way the recipe names."""
-        require(backbone, "pictures", self.noun)
+        require(backbone, self.networks, self.noun)
         if recipe.name == "frozen-dense":
             return (_textbook_dense(recipe, backbone),)
         cut = Unfreeze.parse(recipe.unfreeze).cut(len(backbone))

@@ -35,9 +35,9 @@ def task_for(root: Path, columns: Columns = NOT_NAMED) -> "Task":
     if not root.exists():
         expected = "Expected a folder with one folder of photos for each label."
         raise DataError(f"There is no {root}. {expected}", code="PS-D02")
-    if (columns.text or columns.label) and table_of(root):
-        return tasks.get("texts")
     ranked = sorted((tasks.get(name) for name in tasks), key=lambda task: task.rank)
+    if (columns.text or columns.label) and table_of(root):
+        return next(task for task in ranked if task.accept.columns is not None)
     return next(task for task in ranked if task.recognises(root))
 
 
@@ -51,7 +51,17 @@ def read(data: str | Path, progress: Progress | None = None, columns: Columns = 
         DataError: nothing usable is there.
     """
     root = Path(data)
-    task = task_for(root, columns)
+    return read_for(task_for(root, columns), root, progress, columns)
+
+
+def read_for(
+    task: "Task", root: Path, progress: Progress | None = None, columns: Columns = NOT_NAMED
+) -> "Audit":
+    """As `read`, for a task that was found before.
+
+    Raises:
+        DataError: nothing usable is there.
+    """
     column, pattern = group_of(root, columns.group)
     accept = replace(accept_of(task, columns), group=column)
     return audit(task.read(root, accept), task.signature, progress or Silent(), group=pattern)

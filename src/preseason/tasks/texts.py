@@ -22,6 +22,7 @@ from preseason.errors import UsageError
 from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate
 from preseason.media.text import SUFFIXES, check, essence
+from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import refuse_photo_recipe, tasks
 
@@ -62,6 +63,8 @@ class Texts:
 
     name = "texts"
     noun = "texts"
+    singular = "text"
+    modality = modalities.get("text")
     problem = "classification"
     rank = 60
     heads: tuple[str, ...] = (
@@ -76,6 +79,8 @@ class Texts:
     )
     seconds_each = 0.02
     backbone = ENCODER
+    networks: tuple[str, ...] = ("text",)
+    scouted = networks
 
     @property
     def accept(self) -> Accept:
@@ -184,7 +189,7 @@ def _files_under(folder: Path) -> "list[Path]":
 
 
 def _encoder(backbone: "Backbone") -> "Encoder":
-    require(backbone, "texts", "texts")
+    require(backbone, ("text",), "texts")
     return cast("Encoder", backbone)
 
 

@@ -24,7 +24,7 @@ from preseason.openset.detection import thin
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent, Stopwatch
-from preseason.tasks.reading import read, task_for
+from preseason.tasks.reading import read_for, task_for
 from preseason.training.cross_validation import cross_val_fit
 from preseason.training.scratch import scratch_accuracy
 from preseason.transferability.measures import h_score, logme, neighbour_accuracy
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 MAX_EXAMPLES = 2000
 """Examples that are looked at; of larger data sets a part, evenly over the classes."""
 BUDGET_S, SECONDS_EACH = 60.0, 0.1
-MODALITIES = {"photos": ("image",), "texts": ("text",), "clips": ("image", "video"), "actions": ("image",)}
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ class Scout:
         columns = Columns(self.recipe.text, self.recipe.label)
         task = task_for(root, columns)
         with self.watch.stage("reading and auditing files"):
-            audit = read(root, self.progress, columns)
+            audit = read_for(task, root, self.progress, columns)
         told = check_trainable(audit.dataset, task.noun)
         chosen = _evenly(audit, self.recipe.seed)
         budget = self.recipe.budget_s
@@ -243,8 +242,7 @@ def _here(task: "Task") -> list[str]:
     Raises:
         UsageError: none is.
     """
-    wanted = MODALITIES.get(task.name, ("image",))
-    names = [info.name for info in backbones.listing() if info.available and info.modality in wanted]
+    names = [info.name for info in backbones.listing() if info.available and info.modality in task.scouted]
     if not names:
         raise UsageError("No network's weights are on this machine: name one with --backbone.")
     return sorted(names, key=lambda name: name != task.backbone)

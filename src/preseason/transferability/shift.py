@@ -35,7 +35,7 @@ def domain_shift(
     Returns:
         None for networks without such a memory (transformers, networks of texts or of runs of frames).
     """
-    if backbone.reads != "pictures" or backbone.preprocessing.frames or not _memories(backbone):
+    if backbone.preprocessing.frames or not _memories(backbone):
         return None
     spec = FeatureSpec(backbone.preprocessing.size, frames=frames)
     spread = np.linspace(0, len(samples) - 1, min(LOOKED_AT, len(samples))).round().astype(int)

@@ -11,7 +11,7 @@ from preseason.backbones.base import Backbone, Split, clip_families
 from preseason.backbones.catalogue import CHECKPOINTS
 from preseason.backbones.facts import Preprocessing
 from preseason.backbones.hubs import torch_hub_file
-from preseason.backbones.library import libraries
+from preseason.backbones.library import ConfiguredLibrary, libraries
 from preseason.backbones.video import c3d, i3d
 from preseason.backbones.weights import load_into, read_tensors
 from preseason.errors import WeightsError
@@ -50,14 +50,17 @@ PUBLISHED = {
 }
 
 
-class PublishedClips:
+class PublishedClips(ConfiguredLibrary):
     """The library `published`."""
+
+    rank = 20
+    opened_by = ()
 
     def names(self) -> Sequence[str]:
         """I3D and C3D."""
         return list(PUBLISHED)
 
-    def knows(self, name: str) -> bool:
+    def knows(self, name: str, weights: str | None = None) -> bool:
         """Whether it is one of them."""
         return name in PUBLISHED
 

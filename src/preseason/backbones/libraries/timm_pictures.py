@@ -8,14 +8,17 @@ from torch import nn
 
 from preseason.backbones.base import Backbone, Split
 from preseason.backbones.embedded import EMBEDDED, Embedded
-from preseason.backbones.library import libraries
+from preseason.backbones.library import ConfiguredLibrary, libraries
 from preseason.backbones.timm_networks import build, create, split_of
 from preseason.backbones.weights import load_in_order, load_into, read_tensors
 from preseason.errors import WeightsError
 
 
-class TimmPictures:
+class TimmPictures(ConfiguredLibrary):
     """The library `timm`."""
+
+    rank = 10
+    opened_by = ("timm", "transformers")
 
     def names(self) -> Sequence[str]:
         """Embedded names, then timm's own."""
@@ -23,7 +26,7 @@ class TimmPictures:
 
         return [*EMBEDDED, *timm.list_models()]
 
-    def knows(self, name: str) -> bool:
+    def knows(self, name: str, weights: str | None = None) -> bool:
         """Whether it is an embedded or a timm name; timm also takes a name with a tag of its weights."""
         import timm
 

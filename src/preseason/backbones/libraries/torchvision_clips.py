@@ -12,7 +12,7 @@ from torch import nn
 from preseason.backbones.base import Backbone, Split, clip_families
 from preseason.backbones.facts import Preprocessing
 from preseason.backbones.hubs import answers, torch_hub_file
-from preseason.backbones.library import libraries
+from preseason.backbones.library import ConfiguredLibrary, libraries
 from preseason.backbones.weights import load_into, read_tensors
 from preseason.errors import WeightsError
 
@@ -47,14 +47,17 @@ ENTRIES = {
 }
 
 
-class TorchvisionClips:
+class TorchvisionClips(ConfiguredLibrary):
     """The library `torchvision`."""
+
+    rank = 30
+    opened_by = ()
 
     def names(self) -> Sequence[str]:
         """The video networks."""
         return list(ENTRIES)
 
-    def knows(self, name: str) -> bool:
+    def knows(self, name: str, weights: str | None = None) -> bool:
         """Whether it is one of them."""
         return name in ENTRIES
 

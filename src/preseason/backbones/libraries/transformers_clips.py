@@ -14,7 +14,7 @@ from torch import nn
 from preseason.backbones.base import Backbone, Split, clip_families
 from preseason.backbones.facts import Preprocessing
 from preseason.backbones.hosted import CONFIG, HOSTED, INPUT_FILES, fetched, hosted_as
-from preseason.backbones.library import libraries
+from preseason.backbones.library import ConfiguredLibrary, libraries
 from preseason.errors import WeightsError, first_line
 from preseason.errors.packages import require
 
@@ -62,14 +62,17 @@ KINDS = {
 }
 
 
-class TransformersClips:
+class TransformersClips(ConfiguredLibrary):
     """The library `transformers`."""
+
+    rank = 40
+    opened_by = ("transformers",)
 
     def names(self) -> Sequence[str]:
         """The names of networks on the hub."""
         return list(HOSTED)
 
-    def knows(self, name: str) -> bool:
+    def knows(self, name: str, weights: str | None = None) -> bool:
         """Whether it is one of them, its full name on the hub, or a folder with a video network."""
         return hosted_as(name) is not None or _kind_in(Path(name)) in KINDS
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from preseason.backbones.base import Backbone, Normalise, as_map
-from preseason.engine.feeds import graphs
+from preseason.engine.feeds.base import graphs
 from preseason.engine.passes import Box, FeatureSpec
 
 

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
-from preseason.backbones.encoders import Encoder
+from preseason.backbones.encoders import Encoder, encoder_of
 from preseason.backbones.text_blocks import digits
-from preseason.engine.feeds import graphs
+from preseason.engine.feeds.base import graphs
 from preseason.engine.passes import FeatureSpec
 
 LOWEST = -1e4
@@ -48,8 +48,7 @@ class TokenFeatures(nn.Module):
 
 
 def _make(backbone: Backbone, spec: FeatureSpec) -> TokenFeatures:
-    assert isinstance(backbone, Encoder)
-    return TokenFeatures(backbone, spec)
+    return TokenFeatures(encoder_of(backbone), spec)
 
 
 graphs.add("texts", _make)

@@ -86,6 +86,7 @@ def check_trust(context: FitContext, tested: Tested, score: Figure) -> Checked:
         oof_proba=last.answers.probabilities,
         trials=last.trials,
         backbone=context.extractors.backbone.loaded(),
+        modality=context.task.modality,
     )
     budget = context.recipe.unknown_share()
     with context.watch.stage("checks of trust"):

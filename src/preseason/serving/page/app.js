@@ -13,7 +13,7 @@ async function start() {
   if (session.key_needed) return askKey();
   const models = (await get("/v1/models")).data;
   const namers = models.filter((model) => model.noun);
-  const talkers = models.filter((model) => model.task === "chat" && model.talks !== false);
+  const talkers = models.filter((model) => model.talks);
   const offered = TABS.filter(([id]) => (id === "ask" ? namers.length : id === "talk" ? talkers.length : true));
   byId("tabs").replaceChildren(...offered.map(([id, title]) => make("a", { href: `#${id}` }, title)));
   if (namers.length) openAsk(namers, session);

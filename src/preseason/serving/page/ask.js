@@ -14,7 +14,7 @@ export function openAsk(found, session) {
   chips(byId("ask-models"), "ask-model", models.map((each) => each.id), models[0].id, choose);
   takesFiles(byId("ask-files"), byId("ask-input"), askFiles);
   addEventListener("paste", (event) => {
-    if (!byId("ask").hidden && !isText() && event.clipboardData.files.length) askFiles([...event.clipboardData.files]);
+    if (!byId("ask").hidden && !typed(model) && event.clipboardData.files.length) askFiles([...event.clipboardData.files]);
   });
   byId("ask-texts").onsubmit = (event) => {
     event.preventDefault();
@@ -33,13 +33,13 @@ function choose(name) {
   const known = model.labels.length > 12 ? `${model.labels.slice(0, 12).join(", ")} and ${model.labels.length - 12} more` : model.labels.join(", ");
   byId("ask-about").textContent = `Knows ${known}. ${model.measured}`;
   for (const noun of document.querySelectorAll("#ask .noun")) noun.textContent = model.noun;
-  byId("ask-files").hidden = isText();
-  byId("ask-texts").hidden = !isText();
-  byId("teach-files").hidden = isText();
-  byId("teach-texts").hidden = !isText();
+  byId("ask-files").hidden = typed(model);
+  byId("ask-texts").hidden = !typed(model);
+  byId("teach-files").hidden = typed(model);
+  byId("teach-texts").hidden = !typed(model);
 }
 
-const isText = () => model.task === "texts";
+const typed = (asked) => asked.viewer === "text";
 const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 const askFiles = (files) => askAll(files);
 
@@ -71,7 +71,7 @@ async function askAlone(asked, input) {
 }
 
 const filled = (fields, inputs, asked) =>
-  asked.task === "texts" ? form(fields, [], inputs) : form(fields, inputs);
+  typed(asked) ? form(fields, [], inputs) : form(fields, inputs);
 
 function show(asked, inputs, reply) {
   const cards = [];
@@ -91,7 +91,7 @@ function failure(input, reason) {
 function card(asked, input, answer) {
   const best = Object.entries(answer.probabilities).sort((a, b) => b[1] - a[1]).slice(0, SHOWN);
   return make("li", { class: "answer" },
-    asked.task === "texts" ? words(input, answer.words) : picture(asked, input, answer),
+    typed(asked) ? words(input, answer.words) : picture(asked, input, answer),
     make("div", { class: "head" },
       make("strong", {}, answer.unknown ? "unknown" : answer.label),
       answer.unknown
@@ -102,12 +102,15 @@ function card(asked, input, answer) {
     offers.corrections ? correction(asked, input, answer) : null);
 }
 
+/** How an example that is a file is shown; a modality of a plug-in without a viewer of its own is named. */
+const VIEWERS = {
+  image: (file) => make("img", { class: "shown", src: URL.createObjectURL(file), alt: file.name }),
+  video: (file) => make("video", { class: "shown", src: URL.createObjectURL(file), controls: true, muted: true, preload: "metadata" }),
+  file: (file) => make("p", { class: "shown" }, `${file.name}, ${Math.ceil(file.size / 1024)} kB`),
+};
+
 function picture(asked, input, answer) {
-  const address = URL.createObjectURL(input);
-  const isClip = asked.task !== "photos";
-  const plain = isClip
-    ? make("video", { class: "shown", src: address, controls: true, muted: true, preload: "metadata" })
-    : make("img", { class: "shown", src: address, alt: input.name });
+  const plain = (VIEWERS[asked.viewer] ?? VIEWERS.file)(input);
   const holder = make("figure", {}, plain);
   const caption = make("figcaption", { class: "name" }, input.name);
   if (answer.looked) {
@@ -184,7 +187,7 @@ async function teach(event) {
   event.preventDefault();
   const said = byId("teach-said");
   const name = byId("teach-name").value.trim();
-  const inputs = isText() ? lines(byId("teach-text").value) : [...byId("teach-input").files];
+  const inputs = typed(model) ? lines(byId("teach-text").value) : [...byId("teach-input").files];
   if (!inputs.length) return say(said, `Choose some ${model.noun} of ${name} first.`, true);
   say(said, `Learning ${name} …`);
   try {

@@ -1,0 +1,1 @@
+"""Between decoded examples and the engine: one file for each modality."""

@@ -1,0 +1,1 @@
+"""How models of each modality are exported: one file for each."""

@@ -1,0 +1,54 @@
+"""What a modality must say so that its models are exported as graphs with a program that runs them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from preseason.backbones.base import Backbone
+from preseason.data.dataset import Sample
+from preseason.engine.passes import FeatureSpec
+from preseason.registry import Registry
+
+
+class ExportRunner(Protocol):
+    """Export of one modality; a file in `preseason.exporting.runners` registers it by that name.
+
+    Attributes:
+        program: module in `preseason.exporting` that is copied into the folder as run.py.
+        needs: package that it needs besides numpy and an engine.
+        made: what `examples` gives, in words.
+        input_name: of the graphs' first input.
+        transformer: whether networks are transformers, which int8 treats in their own way.
+    """
+
+    program: str
+    needs: str
+    made: str
+    input_name: str
+    transformer: bool
+
+    def examples(self, folder: Path) -> Sequence[str | Path]:
+        """Examples made to compare export and model with, always the same; files lie in `folder`."""
+
+    def content(self, sample: Sample) -> Any:
+        """What the exported program is given of an example."""
+
+    def trial(self, backbone: Backbone, spec: FeatureSpec) -> Tensor:
+        """Input of a pass to trace its graph with."""
+
+    def free(self) -> dict[int, Any]:
+        """Dimensions of the input that may differ in use, as `torch.export.Dim`."""
+
+    def rows(self, frozen: nn.Module, given: Tensor, spec: FeatureSpec) -> Tensor:
+        """Rows of the examples as the feature bank has them, by the frozen network of a pass."""
+
+    def settings(self, backbone: Backbone) -> dict[str, Any]:
+        """What the program must know of the network."""
+
+    def files(self, backbone: Backbone) -> dict[str, str]:
+        """Names and content of files that the program reads."""
+
+
+runners = Registry[ExportRunner]("export", "preseason.exporting.runners")

@@ -1,0 +1,71 @@
+"""Export of models of pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from preseason.backbones.base import Backbone
+from preseason.data.dataset import Sample
+from preseason.engine.passes import FeatureSpec
+from preseason.exporting.runners.base import runners
+
+DRAWN = 16
+
+
+class ImageRunner:
+    """Looks of pictures uint8 [n, looks, side, side, 3]."""
+
+    program = "run"
+    needs = "pillow"
+    made = "drawn pictures"
+    input_name = "pictures"
+    transformer = False
+
+    def examples(self, folder: Path) -> Sequence[str | Path]:
+        """Pictures of soft shapes."""
+        from PIL import Image
+
+        rng = np.random.default_rng(0)
+        paths = []
+        for number in range(DRAWN):
+            cells = rng.integers(0, 256, (3 + number % 5, 4 + number % 3, 3), np.uint8)
+            path = folder / f"{number}.png"
+            Image.fromarray(cells).resize((320 + 16 * number, 360), Image.Resampling.BICUBIC).save(path)
+            paths.append(path)
+        return paths
+
+    def content(self, sample: Sample) -> bytes:
+        """The photo's file."""
+        return sample.source.content()
+
+    def trial(self, backbone: Backbone, spec: FeatureSpec) -> Tensor:
+        """Two photos of noise."""
+        crops = len(spec.crops) or spec.dynamic_crops
+        return torch.randint(0, 256, (2, crops, spec.size, spec.size, 3), dtype=torch.uint8)
+
+    def free(self) -> dict[int, Any]:
+        """How many photos there are."""
+        return {0: torch.export.Dim("examples", min=1)}
+
+    def rows(self, frozen: nn.Module, given: Tensor, spec: FeatureSpec) -> Tensor:
+        """The looks of a photo side by side."""
+        rows: Tensor = frozen(given.flatten(0, 1))
+        crops = len(spec.crops) or spec.dynamic_crops
+        if spec.kept == "pooled":
+            return rows.reshape(-1, crops * rows.shape[1], rows.shape[2])
+        return rows.reshape(-1, crops, *rows.shape[1:])
+
+    def settings(self, backbone: Backbone) -> dict[str, Any]:
+        """Nothing more."""
+        return {}
+
+    def files(self, backbone: Backbone) -> dict[str, str]:
+        """None."""
+        return {}
+
+
+runners.add("image", ImageRunner())
