@@ -254,12 +254,6 @@ class Writer:
         shelf._checked.add(key)
         self._count += 1
 
-    def sync(self) -> None:
-        """Wait until what was appended is on the disk, so that other machines see it."""
-        for file in self._open or ():
-            file.flush()
-            os.fsync(file.fileno())
-
     def _files(self) -> tuple[Any, Any]:
         if self._open is None or self._count * self._shelf._row_bytes >= SEGMENT_BYTES:
             self._close()

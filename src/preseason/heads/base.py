@@ -125,15 +125,3 @@ def reader_of(head: str) -> Any:
     if reader is None:
         raise UsageError(f"--head {head} cannot be trained together with blocks: it does not read frames.")
     return reader
-
-
-def config_from(head: str, values: dict[str, Any] | None) -> Any:
-    """The settings of a head from the JSON values of its `asdict`.
-
-    Raises:
-        TypeError: the head has no such settings.
-    """
-    if values is None:
-        return None
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    return heads.get(head).config(**plain)
