@@ -220,6 +220,11 @@ class Recipe:
         """Seconds to spend on a fit of that many examples."""
         return BUDGET_S + seconds_each * examples if self.budget_s is None else self.budget_s
 
+    def identity(self) -> str:
+        """All settings that shape a fit, as text: fits of the same identity and data are the same fit."""
+        settings = {k: v for k, v in self.as_dict().items() if k not in ("cache", "cache_limit_gb")}
+        return repr(sorted(settings.items()))
+
     def as_dict(self) -> dict[str, Any]:
         """All settings as plain values for JSON."""
         return {item.name: vars(self)[item.name] for item in setting_fields()}

@@ -99,8 +99,7 @@ class FitContext:
         digest = hashlib.blake2b(digest_size=12)
         for sample in self.samples:
             digest.update(f"{sample.fingerprint} {sample.label}\n".encode())
-        settings = {k: v for k, v in self.recipe.as_dict().items() if k not in ("cache", "cache_limit_gb")}
-        digest.update(repr(sorted(settings.items())).encode())
+        digest.update(self.recipe.identity().encode())
         return digest.hexdigest()
 
     @property

@@ -1,10 +1,7 @@
 """The record of a fit, built once from what its steps found."""
 
-import platform
-import sys
 from collections import Counter
 from collections.abc import Sequence
-from importlib.metadata import version
 
 import numpy as np
 
@@ -17,10 +14,12 @@ from preseason.fitting.learner import Tested
 from preseason.inference.heads.tfidf import TfidfHead
 from preseason.inference.predictor import Predictor
 from preseason.results import BatchPredictions, CandidateResult, Figure, FitRecord
+from preseason.runtime.versions import versions_of
 from preseason.tasks.base import Task
 from preseason.training.rounds import Trials
 
 MAX_WORDS = 12
+LIBRARIES = ("torch", "timm", "openvino", "scikit-learn", "numpy", "pillow")
 
 
 def record_of(
@@ -57,7 +56,7 @@ def record_of(
         unknown_threshold=last.choice.threshold,
         unknown_auroc=last.choice.auroc,
         seconds=dict(context.watch.seconds),
-        versions=versions(),
+        versions=versions_of(*LIBRARIES),
         licence=backbone.licence,
         fingerprint=context.run_id,
         span_s=task.span_s(dataset.samples),
@@ -125,9 +124,3 @@ def leak_warnings(audit: Audit, learn: Ints, test: Ints, noun: str) -> list[str]
     samples = audit.dataset.samples
     one, other = (samples[i].source.called() for i in pairs[0])
     return [f"{len(pairs)} test {noun} have a copy in training, e.g. {other} of {one}: the score flatters."]
-
-
-def versions() -> dict[str, str]:
-    """Of preseason, Python and the libraries whose arithmetic answers rest on."""
-    names = ("preseason", "torch", "timm", "openvino", "scikit-learn", "numpy", "pillow")
-    return {"python": platform.python_version(), "platform": sys.platform} | {n: version(n) for n in names}

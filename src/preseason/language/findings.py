@@ -1,14 +1,12 @@
 """The record of a fit, put together from what its stages found."""
 
 import hashlib
-import platform
-import sys
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from preseason.language.folder import fingerprint
 from preseason.language.record import ChatRecord, Judgement, Saying, Training
 from preseason.recipe import Recipe
+from preseason.runtime.versions import versions_of
 
 if TYPE_CHECKING:
     from preseason.language.base import Base
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from preseason.language.tuning import Tuning
     from preseason.language.vocabulary import Head
 
+LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "numpy")
 FORGOTTEN = 1.5
 """General English counts as forgotten where its perplexity rose by this factor."""
 
@@ -80,7 +79,7 @@ def record_of(
         },
         warnings=(*warnings, *warnings_of(*judged)),
         seconds=dict(seconds),
-        versions=_versions(),
+        versions=versions_of(*LIBRARIES),
         licence=base.licence,
         terms=base.terms,
         fingerprint=fingerprint,
@@ -115,11 +114,5 @@ def run_id_of_data(recipe: Recipe, corpus: "Corpus") -> str:
     for example in corpus.examples:
         content = (example.group, example.text, example.messages, example.held)
         digest.update(repr(content).encode("utf-8", "surrogatepass"))
-    settings = {k: v for k, v in recipe.as_dict().items() if k not in ("cache", "cache_limit_gb")}
-    digest.update(repr(sorted(settings.items())).encode())
+    digest.update(recipe.identity().encode())
     return digest.hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    names = ("preseason", "torch", "transformers", "peft", "tokenizers", "numpy")
-    return {"python": platform.python_version(), "platform": sys.platform} | {n: version(n) for n in names}
