@@ -210,7 +210,12 @@ class Recipe:
             given["max_unknown_accepted"] = str(given["max_unknown_accepted"])
         if "budget_s" in given:
             given["budget_s"] = parse_seconds(given["budget_s"])
-        return replace(self, **given, given=self.given | given.keys())
+        return replace(self, **given, given=self.named_by_user() | given.keys())
+
+    def named_by_user(self) -> frozenset[str]:
+        """The settings that the user gave; of a recipe that was built as it is, those that are not usual."""
+        changed = (item.name for item in setting_fields() if vars(self)[item.name] != item.default)
+        return self.given or frozenset(changed)
 
     def unknown_share(self) -> float | None:
         """`max_unknown_accepted` as a number, 0..1."""
@@ -376,7 +381,7 @@ def recipe_from(recipe: Recipe | None, config: Path | None, settings: dict[str, 
     """
     given = (named(read_recipe(config)) if config else {}) | named(settings)
     base = Recipe() if recipe is None else recipe
-    changed = {item.name for item in setting_fields() if getattr(base, item.name) != item.default}
+    before = base.named_by_user()
     name = given.get("name", base.name)
-    found = base.with_settings(**(TEXTBOOK.get(name, {}) | given))
-    return replace(found, given=base.given | changed | given.keys())
+    usual = {key: value for key, value in TEXTBOOK.get(name, {}).items() if key not in before}
+    return replace(base.with_settings(**(usual | given)), given=before | given.keys())

@@ -121,3 +121,10 @@ def test_what_the_user_gave_is_known_and_is_no_part_of_the_recipe(tmp_path: Path
     recipe = recipe_from(Recipe(views=9), file, {"seed": 0, "head": None})
     assert recipe.given == {"name", "max_unknown_accepted", "views", "seed"}
     assert recipe == Recipe(**recipe.as_dict())
+
+
+def test_a_recipe_that_was_put_together_stays_as_it_is() -> None:
+    first = recipe_from(None, None, {"name": "frozen-dense", "backbone": "vgg16"})
+    again = recipe_from(first, None, {})
+    assert (again, again.given) == (first, {"name", "backbone"})
+    assert recipe_from(Recipe(name="frozen-dense"), None, {}).head == "mlp"

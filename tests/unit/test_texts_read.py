@@ -257,3 +257,9 @@ class TestDecoding:
 
     def test_a_sample_is_shown_on_one_line(self) -> None:
         assert Text("a\nb " * 100).shown() == "“" + "a b " * 19 + "a b…”"
+
+
+def test_columns_of_texts_are_refused_where_none_are_read() -> None:
+    with pytest.raises(UsageError, match="--text and --label: photos are read from files"):
+        reading.accept_of(tasks.get("photos"), Columns("tweet", "mood"))
+    assert reading.accept_of(tasks.get("texts"), Columns("tweet", "mood")).columns == Columns("tweet", "mood")

@@ -95,8 +95,17 @@ def _header(root: Path) -> tuple[str, ...]:
 
 
 def accept_of(task: "Task", columns: Columns) -> Accept:
-    """What the task takes, with the columns that the user named where it reads tables of texts."""
+    """What the task takes, with the columns that the user named where it reads tables of texts.
+
+    Raises:
+        UsageError: columns of texts are named, and it reads none.
+    """
     accept = task.accept
+    named = [f"--{name}" for name in ("text", "label") if getattr(columns, name)]
+    if named and accept.columns is None:
+        raise UsageError(
+            f"{' and '.join(named)}: {task.noun} are read from files, expected a table of texts."
+        )
     return accept if accept.columns is None else replace(accept, columns=columns)
 
 
