@@ -20,8 +20,8 @@ import preseason
 from preseason.cli.chat_words import fields_of_fit
 from preseason.cli.shapes import plain
 from preseason.language.conversation import MAX_PASSAGES
-from preseason.language.knowledge import Finder, Passage, read_passages
-from preseason.language.meaning import best_finder
+from preseason.language.dense_retrieval import best_retriever
+from preseason.language.knowledge import Passage, Retriever, read_passages
 from preseason.language.quiz import likelihoods, score_of
 from preseason.language.reading import read_corpus
 from preseason.language.samples import Example, Quiz
@@ -79,8 +79,8 @@ def with_lookup(model: Any, data: Path, seed: int, asked: Any) -> dict[str, Any]
         passages = tuple(Passage(text_of(example), example.group) for example in sides.learn)
     else:
         passages = read_passages(Path(asked.knowledge))[0]
-    finder = best_finder(passages, cache_folder(None))
-    found = [answered(model, quiz, finder) for quiz in questions]
+    retriever = best_retriever(passages, cache_folder(None))
+    found = [answered(model, quiz, retriever) for quiz in questions]
     right, unknown = found.count("right"), found.count("unknown")
     plainly = [answered(model, quiz, None) == "right" for quiz in questions]
     share = score_of(plainly, [1 / len(quiz.options) for quiz in questions])
@@ -97,10 +97,10 @@ def text_of(example: Example) -> str:
     return example.text or "\n".join(message.content for message in example.messages)
 
 
-def answered(model: Any, quiz: Quiz, finder: Finder | None) -> str:
+def answered(model: Any, quiz: Quiz, retriever: Retriever | None) -> str:
     """`right`, `wrong` or `unknown`."""
-    hits = finder.find(quiz.question, MAX_PASSAGES) if finder is not None else []
-    if finder is not None and not hits:
+    hits = retriever.find(quiz.question, MAX_PASSAGES) if retriever is not None else []
+    if retriever is not None and not hits:
         return "unknown"
     notes = "\n".join(hit.passage.text for hit in hits)
     values = likelihoods(model.network, model.tokenizer, quiz, notes)

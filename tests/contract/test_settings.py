@@ -16,7 +16,8 @@ from preseason.fitting import chat, pipeline
 from preseason.fitting.context import FitContext, WarningLog
 from preseason.fitting.unused import ALWAYS, refuse_unused, used
 from preseason.inference.predictor import FeatureExtractors
-from preseason.language import course, hosted_fit, road, split, tuning
+from preseason.language import hosted_fit, split, training_setup, tuning
+from preseason.language import pipeline as language_pipeline
 from preseason.language.samples import Corpus
 from preseason.recipe import Recipe, noting, recipe_from, setting_fields
 from preseason.runtime.progress import Silent, Stopwatch
@@ -128,7 +129,10 @@ def test_what_counts_always_is_read_by_a_fit(tmp_path: Path, encoder_folder: Pat
 @pytest.mark.parametrize("item", setting_fields(), ids=lambda item: item.name)
 @pytest.mark.parametrize(
     ("counting", "parts"),
-    [(road.USED, (road, chat, course, tuning)), (hosted_fit.USED, (hosted_fit, chat))],
+    [
+        (language_pipeline.USED, (language_pipeline, chat, training_setup, tuning)),
+        (hosted_fit.USED, (hosted_fit, chat)),
+    ],
     ids=["language model", "service"],
 )
 def test_a_language_model_reads_a_setting_or_refuses_it(

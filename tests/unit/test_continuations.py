@@ -5,7 +5,7 @@ import pytest
 
 import tiny_language as tiny
 from preseason.language.continuations import ENDING, OPENING, continuations
-from preseason.language.judging import general_endings
+from preseason.language.evaluation import general_endings
 from preseason.language.packing import Blocks
 from preseason.language.quiz import likelihoods
 from preseason.language.samples import Quiz

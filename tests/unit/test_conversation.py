@@ -12,8 +12,8 @@ import tiny_language as tiny
 from preseason.errors import DataError
 from preseason.language.conversation import NOT_KNOWN, Conversation
 from preseason.language.decoding import GenerationConfig, Logits, TorchDecoder, continued, draw, spoken
+from preseason.language.generation import Generation, Prompt, generate_locally
 from preseason.language.knowledge import Bm25, Passage, read_passages, words_of
-from preseason.language.speech import Speech, Turns, spoken_by
 from preseason.language.template import prepare
 from preseason.runtime.progress import Silent
 
@@ -53,8 +53,8 @@ class Talker:
         self.context, self.style = 512, style
         self.ends = frozenset([int(self.tokenizer.eos_token_id)])
 
-    def speak(self, turns: Turns, style: GenerationConfig, context: int) -> Speech:
-        return spoken_by(self, turns, style, context)
+    def generate(self, turns: Prompt, style: GenerationConfig, context: int) -> Generation:
+        return generate_locally(self, turns, style, context)
 
     @property
     def asked(self) -> str:

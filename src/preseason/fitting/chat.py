@@ -9,7 +9,7 @@ from preseason.errors.packages import require
 from preseason.language.folder import save
 from preseason.language.hosted_fit import fit_hosted
 from preseason.language.hosted_model import PREFIX, HostedModel
-from preseason.language.road import ChatFit
+from preseason.language.pipeline import ChatFit
 from preseason.recipe import Recipe
 from preseason.report.chat import write_chat_report
 from preseason.report.chat_card import write_chat_card

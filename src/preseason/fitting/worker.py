@@ -8,8 +8,8 @@ from preseason.distributed.workers import Workers
 from preseason.engine.extract import ROWS, Extractor
 from preseason.engine.networks import device_for
 from preseason.inference.predictor import FeatureExtractors
-from preseason.language.road import base_of
-from preseason.language.shared_course import LOADING, TRAINING, CourseHelper
+from preseason.language.distributed_training import LOADING, TRAINING, TrainingHelper
+from preseason.language.pipeline import base_of
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Silent
@@ -26,7 +26,7 @@ def assist(workers: Workers, recipe: Recipe, make: Callable[[], FeatureExtractor
     limit_torch()
     folder, device = cache_folder(recipe.cache), device_for(recipe.device)
     extractors = cache(make)
-    course = CourseHelper(workers, recipe, base_of(recipe), folder, device)
+    course = TrainingHelper(workers, recipe, base_of(recipe), folder, device)
 
     def rows(values: Any) -> dict[str, str]:
         spec, shelf_name, orders = values

@@ -9,7 +9,7 @@ from preseason.backbones.hubs import hugging_face_answers
 from preseason.errors import UsageError, WeightsError, first_line
 from preseason.errors.packages import install_line
 from preseason.language import gemma
-from preseason.language.quiet import quiet_transformers
+from preseason.language.quiet_transformers import quiet_transformers
 from preseason.language.template import prepare
 from preseason.runtime.progress import Progress
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from preseason.data.dataset import list_skipped
 from preseason.language.decoding import GenerationConfig, TorchDecoder, continued, spoken
-from preseason.language.knowledge import Finder, Passage, read_passages
-from preseason.language.meaning import best_finder
+from preseason.language.dense_retrieval import best_retriever
+from preseason.language.generation import ChatBackend, Prompt, decoding, stops_of
+from preseason.language.knowledge import Passage, Retriever, read_passages
 from preseason.language.samples import Message
-from preseason.language.speech import Speaker, Turns, decoding, stops_of
 from preseason.language.template import encode_text, prompt_tokens
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent
@@ -62,8 +62,8 @@ class Conversation:
 
     def __init__(
         self,
-        model: Speaker,
-        knowledge: "str | Path | Finder | None" = None,
+        model: ChatBackend,
+        knowledge: "str | Path | Retriever | None" = None,
         style: GenerationConfig | None = None,
         context: int = MAX_CONTEXT,
         system: str = "",
@@ -71,7 +71,7 @@ class Conversation:
         self.model = model
         self.style = style if style is not None else GenerationConfig()
         self.context, self.system = context, system
-        self.finder = finder_in(knowledge)
+        self.retriever = retriever_in(knowledge)
         self.history: list[Message] = []
         self.last: Answer | None = None
 
@@ -80,15 +80,15 @@ class Conversation:
 
         `last` is the whole answer when the pieces are over.
         """
-        hits = self.finder.find(text, MAX_PASSAGES) if self.finder is not None else []
-        if self.finder is not None and not hits:
+        hits = self.retriever.find(text, MAX_PASSAGES) if self.retriever is not None else []
+        if self.retriever is not None and not hits:
             self._remember(text, Answer(NOT_KNOWN, known=False))
             yield NOT_KNOWN
             return
         begin = time.monotonic()
         sources = tuple(hit.passage for hit in hits)
-        speech = self.model.speak(
-            Turns(text, tuple(self.history), self.system, sources), self.style, self.context
+        speech = self.model.generate(
+            Prompt(text, tuple(self.history), self.system, sources), self.style, self.context
         )
         said: list[str] = []
         try:
@@ -117,9 +117,11 @@ class Conversation:
         self.history += [Message("user", text), Message("assistant", answer.text)]
 
 
-def finder_in(
-    knowledge: "str | Path | Finder | None", cache: str | Path | None = None, progress: Progress | None = None
-) -> Finder | None:
+def retriever_in(
+    knowledge: "str | Path | Retriever | None",
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Retriever | None:
     """What finds passages in a folder or file, or what was given.
 
     Args:
@@ -135,7 +137,7 @@ def finder_in(
     passages, skipped = read_passages(Path(knowledge))
     for line in list_skipped(skipped):
         report.say(line)
-    return best_finder(passages, cache_folder(cache), progress=report)
+    return best_retriever(passages, cache_folder(cache), progress=report)
 
 
 def answer_once(

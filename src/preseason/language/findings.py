@@ -4,7 +4,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from preseason.language.folder import fingerprint
-from preseason.language.record import ChatRecord, Judgement, Saying, Training
+from preseason.language.record import ChatRecord, EvalResult, SampleGeneration, Training
 from preseason.recipe import Recipe
 from preseason.runtime.versions import versions_of
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from preseason.language.packing import Blocks
     from preseason.language.samples import Corpus
     from preseason.language.split import Split
-    from preseason.language.training import Trained, TrainingConfig
+    from preseason.language.training import TrainingConfig, TrainingResult
     from preseason.language.tuning import Tuning
     from preseason.language.vocabulary import Head
 
@@ -23,7 +23,7 @@ FORGOTTEN = 1.5
 
 
 def training_of(
-    tuning: "Tuning", head: "Head", learn: "Blocks", config: "TrainingConfig", trained: "Trained"
+    tuning: "Tuning", head: "Head", learn: "Blocks", config: "TrainingConfig", trained: "TrainingResult"
 ) -> Training:
     """How training went."""
     return Training(
@@ -51,8 +51,8 @@ def record_of(
     corpus: "Corpus",
     split: "Split",
     learnt_tokens: int,
-    judged: tuple[Judgement, Judgement],
-    sayings: list[Saying],
+    judged: tuple[EvalResult, EvalResult],
+    sayings: list[SampleGeneration],
     training: Training,
     warnings: list[str],
     seconds: dict[str, float],
@@ -86,7 +86,7 @@ def record_of(
     )
 
 
-def warnings_of(before: Judgement, after: Judgement) -> list[str]:
+def warnings_of(before: EvalResult, after: EvalResult) -> list[str]:
     """What the judgements should make the user careful about."""
     found = []
     if after.general.perplexity > FORGOTTEN * before.general.perplexity:

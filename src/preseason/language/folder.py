@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preseason.language import gemma
-from preseason.language.quiet import quiet_transformers
+from preseason.language.quiet_transformers import quiet_transformers
 from preseason.language.record import TASK, record_values
 from preseason.storage import ADAPTER, CARD, FORMAT, MANIFEST, REPORT, TOKENIZER, WHOLE, replace_folder
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from preseason.errors import WeightsError
 from preseason.errors.packages import require
-from preseason.language.quiet import quiet_transformers
+from preseason.language.quiet_transformers import quiet_transformers
 from preseason.runtime.files import folder_beside
 from preseason.runtime.progress import Progress
 

@@ -10,13 +10,13 @@ from preseason.errors import DataError, UsageError
 from preseason.language.conversation import Conversation
 from preseason.language.decoding import GenerationConfig
 from preseason.language.findings import run_id_of_data
+from preseason.language.generation import Generation, Prompt
+from preseason.language.generations import GENERATION_TOKENS, beginnings_of_dialogues
 from preseason.language.hosted_model import PREFIX, HostedModel, HostedRecord, streamed
 from preseason.language.protocol_client import Client, ServiceError
 from preseason.language.reading import read_corpus
-from preseason.language.record import Saying
+from preseason.language.record import SampleGeneration
 from preseason.language.samples import Example
-from preseason.language.sayings import SAYING_TOKENS, beginnings_of_dialogues
-from preseason.language.speech import Speech, Turns
 from preseason.language.split import divide, fraction_of
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
@@ -146,7 +146,9 @@ def _curve(client: Client, job: str) -> list[tuple[int, float]]:
     return [(int(one["step"]), float(one["valid_loss"])) for one in data if one.get("valid_loss") is not None]
 
 
-def _sayings(client: Client, base: str, name: str, held: Sequence[Example], seed: int) -> list[Saying]:
+def _sayings(
+    client: Client, base: str, name: str, held: Sequence[Example], seed: int
+) -> list[SampleGeneration]:
     """Answers of the base model, where the service lets one talk with it, and of the tuned one."""
     found = []
     for prompt, truth in beginnings_of_dialogues(held):
@@ -154,7 +156,7 @@ def _sayings(client: Client, base: str, name: str, held: Sequence[Example], seed
             before = _said(client, base, prompt, seed)
         except ServiceError:
             before = "(the service does not let one talk with the base model)"
-        found.append(Saying(prompt, before, _said(client, name, prompt, seed), truth))
+        found.append(SampleGeneration(prompt, before, _said(client, name, prompt, seed), truth))
     return found
 
 
@@ -166,11 +168,13 @@ class _Named:
     def __init__(self, client: Client, name: str) -> None:
         self.client, self.name = client, name
 
-    def speak(self, turns: Turns, style: GenerationConfig, context: int) -> Speech:
+    def generate(self, turns: Prompt, style: GenerationConfig, context: int) -> Generation:
         """Begin an answer."""
         return streamed(self.client, self.name, turns, style)
 
 
 def _said(client: Client, name: str, prompt: str, seed: int) -> str:
-    talk = Conversation(_Named(client, name), style=GenerationConfig(seed=seed, max_new_tokens=SAYING_TOKENS))
+    talk = Conversation(
+        _Named(client, name), style=GenerationConfig(seed=seed, max_new_tokens=GENERATION_TOKENS)
+    )
     return talk.ask(prompt).text

@@ -9,9 +9,9 @@ from typing import Any
 from preseason.data.dataset import Skipped
 from preseason.errors import ModelFolderError
 from preseason.language.decoding import GenerationConfig
+from preseason.language.generation import Generation, Prompt
 from preseason.language.protocol_client import Client
-from preseason.language.record import TASK, Saying
-from preseason.language.speech import Speech, Turns
+from preseason.language.record import TASK, SampleGeneration
 from preseason.language.talking import TalkingModel
 from preseason.storage import CARD, FORMAT, HOSTED, MANIFEST, replace_folder
 
@@ -38,7 +38,7 @@ class HostedRecord:
     trained_tokens: int | None
     curve: tuple[tuple[int, float], ...]
     counts: dict[str, int]
-    sayings: tuple[Saying, ...]
+    sayings: tuple[SampleGeneration, ...]
     split: dict[str, Any]
     skipped: tuple[Skipped, ...]
     seconds: dict[str, float]
@@ -67,7 +67,7 @@ class HostedModel(TalkingModel):
         """`dialogue`: it answers."""
         return self.record.style
 
-    def speak(self, turns: Turns, style: GenerationConfig, context: int) -> Speech:
+    def generate(self, turns: Prompt, style: GenerationConfig, context: int) -> Generation:
         """Begin an answer; how much of the history is read is for the service to bound."""
         return streamed(self.client, self.record.name, turns, style)
 
@@ -95,7 +95,7 @@ def load_hosted(place: Path, values: dict[str, Any], cache: Path) -> HostedModel
             **{
                 **values,
                 "curve": tuple((int(step), float(loss)) for step, loss in values["curve"]),
-                "sayings": tuple(Saying(**item) for item in values["sayings"]),
+                "sayings": tuple(SampleGeneration(**item) for item in values["sayings"]),
                 "skipped": tuple(Skipped(**item) for item in values["skipped"]),
                 "warnings": tuple(values["warnings"]),
             }
@@ -105,9 +105,9 @@ def load_hosted(place: Path, values: dict[str, Any], cache: Path) -> HostedModel
     return HostedModel(record, Client.at(record.address), cache)
 
 
-def streamed(client: Client, name: str, turns: Turns, style: GenerationConfig) -> Speech:
+def streamed(client: Client, name: str, turns: Prompt, style: GenerationConfig) -> Generation:
     """The answer of the model `name` at a service, in pieces."""
-    speech = Speech(iter(()))
+    speech = Generation(iter(()))
     content: dict[str, Any] = {
         "model": name,
         "messages": [{"role": turn.role, "content": turn.content} for turn in turns.messages()],
@@ -125,7 +125,7 @@ def streamed(client: Client, name: str, turns: Turns, style: GenerationConfig) -
     return speech
 
 
-def _pieces(events: Iterator[dict[str, Any]], speech: Speech) -> Iterator[str]:
+def _pieces(events: Iterator[dict[str, Any]], speech: Generation) -> Iterator[str]:
     for event in events:
         usage = event.get("usage") or {}
         speech.read = int(usage.get("prompt_tokens", speech.read))

@@ -49,7 +49,7 @@ class Hit:
     covered: float
 
 
-class Finder(Protocol):
+class Retriever(Protocol):
     """What finds passages; an encoder's similarity can stand beside the words'."""
 
     def find(self, question: str, most: int) -> list[Hit]:

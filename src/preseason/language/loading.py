@@ -10,7 +10,7 @@ from preseason.language.base import load_base, open_network, open_tokenizer
 from preseason.language.engines import decoder_for
 from preseason.language.folder import fingerprint
 from preseason.language.model import ChatModel
-from preseason.language.quiet import quiet_transformers
+from preseason.language.quiet_transformers import quiet_transformers
 from preseason.language.record import record_from
 from preseason.runtime.progress import Progress, Silent
 from preseason.storage import ADAPTER, MANIFEST, TOKENIZER, WHOLE

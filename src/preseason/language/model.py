@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from preseason.language.decoding import Decoder, GenerationConfig
+from preseason.language.evaluation import EvalSet, general_blocks, general_endings, judge
 from preseason.language.folder import save
-from preseason.language.judging import Bar, general_blocks, general_endings, judge
+from preseason.language.generation import Generation, Prompt, generate_locally
 from preseason.language.packing import pack, pieces_of
 from preseason.language.reading import read_corpus
-from preseason.language.record import ChatRecord, Judgement
-from preseason.language.speech import Speech, Turns, spoken_by
+from preseason.language.record import ChatRecord, EvalResult
 from preseason.language.talking import TalkingModel
 from preseason.runtime.progress import Progress, Silent
 from preseason.trained_model import JUDGES, TALKS
@@ -57,11 +57,11 @@ class ChatModel(TalkingModel):
         more = named if isinstance(named, list) else [] if named is None else [named]
         return frozenset([int(self.tokenizer.eos_token_id), *(int(token) for token in more)])
 
-    def speak(self, turns: Turns, style: GenerationConfig, context: int) -> Speech:
+    def generate(self, turns: Prompt, style: GenerationConfig, context: int) -> Generation:
         """Begin an answer; `conversation` is the easier door."""
-        return spoken_by(self, turns, style, context)
+        return generate_locally(self, turns, style, context)
 
-    def judge(self, data: str | Path, progress: Progress | None = None) -> Judgement:
+    def judge(self, data: str | Path, progress: Progress | None = None) -> EvalResult:
         """Perplexity on other texts or dialogues, and quiz accuracy on multiple-choice questions.
 
         Raises:
@@ -73,8 +73,8 @@ class ChatModel(TalkingModel):
             pieces_of(self.tokenizer, corpus.examples, length), length, int(self.tokenizer.pad_token_id)
         )
         questions = tuple(example.quiz for example in corpus.examples if example.quiz is not None)
-        bar = Bar(blocks, general_blocks(self.tokenizer), questions, general_endings())
-        return judge(self.network, self.tokenizer, bar, progress or Silent())
+        eval_set = EvalSet(blocks, general_blocks(self.tokenizer), questions, general_endings())
+        return judge(self.network, self.tokenizer, eval_set, progress or Silent())
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder, with the whole network in it."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from preseason.engine.networks import core_of_process, import_openvino, keep, read_kept
 from preseason.language.decoding import Logits
-from preseason.language.quiet import quiet_transformers
+from preseason.language.quiet_transformers import quiet_transformers
 from preseason.runtime.threads import available
 
 MIN_WEIGHTS = 4096

@@ -20,7 +20,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class EvalResult:
     """What a model reaches on what it has not seen.
 
     Attributes:
@@ -37,7 +37,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Saying:
+class SampleGeneration:
     """What the model says to a held-out beginning, before and after; `truth` is how it really goes on."""
 
     prompt: str
@@ -85,9 +85,9 @@ class ChatRecord:
     style: str
     recipe: dict[str, Any]
     counts: dict[str, int]
-    before: Judgement
-    after: Judgement
-    sayings: tuple[Saying, ...]
+    before: EvalResult
+    after: EvalResult
+    sayings: tuple[SampleGeneration, ...]
     training: Training
     skipped: tuple[Skipped, ...]
     split: dict[str, Any]
@@ -114,7 +114,7 @@ def record_from(values: dict[str, Any]) -> ChatRecord:
             **values,
             "before": _judgement(values["before"]),
             "after": _judgement(values["after"]),
-            "sayings": tuple(Saying(**item) for item in values["sayings"]),
+            "sayings": tuple(SampleGeneration(**item) for item in values["sayings"]),
             "training": Training(**training),
             "skipped": tuple(Skipped(**item) for item in values["skipped"]),
             "warnings": tuple(values["warnings"]),
@@ -122,9 +122,9 @@ def record_from(values: dict[str, Any]) -> ChatRecord:
     )
 
 
-def _judgement(values: dict[str, Any]) -> Judgement:
+def _judgement(values: dict[str, Any]) -> EvalResult:
     scores = [values.get(name) for name in ("quiz", "general_quiz")]
-    return Judgement(
+    return EvalResult(
         Reading(**values["held_out"]),
         Reading(**values["general"]),
         *(None if score is None else Score(**score) for score in scores),

@@ -6,8 +6,8 @@ from pathlib import Path
 from preseason.errors import UsageError
 from preseason.language.conversation import Conversation
 from preseason.language.decoding import GenerationConfig
+from preseason.language.generation import Generation, Prompt
 from preseason.language.record import TASK
-from preseason.language.speech import Speech, Turns
 from preseason.results import Evaluation, Predictions, Update
 from preseason.runtime.progress import Progress
 from preseason.trained_model import TALKS, TrainedModel
@@ -37,7 +37,7 @@ class TalkingModel(ABC):
         """`dialogue`: it answers; `text`: it goes on with what is written."""
 
     @abstractmethod
-    def speak(self, turns: Turns, style: GenerationConfig, context: int) -> Speech:
+    def generate(self, turns: Prompt, style: GenerationConfig, context: int) -> Generation:
         """Begin an answer; `conversation` is the easier door."""
 
     def conversation(

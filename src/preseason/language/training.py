@@ -53,7 +53,7 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """What a run did.
 
     Attributes:
@@ -113,7 +113,7 @@ class Run:
         self.best: dict[str, Tensor] = {}
         self.curve: list[tuple[int, float]] = []
 
-    def run(self, checkpoint: Path | None, progress: Progress) -> Trained:
+    def run(self, checkpoint: Path | None, progress: Progress) -> TrainingResult:
         """Train to the end; begins where `checkpoint` stopped, where there is one.
 
         Raises:
@@ -141,7 +141,7 @@ class Run:
         self._save(checkpoint, progress)
         speed = self.tokens / max(self.stepping_s, 1e-9)
         curve, workers = tuple(self.curve), self.team.size
-        return Trained(self.step, self.best_step, self.tokens, speed, curve, stopped, workers)
+        return TrainingResult(self.step, self.best_step, self.tokens, speed, curve, stopped, workers)
 
     def _go_on(self, checkpoint: Path | None, progress: Progress) -> str:
         """One more step, or what comes before the first; why the run is over, "" while it is not."""

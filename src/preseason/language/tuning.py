@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from preseason.distributed.data_parallel import ProcessGroup, is_spread, like, whole
 from preseason.errors import UsageError
-from preseason.language.quiet import quiet_transformers
+from preseason.language.quiet_transformers import quiet_transformers
 
 RANK = 16
 SCALE = 32

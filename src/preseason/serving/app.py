@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from preseason import __version__
 from preseason.errors import PreseasonError, UsageError
-from preseason.language.conversation import finder_in
+from preseason.language.conversation import retriever_in
 from preseason.serving import chat_completions, fine_tuning, listing, matches, pages, predicting, teaching
 from preseason.serving.chores import Chores
 from preseason.serving.corrections import Corrections
@@ -141,9 +141,9 @@ def _tuning_service(settings: Settings) -> Service | None:
 
 
 def _add_routes(app: FastAPI, models: Models, settings: Settings, service: Service | None) -> None:
-    finder = None if settings.knowledge is None else finder_in(settings.knowledge, settings.where.cache)
+    retriever = None if settings.knowledge is None else retriever_in(settings.knowledge, settings.where.cache)
     more = dict if service is None else service.models
-    app.state.talkers = HostedTalkers(models, settings.where, more=more, knowledge=finder)
+    app.state.talkers = HostedTalkers(models, settings.where, more=more, knowledge=retriever)
     app.state.bases = () if service is None else tuple(service.bases)
     for part in (predicting, matches, teaching, listing, pages, chat_completions):
         app.include_router(part.router)

@@ -13,7 +13,7 @@ from preseason.runtime.progress import Progress, Silent
 from preseason.serving.protocol import ApiError
 
 if TYPE_CHECKING:
-    from preseason.language.knowledge import Finder
+    from preseason.language.knowledge import Retriever
 
 MAX_OPEN = 2
 """Models in memory at a time; one of 270 million weights takes about 1.5 GB."""
@@ -41,7 +41,7 @@ class Talkers:
         folders: Mapping[str, Path],
         *,
         more: Callable[[], Mapping[str, Path]] = dict,
-        knowledge: "Finder | None" = None,
+        knowledge: "Retriever | None" = None,
         device: str = "auto",
         cache: str | None = None,
         progress: Progress | None = None,

@@ -10,7 +10,7 @@ from preseason.serving.hosting import Models, Where
 from preseason.serving.talkers import Talker, Talkers
 
 if TYPE_CHECKING:
-    from preseason.language.knowledge import Finder
+    from preseason.language.knowledge import Retriever
 
 
 class HostedTalkers(Talkers):
@@ -28,7 +28,7 @@ class HostedTalkers(Talkers):
         where: Where,
         *,
         more: Callable[[], Mapping[str, Path]] = dict,
-        knowledge: "Finder | None" = None,
+        knowledge: "Retriever | None" = None,
     ) -> None:
         talking = {name: hosted.folder for name, hosted in models.items() if talks(hosted.model)}
         super().__init__(talking, more=more, knowledge=knowledge, device=where.device, cache=where.cache)

@@ -4,24 +4,24 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from preseason.language.packing import Blocks
-from preseason.language.record import Saying
+from preseason.language.record import SampleGeneration
 from preseason.language.samples import Example
 
-SAYINGS = 3
-SAYING_TOKENS = 40
+GENERATIONS = 3
+GENERATION_TOKENS = 40
 BEGINNING_TOKENS = 24
 
 Answer = Callable[[str], str]
 
 
-def said_before(beginnings: Sequence[tuple[str, str]], answer: Answer) -> list[Saying]:
+def said_before(beginnings: Sequence[tuple[str, str]], answer: Answer) -> list[SampleGeneration]:
     """What the untouched model says to (beginning, how it really goes on)."""
-    return [Saying(prompt, answer(prompt), "", truth) for prompt, truth in beginnings]
+    return [SampleGeneration(prompt, answer(prompt), "", truth) for prompt, truth in beginnings]
 
 
-def said_after(sayings: Sequence[Saying], answer: Answer) -> list[Saying]:
+def said_after(sayings: Sequence[SampleGeneration], answer: Answer) -> list[SampleGeneration]:
     """The same with what the tuned model says."""
-    return [Saying(one.prompt, one.before, answer(one.prompt), one.truth) for one in sayings]
+    return [SampleGeneration(one.prompt, one.before, answer(one.prompt), one.truth) for one in sayings]
 
 
 def beginnings_of(tokenizer: Any, held: Sequence[Example], blocks: Blocks) -> list[tuple[str, str]]:
@@ -37,11 +37,11 @@ def beginnings_of_dialogues(held: Sequence[Example]) -> list[tuple[str, str]]:
 
 
 def _parted(tokenizer: Any, row: Any) -> tuple[str, str]:
-    ends = BEGINNING_TOKENS + SAYING_TOKENS
+    ends = BEGINNING_TOKENS + GENERATION_TOKENS
     begin = tokenizer.decode(row[1:BEGINNING_TOKENS], skip_special_tokens=True)
     rest = tokenizer.decode(row[BEGINNING_TOKENS:ends], skip_special_tokens=True)
     return str(begin), str(rest)
 
 
 def _some(items: Any) -> Any:
-    return items[:: -(-len(items) // SAYINGS)][:SAYINGS]
+    return items[:: -(-len(items) // GENERATIONS)][:GENERATIONS]

@@ -10,7 +10,7 @@ import torch
 from preseason.distributed.data_parallel import ProcessGroup, SingleProcess
 from preseason.language.packing import Blocks
 from preseason.language.steps import timed_step
-from preseason.language.training import Run, Trained, TrainingConfig
+from preseason.language.training import Run, TrainingConfig, TrainingResult
 from preseason.language.trunk import Trunk, matrices_in
 from preseason.language.tuning import Tuning, spread, tune
 from preseason.language.vocabulary import Head
@@ -27,7 +27,7 @@ MIN_STEPS = 60
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingSetup:
     """What is trained, on what and how; the same for all workers.
 
     Attributes:
@@ -47,7 +47,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Taken:
+class Trained:
     """A finished course.
 
     Attributes:
@@ -58,12 +58,14 @@ class Taken:
     tuning: Tuning
     head: Head
     config: TrainingConfig
-    trained: Trained
+    trained: TrainingResult
     best: "dict[str, Tensor]"
     shelf: str | None
 
 
-def take(course: Course, team: SingleProcess, left_s: Callable[[], float], progress: Progress) -> Taken:
+def train(
+    setup: TrainingSetup, team: SingleProcess, left_s: Callable[[], float], progress: Progress
+) -> Trained:
     """Train; all workers of `team` call it with the same course.
 
     Args:
@@ -72,45 +74,50 @@ def take(course: Course, team: SingleProcess, left_s: Callable[[], float], progr
     Raises:
         WorkersError: another worker died.
     """
-    recipe, network = course.recipe, course.network
+    recipe, network = setup.recipe, setup.network
     tuning = tune(network, recipe.unfreeze, recipe.seed)
     if isinstance(team, ProcessGroup) and team.sharded:
-        spread(tuning, team, course.kind)
-    trunk = _trunk(tuning, course, team, progress)
-    head = Head(network, course.learn)
+        spread(tuning, team, setup.kind)
+    trunk = _trunk(tuning, setup, team, progress)
+    head = Head(network, setup.learn)
     # Spread weights have a type of their own to compute in.
-    with matrices_in(network, None if team.sharded else course.kind):
-        config = _config(tuning, trunk, head, course, team, left_s)
+    with matrices_in(network, None if team.sharded else setup.kind):
+        config = _config(tuning, trunk, head, setup, team, left_s)
         if team.rank == 0:
-            progress.say(_config_line(tuning, head, course.learn, config, team))
-        run = Run(tuning, head, course.learn, course.held, config, trunk, team)
-        trained = run.run(course.checkpoint, progress)
-    return Taken(tuning, head, config, trained, run.best, trunk.shelf_name)
+            progress.say(_config_line(tuning, head, setup.learn, config, team))
+        run = Run(tuning, head, setup.learn, setup.held, config, trunk, team)
+        trained = run.run(setup.checkpoint, progress)
+    return Trained(tuning, head, config, trained, run.best, trunk.shelf_name)
 
 
-def _trunk(tuning: Tuning, course: Course, team: SingleProcess, progress: Progress) -> Trunk:
+def _trunk(tuning: Tuning, setup: TrainingSetup, team: SingleProcess, progress: Progress) -> Trunk:
     """What lies below the trained blocks; run with them where weights are spread, or it is not faithful."""
-    network, kind, length = course.network, course.kind or torch.float32, course.learn.ids.shape[1]
+    network, kind, length = setup.network, setup.kind or torch.float32, setup.learn.ids.shape[1]
     if not team.sharded:
-        trunk = Trunk(network, tuning.cut, course.cache, kind, length, progress, team.size > 1)
-        if trunk.is_faithful(course.learn):
+        trunk = Trunk(network, tuning.cut, setup.cache, kind, length, progress, team.size > 1)
+        if trunk.is_faithful(setup.learn):
             return trunk
     return Trunk(network, 0, None, kind, length, progress)
 
 
 def _config(
-    tuning: Tuning, trunk: Trunk, head: Head, course: Course, team: SingleProcess, left_s: Callable[[], float]
+    tuning: Tuning,
+    trunk: Trunk,
+    head: Head,
+    setup: TrainingSetup,
+    team: SingleProcess,
+    left_s: Callable[[], float],
 ) -> TrainingConfig:
     """What fits into the time: a step has fewer blocks where few steps of the usual size would fit.
 
     All workers have as many blocks in a step, and one at least, where there are enough.
     """
-    recipe, learn = course.recipe, course.learn
+    recipe, learn = setup.recipe, setup.learn
     several = max(1, TOKENS_A_STEP // learn.ids.shape[1])
     tried = learn.some(slice(0, min(several, len(learn))))
     # Only spread weights need all workers for a step; but all are equally busy then, so all measure.
     with team.collective():
-        step_s = timed_step(trunk, head, tried, course.kind)
+        step_s = timed_step(trunk, head, tried, setup.kind)
     seconds = step_s / len(tried) * several / team.size
     seconds, left = team.broadcast([seconds, left_s()])
     several = int(several * min(1.0, left / seconds / MIN_STEPS))
@@ -123,7 +130,7 @@ def _config(
         learning_rate=tuning.learning_rate if rate is None else rate,
         seconds=max(left, 1.0),
         seed=recipe.seed,
-        autocast=course.kind,
+        autocast=setup.kind,
     )
 
 

@@ -8,8 +8,8 @@ import torch
 from preseason.distributed.data_parallel import ProcessGroup
 from preseason.distributed.workers import Request, Workers
 from preseason.language.base import load_base
-from preseason.language.course import Course, take
 from preseason.language.folder import fingerprint
+from preseason.language.training_setup import TrainingSetup, train
 from preseason.recipe import Recipe
 from preseason.runtime.progress import Silent
 
@@ -20,7 +20,7 @@ LOADING, TRAINING = "language model", "training of the language model"
 """Requests to other workers."""
 
 
-class CourseCall:
+class TrainingCall:
     """For the leader: the helpers of one training.
 
     Args:
@@ -32,17 +32,17 @@ class CourseCall:
         self._open = Request(workers, LOADING, fingerprint(network))
         self._open.post()
 
-    def group(self, course: Course, device: str, sharded: bool) -> ProcessGroup:
+    def group(self, setup: TrainingSetup, device: str, sharded: bool) -> ProcessGroup:
         """This worker with the others, who begin the course.
 
         Args:
-            course: its checkpoint lies in a folder of `fits` below the cache.
+            setup: its checkpoint lies in a folder of `fits` below the cache.
 
         Raises:
             WorkersError: a helper died, or has another base model.
         """
         self._open.gather(None)
-        values = (course.learn, course.held, course.kind is not None, course.checkpoint.parts[-2:], sharded)
+        values = (setup.learn, setup.held, setup.kind is not None, setup.checkpoint.parts[-2:], sharded)
         self._open = Request(self._workers, TRAINING, values)
         self._open.post()
         return ProcessGroup(0, self._workers.size, device, sharded)
@@ -52,7 +52,7 @@ class CourseCall:
         self._open.drop()
 
 
-class CourseHelper:
+class TrainingHelper:
     """For a helper: the base model, and its part of the training."""
 
     def __init__(self, workers: Workers, recipe: Recipe, name: str, cache: Path, device: str) -> None:
@@ -81,4 +81,9 @@ class CourseHelper:
         team = ProcessGroup(self._workers.rank, self._workers.size, self._device, sharded)
         kind = torch.bfloat16 if half else None
         file = self._cache.joinpath("fits", *checkpoint)
-        take(Course(self._recipe, network, learn, held, kind, self._cache, file), team, lambda: 0.0, Silent())
+        train(
+            TrainingSetup(self._recipe, network, learn, held, kind, self._cache, file),
+            team,
+            lambda: 0.0,
+            Silent(),
+        )

@@ -13,7 +13,7 @@ LEAD = "Answer from these notes:"
 
 
 @dataclass(frozen=True)
-class Turns:
+class Prompt:
     """What an answer is asked for.
 
     Attributes:
@@ -37,20 +37,20 @@ class Turns:
         first = [Message("system", opening)] if opening else []
         return [*first, *self.history, Message("user", self.question)]
 
-    def shorter(self) -> "Turns | None":
+    def shorter(self) -> "Prompt | None":
         """Without the oldest exchange, then the last passage; None where only the question is left."""
         if self.history:
             rest = self.history[1:]
             while rest and rest[0].role != "user":
                 rest = rest[1:]
-            return Turns(self.question, rest, self.system, self.passages)
+            return Prompt(self.question, rest, self.system, self.passages)
         if self.passages:
-            return Turns(self.question, (), self.system, self.passages[:-1])
-        return Turns(self.question) if self.system else None
+            return Prompt(self.question, (), self.system, self.passages[:-1])
+        return Prompt(self.question) if self.system else None
 
 
 @dataclass
-class Speech:
+class Generation:
     """An answer in the making.
 
     Attributes:
@@ -66,14 +66,14 @@ class Speech:
     cut: bool = False
 
 
-class Speaker(Protocol):
+class ChatBackend(Protocol):
     """What a conversation needs of a model."""
 
     @property
     def style(self) -> str:
         """`dialogue`: it answers; `text`: it goes on with what is written."""
 
-    def speak(self, turns: Turns, style: GenerationConfig, context: int) -> Speech:
+    def generate(self, turns: Prompt, style: GenerationConfig, context: int) -> Generation:
         """Begin the answer; at most `context` tokens are read."""
 
 
@@ -101,20 +101,20 @@ class Local(Protocol):
         """Tokens that end an answer."""
 
 
-def spoken_by(model: Local, turns: Turns, style: GenerationConfig, context: int) -> Speech:
+def generate_locally(model: Local, turns: Prompt, style: GenerationConfig, context: int) -> Generation:
     """The answer of a model on this machine."""
     context = min(context, model.context)
     room = max(context - style.max_new_tokens, context // 2)
     tokens = prompt_of(model, turns, room)
     most = min(style.max_new_tokens, model.context - len(tokens))
-    speech = Speech(iter(()), read=len(tokens))
+    speech = Generation(iter(()), read=len(tokens))
     made = continued(model.decoder, tokens, model.ends, style, most)
     stops = (*stops_of(model.tokenizer, model.style), *style.stops)
     speech.pieces = _stripped(spoken(_counted(made, speech, most), decoding(model.tokenizer), stops))
     return speech
 
 
-def prompt_of(model: Local, turns: Turns, room: int) -> list[int]:
+def prompt_of(model: Local, turns: Prompt, room: int) -> list[int]:
     """At most `room` tokens before the answer; the oldest exchanges are left out until they fit."""
     if model.style == "text":
         return _continuing(model, turns, room)
@@ -129,7 +129,7 @@ def prompt_of(model: Local, turns: Turns, room: int) -> list[int]:
         turns = fewer
 
 
-def _continuing(model: Local, turns: Turns, room: int) -> list[int]:
+def _continuing(model: Local, turns: Prompt, room: int) -> list[int]:
     """A model of texts goes on with what was written so far."""
     messages = turns.messages()
     opening = [message.content for message in messages if message.role == "system"]
@@ -149,7 +149,7 @@ def stops_of(tokenizer: Any, style: str) -> tuple[str, ...]:
     return ("\nQuestion:", "\nAnswer:") if ours else ()
 
 
-def _counted(tokens: Iterator[int], speech: Speech, most: int) -> Iterator[int]:
+def _counted(tokens: Iterator[int], speech: Generation, most: int) -> Iterator[int]:
     for token in tokens:
         speech.made += 1
         speech.cut = speech.made >= most

@@ -12,7 +12,7 @@ import torch
 from preseason.language import quiz
 from preseason.language.continuations import continuations
 from preseason.language.packing import Blocks, pack, pieces_of
-from preseason.language.record import Judgement, Reading
+from preseason.language.record import EvalResult, Reading
 from preseason.language.samples import Example, Quiz
 from preseason.language.scoring import log_likelihoods, perplexity, perplexity_range
 from preseason.language.speed import computing, device_of
@@ -37,7 +37,7 @@ MORE_TEXT = (
 
 
 @dataclass(frozen=True)
-class Bar:
+class EvalSet:
     """What is judged on; the same before and after training."""
 
     held: Blocks
@@ -70,7 +70,7 @@ def affordable(
     questions: Sequence[Quiz],
     budget_s: float,
     kind: torch.dtype | None,
-) -> Bar:
+) -> EvalSet:
     """As much of the held-out part, of general prose and of the questions as the time allows.
 
     Args:
@@ -83,14 +83,14 @@ def affordable(
 
 def _affordable(
     network: Any, tokenizer: Any, held: Blocks, general: Blocks, questions: Sequence[Quiz], budget_s: float
-) -> Bar:
+) -> EvalSet:
     each = _seconds_a_block(network, held)
     scale = general.ids.shape[1] / held.ids.shape[1]
     kept = _spread(len(held), SHARES["held_out"] * budget_s / each)
     some = _spread(len(general), SHARES["general"] * budget_s / (each * scale), fewest=1)
     chosen = _some_questions(network, tokenizer, questions, SHARES["quiz"] * budget_s)
     endings = _some_questions(network, tokenizer, general_endings(), SHARES["general_quiz"] * budget_s)
-    return Bar(held.some(kept), general.some(some), chosen, endings)
+    return EvalSet(held.some(kept), general.some(some), chosen, endings)
 
 
 def _some_questions(
@@ -107,21 +107,25 @@ def _some_questions(
 
 
 def judge(
-    network: Any, tokenizer: Any, bar: Bar, progress: Progress, kind: torch.dtype | None = None
-) -> Judgement:
+    network: Any, tokenizer: Any, eval_set: EvalSet, progress: Progress, kind: torch.dtype | None = None
+) -> EvalResult:
     """Perplexities and quiz accuracy of the network, over its whole vocabulary.
 
     Args:
         kind: matrices are taken in this type for the time; None leaves them as they are.
     """
     with matrices_in(network, kind, trained=True), computing(kind, device_of(network)):
-        held = reading(network, bar.held, progress, "judging held-out texts")
-        general = reading(network, bar.general, progress, "judging general prose")
-        answered = quiz.score(network, tokenizer, bar.questions, progress) if bar.questions else None
-        ended = (
-            quiz.score(network, tokenizer, bar.endings, progress, "judging endings") if bar.endings else None
+        held = reading(network, eval_set.held, progress, "judging held-out texts")
+        general = reading(network, eval_set.general, progress, "judging general prose")
+        answered = (
+            quiz.score(network, tokenizer, eval_set.questions, progress) if eval_set.questions else None
         )
-    return Judgement(held, general, answered, ended)
+        ended = (
+            quiz.score(network, tokenizer, eval_set.endings, progress, "judging endings")
+            if eval_set.endings
+            else None
+        )
+    return EvalResult(held, general, answered, ended)
 
 
 def reading(network: Any, blocks: Blocks, progress: Progress, stage: str) -> Reading:

@@ -32,7 +32,7 @@ FUSED = 60
 """Constant of reciprocal rank fusion (Cormack et al. 2009)."""
 
 
-class Meanings:
+class DenseIndex:
     """Unit vectors of passages, and the encoder that makes them.
 
     Args:
@@ -67,14 +67,14 @@ class Meanings:
         return unit_rows(means)
 
 
-class WordsAndMeaning:
-    """A `Finder`: passages that share the question's words, and such as mean what it asks.
+class HybridRetriever:
+    """A `Retriever`: passages that share the question's words, and such as mean what it asks.
 
     Args:
         words: finds by words; it holds the passages.
     """
 
-    def __init__(self, words: Bm25, meanings: Meanings) -> None:
+    def __init__(self, words: Bm25, meanings: DenseIndex) -> None:
         self.words, self.meanings = words, meanings
 
     def find(self, question: str, most: int = 3) -> list[Hit]:
@@ -100,13 +100,13 @@ class WordsAndMeaning:
         return Hit(self.words.passages[at], score, covered)
 
 
-def best_finder(
+def best_retriever(
     passages: Sequence[Passage], cache: Path, device: str = "cpu", progress: Progress | None = None
-) -> "Bm25 | WordsAndMeaning":
+) -> "Bm25 | HybridRetriever":
     """Words and meaning where the encoder (extra `text`) is installed, else words alone, which is said."""
     words, told = Bm25(passages), progress or Silent()
     try:
-        return WordsAndMeaning(words, Meanings(passages, cache, device, told))
+        return HybridRetriever(words, DenseIndex(passages, cache, device, told))
     except (MissingPackageError, WeightsError):
         told.say(f"Passages are found by their words alone: {install_line('text')} finds by meaning too.")
         return words

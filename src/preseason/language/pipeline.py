@@ -16,21 +16,27 @@ from preseason.errors import DataError, UsageError
 from preseason.language import gemma
 from preseason.language.base import load_base
 from preseason.language.conversation import answer_once
-from preseason.language.course import Course, take
 from preseason.language.decoding import TorchDecoder
+from preseason.language.distributed_training import TrainingCall
+from preseason.language.evaluation import affordable, judge
 from preseason.language.findings import record_of, run_id_of, training_of
 from preseason.language.folder import save_adapter
-from preseason.language.judging import affordable, judge
+from preseason.language.generations import (
+    GENERATION_TOKENS,
+    GENERATIONS,
+    beginnings_of,
+    said_after,
+    said_before,
+)
 from preseason.language.model import ChatModel
 from preseason.language.packing import pack, pieces_of
 from preseason.language.reading import read_corpus
-from preseason.language.record import Judgement, Saying, Training
-from preseason.language.sayings import SAYING_TOKENS, SAYINGS, beginnings_of, said_after, said_before
+from preseason.language.record import EvalResult, SampleGeneration, Training
 from preseason.language.scoring import head_is_plain
-from preseason.language.shared_course import CourseCall
 from preseason.language.speed import device_of, fastest_type, seconds_of_forward
 from preseason.language.split import divide, fraction_of
 from preseason.language.template import encode_dialogue
+from preseason.language.training_setup import TrainingSetup, train
 from preseason.language.tuning import count_trained, tune
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
@@ -44,13 +50,13 @@ if TYPE_CHECKING:
     from preseason.distributed.data_parallel import SingleProcess
     from preseason.distributed.workers import Workers
     from preseason.language.base import Base
-    from preseason.language.course import Course, Taken
-    from preseason.language.judging import Bar
+    from preseason.language.distributed_training import TrainingCall
+    from preseason.language.evaluation import EvalSet
     from preseason.language.model import ChatModel
     from preseason.language.packing import Blocks
     from preseason.language.samples import Corpus
-    from preseason.language.shared_course import CourseCall
     from preseason.language.split import Split
+    from preseason.language.training_setup import Trained, TrainingSetup
     from preseason.language.tuning import Tuning
 
 BUDGET_S = 300.0
@@ -61,7 +67,7 @@ TEXT_LENGTH = 256
 SAVING_S = 8.0
 ROOM_SHARE = 0.7
 """Of a graphics processor's free memory for weights and what belongs to them; the rest is for activations."""
-SAYINGS_SHARE = 0.02
+GENERATIONS_SHARE = 0.02
 """Of the budget, for all answers shown, before and after alike."""
 
 USED = (
@@ -84,9 +90,9 @@ class Fitted:
 class Before:
     """What is known before training: the bar, the untouched model's result, and seconds of judging once."""
 
-    bar: "Bar"
-    judgement: Judgement
-    sayings: list[Saying]
+    eval_set: "EvalSet"
+    judgement: EvalResult
+    sayings: list[SampleGeneration]
     seconds: float
 
 
@@ -180,33 +186,35 @@ class ChatFit:
         questions = [example.quiz for example in split.held if example.quiz is not None]
         network, tokenizer = base.network, base.tokenizer
         with self.watch.stage("judging before"):
-            bar = affordable(network, tokenizer, held, questions, self.budget_s, self.kind)
+            eval_set = affordable(network, tokenizer, held, questions, self.budget_s, self.kind)
             start = time.monotonic()
-            judgement = judge(network, tokenizer, bar, self.progress, self.kind)
+            judgement = judge(network, tokenizer, eval_set, self.progress, self.kind)
             beginnings = beginnings_of(tokenizer, split.held, held)
             sayings = said_before(beginnings, self._answering(network, base, style))
             once = time.monotonic() - start
-        return Before(bar, judgement, sayings, once)
+        return Before(eval_set, judgement, sayings, once)
 
     def _judge_after(
         self, network: Any, base: "Base", style: str, before: Before
-    ) -> tuple[Judgement, list[Saying]]:
+    ) -> tuple[EvalResult, list[SampleGeneration]]:
         with self.watch.stage("judging after"):
-            after = judge(network, base.tokenizer, before.bar, self.progress, self.kind)
+            after = judge(network, base.tokenizer, before.eval_set, self.progress, self.kind)
             sayings = said_after(before.sayings, self._answering(network, base, style))
         return after, sayings
 
     def _answering(self, network: Any, base: "Base", style: str) -> Any:
         """What gives the network's answer to a prompt, in a part of the budget."""
-        most_s = SAYINGS_SHARE * self.budget_s / SAYINGS
+        most_s = GENERATIONS_SHARE * self.budget_s / GENERATIONS
         seed = self.recipe.seed
-        return lambda prompt: answer_once(network, base.tokenizer, style, prompt, SAYING_TOKENS, most_s, seed)
+        return lambda prompt: answer_once(
+            network, base.tokenizer, style, prompt, GENERATION_TOKENS, most_s, seed
+        )
 
     def _train(
         self,
         base: "Base",
         learn: "Blocks",
-        call: "CourseCall | None",
+        call: "TrainingCall | None",
         before: Before,
         cache: Path,
         checkpoints: Path,
@@ -216,9 +224,9 @@ class ChatFit:
         with self.watch.stage("training"):
             file = checkpoints / "run.pt"
             kind = self._training_type()
-            course = Course(self.recipe, base.network, learn, before.bar.held, kind, cache, file)
-            team = self._team(call, course)
-            taken = take(course, team, lambda: self._left(before), self.progress)
+            setup = TrainingSetup(self.recipe, base.network, learn, before.eval_set.held, kind, cache, file)
+            team = self._team(call, setup)
+            taken = train(setup, team, lambda: self._left(before), self.progress)
             training = training_of(taken.tuning, taken.head, learn, taken.config, taken.trained)
             tuning = self._whole_again(base, taken) if self.spread else taken.tuning
         self._evict(cache, taken.shelf)
@@ -228,16 +236,16 @@ class ChatFit:
             )
         return tuning, training
 
-    def _called(self, base: "Base") -> "CourseCall | None":
+    def _called(self, base: "Base") -> "TrainingCall | None":
         """The helpers, called to the training."""
         if self.workers is None:
             return None
-        return CourseCall(self.workers, base.network)
+        return TrainingCall(self.workers, base.network)
 
-    def _team(self, call: "CourseCall | None", course: "Course") -> "SingleProcess":
+    def _team(self, call: "TrainingCall | None", setup: "TrainingSetup") -> "SingleProcess":
         if call is None:
             return SingleProcess()
-        return call.group(course, self.device, self.spread)
+        return call.group(setup, self.device, self.spread)
 
     def _training_type(self) -> "torch.dtype | None":
         """As judging's; bfloat16 for weights spread over graphics processors: those are judged on the CPU."""
@@ -245,7 +253,7 @@ class ChatFit:
 
         return torch.bfloat16 if self.spread and self.device == "cuda" else self.kind
 
-    def _whole_again(self, base: "Base", taken: "Taken") -> "Tuning":
+    def _whole_again(self, base: "Base", taken: "Trained") -> "Tuning":
         """The network loaded again, with the trained weights: the one that was spread is of no more use."""
         again = load_base(self.backbone, self.recipe.weights, cache_folder(self.recipe.cache), self.progress)
         tuning = tune(again.network, self.recipe.unfreeze, self.recipe.seed)
