@@ -18,13 +18,14 @@ from preseason.errors import UsageError
 from preseason.heads.base import TrainingSet, config_of, heads
 from preseason.heads.contrastive import pairs_loss
 from preseason.heads.sequence import Sequence, SequenceNetwork
-from preseason.heads.tail import Tail, TailConfig, TailHead, random_view
+from preseason.heads.tail import Tail, TailConfig, TailHead, TailKind, random_view
 from preseason.inference.features import Features
 from preseason.inference.head import Head, restore
 from preseason.recipe import Recipe
 
 N, CLASSES, PARTS, WIDTH, CUT = 48, 3, 5, 24, 6
-IN_ORDER = ("lstm", "gru", "tcn")
+IN_ORDER = [name for name in heads if isinstance(heads.get(name), Sequence)]
+TAILS = [name for name in heads if isinstance(heads.get(name), TailKind)]
 TARGETS = np.arange(N) % CLASSES
 
 
@@ -79,9 +80,6 @@ def texts() -> np.ndarray:
     """Texts in which a word tells the class, object [n, 1]."""
     words = ("great goal", "awful pass", "kick-off at three")
     return np.array([[f"{words[t]} by number {i}"] for i, t in enumerate(TARGETS)], object)
-
-
-TAILS = ("tail", "contrastive", "lora")
 
 
 def folds() -> list[tuple[np.ndarray, np.ndarray]]:

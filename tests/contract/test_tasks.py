@@ -22,6 +22,7 @@ from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError, UsageError
 from preseason.heads.base import heads as registered_heads
 from preseason.inference.attention_crops import CROPS
+from preseason.inference.candidates import Candidate
 from preseason.recipe import Recipe
 from preseason.tasks.base import Task, tasks
 from preseason.tasks.clips import shape_for
@@ -57,29 +58,40 @@ def words(folder: Path) -> Path:
 
 
 MAKERS = {"photos": photo, "clips": clip, "actions": match, "texts": words}
-FRAMES = {"clips": 3, "actions": 3}
-RECIPES = (
-    {},
-    {"head": "attention"},
-    {"head": "linear"},
-    {"head": "mlp"},
-    {"head": "prototype"},
-    {"head": "statistics"},
-    {"head": "lstm"},
-    {"head": "gru"},
-    {"head": "tcn"},
-    {"head": "lstm", "unfreeze": "2"},
-    {"unfreeze": "0"},
-    {"unfreeze": "2"},
-    {"unfreeze": "all"},
-    {"name": "frozen-dense", "head": "mlp", "unfreeze": "0"},
-    {"name": "last-10-layers", "unfreeze": "1"},
-)
+ENCODER = "tiny-bert"
+NETWORKS = {name: [ENCODER] if name == "texts" else ["test_efficientnet", "test_vit"] for name in tasks}
+PAIRS = [(name, network) for name, several in NETWORKS.items() for network in several]
+TEXTBOOK = {
+    "frozen-dense": {"name": "frozen-dense", "head": "mlp", "unfreeze": "0"},
+    "last-10-layers": {"name": "last-10-layers", "unfreeze": "1"},
+}
 
 
-@pytest.fixture(params=["test_efficientnet", "test_vit"])
-def backbone(request: pytest.FixtureRequest, task: Task) -> Backbone:
-    if task.name == "texts":
+def recipes_of(name: str) -> list[dict[str, str]]:
+    """A recipe for each head of a task, and for each way to fine-tune."""
+    heads = [{"head": head} for head in ("auto", *tasks.get(name).heads)]
+    return heads + [{"unfreeze": blocks} for blocks in ("0", "2", "all")]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every task, every network that reads its examples, and every recipe, where a test asks for them."""
+    wanted = [each for each in ("task", "backbone", "settings") if each in metafunc.fixturenames]
+    if "settings" in wanted:
+        cases = [(*pair, recipe) for pair in PAIRS for recipe in recipes_of(pair[0])]
+        metafunc.parametrize(wanted, cases, indirect=["task", "backbone"])
+    elif wanted:
+        pairs = {tuple(pair[("task", "backbone").index(each)] for each in wanted): None for pair in PAIRS}
+        metafunc.parametrize(wanted, list(pairs), indirect=True)
+
+
+@pytest.fixture
+def task(request: pytest.FixtureRequest) -> Task:
+    return tasks.get(str(request.param))
+
+
+@pytest.fixture
+def backbone(request: pytest.FixtureRequest) -> Backbone:
+    if request.param == ENCODER:
         return request.getfixturevalue("encoder")  # type: ignore[no-any-return]
     return networks(request.param)
 
@@ -91,9 +103,9 @@ def networks(name: str) -> Backbone:
     return Backbone(name, network, split_of(network), preprocessing_of(network), "none")
 
 
-@pytest.fixture(params=list(tasks))
-def task(request: pytest.FixtureRequest) -> Task:
-    return tasks.get(str(request.param))
+def frames_of(task: Task, backbone: Backbone) -> int:
+    """How many frames of an example the tests look at; 0 where a task has none."""
+    return 3 if task.baseline(backbone).spec.frames else 0
 
 
 def example(task: Task, folder: Path) -> Sample:
@@ -114,18 +126,25 @@ def test_its_own_files_are_examples_and_a_false_name_is_none(task: Task, tmp_pat
     assert task.recognises(tmp_path)
 
 
-@pytest.mark.parametrize("settings", RECIPES)
 def test_every_recipe_gives_ways_that_can_be_fitted(
     task: Task, backbone: Backbone, settings: dict[str, Any]
 ) -> None:
-    recipe = Recipe(**settings)
-    if recipe.head not in ("auto", *task.heads):
-        pytest.skip("not a head of this task")
-    if recipe.name != "default" and task.name != "photos":
+    candidates = task.candidates(Recipe(**settings), backbone)
+    check_candidates(candidates, backbone, bool(frames_of(task, backbone)))
+
+
+@pytest.mark.parametrize("name", TEXTBOOK)
+def test_textbook_recipes_are_for_photos(name: str, task: Task, backbone: Backbone) -> None:
+    recipe = Recipe(**TEXTBOOK[name])
+    if task.name == "photos":
+        check_candidates(task.candidates(recipe, backbone), backbone, False)
+    else:
         with pytest.raises(UsageError, match=r"a recipe for photos"):
             task.candidates(recipe, backbone)
-        return
-    candidates = task.candidates(recipe, backbone)
+
+
+def check_candidates(candidates: tuple[Candidate, ...], backbone: Backbone, frames: bool) -> None:
+    """Names differ, crops come from an earlier way, and the network takes the size."""
     names = [candidate.name for candidate in candidates]
     assert len(set(names)) == len(names) > 0
     for number, candidate in enumerate(candidates):
@@ -133,7 +152,7 @@ def test_every_recipe_gives_ways_that_can_be_fitted(
         assert candidate.crops_from is None or candidate.crops_from in names[:number]
         assert bool(candidate.spec.crops) == (candidate.crops_from is None)
         assert candidate.spec.count() in (max(candidate.spec.frames, 1) * len(candidate.spec.crops), CROPS)
-        assert bool(candidate.spec.frames) == (task.name in FRAMES)
+        assert bool(candidate.spec.frames) == frames
         assert backbone.preprocessing.resizable or candidate.spec.size == backbone.preprocessing.size
 
 
@@ -160,7 +179,7 @@ def test_inputs_are_one_array_for_each_look_and_always_the_same(
 ) -> None:
     if task.name == "texts":
         pytest.skip("a text has no places to look at")
-    frames = FRAMES.get(task.name, 0)
+    frames = frames_of(task, backbone)
     sample, spec = example(task, tmp_path), FeatureSpec(32, crops=crops, frames=frames)
     first = task.decoder(backbone).decode(sample, spec)
     assert first.shape == (spec.count(), 32, 32, 3)
@@ -168,7 +187,7 @@ def test_inputs_are_one_array_for_each_look_and_always_the_same(
     for number, crop in enumerate(crops):
         alone = task.decoder(backbone).decode(sample, FeatureSpec(32, crops=(crop,), frames=frames))
         assert alone.shape == (max(frames, 1), 32, 32, 3)
-        if task.name in FRAMES:
+        if frames:
             np.testing.assert_allclose(alone, first[number :: len(crops)], atol=3)
 
 
@@ -177,7 +196,7 @@ def test_a_file_that_vanished_is_a_media_error_and_has_no_picture(
 ) -> None:
     gone = Sample(File(tmp_path / "gone.png"), fingerprint="x")
     with pytest.raises(MediaError):
-        task.decoder(backbone).decode(gone, FeatureSpec(32, frames=FRAMES.get(task.name, 0)))
+        task.decoder(backbone).decode(gone, FeatureSpec(32, frames=frames_of(task, backbone)))
     assert task.picture(gone) is None
 
 
@@ -229,8 +248,9 @@ def test_a_folder_of_photos_is_no_folder_of_clips_and_the_other_way_round(tmp_pa
     assert task_for(tmp_path / "table.csv").name == "clips"
 
 
-def test_looks_of_a_photo_show_the_region_they_name(backbone: Backbone, tmp_path: Path) -> None:
-    task = tasks.get("photos")
+@pytest.mark.parametrize("network", NETWORKS["photos"])
+def test_looks_of_a_photo_show_the_region_they_name(network: str, tmp_path: Path) -> None:
+    task, backbone = tasks.get("photos"), networks(network)
     quarters = (*grid(2, 0.5), Box(0.5, 0, 1, 0.5).mirrored())
     found = task.decoder(backbone).decode(
         example(task, tmp_path), FeatureSpec(32, crops=(*quarters, WHOLE.mirrored()))

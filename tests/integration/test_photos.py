@@ -157,8 +157,3 @@ def test_blocks_can_be_fine_tuned_and_textbook_recipes_run(
     if (tmp_path / "m" / "finetuned").exists():
         opened = timm.create_model(f"local-dir:{tmp_path / 'm' / 'finetuned'}", pretrained=True)
         assert opened.num_classes == len(GAMES)
-
-
-def test_pictures_are_real(photos: Path) -> None:
-    with Image.open(some_photo(photos)) as picture:
-        assert picture.size == (288, 288)

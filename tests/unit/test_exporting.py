@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from preseason.cli.export import FORMATS
 from preseason.data.audit import digest
 from preseason.engine.passes import Box
 from preseason.engine.tokens import Windows
 from preseason.errors import ExportError
 from preseason.exporting import answers, run, run_texts
 from preseason.exporting.checking import Check
-from preseason.exporting.export import refuse_different
+from preseason.exporting.export import TARGETS, refuse_different
 from preseason.heads.base import TrainingSet, heads
 from preseason.inference.attention_crops import CROPS, windows
 from preseason.inference.features import Features
@@ -172,3 +173,7 @@ def test_the_runner_reads_texts_as_preseason_does(encoding: str) -> None:
     assert run_texts.decoded(data) == decoded(data).strip() == "Müller trifft"
     with pytest.raises(ValueError, match="binary"):
         run_texts.decoded(b"\x00\x01\x02")
+
+
+def test_the_command_line_offers_every_target() -> None:
+    assert set(FORMATS) == set(TARGETS)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-import movies
 from preseason.cli.main import run
 from preseason.errors.packages import EXTRAS, MissingPackageError, require
+from task_examples import DATA
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -135,24 +135,9 @@ def without_extras(folder: Path, commands: list[list[str]]) -> subprocess.Comple
 def test_photos_and_clips_need_no_extra(tmp_path: Path) -> None:
     commands = []
     for kind, suffix, head in (("photos", ".png", "linear"), ("clips", ".mp4", "statistics")):
-        write_examples(tmp_path / kind, suffix)
+        DATA[kind](tmp_path / kind)
         commands.append(["fit", kind, "-o", f"{kind}-model", "--head", head, "--unfreeze", "0", "--json"])
         commands.append(["predict", f"{kind}-model", f"{kind}/dark/0{suffix}", "--json"])
     done = without_extras(tmp_path, commands)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count('"label": "dark"') == 2
-
-
-def write_examples(root: Path, suffix: str) -> None:
-    """Six grey pictures or clips for each of two classes."""
-    from PIL import Image
-
-    for label, first in (("dark", 0), ("light", 20)):
-        for number in range(6):
-            frames = [movies.picture(first + (number + at) % 9, marked=number % 2 == 0) for at in range(9)]
-            path = root / label / f"{number}{suffix}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if suffix == ".png":
-                Image.fromarray(frames[0]).save(path)
-            else:
-                movies.write(path, frames)

@@ -1,5 +1,6 @@
 """Registries: names to parts, filled by the files of a package."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -10,7 +11,6 @@ import pytest
 from preseason.errors import UsageError
 from preseason.heads.base import heads
 from preseason.registry import Registry
-from preseason.tasks.base import tasks
 
 
 def test_names_come_sorted_and_give_what_was_added() -> None:
@@ -43,11 +43,19 @@ def test_an_unknown_name_suggests_the_nearest(name: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_the_files_of_a_package_register_themselves() -> None:
-    assert {"attention", "linear", "mlp", "prototype", "tail"} <= set(heads)
-    assert "photos" in tasks
-    fresh = Registry[object]("head", "preseason.heads")
-    assert list(fresh) == []
+def test_the_files_of_a_package_register_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "sports"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from preseason.registry import Registry\nsports = Registry('sport', 'sports')\n", "utf-8"
+    )
+    for name in ("tennis", "golf"):
+        (package / f"{name}.py").write_text(f"from sports import sports\nsports.add({name!r}, 1)\n", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    sports = importlib.import_module("sports").sports
+    assert sports.get("golf") == 1
+    assert "sports.tennis" not in sys.modules
+    assert list(sports) == ["golf", "tennis"]
 
 
 PLUGIN = """
