@@ -10,9 +10,9 @@ from preseason.cli.main import run
 from preseason.cli.verbs import VERBS
 from preseason.errors import UsageError
 from preseason.language import conversation
-from preseason.serving import hosting, talkers
+from preseason.serving import chat_sessions, hosting
 from preseason.serving.app import Settings, create_app
-from preseason.serving.hosting import Where
+from preseason.serving.hosting import Runtime
 from preseason.trained_model import TALKS
 
 WORDS = {
@@ -76,12 +76,12 @@ def test_a_server_hands_device_and_cache_to_every_loader(
         return load
 
     monkeypatch.setattr(hosting, "load", loads("model"))
-    monkeypatch.setattr(talkers, "load", loads("model of a job"))
+    monkeypatch.setattr(chat_sessions, "load", loads("model of a job"))
     monkeypatch.setattr(
-        conversation, "best_finder", lambda _, cache, **__: opened.append(("facts", None, str(cache)))
+        conversation, "best_retriever", lambda _, cache, **__: opened.append(("facts", None, str(cache)))
     )
     (tmp_path / "facts.txt").write_text("Messi plays on the right wing.", "utf-8")
-    where = Where("cuda", str(tmp_path / "mine"))
+    where = Runtime("cuda", str(tmp_path / "mine"))
     settings = Settings(where=where, knowledge=tmp_path / "facts.txt", tuning=tmp_path / "jobs")
     app = create_app({"m": tmp_path}, settings)
     app.state.talkers.more = lambda: {"job": tmp_path}

@@ -18,7 +18,7 @@ from preseason.errors import UsageError
 from preseason.language.protocol_client import ServiceError
 from preseason.serving.app import Settings, create_app
 from preseason.serving.fine_tuning import Service
-from preseason.serving.hosting import Where
+from preseason.serving.hosting import Runtime
 
 NAMES = ("Salah", "Kane", "Son", "Messi")
 DONE = ("succeeded", "failed", "cancelled")
@@ -41,7 +41,7 @@ class Served:
     """Our server with nothing but fine-tuning, on a free port."""
 
     def __init__(self, service: Service, cache: Path) -> None:
-        app = create_app({}, Settings(where=Where(cache=str(cache))), service)
+        app = create_app({}, Settings(where=Runtime(cache=str(cache))), service)
         self.server = uvicorn.Server(
             uvicorn.Config(app, port=0, log_level="error", ws="none", timeout_graceful_shutdown=10)
         )

@@ -44,7 +44,7 @@ class Parrot:
         return logits
 
 
-class Talker:
+class ChatSession:
     """As much of a model as a conversation needs."""
 
     def __init__(self, answer: str, style: str = "dialogue") -> None:
@@ -147,7 +147,7 @@ def test_characters_and_stops_are_shown_when_they_are_whole() -> None:
 
 
 def test_an_answer_comes_in_pieces_and_is_remembered() -> None:
-    model = Talker(" Salah scored twice.")
+    model = ChatSession(" Salah scored twice.")
     talk = Conversation(model, style=GREEDY)
     pieces = list(talk.say("Who scored?"))
     assert len(pieces) > 3
@@ -162,7 +162,7 @@ def test_an_answer_comes_in_pieces_and_is_remembered() -> None:
 
 
 def test_stopping_an_answer_keeps_what_was_said() -> None:
-    talk = Conversation(Talker(" Salah scored twice."), style=GREEDY)
+    talk = Conversation(ChatSession(" Salah scored twice."), style=GREEDY)
     pieces = talk.say("Who?")
     first = next(pieces)
     pieces.close()
@@ -170,7 +170,7 @@ def test_stopping_an_answer_keeps_what_was_said() -> None:
 
 
 def test_the_history_is_bounded_by_tokens() -> None:
-    model = Talker(" Yes.")
+    model = ChatSession(" Yes.")
     talk = Conversation(model, style=GREEDY, context=128)
     for at in range(12):
         talk.ask(f"Is it number {at}?")
@@ -184,7 +184,7 @@ def test_the_history_is_bounded_by_tokens() -> None:
 
 
 def test_a_model_of_texts_goes_on_with_what_was_written() -> None:
-    model = Talker(" over the bar.", style="text")
+    model = ChatSession(" over the bar.", style="text")
     talk = Conversation(model, style=GREEDY)
     talk.ask("The header goes")
     talk.ask("And now")
@@ -261,7 +261,7 @@ def test_scores_are_those_of_the_formula() -> None:
 
 
 def test_what_was_found_goes_into_the_prompt_and_is_shown(reports: Path) -> None:
-    model = Talker(" Thirty.")
+    model = ChatSession(" Thirty.")
     talk = Conversation(model, reports, GREEDY)
     answer = talk.ask("How many goals did Kane score?")
     assert "player: Kane; goals: 30" in model.asked
@@ -270,7 +270,7 @@ def test_what_was_found_goes_into_the_prompt_and_is_shown(reports: Path) -> None
 
 
 def test_what_is_in_no_file_is_not_known(reports: Path) -> None:
-    model = Talker(" Ninety.")
+    model = ChatSession(" Ninety.")
     talk = Conversation(model, reports, GREEDY)
     answer = talk.ask("How many goals did Ronaldo score?")
     assert (answer.text, answer.known, answer.sources) == (NOT_KNOWN, False, ())

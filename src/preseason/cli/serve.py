@@ -86,7 +86,7 @@ def serve(
     from preseason.runtime.threads import share_heaps
     from preseason.serving.app import Settings, create_app
     from preseason.serving.guard import LOCAL, Rules
-    from preseason.serving.hosting import Where, named_folders
+    from preseason.serving.hosting import Runtime, named_folders
     from preseason.serving.server import Listening
 
     key = _key(options["api_key_file"])
@@ -96,7 +96,7 @@ def serve(
     settings = Settings(
         limits,
         rules,
-        Where(device, cache),
+        Runtime(device, cache),
         watch=not options["no_watch"],
         corrections=_path(options["corrections"]),
         read_only=options["read_only"],

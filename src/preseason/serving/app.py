@@ -24,11 +24,11 @@ from preseason.serving.corrections import Corrections
 from preseason.serving.faults import RequestError, on_fault, on_http, on_invalid
 from preseason.serving.fine_tuning import Service
 from preseason.serving.guard import Guard, Rules
-from preseason.serving.hosting import Models, Where
+from preseason.serving.hosting import Models, Runtime
 from preseason.serving.limits import Limits
 from preseason.serving.metrics import Metrics
+from preseason.serving.served_chat import ServedChatSessions
 from preseason.serving.state import Served
-from preseason.serving.talking import HostedTalkers
 from preseason.serving.videos import Videos
 
 LOOK_S = 2.0
@@ -52,7 +52,7 @@ class Settings:
 
     limits: Limits = field(default_factory=Limits)
     rules: Rules = field(default_factory=Rules)
-    where: Where = field(default_factory=Where)
+    where: Runtime = field(default_factory=Runtime)
     watch: bool = True
     corrections: Path | None = None
     read_only: bool = False
@@ -143,7 +143,7 @@ def _tuning_service(settings: Settings) -> Service | None:
 def _add_routes(app: FastAPI, models: Models, settings: Settings, service: Service | None) -> None:
     retriever = None if settings.knowledge is None else retriever_in(settings.knowledge, settings.where.cache)
     more = dict if service is None else service.models
-    app.state.talkers = HostedTalkers(models, settings.where, more=more, knowledge=retriever)
+    app.state.talkers = ServedChatSessions(models, settings.where, more=more, knowledge=retriever)
     app.state.bases = () if service is None else tuple(service.bases)
     for part in (predicting, matches, teaching, listing, pages, chat_completions):
         app.include_router(part.router)

@@ -16,8 +16,8 @@ from starlette.concurrency import iterate_in_threadpool
 from preseason.language.conversation import Conversation
 from preseason.language.decoding import GenerationConfig
 from preseason.language.samples import Message
+from preseason.serving.chat_sessions import ChatSession, ChatSessions
 from preseason.serving.protocol import ApiError, ProtocolRoute, new_id, now
-from preseason.serving.talkers import Talker, Talkers
 
 if TYPE_CHECKING:
     from preseason.language.conversation import Answer, Conversation
@@ -85,13 +85,13 @@ class ChatRequest(BaseModel):
 router = APIRouter(prefix="/v1", route_class=ProtocolRoute, tags=["chat"])
 
 
-def _talkers(request: Request) -> Talkers:
-    talkers: Talkers = request.app.state.talkers
+def _talkers(request: Request) -> ChatSessions:
+    talkers: ChatSessions = request.app.state.talkers
     return talkers
 
 
 @router.post("/chat/completions", response_model=None)
-def complete_chat(talkers: Annotated[Talkers, Depends(_talkers)], request: ChatRequest) -> Response:
+def complete_chat(talkers: Annotated[ChatSessions, Depends(_talkers)], request: ChatRequest) -> Response:
     """An answer, as a whole or in pieces."""
     refuse_unsupported(request)
     talker = talkers.get(request.model)
@@ -119,7 +119,7 @@ def refuse_unsupported(request: ChatRequest) -> None:
         raise ApiError("The last message must be the user's.", parameter="messages")
 
 
-def conversation_of(request: ChatRequest, talker: Talker, talkers: Talkers) -> "Conversation":
+def conversation_of(request: ChatRequest, talker: ChatSession, talkers: ChatSessions) -> "Conversation":
     """A conversation in which everything but the last message has been said already."""
     plain = GenerationConfig()
     limit = request.max_completion_tokens or request.max_tokens or MAX_TOKENS
@@ -142,7 +142,7 @@ def conversation_of(request: ChatRequest, talker: Talker, talkers: Talkers) -> "
 
 
 def _chunks(
-    request: ChatRequest, talker: Talker, talk: "Conversation", question: str
+    request: ChatRequest, talker: ChatSession, talk: "Conversation", question: str
 ) -> Iterator[dict[str, Any]]:
     head = {
         "id": new_id("chatcmpl-"),

@@ -23,26 +23,26 @@ Stamp = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Where:
+class Runtime:
     """Where models run: as `preseason.load` takes it."""
 
     device: str = "auto"
     cache: str | None = None
 
 
-class Hosted:
+class ServedModel:
     """One model of a server.
 
     Attributes:
         name: as requests call it.
         folder: where it was loaded from.
         loaded: when, in seconds since 1970.
-        trouble: why the last reload failed; empty where it did not.
+        last_error: why the last reload failed; empty where it did not.
     """
 
-    def __init__(self, name: str, folder: Path, where: Where, waiting: int, meter: Meter) -> None:
+    def __init__(self, name: str, folder: Path, where: Runtime, waiting: int, meter: Meter) -> None:
         self.name, self.folder, self._where = name, folder, where
-        self.trouble, self.loaded = "", 0
+        self.last_error, self.loaded = "", 0
         self._lock = threading.Lock()
         self._stamp: Stamp | None = None
         self.batcher = Batcher(name, self._load(Silent()), waiting, meter)
@@ -80,9 +80,9 @@ class Hosted:
         with self._lock:
             try:
                 self.batcher.model = self._load(Silent())
-                self.trouble = ""
+                self.last_error = ""
             except PreseasonError as error:
-                self.trouble = str(error)
+                self.last_error = str(error)
                 raise
 
     def replace(self, model: Model) -> None:
@@ -101,24 +101,24 @@ class Hosted:
         return model
 
 
-class Models(Mapping[str, Hosted]):
+class Models(Mapping[str, ServedModel]):
     """All models of a server by name.
 
     Args:
         folders: of the models, by the names that requests use.
     """
 
-    def __init__(self, folders: Mapping[str, Path], where: Where, waiting: int, meter: Meter) -> None:
+    def __init__(self, folders: Mapping[str, Path], where: Runtime, waiting: int, meter: Meter) -> None:
         self._where, self._waiting, self._meter = where, waiting, meter
         self._lock = threading.Lock()
-        self._hosted: dict[str, Hosted] = {}
+        self._hosted: dict[str, ServedModel] = {}
         for name, folder in folders.items():
             self.host(name, folder)
         self._reloading = ThreadPoolExecutor(1, thread_name_prefix="reload")
 
-    def host(self, name: str, folder: Path) -> Hosted:
+    def host(self, name: str, folder: Path) -> ServedModel:
         """Load one model more, under a name that may be taken: then it replaces that model."""
-        hosted = Hosted(name, folder, self._where, self._waiting, self._meter)
+        hosted = ServedModel(name, folder, self._where, self._waiting, self._meter)
         with self._lock:
             old = self._hosted.get(name)
             self._hosted = {**self._hosted, name: hosted}
@@ -126,7 +126,7 @@ class Models(Mapping[str, Hosted]):
             old.batcher.close()
         return hosted
 
-    def __getitem__(self, name: str) -> Hosted:
+    def __getitem__(self, name: str) -> ServedModel:
         if name in self._hosted:
             return self._hosted[name]
         hint = did_you_mean(name, self._hosted)
@@ -143,7 +143,7 @@ class Models(Mapping[str, Hosted]):
     def __len__(self) -> int:
         return len(self._hosted)
 
-    def chosen(self, name: str | None) -> Hosted:
+    def chosen(self, name: str | None) -> ServedModel:
         """The model called so; without a name the only one.
 
         Raises:
@@ -169,7 +169,7 @@ class Models(Mapping[str, Hosted]):
         for hosted in self._hosted.values():
             hosted.batcher.close()
 
-    def _reload(self, chosen: list[Hosted]) -> list[str]:
+    def _reload(self, chosen: list[ServedModel]) -> list[str]:
         done = []
         for hosted in chosen:
             try:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from preseason.models.loading import classifies
 from preseason.serving.examples import refusals
 from preseason.serving.faults import RequestError
-from preseason.serving.hosting import Hosted
+from preseason.serving.hosting import ServedModel
 from preseason.serving.protocol import OWNER
 from preseason.serving.state import served
 from preseason.trained_model import SPOTS, TALKS
@@ -54,7 +54,7 @@ async def health(request: Request) -> dict[str, Any]:
     own = served(request)
     if request.app.state.stopping:
         raise RequestError(503, "The server is being stopped.")
-    troubles = {name: hosted.trouble for name, hosted in own.models.items() if hosted.trouble}
+    troubles = {name: hosted.last_error for name, hosted in own.models.items() if hosted.last_error}
     return {"status": "ok", "models": list(own.models), "troubles": troubles}
 
 
@@ -64,7 +64,7 @@ async def metrics(request: Request) -> Response:
     return Response(served(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-def described(hosted: Hosted) -> dict[str, Any]:
+def described(hosted: ServedModel) -> dict[str, Any]:
     """A model as listed."""
     model = hosted.model
     told: dict[str, Any] = {
@@ -74,7 +74,7 @@ def described(hosted: Hosted) -> dict[str, Any]:
         "owned_by": "preseason",
         "task": model.task,
         "labels": list(model.labels),
-        "trouble": hosted.trouble,
+        "trouble": hosted.last_error,
         "talks": TALKS in model.capabilities,
     }
     if classifies(model):
@@ -93,6 +93,6 @@ def listed_only(name: str, talks: bool) -> dict[str, Any]:
     return told | {"task": "chat", "labels": [], "talks": talks}
 
 
-def spots(hosted: Hosted) -> bool:
+def spots(hosted: ServedModel) -> bool:
     """Whether the model can look for actions in a match."""
     return SPOTS in hosted.model.capabilities

@@ -11,7 +11,7 @@ from preseason.serving import intake
 from preseason.serving.batching import Answer
 from preseason.serving.examples import PREDICT, PREDICTED
 from preseason.serving.explaining import Explained, explained
-from preseason.serving.hosting import Hosted
+from preseason.serving.hosting import ServedModel
 from preseason.serving.intake import Example
 from preseason.serving.state import served
 from preseason.serving.waiting import answered
@@ -39,7 +39,7 @@ async def predict(request: Request) -> dict[str, Any]:
     return shape(hosted, found, notes)
 
 
-async def _answers(request: Request, hosted: Hosted, examples: list[Example]) -> list[Answered]:
+async def _answers(request: Request, hosted: ServedModel, examples: list[Example]) -> list[Answered]:
     """The examples with their answers; None for those that cannot be asked.
 
     Raises:
@@ -62,7 +62,7 @@ def _unread(example: Example, answer: Answer | None) -> Example:
     return example if answer is None else replace(example, sample=None, status=422, reason=answer.reason)
 
 
-async def _notes(request: Request, hosted: Hosted, found: Sequence[Answered]) -> dict[int, Explained]:
+async def _notes(request: Request, hosted: ServedModel, found: Sequence[Answered]) -> dict[int, Explained]:
     """Explanations by the position of the example; those that cost passes run on the model's thread."""
     notes = {}
     for place, (example, answer) in enumerate(found):
@@ -77,7 +77,7 @@ async def _notes(request: Request, hosted: Hosted, found: Sequence[Answered]) ->
     return notes
 
 
-def shape(hosted: Hosted, found: Sequence[Answered], notes: dict[int, Explained]) -> dict[str, Any]:
+def shape(hosted: ServedModel, found: Sequence[Answered], notes: dict[int, Explained]) -> dict[str, Any]:
     """What `predict --json` prints, and the place of each answer among what was asked."""
     predictions, skipped = [], []
     for place, (example, answer) in enumerate(found):

@@ -7,7 +7,7 @@ from fastapi import Request
 
 from preseason.serving.chores import Chores
 from preseason.serving.corrections import Corrections
-from preseason.serving.hosting import Models, Where
+from preseason.serving.hosting import Models, Runtime
 from preseason.serving.limits import Limits
 from preseason.serving.metrics import Metrics
 from preseason.serving.videos import Videos
@@ -33,7 +33,7 @@ class Served:
     folder: Path
     corrections: Corrections | None = None
     read_only: bool = False
-    where: Where = field(default_factory=Where)
+    where: Runtime = field(default_factory=Runtime)
 
 
 def served(request: Request) -> Served:

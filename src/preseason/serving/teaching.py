@@ -14,7 +14,7 @@ from preseason.serving import intake
 from preseason.serving.corrections import Corrections, folder_name
 from preseason.serving.examples import LABELLED, refusals
 from preseason.serving.faults import RequestError
-from preseason.serving.hosting import Hosted
+from preseason.serving.hosting import ServedModel
 from preseason.serving.intake import Example, Form
 from preseason.serving.state import Served, served
 from preseason.serving.waiting import answered
@@ -86,7 +86,9 @@ async def corrections(request: Request) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _given(request: Request, hosted: Hosted | None) -> AsyncIterator[tuple[Form, list[Example], Path]]:
+async def _given(
+    request: Request, hosted: ServedModel | None
+) -> AsyncIterator[tuple[Form, list[Example], Path]]:
     """Form, examples and the folder they lie in; at least one of them can be used."""
     own = served(request)
     async with intake.form_of(request, own.limits) as form:
@@ -127,7 +129,7 @@ def _kept(own: Served) -> Corrections:
     return own.corrections
 
 
-def _told(hosted: Hosted, update: Update, examples: list[Example]) -> dict[str, Any]:
+def _told(hosted: ServedModel, update: Update, examples: list[Example]) -> dict[str, Any]:
     skipped = [{"path": each.name, "reason": each.reason} for each in examples if each.sample is None]
     told = asdict(update) | {"model": hosted.name, "labels": list(hosted.model.labels)}
     return told | {"skipped": skipped}

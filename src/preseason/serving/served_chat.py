@@ -6,26 +6,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preseason.models.loading import talks
-from preseason.serving.hosting import Models, Where
-from preseason.serving.talkers import Talker, Talkers
+from preseason.serving.chat_sessions import ChatSession, ChatSessions
+from preseason.serving.hosting import Models, Runtime
 
 if TYPE_CHECKING:
     from preseason.language.knowledge import Retriever
 
 
-class HostedTalkers(Talkers):
+class ServedChatSessions(ChatSessions):
     """Talks with the models of a server, and with those that its fine-tuning jobs made.
 
     Args:
         models: of the server.
         where: the models of jobs run.
-        more, knowledge: as `Talkers` takes them.
+        more, knowledge: as `ChatSessions` takes them.
     """
 
     def __init__(
         self,
         models: Models,
-        where: Where,
+        where: Runtime,
         *,
         more: Callable[[], Mapping[str, Path]] = dict,
         knowledge: "Retriever | None" = None,
@@ -33,10 +33,10 @@ class HostedTalkers(Talkers):
         talking = {name: hosted.folder for name, hosted in models.items() if talks(hosted.model)}
         super().__init__(talking, more=more, knowledge=knowledge, device=where.device, cache=where.cache)
         self._models = models
-        self._talkers: dict[str, Talker] = {}
+        self._talkers: dict[str, ChatSession] = {}
         self._choosing = threading.Lock()
 
-    def get(self, name: str) -> Talker:
+    def get(self, name: str) -> ChatSession:
         """The model called `name`, as the server has it now.
 
         Raises:
@@ -49,5 +49,5 @@ class HostedTalkers(Talkers):
             held = self._talkers.get(name)
             if held is None or held.model is not model:
                 # Who talks with the model that was replaced keeps its lock to the end.
-                held = self._talkers[name] = Talker(model)
+                held = self._talkers[name] = ChatSession(model)
             return held

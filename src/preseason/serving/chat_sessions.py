@@ -20,14 +20,14 @@ MAX_OPEN = 2
 
 
 @dataclass
-class Talker:
+class ChatSession:
     """An open model; whoever generates holds the lock, since a decoder holds the state of one text."""
 
     model: TalkingModel
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-class Talkers:
+class ChatSessions:
     """Chat models by name.
 
     Args:
@@ -49,14 +49,14 @@ class Talkers:
         self.folders, self.more, self.knowledge = dict(folders), more, knowledge
         self.device, self.cache = device, cache
         self.progress = progress or Silent()
-        self._open: OrderedDict[Path, Talker] = OrderedDict()
+        self._open: OrderedDict[Path, ChatSession] = OrderedDict()
         self._opening = threading.Lock()
 
     def places(self) -> dict[str, Path]:
         """Every name with its model folder."""
         return {**self.more(), **self.folders}
 
-    def get(self, name: str) -> Talker:
+    def get(self, name: str) -> ChatSession:
         """The model called `name`, opened if it is not yet.
 
         Raises:
@@ -81,10 +81,10 @@ class Talkers:
         with self._opening:
             self._open.pop(place, None)
 
-    def _opened(self, name: str, place: Path) -> Talker:
+    def _opened(self, name: str, place: Path) -> ChatSession:
         model = load(place, progress=self.progress, device=self.device, cache=self.cache)
         if not talks(model):
             raise ApiError(
                 f"{name} is a model for {model.task} and does not talk.", 400, "model_not_found", "model"
             )
-        return Talker(model)
+        return ChatSession(model)
