@@ -1,15 +1,17 @@
 """The checks of trust: they find what was planted, and are silent where nothing was."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from preseason.cli.words import of_warnings
 from preseason.data.dataset import File, Sample
-from preseason.diagnostics import messages
+from preseason.diagnostics import checks, messages
 from preseason.diagnostics.deciding_words import deciders, names_alone, without_names
 from preseason.diagnostics.label_errors import suspects
+from preseason.diagnostics.shortcuts import Shortcuts
 from preseason.diagnostics.split_check import honest_split
 from preseason.diagnostics.strangers import bounds, price
 from preseason.errors import UsageError
@@ -107,6 +109,24 @@ def test_words_that_decide_alone_are_named_with_their_kind() -> None:
     assert {(each.word, each.kind, each.label) for each in found} == {
         ("#boring", "hashtag", "sad"), ("joy", "word", "glad"), ("what", "word", "glad"),
     }  # fmt: skip
+
+
+def test_words_that_decide_are_those_in_files_not_those_of_their_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = ["delayed again"] * 30 + ["a lovely match"] * 30
+    for number, text in enumerate(said):
+        (tmp_path / f"{number}.txt").write_text(text, "utf-8")
+    evidence = SimpleNamespace(
+        candidate=lambda head: True,
+        samples=[Sample(File(tmp_path / f"{number}.txt")) for number in range(60)],
+        labels=("sad", "glad"),
+        targets=np.repeat([0, 1], 30),
+        noun="texts",
+    )
+    monkeypatch.setattr(checks, "hidden_words", lambda evidence: Shortcuts(0.5, ()))
+    found = checks.shortcuts(SimpleNamespace(evidence=evidence))  # type: ignore[arg-type]
+    assert {"delayed", "lovely"} <= {each["word"] for each in found["deciders"]}
 
 
 def test_names_are_taken_out_of_a_text_or_left_alone() -> None:
