@@ -91,3 +91,12 @@ def test_a_server_hands_device_and_cache_to_every_loader(
         ("facts", None, where.cache),
         ("model of a job", where.device, where.cache),
     ]
+
+
+def test_a_server_without_a_model_that_talks_refuses_knowledge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = SimpleNamespace(task="photos", capabilities=frozenset({"classifies"}))
+    monkeypatch.setattr(hosting, "load", lambda *_, **__: photos)
+    with pytest.raises(UsageError, match="--knowledge is for models that talk, and none of these does"):
+        create_app({"m": tmp_path}, Settings(knowledge=tmp_path))

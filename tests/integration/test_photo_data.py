@@ -12,7 +12,7 @@ from photo_fits import GAMES, asked, some_photo
 from preseason.cli.demo_pictures import Pictures
 from preseason.cli.main import run
 from preseason.errors import DataError
-from preseason.training import rounds
+from preseason.fitting import budget
 
 
 @pytest.mark.slow
@@ -65,7 +65,7 @@ def test_a_budget_leaves_time_to_fit_once_more_after_testing(
     def start(budget_s: float, strict: bool, watch: object) -> None:
         raise StoppedError(budget_s)
 
-    monkeypatch.setattr(rounds, "Clock", start)
+    monkeypatch.setattr(budget, "Clock", start)
     with pytest.raises(StoppedError) as caught:
         preseason.fit(photos, **settings)
     assert caught.value.args[0] == pytest.approx(seconds)

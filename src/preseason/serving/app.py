@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from preseason import __version__
 from preseason.errors import PreseasonError, UsageError
 from preseason.language.conversation import retriever_in
+from preseason.models.loading import talks
 from preseason.serving import chat_completions, fine_tuning, listing, matches, pages, predicting, teaching
 from preseason.serving.chores import Chores
 from preseason.serving.corrections import Corrections
@@ -141,6 +142,9 @@ def _tuning_service(settings: Settings) -> Service | None:
 
 
 def _add_routes(app: FastAPI, models: Models, settings: Settings, service: Service | None) -> None:
+    anyone_talks = service is not None or any(talks(hosted.model) for hosted in models.values())
+    if settings.knowledge is not None and not anyone_talks:
+        raise UsageError("--knowledge is for models that talk, and none of these does: leave it out.")
     retriever = None if settings.knowledge is None else retriever_in(settings.knowledge, settings.where.cache)
     more = dict if service is None else service.models
     app.state.talkers = ServedChatSessions(models, settings.where, more=more, knowledge=retriever)
