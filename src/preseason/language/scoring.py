@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from preseason.language.packing import IGNORED, Blocks
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ROWS = 512
 """Positions whose logits are in memory at a time: 512 x 262,144 float32 are half a gigabyte."""
@@ -20,11 +21,13 @@ HEAD_TRIED = 16
 Floats = NDArray[np.float64]
 
 
-def hidden_states(network: Any, blocks: Blocks) -> tuple[Tensor, Tensor]:
+def hidden_states(network: Any, blocks: Blocks) -> "tuple[Tensor, Tensor]":
     """The last hidden states [k, d] at the k positions that are learnt, and their targets int64 [k].
 
     No attention mask and no cache: see `preseason.language.packing`.
     """
+    import torch
+
     device = network.get_input_embeddings().weight.device
     ids, positions = torch.from_numpy(blocks.ids), torch.from_numpy(blocks.positions)
     targets = torch.from_numpy(blocks.targets).to(device)
@@ -36,6 +39,8 @@ def hidden_states(network: Any, blocks: Blocks) -> tuple[Tensor, Tensor]:
 
 def head_is_plain(network: Any, blocks: Blocks) -> bool:
     """Whether the network's logits are those of `logits_of`: some families scale or shift them further."""
+    import torch
+
     short = slice(0, 1), slice(0, HEAD_TRIED)
     one = Blocks(blocks.ids[short], blocks.positions[short], blocks.ids[short])
     device = network.get_input_embeddings().weight.device
@@ -48,8 +53,10 @@ def head_is_plain(network: Any, blocks: Blocks) -> bool:
     return bool(torch.allclose(ours, theirs, rtol=1e-2, atol=1e-2 * float(theirs.abs().max())))
 
 
-def logits_of(network: Any, states: Tensor, words: Tensor | None = None) -> Tensor:
+def logits_of(network: Any, states: "Tensor", words: "Tensor | None" = None) -> "Tensor":
     """Logits [k, vocabulary] of hidden states [k, d], of the words at `words` alone where given."""
+    import torch
+
     head = network.get_output_embeddings()
     weight, bias = head.weight, getattr(head, "bias", None)
     if words is not None:
@@ -57,8 +64,10 @@ def logits_of(network: Any, states: Tensor, words: Tensor | None = None) -> Tens
     return capped(network, torch.nn.functional.linear(states.to(weight.dtype), weight, bias))
 
 
-def capped(network: Any, logits: Tensor) -> Tensor:
+def capped(network: Any, logits: "Tensor") -> "Tensor":
     """The logits as float32, softly capped where the family does that."""
+    import torch
+
     limit = getattr(network.config, "final_logit_softcapping", None)
     logits = logits.float()
     return logits if limit is None else limit * torch.tanh(logits / limit)
@@ -68,6 +77,8 @@ def log_likelihoods(
     network: Any, blocks: Blocks, advance: Callable[[], None] | None = None
 ) -> Iterator[Floats]:
     """For each block, the natural log-likelihoods of its learnt tokens, in order, over all words."""
+    import torch
+
     network.eval()
     for at in range(len(blocks)):
         with torch.inference_mode():
@@ -97,6 +108,8 @@ def perplexity_range(by_block: list[Floats], seed: int = 0, draws: int = 1000) -
     return float(low), float(high)
 
 
-def _picked(logits: Tensor, targets: Tensor) -> Tensor:
+def _picked(logits: "Tensor", targets: "Tensor") -> "Tensor":
+    import torch
+
     chosen = logits.gather(1, targets[:, None])[:, 0]
     return chosen - torch.logsumexp(logits, dim=1)

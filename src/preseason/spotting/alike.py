@@ -9,7 +9,7 @@ import numpy as np
 
 from preseason import backbones
 from preseason.arrays.types import Floats
-from preseason.backbones.base import Backbone
+from preseason.backbones.facts import BackboneSource
 from preseason.data.audit import fingerprint
 from preseason.engine.extract import Extractor
 from preseason.engine.networks import device_for
@@ -102,6 +102,6 @@ def _around(rows: Rows) -> Floats:
     return np.concatenate([mean, change], axis=1).astype(np.float16)
 
 
-def _key(path: Path, backbone: Backbone, search: Search) -> str:
+def _key(path: Path, backbone: BackboneSource, search: Search) -> str:
     text = f"{fingerprint(path)} {backbone.weights_id} {search.rate:.6f} alike 1"
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
