@@ -20,7 +20,7 @@ import preseason
 from preseason.arrays.types import Floats
 from preseason.backbones.timm_networks import create
 from preseason.data import layouts
-from preseason.data.audit import Signature, digest
+from preseason.data.audit import Signature
 from preseason.data.dataset import Dataset, File, Sample, Source
 from preseason.data.files import Accept
 from preseason.engine.hiding import Cover
@@ -30,6 +30,7 @@ from preseason.heads.base import TrainingSet, heads
 from preseason.inference.candidates import Candidate
 from preseason.inference.features import Features
 from preseason.inference.head import State, restorers
+from preseason.media.content import digest
 from preseason.modalities.base import Cost, Units, modalities
 from preseason.modalities.image import hidden_forms
 from preseason.models.classifier import Model

@@ -7,12 +7,13 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from preseason.data import near_duplicates
-from preseason.data.audit import Audit, Signature, audit, digest, fingerprint
+from preseason.data.audit import Audit, Signature, audit, fingerprint
 from preseason.data.dataset import Dataset, File, Sample, Text
 from preseason.data.files import Accept
 from preseason.data.layouts import read
 from preseason.data.split import group_numbers, hold_out
 from preseason.media import image
+from preseason.media.content import digest
 
 FOOTBALLERS = Path(__file__).resolve().parents[3] / "shared" / "data" / "footballers"
 needs_footballers = pytest.mark.skipif(

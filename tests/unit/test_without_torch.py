@@ -46,3 +46,12 @@ def test_an_answer_of_attention_and_a_linear_head_loads_no_library_of_networks(
     label, probability, loaded = ast.literal_eval(done.stdout)
     assert (label, loaded) == (expected.label, [])
     assert probability == pytest.approx(expected.probability, abs=1e-5)
+
+
+def test_a_server_and_a_classifiers_folder_need_no_library_of_networks() -> None:
+    code = (
+        "import sys, preseason.serving.app, preseason.models.kinds.classifier, preseason.tasks.texts; "
+        f"print([n for n in {NEEDLESS!r} if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

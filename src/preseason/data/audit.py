@@ -78,16 +78,6 @@ class Audit:
     families: tuple[groups.Family, ...] = ()
 
 
-def digest(content: bytes) -> str:
-    """blake2b-128 of the content, 32 hex digits.
-
-    Example:
-        >>> digest(b"")
-        'cae66941d9efbd404e4d88758ea67670'
-    """
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
 def fingerprint(path: Path) -> str:
     """`digest` of a file, read in pieces.
 
@@ -112,7 +102,7 @@ def photo_signature(sample: Sample) -> Signature:
     except OSError as error:
         raise MediaError(content.opening_failure(error)) from None
     thumb = near_duplicates.thumbnail(image.decode(data, 2 * near_duplicates.WIDTH))
-    return Signature(digest(data), image.size(data), thumb, taken=image.taken(data))
+    return Signature(content.digest(data), image.size(data), thumb, taken=image.taken(data))
 
 
 def audit(

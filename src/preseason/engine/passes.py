@@ -4,9 +4,10 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from preseason.backbones.facts import BackboneSource
+if TYPE_CHECKING:
+    from preseason.backbones.facts import BackboneSource
 
 
 class Box(NamedTuple):
@@ -73,7 +74,7 @@ class FeatureSpec:
         """Height and width in pixels of what is fed to the network."""
         return self.height or self.size, self.size
 
-    def key(self, backbone: BackboneSource, precision: str) -> str:
+    def key(self, backbone: "BackboneSource", precision: str) -> str:
         """Name of this pass's shelf in the feature bank: 32 hex digits over all that shapes its rows."""
         facts = {
             "pass": self.facts(),

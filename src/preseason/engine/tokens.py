@@ -1,13 +1,24 @@
 """Texts as windows of tokens."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.backbones.facts import TextSource
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
 
 Window = tuple[int, ...]
+
+
+class Tokenized(Protocol):
+    """What has a tokenizer: an encoder, or an exported model of texts."""
+
+    @property
+    def tokenizer(self) -> "Tokenizer":
+        """It neither cuts nor pads."""
 
 
 class Windows:
@@ -17,7 +28,7 @@ class Windows:
     together, the stretches between them are not read.
     """
 
-    def __init__(self, encoder: TextSource, size: int, count: int) -> None:
+    def __init__(self, encoder: Tokenized, size: int, count: int) -> None:
         self._tokenizer, self.size, self.count = encoder.tokenizer, size, count
         self._before, self._after = specials(encoder)
 
@@ -49,7 +60,7 @@ class Windows:
         return [(*self._before, *tokens[start : start + self.room], *self._after) for start in starts]
 
 
-def specials(encoder: TextSource) -> tuple[Window, Window]:
+def specials(encoder: Tokenized) -> tuple[Window, Window]:
     """Token numbers in front of and behind a text."""
     found = encoder.tokenizer.encode("a")
     marks = found.special_tokens_mask

@@ -1,11 +1,10 @@
-"""What the runners of all exported models share: engines, the average, calibration, and who is a stranger.
+"""What the runners of all exported models share: engines, the command line, and how answers come about.
 
-It lies beside run.py in an exported folder, and needs numpy and onnxruntime (or openvino), nothing of
-preseason.
+It lies in an exported folder with the parts of preseason that it takes: they need numpy and onnxruntime (or
+openvino), and preseason itself need not be there.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from abc import ABC, abstractmethod
@@ -14,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from preseason.errors import MediaError
+from preseason.inference.probabilities import averaged, joined, sharpened
+from preseason.inference.strangers import UnknownScorer
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Engine = Callable[[dict[str, Any]], dict[str, Array]]
@@ -36,6 +39,8 @@ class Runner(ABC):
         self.labels: list[str] = self.settings["labels"]
         with np.load(self.folder / "known.npz", allow_pickle=False) as known:
             self.known = {name: known[name] for name in known.files}
+        scorer = {name.removeprefix("scorer."): array for name, array in self.known.items() if "." in name}
+        self.scorer = UnknownScorer(self.settings["score"], scorer)
         self.engines = [self.engine(stage) for stage in self.settings["stages"]]
 
     def engine(self, stage: dict[str, Any]) -> Engine:
@@ -59,7 +64,7 @@ class Runner(ABC):
         """What a stage takes for an example, with the outputs `found` by earlier stages.
 
         Raises:
-            ValueError: it is no such example.
+            MediaError: it is no such example.
         """
 
     def predict(self, source: "str | Path") -> dict[str, Any]:
@@ -69,7 +74,10 @@ class Runner(ABC):
             ValueError: it cannot be decoded.
             OSError: it cannot be read.
         """
-        chances, distance = self.judge(self.content(str(source)))
+        try:
+            chances, distance = self.judge(self.content(str(source)))
+        except MediaError as error:
+            raise ValueError(str(error)) from error
         best = int(chances.argmax())
         return {
             "input": str(source),
@@ -87,15 +95,12 @@ class Runner(ABC):
         return self._together(found)
 
     def _together(self, found: dict[str, Array]) -> tuple[Array, float]:
-        network = sharpened([found[name] for name in self.settings["kept"]], self.settings["temperature"])
-        known = self.known
+        known, settings = self.known, self.settings
+        network = sharpened(averaged([found[name] for name in settings["kept"]]), settings["temperature"])
         vectors = (found["known_vector"] - known["centre"]) @ known["directions"]
-        logits = vectors @ known["weight"] + known["bias"]
-        own = network[:, self.settings["columns"]]
-        own = own / np.maximum(own.sum(axis=1, keepdims=True), 1e-9)
-        new = softmax(logits)[:, own.shape[1] :]
-        chances = np.concatenate([own * (1 - new.sum(axis=1, keepdims=True)), new], axis=1)
-        return chances[0], float(strangeness(self.settings["score"], known, vectors, logits)[0])
+        distance = self.scorer.distance(vectors, vectors @ known["weight"] + known["bias"])
+        own = network[:, settings["columns"]]
+        return joined(own, vectors, known["weight"], known["bias"])[0], float(distance[0])
 
 
 def engine(path: Path, outputs: Sequence[str]) -> Engine:
@@ -113,51 +118,14 @@ def engine(path: Path, outputs: Sequence[str]) -> Engine:
     return lambda given: dict(zip(outputs, session.run(list(outputs), given), strict=True))
 
 
-def digest(data: bytes) -> str:
-    """What names an example by its content."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
-def sharpened(each: Sequence[Array], temperature: float) -> Array:
-    """The ways' probabilities [n, c] averaged (geometric mean) and calibrated."""
-    logs = np.mean([np.log(np.maximum(p, 1e-9)) for p in each], axis=0)
-    means = np.exp(logs - logs.max(axis=1, keepdims=True))
-    means = means / means.sum(axis=1, keepdims=True)
-    powered = np.maximum(means, 1e-12) ** np.float32(1 / temperature)
-    return np.asarray(powered / powered.sum(axis=1, keepdims=True))
-
-
-def softmax(logits: Array) -> Array:
-    """Probabilities of logits [n, c]."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
-def strangeness(score: str, known: dict[str, Array], vectors: Array, logits: Array) -> Array:
-    """How unlike every known example vectors [n, d] are, float [n]."""
-    if score == "max-softmax":
-        return np.asarray(1 - softmax(logits).max(axis=1))
-    if score == "energy":
-        peak = logits.max(axis=1)
-        return np.asarray(-peak - np.log(np.exp(logits - peak[:, None]).sum(axis=1)))
-    centred = vectors - known["scorer.centre"]
-    if score == "neighbours":
-        length = np.linalg.norm(centred, axis=1, keepdims=True) + 1e-12
-        likeness = np.sort(centred / length @ known["scorer.references"].T, axis=1)
-        return np.asarray(1 - likeness[:, -int(known["scorer.neighbours"][0])])
-    apart = (centred @ known["scorer.whiten"])[:, None] - known["scorer.means"]
-    return np.asarray(np.sqrt((apart**2).sum(axis=2).min(axis=1)))
-
-
 def files(paths: Sequence[str]) -> Iterator[Path]:
     """The files named, and those in the folders named, in order."""
     for path in map(Path, paths):
         yield from sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
 
 
-def main(make: Callable[[Path], Runner], arguments: "Sequence[str] | None" = None) -> int:
+def main(model: Runner, arguments: "Sequence[str] | None" = None) -> int:
     """Answer what the command line names; 3 where none of it could be read."""
-    model = make(Path(__file__).parent)
     parser = argparse.ArgumentParser(description=f"Classify {model.noun}.")
     parser.add_argument("paths", nargs="+", help=f"{model.noun}, or folders of them")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -20,6 +20,7 @@ from preseason.exporting.counts import write_counts
 from preseason.exporting.files import write_onnx, write_openvino
 from preseason.exporting.graphs import stages_of
 from preseason.exporting.int8 import MAX_EXAMPLES, inputs_of, quantise
+from preseason.exporting.parts import write_runner
 from preseason.exporting.runners.base import ExportRunner, runners
 from preseason.models.classifier import Model
 from preseason.models.loading import classifies, load
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from preseason.models.classifier import Model
 
 FORMAT = 1
-SETTINGS, KNOWN, RUNNER, COMMON = "exported.json", "known.npz", "run.py", "answers.py"
+SETTINGS, KNOWN = "exported.json", "known.npz"
 LIBRARIES = ("timm", "transformers")
 TARGETS = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
@@ -123,7 +124,7 @@ def export(
             "another folder with -o."
         ) from error
     files = sorted(path.name for path in place.iterdir())
-    size = sum((place / name).stat().st_size for name in files)
+    size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
     made = runner_of(loaded).made if loaded.job.modality.name in runners else ""
     return Export(place, to, loaded.task, tuple(files), size, check, left, made)
 
@@ -264,7 +265,6 @@ def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Seque
         "columns": list(known.columns),
         "score": known.scorer.kind,
         "threshold": known.threshold,
-        **runner_of(model).settings(model.extractors.backbone.loaded()),
     }
 
 
@@ -285,12 +285,8 @@ def write_known(part: Path, model: "Model") -> None:
 
 
 def _write_pages(part: Path, model: "Model", to: str) -> None:
-    from importlib.resources import files
-
-    package, own = files("preseason.exporting"), runner_of(model)
-    code = package.joinpath(f"{own.program}.py").read_text("utf-8")
-    (part / RUNNER).write_text(code.replace("from preseason.exporting.answers", "from answers"), "utf-8")
-    (part / COMMON).write_text(package.joinpath(COMMON).read_text("utf-8"), "utf-8")
+    own = runner_of(model)
+    write_runner(part, own.program)
     for name, content in own.files(model.extractors.backbone.loaded()).items():
         (part / name).write_text(content, "utf-8")
     engine = "openvino" if to.startswith("openvino") else "onnxruntime"

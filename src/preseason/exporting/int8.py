@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from preseason.errors import MediaError
 from preseason.exporting.answers import Runner
 from preseason.exporting.files import SCOPES
 
@@ -25,7 +26,7 @@ def inputs_of(exported: Runner, contents: Sequence[Any]) -> list[Inputs]:
     """What every stage is fed for every example that can be decoded."""
     fed: list[Inputs] = []
     for content in contents:
-        with suppress(ValueError):
+        with suppress(MediaError):
             fed.append(_fed(exported, content))
     return [list(stage) for stage in zip(*fed, strict=True)]
 

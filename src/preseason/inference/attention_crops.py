@@ -1,5 +1,6 @@
 """Where to look closer: attention over regions becomes windows around what counted most."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,6 +33,12 @@ def windows(attention: Floats, regions: Sequence[Box], seed: int) -> tuple[Box, 
             found += [_square(x, y, side), _shifted(x, y, side, rng).mirrored()]
         _silence(heat, x, y)
     return tuple(found)
+
+
+def crops_for(fingerprints: Sequence[str], attention: Floats, parts: Sequence[Box]) -> list[tuple[Box, ...]]:
+    """The closer looks of each example, from its attention [n, p] over `parts`."""
+    seeds = [int(hashlib.blake2b(f.encode(), digest_size=4).hexdigest(), 16) for f in fingerprints]
+    return [windows(weights, parts, seed) for weights, seed in zip(attention, seeds, strict=True)]
 
 
 def heat_map(attention: Floats, regions: Sequence[Box], cells: int = CELLS) -> NDArray[np.float64]:

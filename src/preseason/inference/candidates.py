@@ -1,6 +1,5 @@
 """A way to answer: one pass of the frozen network and one kind of head, and what fitting made of it."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from preseason.arrays.types import Floats
-from preseason.engine.passes import Box, FeatureSpec
-from preseason.inference.attention_crops import CROPS, windows
+from preseason.engine.passes import FeatureSpec
+from preseason.inference.attention_crops import CROPS
 from preseason.inference.features import Features
 from preseason.inference.head import Head
 from preseason.inference.probabilities import softmax
@@ -82,12 +81,6 @@ class Fitted:
             total += fold_model.embed(features)
         total /= len(self.fold_models)
         return total
-
-
-def crops_for(fingerprints: Sequence[str], attention: Floats, parts: Sequence[Box]) -> list[tuple[Box, ...]]:
-    """The closer looks of each example, from its attention [n, p] over `parts`."""
-    seeds = [int(hashlib.blake2b(f.encode(), digest_size=4).hexdigest(), 16) for f in fingerprints]
-    return [windows(weights, parts, seed) for weights, seed in zip(attention, seeds, strict=True)]
 
 
 def dynamic_crops() -> int:

@@ -12,7 +12,8 @@ from preseason.backbones.facts import BackboneSource
 from preseason.data.dataset import Sample, Skipped
 from preseason.engine.extract import Decoder, Extractor, Order, RawReader
 from preseason.engine.passes import Box, FeatureSpec
-from preseason.inference.candidates import Candidate, Fitted, crops_for
+from preseason.inference.attention_crops import crops_for
+from preseason.inference.candidates import Candidate, Fitted
 from preseason.inference.features import Features
 from preseason.inference.frames import whole_frames
 from preseason.inference.probabilities import averaged, sharpened

@@ -31,3 +31,21 @@ def sharpened(probabilities: Floats, temperature: float) -> Floats:
     """Probabilities [n, c] raised to 1 / temperature and normalised."""
     powered = np.maximum(probabilities, 1e-12) ** np.float32(1 / temperature)
     return np.asarray(powered / powered.sum(axis=1, keepdims=True), np.float32)
+
+
+def joined(network: Floats, vectors: Floats, weight: Floats, bias: Floats) -> Floats:
+    """Probabilities of a network's classes and of those that were added later, float32 [n, c].
+
+    Added classes get what a linear probe on the vectors gives them; the network's classes share the rest.
+
+    Args:
+        network: float32 [n, classes of the network].
+        vectors: float32 [n, d].
+        weight, bias: of the probe, float32 [d, c] and [c].
+    """
+    own = np.asarray(network / np.maximum(network.sum(axis=1, keepdims=True), 1e-9), np.float32)
+    if weight.shape[1] == network.shape[1]:
+        return own
+    probe = softmax(vectors @ weight + bias, 1.0)
+    new = probe[:, network.shape[1] :]
+    return np.concatenate([own * (1 - new.sum(axis=1, keepdims=True)), new], axis=1).astype(np.float32)

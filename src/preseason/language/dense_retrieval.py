@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from preseason import backbones
 from preseason.arrays.rows import unit_rows
 from preseason.backbones.embedded import ENCODER
-from preseason.data.audit import digest
 from preseason.data.dataset import Sample, Text
 from preseason.engine.extract import Extractor, Order
 from preseason.engine.passes import FeatureSpec
 from preseason.errors import WeightsError
 from preseason.errors.packages import MissingPackageError, install_line
 from preseason.language.knowledge import Bm25, Hit, Passage, names_of, words_of
+from preseason.media.content import digest
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.texts import TextDecoder
 

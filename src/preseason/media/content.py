@@ -1,5 +1,6 @@
 """What a file really is, told from its first bytes; a suffix is only a claim."""
 
+import hashlib
 from pathlib import Path
 
 from preseason.errors import MediaError
@@ -123,3 +124,13 @@ def _is_utf8(head: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.start >= len(head) - 3  # a character cut by the end of the head
     return True
+
+
+def digest(content: bytes) -> str:
+    """blake2b-128 of the content, 32 hex digits.
+
+    Example:
+        >>> digest(b"")
+        'cae66941d9efbd404e4d88758ea67670'
+    """
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

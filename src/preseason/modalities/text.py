@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from preseason.data.audit import digest
 from preseason.data.dataset import Sample, Source, Text
 from preseason.errors import MediaError, UsageError
 from preseason.media import content, text
+from preseason.media.content import digest
 from preseason.modalities.base import Cost, Units, modalities
 
 MAX_WORDS = 160

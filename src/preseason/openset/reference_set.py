@@ -16,7 +16,7 @@ from preseason.arrays.scaling import rotation_of
 from preseason.arrays.types import Floats, Ints
 from preseason.data.dataset import Sample
 from preseason.errors import UsageError
-from preseason.inference.probabilities import softmax
+from preseason.inference.probabilities import joined
 from preseason.inference.strangers import UnknownScorer
 from preseason.openset.detection import Choice, FitPredict, choose, deal, fit_scorer, thin
 
@@ -107,7 +107,7 @@ class ReferenceSet:
             network: float32 [m, outputs of the network].
             vectors: float32 [m, d].
         """
-        return _joined(network[:, self.columns], vectors, self.weight, self.bias)
+        return joined(network[:, self.columns], vectors, self.weight, self.bias)
 
     def recall(self, probe: Probe) -> dict[str, float]:
         """Share of each class's known examples that get its name, by members that had not seen them.
@@ -118,7 +118,7 @@ class ReferenceSet:
         for fold in np.unique(self.folds):
             asked, rest = self.folds == fold, self.folds != fold
             weight, bias = probe(self.vectors[rest], self.targets[rest], len(self.labels))
-            out[asked] = _joined(self.oof_proba[asked], self.vectors[asked], weight, bias)
+            out[asked] = joined(self.oof_proba[asked], self.vectors[asked], weight, bias)
         right = out.argmax(1) == self.targets
         known = set(self.targets.tolist())
         return {
@@ -312,15 +312,6 @@ def _unseen(kind: str, seen_from: _Sight, targets: Ints, folds: Ints, fit_predic
         scorer = fit_scorer(kind, rows[rest], targets[rest])
         out[asked] = scorer.distance(rows[asked], fit_predict(rest, asked))
     return out
-
-
-def _joined(network: Floats, vectors: Floats, weight: Floats, bias: Floats) -> Floats:
-    own = np.asarray(network / np.maximum(network.sum(axis=1, keepdims=True), 1e-9), np.float32)
-    if weight.shape[1] == network.shape[1]:
-        return own
-    probe = softmax(vectors @ weight + bias, 1.0)
-    new = probe[:, network.shape[1] :]
-    return np.concatenate([own * (1 - new.sum(axis=1, keepdims=True)), new], axis=1).astype(np.float32)
 
 
 def _principal(rows: Floats) -> Floats:

@@ -10,9 +10,9 @@ import shutil
 import threading
 from pathlib import Path
 
-from preseason.data.audit import digest
 from preseason.data.dataset import File, Source, Text
 from preseason.media import content
+from preseason.media.content import digest
 from preseason.runtime.files import atomic_write, write_text
 from preseason.serving.faults import RequestError
 

@@ -19,11 +19,11 @@ from preseason.engine.extract import Extractor
 from preseason.engine.passes import FeatureSpec
 from preseason.errors import UsageError
 from preseason.inference.features import Features, RowSource
+from preseason.inference.pictures import cut_out
 from preseason.media.stream import Pixels
 from preseason.models.classifier import Model
 from preseason.runtime.progress import Silent
 from preseason.spotting.scan import STRETCH, Rows
-from preseason.tasks.crops import cut_out
 
 JUDGED = 8
 """Windows of a video network that begin within the length of one, about."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from preseason.backbones.facts import BackboneSource, require
 from preseason.data import layouts, near_duplicates
-from preseason.data.audit import Signature, digest
+from preseason.data.audit import Signature
 from preseason.data.audit import fingerprint as file_fingerprint
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept, walk
@@ -30,11 +30,13 @@ from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError
 from preseason.heads.base import config_of, reader_of
 from preseason.inference.candidates import Candidate
+from preseason.inference.pictures import cut_out
 from preseason.media import image, video
+from preseason.media.content import digest
 from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import refuse_photo_recipe, tasks
-from preseason.tasks.crops import cut_out, views
+from preseason.tasks.crops import views
 
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone

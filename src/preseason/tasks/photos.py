@@ -18,11 +18,12 @@ from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError
 from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate, dynamic_crops
+from preseason.inference.pictures import crops_of
 from preseason.media.image import check, decode, thumbnail_jpeg
 from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import tasks
-from preseason.tasks.crops import cut_out, views
+from preseason.tasks.crops import views
 
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
@@ -33,8 +34,6 @@ SINGLE_CROPS = (WHOLE, *grid(3, 0.5), *grid(4, 0.3))
 QUARTERS = (WHOLE, *grid(2, 4 / 7))
 FIRST_SCALE = 2
 """The first look is this many times the network's own input side: small things are seen, at 4 x the cost."""
-MAX_SIDE = 1600
-"""Photos are decoded no larger than this: the closest window is then still sharp."""
 TAIL_BLOCKS, TUNED_EPOCHS = 2, 8
 
 
@@ -43,12 +42,7 @@ class PhotoDecoder:
 
     def decode(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
         """uint8 [looks, size, size, 3]."""
-        from PIL import Image
-
-        narrowest = min(min(abs(box.x1 - box.x0), box.y1 - box.y0) for box in spec.crops)
-        side = min(MAX_SIDE, round(1.5 * spec.size / narrowest))
-        picture = Image.fromarray(decode(sample.path, side))
-        return np.stack([cut_out(picture, box, spec.shape) for box in spec.crops])
+        return crops_of(sample.path, spec.crops, spec.shape)
 
 
 class Photos:

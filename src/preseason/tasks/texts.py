@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from preseason.backbones.embedded import ENCODER
 from preseason.backbones.facts import BackboneSource, require
 from preseason.data import layouts
-from preseason.data.audit import Signature, digest
+from preseason.data.audit import Signature
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept, Columns, files_in, folders_in
 from preseason.data.layouts import texts as tables
@@ -21,6 +21,7 @@ from preseason.engine.tokens import Windows
 from preseason.errors import UsageError
 from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate
+from preseason.media.content import digest
 from preseason.media.text import SUFFIXES, check, essence
 from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze

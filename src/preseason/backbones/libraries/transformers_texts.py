@@ -10,15 +10,7 @@ from torch import nn
 from preseason.backbones.base import Backbone
 from preseason.backbones.catalogue import ENCODERS
 from preseason.backbones.embedded import ENCODER, PACKAGE, embedded_folder
-from preseason.backbones.encoders import (
-    BESIDE,
-    CONFIG,
-    WEIGHTS,
-    Encoder,
-    from_folder,
-    model_type,
-    quiet,
-)
+from preseason.backbones.encoders import BESIDE, CONFIG, WEIGHTS, Encoder, from_folder, model_type, quiet
 from preseason.backbones.hubs import hugging_face_answers
 from preseason.backbones.library import Tensors, libraries
 from preseason.backbones.text_blocks import split_of

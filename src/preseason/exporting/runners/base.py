@@ -44,9 +44,6 @@ class ExportRunner(Protocol):
     def rows(self, frozen: nn.Module, given: Tensor, spec: FeatureSpec) -> Tensor:
         """Rows of the examples as the feature bank has them, by the frozen network of a pass."""
 
-    def settings(self, backbone: Backbone) -> dict[str, Any]:
-        """What the program must know of the network."""
-
     def files(self, backbone: Backbone) -> dict[str, str]:
         """Names and content of files that the program reads."""
 

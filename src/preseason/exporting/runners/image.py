@@ -59,10 +59,6 @@ class ImageRunner:
             return rows.reshape(-1, crops * rows.shape[1], rows.shape[2])
         return rows.reshape(-1, crops, *rows.shape[1:])
 
-    def settings(self, backbone: Backbone) -> dict[str, Any]:
-        """Nothing more."""
-        return {}
-
     def files(self, backbone: Backbone) -> dict[str, str]:
         """None."""
         return {}

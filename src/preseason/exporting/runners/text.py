@@ -12,7 +12,6 @@ from preseason.backbones.encoders import encoder_of
 from preseason.backbones.tokenizers import TOKENIZER
 from preseason.data.dataset import Sample
 from preseason.engine.passes import FeatureSpec
-from preseason.engine.tokens import specials
 from preseason.exporting.runners.base import runners
 
 SENTENCES = tuple(
@@ -67,11 +66,6 @@ class TextRunner:
             whole = torch.cat([mean.mean(0), largest.amax(0), first.mean(0)])
             rows = torch.cat([whole[None], rows])
         return rows[None]
-
-    def settings(self, backbone: Backbone) -> dict[str, Any]:
-        """Tokens that stand before and after every window of a text."""
-        before, after = specials(encoder_of(backbone))
-        return {"before": list(before), "after": list(after)}
 
     def files(self, backbone: Backbone) -> dict[str, str]:
         """The tokenizer."""
