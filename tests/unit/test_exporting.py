@@ -19,7 +19,7 @@ from preseason.inference.features import Features
 from preseason.inference.probabilities import softmax
 
 
-@pytest.mark.parametrize("modality", runners)
+@pytest.mark.parametrize("modality", list(runners))
 def test_a_runner_starts_without_preseason(modality: str, tmp_path: Path) -> None:
     write_runner(tmp_path, runners.get(modality).program)
     heavy = ("preseason", "torch", "scipy", "sklearn", "openvino", "onnxruntime", "click")
@@ -34,7 +34,7 @@ def test_a_runner_starts_without_preseason(modality: str, tmp_path: Path) -> Non
     )
 
 
-@pytest.mark.parametrize("modality", runners)
+@pytest.mark.parametrize("modality", list(runners))
 def test_a_runner_takes_few_parts_with_it(modality: str, tmp_path: Path) -> None:
     write_runner(tmp_path, runners.get(modality).program)
     parts = [path for path in (tmp_path / PARTS).rglob("*.py") if path.read_text("utf-8").strip()]
