@@ -13,7 +13,7 @@ from preseason.diagnostics.deciding_words import deciders, names_alone, without_
 from preseason.diagnostics.label_errors import suspects
 from preseason.diagnostics.shortcuts import Shortcuts
 from preseason.diagnostics.split_check import honest_split
-from preseason.diagnostics.strangers import bounds, price
+from preseason.diagnostics.unknown_inputs import bounds, price
 from preseason.errors import UsageError
 from preseason.evaluation.learning_curve import Curve, Forecast, Gain
 from preseason.evaluation.metrics import measure
@@ -161,8 +161,8 @@ def blobs(seed: int, apart: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
 def test_the_budget_of_strangers_is_kept_and_a_tighter_one_costs_more(budget: float) -> None:
     rows, targets = blobs(0, apart=0.8)
     choice = choose(rows, targets, budget=budget)
-    assert choice.strangers_accepted is not None
-    assert choice.strangers_accepted <= budget
+    assert choice.unknown_accepted is not None
+    assert choice.unknown_accepted <= budget
     assert {label for label, _, _ in choice.left_out} == set(range(5))
     assert choice.known_rejected >= choose(rows, targets, budget=2 * budget).known_rejected
 

@@ -50,8 +50,8 @@ def test_leaving_classes_out_finds_a_score_and_a_line_that_hold_for_a_new_strang
     assert choice.auroc is not None
     assert choice.auroc > 0.99
     assert choice.known_rejected <= 0.1
-    assert choice.strangers_accepted is not None
-    assert choice.strangers_accepted < 0.05
+    assert choice.unknown_accepted is not None
+    assert choice.unknown_accepted < 0.05
     assert (choice.scorer.distance(rows[~inside]) > choice.threshold).mean() > 0.95
     assert (choice.scorer.distance(rows[inside][400:]) > choice.threshold).mean() < 0.1
 
@@ -67,7 +67,7 @@ def test_two_classes_leave_none_to_try_on() -> None:
     rows, labels = clusters(400, 16, 2)
     choice = choose(rows, labels, nearest_mean(rows, labels))
     assert choice.auroc is None
-    assert choice.strangers_accepted is None
+    assert choice.unknown_accepted is None
     assert choice.known_rejected <= 0.05
     far = np.random.default_rng(1).normal(size=(50, 16)).astype(np.float32)
     assert (choice.scorer.distance(far) > choice.threshold).mean() > 0.9

@@ -11,7 +11,7 @@ from preseason.diagnostics.evidence import Evidence
 from preseason.diagnostics.label_errors import suspects
 from preseason.diagnostics.shortcuts import hidden_parts
 from preseason.diagnostics.split_check import honest_split
-from preseason.diagnostics.strangers import price
+from preseason.diagnostics.unknown_inputs import price
 from preseason.evaluation.learning_curve import curve_of_short
 from preseason.openset.detection import Choice
 from preseason.results import BatchPredictions, Figure

@@ -37,7 +37,7 @@ class Choice:
         auroc: chance that a stranger is farther than a known example, mean over the classes left out;
             None with fewer than 3 classes, where nothing could be left out.
         known_rejected: fraction of known examples above the threshold, out of fold.
-        strangers_accepted: fraction of strangers below it; None where `auroc` is.
+        unknown_accepted: fraction of strangers below it; None where `auroc` is.
         scores: auroc of every score tried.
         unseen: float32 [n], distance of each known example to the others' folds; None where not asked for.
         left_out: for each class left out its number, its examples, and how many of them got a name.
@@ -47,7 +47,7 @@ class Choice:
     threshold: float
     auroc: float | None
     known_rejected: float
-    strangers_accepted: float | None
+    unknown_accepted: float | None
     scores: dict[str, float] = field(default_factory=dict)
     left_out: tuple[tuple[int, int, int], ...] = ()
     unseen: Floats | None = None
@@ -123,7 +123,7 @@ def choose(
         threshold=threshold,
         auroc=scores[best],
         known_rejected=float((known > threshold).mean()),
-        strangers_accepted=float((strangers <= threshold).mean()),
+        unknown_accepted=float((strangers <= threshold).mean()),
         scores=scores,
         left_out=_left_out(labels, rounds, asked, best, threshold),
     )

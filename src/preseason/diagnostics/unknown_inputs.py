@@ -28,7 +28,7 @@ def price(choice: Choice, answers: BatchPredictions, budget: float | None, noun:
     values: dict[str, Any] = {
         "budget": budget,
         "auroc": choice.auroc,
-        "named": choice.strangers_accepted,
+        "named": choice.unknown_accepted,
         "answers": answered / n if n else None,
         "answers_low": low,
         "answers_high": high,
@@ -41,7 +41,7 @@ def price(choice: Choice, answers: BatchPredictions, budget: float | None, noun:
     if not n:
         return values | {"said": "Not measured: nothing was left unseen."}
     paid = f"it answers {_percent(answered / n)} of the {noun} of known classes and leaves the rest to you"
-    if choice.strangers_accepted is None:
+    if choice.unknown_accepted is None:
         why = "with fewer than three classes none can be left out to try it on strangers"
         values["said"] = f"Strangers: {why}; {paid}."
         if budget is not None:
@@ -53,15 +53,15 @@ def price(choice: Choice, answers: BatchPredictions, budget: float | None, noun:
     between = f"{_percent(values['named_low'])} to {_percent(values['named_high'])}"
     if budget is None:
         values["said"] = (
-            f"Of strangers, tried by leaving whole classes out, {_percent(choice.strangers_accepted)} get a "
+            f"Of strangers, tried by leaving whole classes out, {_percent(choice.unknown_accepted)} get a "
             f"name (a new class: {between}); {paid}. --max-unknown-accepted 1/50 sets another price."
         )
-        if choice.strangers_accepted > MANY_NAMED:
+        if choice.unknown_accepted > MANY_NAMED:
             values["tone"] = "note"
         return values
     values["said"] = (
         f"At most {_percent(budget)} of strangers get a name: of the classes left out "
-        f"{_percent(choice.strangers_accepted)} did (a new class: {between}). The price: {paid} "
+        f"{_percent(choice.unknown_accepted)} did (a new class: {between}). The price: {paid} "
         f"({_percent(1 - answered / n)})."
     )
     if answered < n / 2:
