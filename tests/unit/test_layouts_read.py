@@ -10,6 +10,7 @@ from preseason.data.dataset import Dataset, File, Sample
 from preseason.data.files import Accept, walk
 from preseason.data.layouts import find, read
 from preseason.data.layouts.unlabelled import collect
+from preseason.data.safe_names import folder_names
 from preseason.errors import DataError, UsageError
 from preseason.media import image
 
@@ -47,6 +48,26 @@ def test_parts_are_told_from_classes_with_such_names(tmp_path: Path) -> None:
     assert find(tmp_path / "split" / "Training") == "folders"
     assert find(tmp_path / "split") == "parts"
     assert [sample.split for sample in read(tmp_path / "split", PHOTOS).samples] == ["train", "validation"]
+
+
+@pytest.mark.parametrize("names", [("train", "valid"), ("TRAIN", "Test_images"), ("training-set", "dev")])
+def test_parts_are_told_beside_other_folders(tmp_path: Path, names: tuple[str, str]) -> None:
+    for part in names:
+        for label in ("Messi", "Salah"):
+            photo(tmp_path / part / label / "1.png")
+    photo(tmp_path / "runs" / "exp1" / "plot.png")
+    dataset = read(tmp_path, PHOTOS)
+    assert dataset.labels == ("Messi", "Salah")
+    assert {sample.split for sample in dataset.samples} in ({"train", "validation"}, {"train", "test"})
+    assert reasons(dataset) == {"runs": "lies beside the parts, so it has no label"}
+
+
+def test_a_folder_that_was_written_for_a_label_is_read_as_that_label(tmp_path: Path) -> None:
+    labels = ("win/draw", "../loss", "train", "messi", "Messi", "50 %")
+    for name in folder_names(labels).values():
+        photo(tmp_path / "data" / name / "1.png")
+    assert read(tmp_path / "data", PHOTOS).labels == tuple(sorted(labels))
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 def test_a_flat_folder_names_what_was_found_and_the_fix(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import random
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -183,3 +185,36 @@ def test_two_watches_never_write_one_table(folder: Path) -> None:
     finally:
         running.kill()
         running.wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("answers", ["answers.csv", "answers.jsonl"])
+def test_a_name_that_is_no_text_is_answered_and_remembered(folder: Path, answers: str) -> None:
+    model = Lengths()
+    Path(os.fsdecode(os.fsencode(folder) + b"/M\xfcller.jpg")).write_bytes(b"four")
+    assert watch(folder, model, answers) == Seen(4, 1)
+    assert "M\\udcfcller.jpg" in (folder.parent / answers).read_text("utf-8")
+    assert watch(folder, model, answers) == Seen(0, 0)
+
+
+def test_a_damaged_journal_is_set_aside(folder: Path) -> None:
+    model = Lengths()
+    watch(folder, model)
+    journal = folder.parent / ".answers.csv.journal"
+    journal.write_text("{broken}\n")
+    assert watch(folder, model) == Seen(3, 1)
+    assert journal.with_name(f"{journal.name}.damaged").read_text() == "{broken}\n"
+
+
+def test_no_answer_is_a_formula(folder: Path) -> None:
+    class Formula(Lengths):
+        labels = ("=1+1", "odd")
+
+        def predict(self, *inputs: str | Path) -> Predictions:
+            found = super().predict(*inputs)
+            chances = {"=1+1": 0.75, "odd": 0.25}
+            named = (replace(each, label="=1+1", probabilities=chances) for each in found.predictions)
+            return replace(found, predictions=tuple(named))
+
+    watch(folder, Formula())
+    assert {row["label"] for row in rows_of(folder.parent / "answers.csv")} == {"'=1+1", ""}

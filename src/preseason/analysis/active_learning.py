@@ -11,6 +11,7 @@ import numpy as np
 
 from preseason.arrays.types import Ints
 from preseason.data.dataset import Sample, Skipped
+from preseason.data.safe_names import cell, folder_names
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.choosing import choose
 from preseason.models.classifier import Model
@@ -125,10 +126,11 @@ def sort_into(suggestions: Suggestions, folder: Path, link: bool = False) -> lis
         raise UsageError(f"Texts are no files: name a table instead, -o {folder.name}.csv.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there and not empty: name a new folder.")
+    names = folder_names((item.label for item in suggestions.items), [STRANGERS])
     made = []
     for rank, (item, sample) in enumerate(zip(suggestions.items, suggestions.samples, strict=True), 1):
         source = sample.path
-        target = folder / (STRANGERS if item.stranger else item.label) / f"{rank:03}-{source.name}"
+        target = folder / (STRANGERS if item.stranger else names[item.label]) / f"{rank:03}-{source.name}"
         target.parent.mkdir(parents=True, exist_ok=True)
         _place(source, target, link)
         made.append(target)
@@ -144,7 +146,7 @@ def write_table(suggestions: Suggestions, path: Path) -> None:
         writer.writerow(["path" if files else "text", "label", "sure", "why"])
         for item, sample in zip(suggestions.items, suggestions.samples, strict=True):
             shown = _relative(sample.path, path.parent) if files else str(sample.source)
-            writer.writerow([shown, item.label, f"{item.probability:.3f}", item.reason])
+            writer.writerow([cell(shown), cell(item.label), f"{item.probability:.3f}", item.reason])
 
 
 def _suggestion(model: Model, answers: BatchPredictions, place: int) -> Suggestion:

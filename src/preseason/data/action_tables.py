@@ -11,9 +11,9 @@ from preseason.data.actions import Action
 from preseason.data.clock import seconds_from
 from preseason.data.files import files_in, label_from
 from preseason.data.gathering import Duration, Gathering, Mention
-from preseason.data.layouts.splits import split_from
 from preseason.data.layouts.table import COLUMNS, EMPTY, guess_columns, located
 from preseason.data.rows import SUFFIXES, Row, read_rows
+from preseason.data.split_names import split_from
 from preseason.errors import DataError, MediaError
 from preseason.media.content import kind, read_head
 

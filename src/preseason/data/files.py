@@ -75,6 +75,10 @@ def hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _HIDDEN
 
 
+FORMULAS = ("=", "+", "-", "@")
+"""Signs with which a spreadsheet's formula begins; written cells have an apostrophe before them."""
+
+
 def readable(text: str) -> str:
     """Text that can be printed and saved: composed Unicode, undecodable bytes as question marks."""
     cleaned = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
@@ -82,8 +86,9 @@ def readable(text: str) -> str:
 
 
 def label_from(name: str) -> str:
-    """A class name as the user means it: composed Unicode, no spaces around it."""
-    return readable(name).strip()
+    """A class name as the user means it: composed Unicode, no spaces around it, no sign against formulas."""
+    plain = readable(name).strip()
+    return plain[1:] if plain[:1] == "'" and plain[1:2] in FORMULAS else plain
 
 
 def folders_in(root: Path) -> list[Path]:

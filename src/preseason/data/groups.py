@@ -16,7 +16,7 @@ import numpy as np
 
 from preseason.data import near_duplicates
 from preseason.data.dataset import Dataset, Sample
-from preseason.data.layouts.splits import split_from
+from preseason.data.split_names import split_from
 from preseason.errors import UsageError
 
 Members = tuple[tuple[int, ...], ...]

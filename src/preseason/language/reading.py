@@ -5,8 +5,8 @@ from pathlib import Path
 
 from preseason.data.dataset import Skipped
 from preseason.data.files import hidden, readable
-from preseason.data.layouts.splits import split_from
 from preseason.data.rows import JSON_LINES, Record, read_records
+from preseason.data.split_names import split_from
 from preseason.errors import DataError, MediaError
 from preseason.language.rows import RowError, Segment, kind_of, read_row
 from preseason.language.samples import Corpus, Example

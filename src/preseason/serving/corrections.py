@@ -5,12 +5,12 @@ FOLDER/MODEL/LABEL/<digest>.jpg of photos and clips, FOLDER/MODEL/texts.csv of t
 
 import csv
 import io
-import re
 import shutil
 import threading
 from pathlib import Path
 
 from preseason.data.dataset import File, Source, Text
+from preseason.data.safe_names import folder_name, label_of
 from preseason.media import content
 from preseason.media.content import digest
 from preseason.runtime.files import atomic_write, write_text
@@ -25,8 +25,9 @@ SUFFIXES = {
     "Flash video": ".flv", "Windows Media video": ".wmv", "MPEG video": ".mpg",
     "MPEG transport stream video": ".ts",
 }  # fmt: skip
-_SAFE = re.compile(r"[\w][\w .,'&()+-]{0,78}[\w.)]|\w")
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+MAX_LETTERS = 100
+JOINER = "\u200d"
+"""Joins several emoji into one: a part of a sign that can be printed."""
 
 
 class Corrections:
@@ -51,7 +52,7 @@ class Corrections:
         with self._lock:
             for other in (self._folder / model).glob(f"*/{name}"):
                 other.unlink()
-            target = self._folder / model / folder_name(label) / name
+            target = self._folder / model / self._folder_of(model, label) / name
             target.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(target) as part:
                 shutil.copyfile(path, part)
@@ -68,6 +69,11 @@ class Corrections:
             write_text(table, out.getvalue())
         return table
 
+    def _folder_of(self, model: str, label: str) -> str:
+        """The folder of the label, which may be there already, among those of others."""
+        others = [path.name for path in (self._folder / model).glob("*/")]
+        return next((name for name in others if label_of(name) == label), folder_name(label, others))
+
     def counts(self, model: str) -> dict[str, int]:
         """How many corrected examples there are of each label."""
         found: dict[str, int] = {}
@@ -76,24 +82,24 @@ class Corrections:
                 found[label] = found.get(label, 0) + 1
             for path in sorted((self._folder / model).glob("*/*")):
                 if not path.name.startswith("."):
-                    found[path.parent.name] = found.get(path.parent.name, 0) + 1
+                    label = label_of(path.parent.name)
+                    found[label] = found.get(label, 0) + 1
         return found
 
 
-def folder_name(label: str) -> str:
-    """The label as the name of a folder, which it is itself.
+def check_label(given: str) -> str:
+    """The label that a person gave, without spaces around it.
 
     Raises:
-        RequestError: it cannot be one on every system.
+        RequestError: it is empty, longer than `MAX_LETTERS`, or holds what cannot be printed.
     """
-    name = label.strip()
-    if not _SAFE.fullmatch(name) or _RESERVED.fullmatch(name) or name.endswith("."):
+    label = given.strip()
+    if not label or len(label) > MAX_LETTERS or not label.replace(JOINER, "").isprintable():
         raise RequestError(
             422,
-            f"{label!r} cannot be the name of a label here: expected letters, digits, spaces and "
-            "- . , ' & ( ) +, at most 80 of them.",
+            f"{given!r} cannot be a label: expected at most {MAX_LETTERS} letters or signs, all printable.",
         )
-    return name
+    return label
 
 
 def _rows(table: Path) -> list[tuple[str, str]]:

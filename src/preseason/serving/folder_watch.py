@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from preseason.data.audit import fingerprint
+from preseason.data.safe_names import cell
 from preseason.errors import DataError, UsageError
 from preseason.runtime.progress import Progress, Silent
 
@@ -66,12 +67,17 @@ class Journal:
     def open(cls, answers: Path) -> "Journal":
         """The journal of a table, with the table mended where a process died while it wrote."""
         journal = cls(answers, answers.with_name(f".{answers.name}.journal"))
-        lines = list(journal._lines())
-        for line in lines:
-            for name, size, changed, seen in line["files"]:
-                journal.done[name] = Done((size, changed), seen)
+        try:
+            lines = list(journal._lines())
+            for line in lines:
+                for name, size, changed, seen in line["files"]:
+                    journal.done[name] = Done((size, changed), seen)
+        except (ValueError, KeyError, TypeError):
+            # Its files are answered once more, which is better than never again.
+            journal.path.replace(journal.path.with_name(f"{journal.path.name}.damaged"))
+            return cls(answers, journal.path)
         if lines:
-            journal._complete(lines[-1]["offset"], lines[-1]["text"].encode())
+            journal._complete(lines[-1]["offset"], _encode(lines[-1]["text"]))
         return journal
 
     def append(self, files: dict[str, Done], text: str) -> None:
@@ -80,7 +86,7 @@ class Journal:
         listed = [[name, *done.state, done.fingerprint] for name, done in files.items()]
         line = json.dumps({"files": listed, "offset": offset, "text": text})
         _append(self.path, f"{line}\n".encode())
-        _append(self.answers, text.encode())
+        _append(self.answers, _encode(text))
         self.done |= files
 
     def _lines(self) -> Iterator[dict[str, Any]]:
@@ -243,7 +249,9 @@ class Watch:
         writer = csv.DictWriter(text, header, lineterminator="\n", restval="")
         if not self.answers.exists() or self.answers.stat().st_size == 0:
             writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(
+            {key: cell(v) if isinstance(v, str) else v for key, v in row.items()} for row in rows
+        )
         return text.getvalue()
 
 
@@ -277,6 +285,11 @@ def _fingerprint(path: Path) -> str:
 
 def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
     return (names[start : start + BATCH] for start in range(0, len(names), BATCH))
+
+
+def _encode(text: str) -> bytes:
+    """As UTF-8; bytes of a file's name that are none are written as escapes."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _append(path: Path, data: bytes) -> None:

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from preseason.results import Update
 from preseason.serving import intake
-from preseason.serving.corrections import Corrections, folder_name
+from preseason.serving.corrections import Corrections, check_label
 from preseason.serving.examples import LABELLED, refusals
 from preseason.serving.faults import RequestError
 from preseason.serving.hosting import ServedModel
@@ -30,7 +30,7 @@ async def add(request: Request, name: str) -> dict[str, Any]:
     own = _writable(request)
     hosted = own.models[name]
     async with _given(request, hosted) as (form, examples, folder):
-        label = folder_name(_label(form))
+        label = check_label(_label(form))
         paths = [_as_file(example, folder) for example in examples if example.sample is not None]
 
         def work() -> Update:
@@ -63,14 +63,13 @@ async def correct(request: Request) -> dict[str, Any]:
     kept = _kept(own)
     async with _given(request, None) as (form, examples, _):
         hosted = own.models.chosen(form.fields.get("model"))
-        label = _label(form)
+        label = check_label(_label(form))
 
         def work() -> None:
             for example in examples:
                 if example.sample is not None:
                     kept.keep(hosted.name, label, example.sample.source)
 
-        folder_name(label)
         await run_in_threadpool(work)
     counts = await run_in_threadpool(kept.counts, hosted.name)
     saved = sum(example.sample is not None for example in examples)

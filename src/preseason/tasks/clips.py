@@ -22,9 +22,9 @@ from preseason.data.audit import Signature
 from preseason.data.audit import fingerprint as file_fingerprint
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept, walk
-from preseason.data.layouts.splits import split_from
 from preseason.data.layouts.table import files_named
 from preseason.data.rows import SUFFIXES as TABLES
+from preseason.data.split_names import split_from
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError

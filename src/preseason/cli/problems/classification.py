@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from preseason.cli.problems.base import terminals
 from preseason.cli.words import percent, short, table
+from preseason.data.safe_names import cell
 
 if TYPE_CHECKING:
     from preseason.results import Evaluation, Prediction, Predictions
@@ -66,7 +67,9 @@ class LabelTerminal:
         writer.writerow(["input", "label", "probability", "unknown", *[f"p({label})" for label in labels]])
         for item in predictions.predictions:
             chances = [item.probabilities[label] for label in labels]
-            writer.writerow([item.input, item.label, item.probability, str(item.unknown).lower(), *chances])
+            writer.writerow(
+                [cell(item.input), cell(item.label), item.probability, str(item.unknown).lower(), *chances]
+            )
         return text.getvalue().removesuffix("\n")
 
 

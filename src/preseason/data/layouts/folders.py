@@ -5,6 +5,7 @@ from pathlib import Path
 from preseason.data.dataset import Dataset, File, Sample, Skipped
 from preseason.data.files import Accept, Found, files_in, folders_in, label_from, readable, walk
 from preseason.data.layouts.base import Layout, layouts
+from preseason.data.safe_names import label_of
 
 _ASTRAY = "lies beside the class folders, so it has no label"
 
@@ -35,7 +36,7 @@ def read_classes(
         beside.judge(path, accept)
     skipped = [*beside.skipped, *(Skipped(readable(str(path)), _ASTRAY) for path in beside.paths)]
     for folder in folders_in(root):
-        label = label_from(folder.name)
+        label = label_of(label_from(folder.name))
         found = walk(folder, accept)
         samples += [Sample(File(path), label, split=split) for path in found.paths]
         skipped += found.skipped

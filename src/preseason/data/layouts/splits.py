@@ -6,29 +6,20 @@ from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import Accept, Found, files_in, folders_in, readable
 from preseason.data.layouts.base import Layout, layouts
 from preseason.data.layouts.folders import read_classes
+from preseason.data.split_names import split_from
 
 _ASTRAY = "lies beside the parts, so it has no label"
-PARTS = {"train": "train", "training": "train", "trn": "train"}
-PARTS |= {"val": "validation", "valid": "validation", "validation": "validation", "dev": "validation"}
-PARTS |= {"test": "test", "testing": "test", "tst": "test", "eval": "test", "holdout": "test"}
-
-
-def split_from(name: str) -> str | None:
-    """`train`, `validation` or `test` from the usual spellings; None for any other word.
-
-    Example:
-        >>> part_from("Valid"), part_from("messi")
-        ('validation', None)
-    """
-    return PARTS.get(name.strip().lower())
 
 
 def matches(root: Path) -> bool:
-    """Whether every folder under `root` is named as a part, two or more of them, one of them training."""
+    """Whether two or more folders under `root` are named as parts, one of them training, and hold classes.
+
+    Other folders may lie beside them.
+    """
     if not root.is_dir():
         return False
-    parts = [split_from(folder.name) for folder in folders_in(root)]
-    return len(parts) >= 2 and None not in parts and "train" in parts
+    parts = {folder: part for folder in folders_in(root) if (part := split_from(folder.name)) is not None}
+    return len(parts) >= 2 and "train" in parts.values() and all(map(folders_in, parts))
 
 
 def read(root: Path, accept: Accept) -> Dataset:
@@ -43,7 +34,11 @@ def read(root: Path, accept: Accept) -> Dataset:
         beside.judge(path, accept)
     skipped = [*beside.skipped, *(Skipped(readable(str(path)), _ASTRAY) for path in beside.paths)]
     for folder in folders_in(root):
-        more, left_out = read_classes(folder, accept, split_from(folder.name))
+        split = split_from(folder.name)
+        if split is None:
+            skipped.append(Skipped(readable(str(folder)), _ASTRAY))
+            continue
+        more, left_out = read_classes(folder, accept, split)
         samples += more
         skipped += left_out
     labels = tuple(sorted({sample.label for sample in samples if sample.label is not None}))

@@ -7,8 +7,8 @@ from pathlib import Path
 from preseason.data.dataset import Dataset, File, Sample, Skipped
 from preseason.data.files import Accept, files_in, label_from, readable
 from preseason.data.layouts.base import Layout, layouts
-from preseason.data.layouts.splits import split_from
 from preseason.data.rows import SUFFIXES, Row, listed, read_rows
+from preseason.data.split_names import split_from
 from preseason.errors import DataError
 
 # spellings of each column, the likeliest first; matched without case, dashes, underscores or spaces

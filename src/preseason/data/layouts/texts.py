@@ -7,10 +7,10 @@ from pathlib import Path
 from preseason.data.dataset import Dataset, Sample, Skipped, Text
 from preseason.data.files import Accept, Columns, files_in, folders_in, label_from, readable
 from preseason.data.layouts.base import Layout, layouts
-from preseason.data.layouts.splits import split_from
 from preseason.data.layouts.table import COLUMNS as PATH_COLUMNS
 from preseason.data.layouts.table import EMPTY, fits, guess_columns
 from preseason.data.rows import JSON_LINES, SUFFIXES, Row, listed, read_rows
+from preseason.data.split_names import split_from
 from preseason.errors import DataError, UsageError
 from preseason.formatting import did_you_mean
 
