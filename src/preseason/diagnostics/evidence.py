@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +17,6 @@ from preseason.modalities.base import Modality
 from preseason.runtime.threads import one_blas_thread
 from preseason.training.cross_validation import CrossValResult
 from preseason.training.rounds import Trials
-
-if TYPE_CHECKING:
-    from preseason.backbones.base import Backbone
 
 MAX_EXAMPLES = 1500
 """Examples that refitted checks look at; more hardly change what they say."""

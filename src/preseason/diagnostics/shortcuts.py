@@ -5,12 +5,12 @@ frame gives needs no movement. Linear heads are fitted anew on what is left: tha
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats, Ints
+from preseason.backbones.base import Backbone
 from preseason.diagnostics.evidence import Evidence
 from preseason.diagnostics.locality import layers_of
 from preseason.engine.passes import WHOLE, Box
@@ -18,9 +18,6 @@ from preseason.evaluation.linear_probe import cross_val_predict, shorten
 from preseason.inference.heads.attention import AttentionHead
 from preseason.runtime.threads import one_blas_thread
 from preseason.training.cross_validation import CrossValResult
-
-if TYPE_CHECKING:
-    from preseason.backbones.base import Backbone
 
 MIDDLE = Box(0.25, 0.25, 0.75, 0.75)
 UPPER, LOWER = Box(0.0, 0.0, 1.0, 0.5), Box(0.0, 0.5, 1.0, 1.0)

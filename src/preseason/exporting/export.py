@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from preseason import __version__
+from preseason.data.dataset import Sample
 from preseason.errors import ExportError, ModelFolderError
 from preseason.errors.packages import require
 from preseason.exporting import checking, libraries
+from preseason.exporting.answers import Runner
 from preseason.exporting.checking import MAX_DIFFERENCE, Check
 from preseason.exporting.counts import write_counts
 from preseason.exporting.files import write_onnx, write_openvino
-from preseason.exporting.graphs import stages_of
+from preseason.exporting.graphs import Stage, stages_of
 from preseason.exporting.int8 import MAX_EXAMPLES, inputs_of, quantise
 from preseason.exporting.parts import write_runner
 from preseason.exporting.runners.base import ExportRunner, runners
@@ -26,12 +28,6 @@ from preseason.models.classifier import Model
 from preseason.models.loading import classifies, load
 from preseason.runtime.files import folder_beside
 from preseason.runtime.progress import Progress, Silent
-
-if TYPE_CHECKING:
-    from preseason.data.dataset import Sample
-    from preseason.exporting.answers import Runner
-    from preseason.exporting.graphs import Stage
-    from preseason.models.classifier import Model
 
 FORMAT = 1
 SETTINGS, KNOWN = "exported.json", "known.npz"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,11 +22,9 @@ from preseason.backbones.library import libraries as networks
 from preseason.errors import ExportError
 from preseason.exporting import pages
 from preseason.heads.tail import TailHead
+from preseason.inference.candidates import Fitted
+from preseason.models.classifier import Model
 from preseason.models.saving import finetuned
-
-if TYPE_CHECKING:
-    from preseason.inference.candidates import Fitted
-    from preseason.models.classifier import Model
 
 NEAR = 1e-3
 """Largest difference of a value of the vectors that the opened network may give, relative to the largest."""

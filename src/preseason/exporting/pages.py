@@ -1,9 +1,6 @@
 """The page in an exported network's folder: what it is, how it is loaded, what stayed behind."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from preseason.models.classifier import Model
+from preseason.models.classifier import Model
 
 PAGE = """# {name}, adapted by preseason
 

@@ -1,20 +1,17 @@
 """A language model trained by several workers: loaded while the leader evaluates, then stepped together."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from preseason.distributed.data_parallel import ProcessGroup
 from preseason.distributed.workers import Request, Workers
-from preseason.language.base import load_base
+from preseason.language.base import Base, load_base
 from preseason.language.folder import fingerprint
 from preseason.language.training_setup import TrainingSetup, train
 from preseason.recipe import Recipe
 from preseason.runtime.progress import Silent
-
-if TYPE_CHECKING:
-    from preseason.language.base import Base
 
 LOADING, TRAINING = "language model", "training of the language model"
 """Requests to other workers."""

@@ -1,21 +1,19 @@
 """The record of a fit, put together from what its stages found."""
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from preseason.language.base import Base
 from preseason.language.folder import fingerprint
+from preseason.language.packing import Blocks
 from preseason.language.record import ChatRecord, EvalResult, SampleGeneration, Training
+from preseason.language.samples import Corpus
+from preseason.language.split import Split
+from preseason.language.training import TrainingConfig, TrainingResult
+from preseason.language.tuning import Tuning
+from preseason.language.vocabulary import Head
 from preseason.recipe import Recipe
 from preseason.runtime.versions import versions_of
-
-if TYPE_CHECKING:
-    from preseason.language.base import Base
-    from preseason.language.packing import Blocks
-    from preseason.language.samples import Corpus
-    from preseason.language.split import Split
-    from preseason.language.training import TrainingConfig, TrainingResult
-    from preseason.language.tuning import Tuning
-    from preseason.language.vocabulary import Head
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "numpy")
 FORGOTTEN = 1.5

@@ -14,15 +14,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from preseason.data.audit import fingerprint
 from preseason.data.safe_names import cell
 from preseason.errors import DataError, UsageError
+from preseason.results import Predictions
 from preseason.runtime.progress import Progress, Silent
-
-if TYPE_CHECKING:
-    from preseason.results import Predictions
 
 BATCH = 32
 """Files that are answered together: few, so that the first answers come soon."""

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from preseason.arrays.types import Ints
+from preseason.backbones.base import Backbone
 from preseason.distributed.data_parallel import ProcessGroup
 from preseason.distributed.workers import Workers
 from preseason.engine.bank import Rows, rows_from
@@ -22,9 +23,6 @@ from preseason.inference.features import Features
 from preseason.inference.head import Head, State, restore
 from preseason.inference.predictor import FeatureExtractors
 from preseason.runtime.progress import Progress, Silent
-
-if TYPE_CHECKING:
-    from preseason.backbones.base import Backbone
 
 FOLDS, STEPS = "fold models", "steps"
 """Requests to other workers: a stride of fold models, and the steps of one that all take together."""

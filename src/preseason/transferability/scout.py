@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from preseason import backbones
+from preseason.arrays.types import Floats, Ints
+from preseason.backbones.base import Backbone
+from preseason.data.audit import Audit
 from preseason.data.checks import check_trainable
 from preseason.data.files import Columns
 from preseason.data.labels import targets_of
@@ -24,18 +26,12 @@ from preseason.openset.detection import thin
 from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent, Stopwatch
+from preseason.tasks.base import Task
 from preseason.tasks.reading import read_for, task_for
 from preseason.training.cross_validation import cross_val_fit
 from preseason.training.scratch import scratch_accuracy
 from preseason.transferability.measures import h_score, logme, neighbour_accuracy
 from preseason.transferability.shift import domain_shift
-
-if TYPE_CHECKING:
-    from preseason.arrays.types import Floats, Ints
-    from preseason.backbones.base import Backbone
-    from preseason.data.audit import Audit
-    from preseason.inference.predictor import FeatureExtractors
-    from preseason.tasks.base import Task
 
 MAX_EXAMPLES = 2000
 """Examples that are looked at; of larger data sets a part, evenly over the classes."""
