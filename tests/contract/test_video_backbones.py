@@ -373,8 +373,7 @@ def test_transformers_opens_a_saved_network(name: str, tmp_path: Path) -> None:
 def test_the_number_of_frames_can_be_changed_where_the_network_allows_it() -> None:
     fixed = backbone_called("timesformer")
     flexible = backbone_called("r3d_18")
-    given = replace(flexible.preprocessing, frames=16, fewest_frames=8)
-    flexible.facts = replace(flexible.facts, preprocessing=given)
+    flexible.preprocessing = replace(flexible.preprocessing, frames=16, fewest_frames=8)
     longer = flexible.with_frames(12)
     assert (longer.preprocessing.frames, flexible.preprocessing.frames) == (12, 16)
     assert longer.weights_id == flexible.weights_id

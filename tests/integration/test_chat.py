@@ -130,7 +130,7 @@ def test_the_report_shows_before_and_after_and_the_card_names_the_base(fan: Path
     assert f"{record['after']['held_out']['perplexity']:.1f}" in page
     assert "Who scored in match" in page
     assert "<script" not in page
-    assert 'pipeline_tag: "text-generation"' in card
+    assert "pipeline_tag: text-generation" in card
     assert "Gemma Terms of Use" in card
     assert str(fan.parent) not in card
 

@@ -27,7 +27,7 @@ def only_tuned(
     photos: Photos, recipe: Recipe, backbone: Backbone, samples: object = ()
 ) -> tuple[Candidate, ...]:
     """Trained blocks, without the linear head that may do better."""
-    return (_tuned(recipe, backbone),)
+    return (_tuned(recipe, backbone, len(backbone) - 2),)
 
 
 @pytest.fixture(scope="module")

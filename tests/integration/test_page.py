@@ -239,7 +239,7 @@ def test_the_keyboard_reaches_everything(page: "Page", pictures: Pictures) -> No
         page.keyboard.press("Tab")
         page.evaluate("window.reached.add(document.activeElement)")
     assert page.evaluate(UNREACHED, FOCUSABLE) == []
-    page.locator(".skip").attention()
+    page.locator(".skip").focus()
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "none"

@@ -138,16 +138,14 @@ PLAIN = st.one_of(st.none(), st.integers(), st.booleans(), st.text(), st.lists(s
     st.text(),
     PASSES,
     st.none() | st.text(),
-    st.dictionaries(st.text(), PLAIN),
     st.none() | st.integers(1, 9),
 )
-def test_a_way_survives_json(
+def test_a_candidate_survives_json(
     name: str,
     head: str,
     spec: FeatureSpec,
     origin: str | None,
-    settings: dict[str, Any],
     fold_models: int | None,
 ) -> None:
-    candidate = Candidate(name, head, spec, origin, settings, fold_models)
+    candidate = Candidate(name, head, spec, origin, fold_models=fold_models)
     assert candidate_from(json.loads(json.dumps(candidate_values(candidate)))) == candidate
