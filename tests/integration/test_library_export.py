@@ -15,7 +15,7 @@ from preseason.cli.demo_pictures import Pictures
 from preseason.errors import ExportError
 from preseason.inference.candidates import Candidate
 from preseason.models.classifier import Model
-from preseason.recipe import Recipe
+from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.photos import Photos, _tuned
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,9 @@ def only_tuned(
     photos: Photos, recipe: Recipe, backbone: Backbone, samples: object = ()
 ) -> tuple[Candidate, ...]:
     """Trained blocks, without the linear head that may do better."""
-    return (_tuned(recipe, backbone, len(backbone) - 2),)
+    cut = Unfreeze.parse(recipe.unfreeze).cut(len(backbone))
+    assert cut is not None
+    return (_tuned(recipe, backbone, cut),)
 
 
 @pytest.fixture(scope="module")

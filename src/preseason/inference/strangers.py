@@ -76,5 +76,8 @@ def _neighbour_distance(arrays: dict[str, Floats], embeddings: Floats) -> Floats
 def _mahalanobis_distance(arrays: dict[str, Floats], embeddings: Floats) -> Floats:
     rows = (embeddings - arrays["centre"]) @ arrays["whiten"]
     means = arrays["means"]
-    square = (rows**2).sum(axis=1)[:, None] - 2 * rows @ means.T + (means**2).sum(axis=1)
+    # Kernels of some processors compute on padding and report its NaNs; the product itself has none.
+    with np.errstate(invalid="ignore"):
+        products = rows @ means.T
+    square = (rows**2).sum(axis=1)[:, None] - 2 * products + (means**2).sum(axis=1)
     return np.asarray(np.sqrt(np.maximum(square, 0).min(axis=1)), np.float32)

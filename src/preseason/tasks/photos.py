@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.backbones.base import Backbone
 from preseason.backbones.facts import BackboneSource, require
 from preseason.data import layouts
 from preseason.data.audit import Signature, photo_signature
@@ -24,6 +24,9 @@ from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import tasks
 from preseason.tasks.crops import views
+
+if TYPE_CHECKING:
+    from preseason.backbones.base import Backbone
 
 REGIONS = (WHOLE, *grid(3, 0.5), *grid(4, 4 / 14))
 SINGLE_CROPS = (WHOLE, *grid(3, 0.5), *grid(4, 0.3))
