@@ -1,6 +1,7 @@
 """What the same network does without its pretraining: random weights, the same cheap head."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +16,11 @@ from preseason.problems.base import problems
 from preseason.recipe import Recipe
 from preseason.results import Figure
 from preseason.runtime.progress import Progress
-from preseason.tasks.base import Task
 from preseason.training.cross_validation import cross_val_fit
 from preseason.training.selection import accuracy
+
+if TYPE_CHECKING:
+    from preseason.tasks.base import Task
 
 MAX_EXAMPLES = 600
 """Examples that are enough to see whether random weights do as well."""
