@@ -146,7 +146,7 @@ def write_table(suggestions: Suggestions, path: Path) -> None:
         writer.writerow(["path" if files else "text", "label", "sure", "why"])
         for item, sample in zip(suggestions.items, suggestions.samples, strict=True):
             shown = _relative(sample.path, path.parent) if files else str(sample.source)
-            writer.writerow([cell(shown), cell(item.label), f"{item.probability:.3f}", item.reason])
+            writer.writerow([shown, cell(item.label), f"{item.probability:.3f}", item.reason])
 
 
 def _suggestion(model: Model, answers: BatchPredictions, place: int) -> Suggestion:

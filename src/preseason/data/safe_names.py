@@ -10,13 +10,13 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import unquote
 
+from preseason.data.files import FORMULAS
 from preseason.data.split_names import split_from
 
 MAX_BYTES = 180
 """Longer names are cut, and end in a digest: those cannot be read back."""
 _UNSAFE = frozenset('/\\:*?"<>|%')
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
-_FORMULA = re.compile(r"[=+\-@\t\r]")
 
 
 def folder_name(label: str, taken: Iterable[str] = ()) -> str:
@@ -60,7 +60,7 @@ def cell(value: str) -> str:
         >>> cell("=1+1"), cell("Messi")
         ("'=1+1", 'Messi')
     """
-    return f"'{value}" if _FORMULA.match(value) else value
+    return f"'{value}" if value.startswith((*FORMULAS, "\t", "\r")) else value
 
 
 def _escape(label: str, forced: int) -> str:

@@ -205,7 +205,7 @@ class Watch:
         for name in names:
             state, _ = self._waiting.pop(name)
             with suppress(OSError):  # gone again
-                files[name] = Done(state, _fingerprint(self.folder / name))
+                files[name] = Done(state, fingerprint(self.folder / name))
                 known = journal.done.get(name)
                 if known is None or known.fingerprint != files[name].fingerprint:
                     fresh.append(str(self.folder / name))
@@ -275,10 +275,6 @@ def _line(row: dict[str, Any]) -> str:
     return f"{row['input']}: {row['label']} {100 * row['probability']:.0f} %" + (
         " (unknown)" if row["unknown"] else ""
     )
-
-
-def _fingerprint(path: Path) -> str:
-    return fingerprint(path)
 
 
 def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
