@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from preseason.data.boxes import LabelledBox
 from preseason.media.text import read_text
 
 
@@ -142,6 +143,7 @@ class Sample:
         split: "train", "validation" or "test" when the layout says so.
         fingerprint: hex digest of the content; the key of the feature bank.
         variant: which altered form of the content it stands for; empty for the content itself.
+        boxes: what is where on a picture, none of it where there is nothing; None where that is not labelled.
     """
 
     source: Source
@@ -151,6 +153,13 @@ class Sample:
     split: str | None = None
     fingerprint: str = ""
     variant: str = ""
+    boxes: tuple[LabelledBox, ...] | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Every label that it bears: its own, and those of its boxes."""
+        own = () if self.label is None else (self.label,)
+        return own + tuple(box.label for box in self.boxes or ())
 
     @property
     def path(self) -> Path:
@@ -203,5 +212,5 @@ class Dataset:
 
     def keep(self, samples: tuple[Sample, ...], skipped: tuple[Skipped, ...] = ()) -> "Dataset":
         """This dataset with other samples and the newly skipped ones added; labels follow the samples."""
-        labels = tuple(sorted({s.label for s in samples if s.label is not None}))
+        labels = tuple(sorted({label for sample in samples for label in sample.classes}))
         return replace(self, samples=samples, labels=labels, skipped=self.skipped + skipped)
