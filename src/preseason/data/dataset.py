@@ -202,6 +202,7 @@ class Dataset:
         samples: in path order; labels are those of `labels`.
         labels: class names, sorted; class c of every array is `labels[c]`.
         skipped: what was left out.
+        notes: sentences on how the data were read, where that was not plain: what was taken for what.
     """
 
     root: Path
@@ -209,6 +210,7 @@ class Dataset:
     samples: tuple[Sample, ...]
     labels: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def keep(self, samples: tuple[Sample, ...], skipped: tuple[Skipped, ...] = ()) -> "Dataset":
         """This dataset with other samples and the newly skipped ones added; labels follow the samples."""
