@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from preseason.arrays.types import Floats, Ints
+from preseason.data.boxes import FoundBox
 from preseason.data.dataset import Sample, Skipped, Source
 
 
@@ -24,6 +25,10 @@ class Figure:
     def interval(self) -> tuple[float, float]:
         """The bounds; 0 and 1 where none were computed."""
         return (0.0 if self.low is None else self.low), (1.0 if self.high is None else self.high)
+
+
+EVEN = 0.5
+"""A score at which a box is as likely right as wrong."""
 
 
 def score_of(metrics: dict[str, Figure]) -> Figure:
@@ -57,6 +62,34 @@ class BatchPredictions:
 
 
 @dataclass(frozen=True)
+class BoxPredictions:
+    """What was found on n labelled pictures.
+
+    Attributes:
+        samples: n pictures whose `boxes` are labelled.
+        labels: the c class names.
+        found: n times the boxes found, also those below the threshold of their class.
+        thresholds: c scores from which on a box of a class counts; empty stands for `EVEN` of each.
+    """
+
+    samples: tuple[Sample, ...]
+    labels: tuple[str, ...]
+    found: tuple[tuple[FoundBox, ...], ...]
+    thresholds: tuple[float, ...] = ()
+
+    def threshold(self, label: str) -> float:
+        """The score from which on a box of `label` counts."""
+        known = dict(zip(self.labels, self.thresholds, strict=False))
+        return known.get(label, EVEN)
+
+    def counted(self) -> tuple[tuple[FoundBox, ...], ...]:
+        """The boxes found, without those below the threshold of their class."""
+        return tuple(
+            tuple(box for box in boxes if box.score >= self.threshold(box.label)) for boxes in self.found
+        )
+
+
+@dataclass(frozen=True)
 class CandidateResult:
     """One way: its cross-validated accuracy, what it cost, and whether it was kept.
 
@@ -77,7 +110,8 @@ class FitRecord:
     Attributes:
         task, backbone, head, problem: names.
         recipe: all settings as plain values.
-        answers: of the held-out part, by a model that did not see it.
+        answers: of the held-out part, by a model that did not see it: `BatchPredictions`, or
+            `BoxPredictions` where boxes are predicted.
         metrics: of `answers`, by name; the first figure decides.
         baselines: accuracy on the same held-out part, e.g. `scratch`, `linear`, `majority`.
         candidates: what was tried, in order.
@@ -100,7 +134,7 @@ class FitRecord:
     recipe: dict[str, Any]
     labels: tuple[str, ...]
     counts: dict[str, int]
-    answers: BatchPredictions
+    answers: Any
     metrics: dict[str, Figure]
     baselines: dict[str, float]
     candidates: tuple[CandidateResult, ...]
@@ -196,10 +230,10 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model reaches on a labelled set."""
+    """What a model reaches on a labelled set; `answers` as of `FitRecord`."""
 
     task: str
-    answers: BatchPredictions
+    answers: Any
     metrics: dict[str, Figure]
     skipped: tuple[Skipped, ...]
     warnings: tuple[str, ...]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from preseason.arrays.types import Ints
 from preseason.data.audit import Audit
@@ -54,7 +55,7 @@ class FitContext:
     warnings: WarningLog
 
     @property
-    def problem(self) -> Problem:
+    def problem(self) -> Problem[Any]:
         """What is predicted of an example."""
         return problems.get(self.task.problem)
 

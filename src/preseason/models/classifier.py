@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ class Model:
         return self.job.name
 
     @property
-    def problem(self) -> Problem:
+    def problem(self) -> Problem[Any]:
         """What it predicts of an example."""
         return problems.get(self.job.problem)
 

@@ -75,7 +75,7 @@ def _without_paths(value: Any) -> Any:
     return [_without_paths(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def record_from(values: dict[str, Any], problem: Problem) -> FitRecord:
+def record_from(values: dict[str, Any], problem: Problem[Any]) -> FitRecord:
     """The record of `record_values`, with no answers; `problem` is that of its task."""
     labels = tuple(values["labels"])
     nothing = np.zeros((0, len(labels)), np.float32)

@@ -22,9 +22,16 @@ def find(root: Path, labelled: bool = True) -> str:
     ranked = sorted(layouts, key=lambda name: layouts.get(name).rank)
     for name in ranked:
         layout = layouts.get(name)
-        if layout.labelled == labelled and layout.matches(root):
+        if layout.labelled == labelled and not layout.boxes and layout.matches(root):
             return name
     raise DataError(_no_layout(root), code="PS-D03")
+
+
+def find_boxes(root: Path) -> str | None:
+    """The name of the layout of pictures with boxes that `root` has; None where it has none."""
+    ranked = sorted(layouts, key=lambda name: layouts.get(name).rank)
+    fitting = (name for name in ranked if layouts.get(name).boxes and layouts.get(name).matches(root))
+    return next(fitting, None) if root.exists() else None
 
 
 def read(root: Path, accept: Accept, layout: str | None = None) -> Dataset:
@@ -48,7 +55,8 @@ def _named(root: Path, accept: Accept) -> str | None:
 
 
 def _no_layout(root: Path) -> str:
-    expected = "; or ".join(layouts.get(name).expects for name in layouts if layouts.get(name).labelled)
+    plain = (layouts.get(name) for name in layouts)
+    expected = "; or ".join(each.expects for each in plain if each.labelled and not each.boxes)
     if root.is_file():
         return f"{root} is one file without labels. Expected {expected}."
     loose = files_in(root)

@@ -20,6 +20,7 @@ class Layout:
         matches: whether `root` (an existing file or folder) is laid out so; looks, never reads all.
         read: all samples under `root` in a stable order, unusable files named in `skipped`; raises
             DataError where nothing can be made of it.
+        boxes: whether its samples bear boxes in place of one label each.
     """
 
     expects: str
@@ -27,6 +28,7 @@ class Layout:
     labelled: bool
     matches: Callable[[Path], bool]
     read: Callable[[Path, Accept], Dataset]
+    boxes: bool = False
 
 
 layouts: Registry[Layout] = Registry("layout", "preseason.data.layouts")
