@@ -23,10 +23,10 @@ Folds = list[tuple[Ints, Ints]]
 """Pairs of positions: learnt from, validated on; an example is validated at most once."""
 
 
-Answers = TypeVar("Answers", contravariant=True)
+Answers_contra = TypeVar("Answers_contra", contravariant=True)
 
 
-class Problem(Protocol[Answers]):
+class Problem(Protocol[Answers_contra]):
     """One kind of answer; a file in `preseason.problems` registers it.
 
     Attributes:
@@ -55,13 +55,13 @@ class Problem(Protocol[Answers]):
             groups: int64 [n]; what shares a number is never parted.
         """
 
-    def measure(self, answers: Answers) -> dict[str, Figure]:
+    def measure(self, answers: Answers_contra) -> dict[str, Figure]:
         """All figures of the answers; the first decides, and baselines are of its kind."""
 
     def sentence(self, figures: dict[str, Figure]) -> str:
         """How good the answers are, with the bounds, for someone who has never met such a figure."""
 
-    def right(self, answers: Answers) -> NDArray[np.bool_]:
+    def right(self, answers: Answers_contra) -> NDArray[np.bool_]:
         """Which of n answers are right, for comparing two models on the same examples."""
 
     def values(self, figures: dict[str, Figure]) -> dict[str, Any]:
