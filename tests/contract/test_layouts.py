@@ -39,6 +39,22 @@ def make_parts(root: Path) -> Path:
     return root
 
 
+def make_inner_parts(root: Path) -> Path:
+    for name in CLASSES:
+        for part in ("Train", "valid"):
+            photo(root / name / part / "b.jpg", 1)
+    (root / "messi" / "valid" / "page.jpg").write_text("<html></html>")
+    return root
+
+
+def make_batches(root: Path) -> Path:
+    for batch in ("2023", "match 4"):
+        for name in CLASSES:
+            photo(root / batch / name / "b.jpg", 1)
+    (root / "2023" / "messi" / "page.jpg").write_text("<html></html>")
+    return root
+
+
 def make_table(root: Path) -> Path:
     make_folders(root)
     rows = [{"path": f"{name}/b.jpg", "label": name} for name in CLASSES]
@@ -57,6 +73,8 @@ def make_texts(root: Path) -> Path:
 
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "folders": make_folders,
+    "inner-parts": make_inner_parts,
+    "batches": make_batches,
     "parts": make_parts,
     "table": make_table,
     "texts": make_texts,

@@ -203,6 +203,7 @@ class Dataset:
         labels: class names, sorted; class c of every array is `labels[c]`.
         skipped: what was left out.
         notes: sentences on how the data were read, where that was not plain: what was taken for what.
+        ignored: files and folders at `root` that are none of the data.
     """
 
     root: Path
@@ -211,6 +212,7 @@ class Dataset:
     labels: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     def keep(self, samples: tuple[Sample, ...], skipped: tuple[Skipped, ...] = ()) -> "Dataset":
         """This dataset with other samples and the newly skipped ones added; labels follow the samples."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from preseason.data.dataset import Skipped
+from preseason.data.litter import is_litter, is_program
 
 IGNORE: Final = ""  # the verdict of an `Accept` that wants a file left out without a word
-_HIDDEN = frozenset({"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin", "lost+found"})
 
 
 def _never(path: Path) -> bool:
@@ -41,6 +41,7 @@ class Accept:
         folder: whether a folder as a whole is one example, e.g. the frames of a clip.
         columns: of tables whose cells are the examples themselves; None where only files are examples.
         group: column of a table that names what belongs together; None leaves it to be guessed.
+        layout: how the data lie, where the user named it.
     """
 
     file: Callable[[Path], str | None]
@@ -48,6 +49,7 @@ class Accept:
     folder: Callable[[Path], bool] = _never
     columns: Columns | None = None
     group: str | None = None
+    layout: str | None = None
 
 
 @dataclass
@@ -70,11 +72,6 @@ class Found:
         self.skipped.append(Skipped(readable(str(path)), reason))
 
 
-def hidden(name: str) -> bool:
-    """Whether a name belongs to the system rather than to the user's data."""
-    return name.startswith(".") or name.lower() in _HIDDEN
-
-
 FORMULAS = ("=", "+", "-", "@")
 """Signs with which a spreadsheet's formula begins; written cells have an apostrophe before them."""
 
@@ -93,7 +90,7 @@ def label_from(name: str) -> str:
 
 def folders_in(root: Path) -> list[Path]:
     """The visible folders directly inside `root`, in order; none where it cannot be read."""
-    return [Path(entry) for entry in _entries(root) if entry.is_dir()]
+    return [path for entry in _entries(root) if entry.is_dir() and not is_program(path := Path(entry))]
 
 
 def files_in(root: Path) -> list[Path]:
@@ -131,7 +128,7 @@ def _walk(folder: Path, accept: Accept, found: Found, seen: set[tuple[int, int]]
             yield from _regular(entry, path, found)
         elif accept.folder(path):
             found.paths.append(path)
-        else:
+        elif not is_program(path):
             yield from _walk(path, accept, found, seen)
 
 
@@ -147,7 +144,7 @@ def _regular(entry: "os.DirEntry[str]", path: Path, found: Found) -> Iterator[Pa
 def _entries(folder: Path, strict: bool = False) -> "list[os.DirEntry[str]]":
     try:
         with os.scandir(folder) as listing:
-            entries = [entry for entry in listing if not hidden(entry.name)]
+            entries = [entry for entry in listing if not is_litter(entry.name)]
     except OSError:
         if strict:
             raise

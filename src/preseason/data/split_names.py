@@ -2,20 +2,44 @@
 
 import re
 
-NAMES = {"train": "train", "training": "train", "trn": "train"}
-NAMES |= {"val": "validation", "valid": "validation", "validation": "validation", "dev": "validation"}
-NAMES |= {"test": "test", "testing": "test", "tst": "test", "eval": "test", "holdout": "test"}
-_SUFFIX = re.compile(
-    r"[ _-]?(set|split|data|dataset|images?|photos?|pictures?|clips?|videos?|texts?|files?)$"
+NAMES = dict.fromkeys(("train", "training", "trn", "trainval", "learn", "learning"), "train")
+NAMES |= dict.fromkeys(
+    ("val", "vali", "valid", "validation", "validate", "validating", "vld", "dev", "devel", "development"),
+    "validation",
+)
+NAMES |= dict.fromkeys(
+    ("test", "testing", "tests", "tst", "eval", "evaluation", "holdout", "heldout", "unseen"), "test"
+)
+_MORE_WORDS = """
+    set split splits data dataset datasets part subset partition image images img imgs photo photos pic
+    pics picture pictures frame frames clip clips video videos text texts tweets file files folder audio
+    sample samples example examples x my
+"""
+_MORE = frozenset(_MORE_WORDS.split())
+"""Words that people put beside the name of a part, and that say nothing."""
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+")
+_JOINED = re.compile(
+    r"(train|training|val|valid|validation|dev|test|testing|eval|holdout)"
+    r"(set|split|data|dataset|images?|imgs?|photos?|clips?|videos?)"
 )
 
 
 def split_from(name: str) -> str | None:
     """`train`, `validation` or `test` from the usual spellings; None for any other word.
 
+    Case, numbers and words such as set, data or images beside it do not count.
+
     Example:
-        >>> split_from("Valid"), split_from("test_images"), split_from("messi")
+        >>> split_from("Valid"), split_from("test_images"), split_from("01-TrainingSet"), split_from("messi")
+        ('validation', 'test', 'train', None)
+        >>> split_from("val2017"), split_from("hold-out"), split_from("test match")
         ('validation', 'test', None)
     """
-    plain = name.strip().lower()
-    return NAMES.get(plain) or NAMES.get(_SUFFIX.sub("", plain))
+    said = " ".join(_told(word) for word in _WORDS.findall(name) if _told(word) not in _MORE)
+    return NAMES.get(said) or NAMES.get({"hold out": "holdout", "held out": "heldout"}.get(said, ""))
+
+
+def _told(word: str) -> str:
+    plain = word.lower()
+    joined = _JOINED.fullmatch(plain)
+    return joined[1] if joined else plain

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from preseason.data.dataset import Skipped
-from preseason.data.files import hidden, readable
+from preseason.data.files import readable
+from preseason.data.litter import is_litter
 from preseason.data.rows import JSON_LINES, Record, read_records
 from preseason.data.split_names import split_from
 from preseason.errors import DataError, MediaError
@@ -58,7 +59,7 @@ def read_corpus(root: Path) -> Corpus:
 
 def _files(folder: Path) -> list[Path]:
     """Visible files below `folder`; texts in folders of their own may be labelled, so none deeper count."""
-    entries = sorted(path for path in folder.iterdir() if not hidden(path.name))
+    entries = sorted(path for path in folder.iterdir() if not is_litter(path.name))
     return entries if not any(path.is_dir() for path in entries) else []
 
 

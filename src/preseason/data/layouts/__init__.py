@@ -1,11 +1,14 @@
 """On-disk layouts: how labelled examples lie in folders and tables. One file per layout."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from preseason.data.dataset import Dataset
-from preseason.data.files import Accept, files_in
-from preseason.data.layouts.base import Layout, layouts
+from preseason.data.files import Accept, files_in, readable
+from preseason.data.folder_shapes import only_folder
+from preseason.data.layouts.base import BY_SHAPE, Layout, layouts
 from preseason.data.layouts.texts import table_of
+from preseason.data.litter import litter_below
 from preseason.errors import DataError
 
 
@@ -37,15 +40,43 @@ def find_boxes(root: Path) -> str | None:
 def read(root: Path, accept: Accept, layout: str | None = None) -> Dataset:
     """The labelled examples under `root` in the layout named, or in the one that fits.
 
+    What was taken for what is told in `notes` and `ignored` of the dataset.
+
     Raises:
         DataError: there is no such path, no layout fits, or it holds no usable example.
         UsageError: no layout is called `layout`.
     """
-    name = layout or (_named(root, accept) or find(root))
-    dataset = layouts.get(name).read(root, accept)
+    if layout or accept.layout:
+        name = str(layout or accept.layout)
+        reached, passed, accept = root, "", replace(accept, layout=name)
+    else:
+        reached, passed = innermost(root)
+        name = _named(reached, accept) or find(reached)
+    dataset = layouts.get(name).read(reached, accept)
     if not dataset.samples:
         raise DataError(_nothing_usable(dataset, accept, layouts.get(name)), code="PS-D03")
-    return dataset
+    litter = litter_below(reached) if reached.is_dir() else ""
+    notes = (passed, *dataset.notes, litter)
+    return replace(dataset, notes=tuple(note for note in notes if note))
+
+
+def innermost(root: Path) -> tuple[Path, str]:
+    """The folder that the data lie in, below wrappers of one folder each, and a sentence where there are any.
+
+    Nothing is passed by that a layout knows by more than the names of folders.
+    """
+    reached = root
+    while not _known_by_content(reached) and (inner := only_folder(reached)) is not None:
+        reached = inner
+    if reached == root:
+        return root, ""
+    below = readable(f"{root.name or root}/{reached.relative_to(root).as_posix()}")
+    return reached, f"There is one folder only in {readable(root.name or str(root))}: read from {below}/."
+
+
+def _known_by_content(root: Path) -> bool:
+    known = (layouts.get(name) for name in layouts)
+    return any(each.labelled and each.rank < BY_SHAPE and each.matches(root) for each in known)
 
 
 def _named(root: Path, accept: Accept) -> str | None:

@@ -1,51 +1,81 @@
 """A split made by the user: train/, val/ and test/ above the class folders."""
 
+from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import Accept, Found, files_in, folders_in, readable
+from preseason.data.folder_shapes import PARTS, Shape, branch_of, only_folder, shape_of
 from preseason.data.layouts.base import Layout, layouts
-from preseason.data.layouts.folders import read_classes
+from preseason.data.layouts.folders import read_classes, told
 from preseason.data.split_names import split_from
+from preseason.errors import DataError
 
 _ASTRAY = "lies beside the parts, so it has no label"
 
 
 def matches(root: Path) -> bool:
-    """Whether two or more folders under `root` are named as parts, one of them training, and hold classes.
+    """Whether folders under `root` are named as parts of a split and hold classes.
 
     Other folders may lie beside them.
+
+    Raises:
+        DataError: that is one of two plausible readings, or the parts hold no labels.
     """
-    if not root.is_dir():
-        return False
-    parts = {folder: part for folder in folders_in(root) if (part := split_from(folder.name)) is not None}
-    return len(parts) >= 2 and "train" in parts.values() and all(map(folders_in, parts))
+    return root.is_dir() and bool(folders_in(root)) and shape_of(root).layout == PARTS
 
 
 def read(root: Path, accept: Accept) -> Dataset:
     """Samples of all parts, each with its `split`; the classes are those of all parts together.
 
+    Parts without class folders hold no labels and are left for predictions.
+
     Raises:
-        DataError: never by itself; an empty result is for the caller to judge.
+        DataError: the user named this layout, and no folder is named as a part.
     """
     samples: list[Sample] = []
+    shape = _shape(root, named=accept.layout == PARTS)
     beside = Found()
     for path in files_in(root):
         beside.judge(path, accept)
     skipped = [*beside.skipped, *(Skipped(readable(str(path)), _ASTRAY) for path in beside.paths)]
-    for folder in folders_in(root):
-        split = split_from(folder.name)
-        if split is None:
-            skipped.append(Skipped(readable(str(folder)), _ASTRAY))
-            continue
-        more, left_out = read_classes(folder, accept, split)
+    for branch in shape.taken:
+        more, left_out = read_classes(_classes_in(branch.path), accept, branch.split)
         samples += more
         skipped += left_out
     labels = tuple(sorted({sample.label for sample in samples if sample.label is not None}))
-    return Dataset(root, "parts", tuple(samples), labels, tuple(skipped))
+    found = Dataset(root, PARTS, tuple(samples), labels, tuple(skipped))
+    return replace(told(found, shape, _ASTRAY), notes=(_sentence(shape),))
 
 
-layouts.add(
-    "parts",
-    Layout("train/, val/ and test/ with one folder per class in each", 20, True, matches, read),
-)
+def _shape(root: Path, named: bool) -> Shape:
+    if not named:
+        return shape_of(root)
+    branches = [branch_of(folder) for folder in folders_in(root)]
+    parts = tuple(each for each in branches if each.split is not None and each.inner)
+    if not parts:
+        raise DataError(f"{root} holds no folder named as a part with labels in it. Expected {_EXPECTS}.")
+    return Shape(root, PARTS, parts, (), tuple(each.path for each in branches if each not in parts))
+
+
+def _classes_in(part: Path) -> Path:
+    """The folder above the class folders: the part itself, or the one folder in it, as train/images/."""
+    inner = branch_of(part).inner
+    if len(inner) != 1 or branch_of(inner[0]).direct:
+        return part
+    return inner[0] if only_folder(part) == inner[0] else part
+
+
+def _sentence(shape: Shape) -> str:
+    """Which folders were taken for which parts."""
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for branch in shape.taken:
+        names[str(split_from(branch.name))].append(f"{branch.name}/")
+    said = [f"{' and '.join(folders)} as {part}" for part, folders in names.items()]
+    return f"Folders taken for parts of a split: {', '.join(said)}; the folders in them are the labels."
+
+
+_EXPECTS = "train/, val/ and test/ with one folder per class in each"
+
+layouts.add(PARTS, Layout(_EXPECTS, 20, True, matches, read))

@@ -1,0 +1,308 @@
+"""What a folder of folders is: which level names the labels, which the parts, and what lies beside them.
+
+Names of folders are evidence, and so is how they repeat. Where two readings are plausible nothing is
+guessed: a `DataError` spells both out and says how to choose.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from preseason.data.files import files_in, folders_in, label_from, readable
+from preseason.data.split_names import split_from
+from preseason.errors import DataError
+from preseason.media.video import is_frames_folder
+
+CLASSES, PARTS, INNER_PARTS, BATCHES = "folders", "parts", "inner-parts", "batches"
+"""Names of layouts: labels on top; parts above labels; parts inside labels; batches above labels."""
+REPEATED = 0.5
+"""Share of inner folders whose name stands in another outer folder too, from which on they repeat."""
+DEEPEST = 8
+"""Levels below a folder that are looked through for examples."""
+LISTED = 4
+
+_UNLABELLED_WORDS = """
+    unlabelled unlabeled unsorted unannotated nolabel nolabels tolabel todo inbox incoming unclassified
+    untagged notlabelled notlabeled
+"""
+_UNLABELLED = frozenset(_UNLABELLED_WORDS.split())
+_TOOLS_WORDS = """
+    runs run models model weights checkpoints checkpoint ckpt logs log output outputs result results
+    predictions prediction predict predicted wandb mlruns lightninglogs tensorboard annotations annotation
+    labels metadata meta docs doc scripts script src code notebooks notebook exports export backup backups
+    cache tmp temp bin lib env venv sorted corrections crops report reports
+"""
+_TOOLS = frozenset(_TOOLS_WORDS.split())
+_NO_EXAMPLE_WORDS = """
+    .csv .tsv .json .jsonl .ndjson .parquet .xls .xlsx .ods .yaml .yml .toml .ini .cfg .xml .html .htm .log
+    .py .ipynb .sh .bat .pt .pth .ckpt .h5 .onnx .safetensors .pkl .npy .npz .db .sqlite .pdf .doc .docx .zip
+    .gz .tar .7z .rar .names .cache .css .js
+"""
+_NO_EXAMPLE = frozenset(_NO_EXAMPLE_WORDS.split())
+_PAPERS = re.compile(
+    r"(readme|licen[cs]e|classes|labels|notes|changelog|dataset|citation)\b.*", re.IGNORECASE
+)
+_BATCH = re.compile(
+    r"[\W_]*(?:"
+    r"(?:images?|imgs?|photos?|pics?|pictures?|frames?|videos|clips|raw|jpe?g|png|data|files|originals?)"
+    r"(?:[\W_]*\d)*|"
+    r"(?:match|game|video|vid|clip|seq|sequence|session|burst|camera|cam|day|week|month|season|year|round|set|"
+    r"batch|part|fold|run|take|half|scene|folder|group|dataset|recording|rec|download|export|series|view|roll|"
+    r"album|event|trip|source|page|crops?|sub|dir|chunk|shard|subset|phone|user|[a-z])?(?:[\W_]*\d)+|"
+    r".*(?:19|20)\d\d.*"
+    r")[\W_]*[a-z]?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A folder directly below another one.
+
+    Attributes:
+        path: the folder.
+        direct: whether examples lie in it.
+        inner: its folders that hold examples, however deep.
+    """
+
+    path: Path
+    direct: bool
+    inner: tuple[Path, ...]
+
+    @property
+    def name(self) -> str:
+        """As people read it."""
+        return label_from(self.path.name)
+
+    @property
+    def split(self) -> str | None:
+        """The part that its name says."""
+        return split_from(self.name)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of its folders, without case."""
+        return frozenset(label_from(path.name).casefold() for path in self.inner)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the folders below `root` are read.
+
+    Attributes:
+        layout: the layout whose reading it is.
+        taken: folders that are read.
+        unlabelled: folders of examples without labels, left for predictions.
+        ignored: folders that are none of the data.
+    """
+
+    root: Path
+    layout: str
+    taken: tuple[Branch, ...]
+    unlabelled: tuple[Path, ...] = ()
+    ignored: tuple[Path, ...] = ()
+
+    @cached_property
+    def passed(self) -> frozenset[Path]:
+        """Folders that are not read."""
+        return frozenset((*self.unlabelled, *self.ignored))
+
+
+def shape_of(root: Path) -> Shape:
+    """How the folders below `root` are meant.
+
+    Raises:
+        DataError: two readings are plausible, or parts hold no labels.
+    """
+    branches = tuple(map(branch_of, folders_in(root)))
+    aside = tuple(each for each in branches if _stands_aside(each, branches))
+    main = tuple(each for each in branches if each not in aside and (each.direct or each.inner))
+    parts = tuple(each for each in main if each.split is not None)
+    shape = _of_parts(root, branches, main, parts) if parts else None
+    return shape or _of_classes(root, branches, main, aside)
+
+
+@lru_cache(4096)
+def _holds(folder: str, changed_ns: int, depth: int) -> bool:
+    path = Path(folder)
+    if any(map(is_example, files_in(path))):
+        return True
+    return depth > 0 and any(holds_examples(inner, depth - 1) for inner in folders_in(path))
+
+
+def holds_examples(folder: Path, depth: int = DEEPEST) -> bool:
+    """Whether a file that may be an example lies in `folder`, however deep."""
+    try:
+        return _holds(str(folder), folder.stat().st_mtime_ns, depth)
+    except OSError:
+        return False
+
+
+def is_example(path: Path) -> bool:
+    """Whether a file may be an example, by its name: no table, no settings, no readme."""
+    return path.suffix.lower() not in _NO_EXAMPLE and _PAPERS.fullmatch(path.name) is None
+
+
+def branch_of(folder: Path) -> Branch:
+    """A folder with what lies in it."""
+    direct = any(map(is_example, files_in(folder)))
+    return Branch(folder, direct, tuple(filter(holds_examples, folders_in(folder))))
+
+
+def only_folder(root: Path) -> Path | None:
+    """The one folder below `root` that the data lie in, where `root` is but a wrapper around it.
+
+    A folder beside the one does not count where its name says that a tool made it.
+    """
+    if not root.is_dir() or any(map(is_example, files_in(root))):
+        return None
+    branches = [branch_of(folder) for folder in folders_in(root)]
+    main = [each for each in branches if _plain(each.name) not in _TOOLS | _UNLABELLED]
+    if len(main) != 1 or main[0].direct or not main[0].inner or main[0].split is not None:
+        return None
+    return None if all(map(is_frames_folder, main[0].inner)) else main[0].path
+
+
+def is_unlabelled_name(name: str) -> bool:
+    """Whether a folder's name says that nobody labelled what lies there."""
+    return _plain(name) in _UNLABELLED
+
+
+def _stands_aside(branch: Branch, branches: Sequence[Branch]) -> bool:
+    """Whether a folder is none of the classes, by its name and by what lies beside it."""
+    others = [each for each in branches if each is not branch and (each.direct or each.inner)]
+    if _plain(branch.name) in _UNLABELLED:
+        return len(others) > 0
+    if _plain(branch.name) not in _TOOLS or branch.direct:
+        return False
+    return any(each.direct or each.split is not None for each in others)
+
+
+def _of_parts(
+    root: Path, branches: Sequence[Branch], main: Sequence[Branch], parts: tuple[Branch, ...]
+) -> Shape | None:
+    """The reading in which folders named as parts hold the labels; None where that is none."""
+    labelled = tuple(each for each in parts if each.inner and not each.direct and not _is_dummy(each, parts))
+    others = [each for each in main if each not in parts]
+    unknown = [each for each in others if _plain(each.name) not in _TOOLS]
+    if not labelled:
+        if unknown or any(each.inner for each in parts):
+            return None
+        raise DataError(_unlabelled_parts(root, parts))
+    if unknown and len({each.split for each in labelled}) == 1:
+        raise DataError(_part_or_class(root, labelled, unknown))
+    flat = tuple(each.path for each in parts if each not in labelled)
+    left = tuple(each.path for each in branches if each not in parts)
+    bare = tuple(path for path in left if is_unlabelled_name(path.name))
+    return Shape(root, PARTS, labelled, (*flat, *bare), tuple(path for path in left if path not in bare))
+
+
+def _is_dummy(branch: Branch, parts: Sequence[Branch]) -> bool:
+    """Whether the one folder in a part for testing is no label, as `test/images` beside `train/Messi`."""
+    elsewhere = {name for each in parts if each is not branch for name in each.names}
+    if branch.split == "train" or len(branch.inner) != 1 or branch.names <= elsewhere or len(elsewhere) < 2:
+        return False
+    name = branch.inner[0].name
+    plain = _plain(name)
+    return split_from(name) is not None or is_unlabelled_name(name) or plain in ("images", "all", "unknown")
+
+
+def _of_classes(
+    root: Path, branches: Sequence[Branch], main: tuple[Branch, ...], aside: Sequence[Branch]
+) -> Shape:
+    bare = tuple(each.path for each in aside if is_unlabelled_name(each.name))
+    ignored = tuple(each.path for each in aside if each.path not in bare)
+    others = tuple(each for each in branches if each not in aside)
+    if len(main) < 2 or any(each.direct for each in main):
+        return Shape(root, CLASSES, others, bare, ignored)
+    layout = _level_of_labels(root, main)
+    return Shape(root, layout, others if layout == CLASSES else main, bare, ignored)
+
+
+def _level_of_labels(root: Path, main: Sequence[Branch]) -> str:
+    """Which level names the labels, where every folder holds folders only."""
+    inner = Counter(name for each in main for name in each.names)
+    if all(split_from(path.name) for each in main for path in each.inner):
+        return _parts_inside(root, main)
+    repeated = sum(n for n in inner.values() if n > 1) / inner.total()
+    if repeated < REPEATED or len(inner) < 2:
+        return CLASSES
+    if any(is_frames_folder(each.inner[0]) for each in main):
+        return CLASSES
+    outer_counts = all(is_batch_name(each.name) for each in main)
+    inner_counts = all(map(is_batch_name, inner))
+    if outer_counts != inner_counts:
+        return BATCHES if outer_counts else CLASSES
+    raise DataError(_two_levels(root, main))
+
+
+def _parts_inside(root: Path, main: Sequence[Branch]) -> str:
+    deeper = {path.name for each in main for part in each.inner for path in branch_of(part).inner}
+    if len(deeper) < 2:
+        return INNER_PARTS
+    first, part = main[0], main[0].inner[0]
+    raise DataError(
+        f"{_shown([root])} holds {listed(each.name for each in main)}, each with parts of its own and "
+        f"folders in them ({first.name}/{readable(part.name)}/{readable(min(deeper))}). Name one of them, "
+        f"e.g. {readable(str(first.path))}, or put each part's folders together."
+    )
+
+
+def is_batch_name(name: str) -> bool:
+    """Whether a folder's name counts or dates batches of examples rather than saying what they show.
+
+    Example:
+        >>> is_batch_name("match_3"), is_batch_name("2023-05-01"), is_batch_name("Messi")
+        (True, True, False)
+    """
+    return _BATCH.fullmatch(name) is not None
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalpha, name.casefold()))
+
+
+def _unlabelled_parts(root: Path, parts: Sequence[Branch]) -> str:
+    names = [each.name for each in parts]
+    are = "is the name of a part" if len(parts) == 1 else "are names of parts"
+    return (
+        f"{listed(f'{name}/' for name in names)} in {_shown([root])} {are}, not of labels, and no folders "
+        f"or table there say what the examples show. Expected a folder for each label, e.g. "
+        f"{names[0]}/messi/1.jpg, or a table with the columns path and label. If these names are the labels "
+        f"themselves, say so with --layout {CLASSES}."
+    )
+
+
+def _part_or_class(root: Path, labelled: Sequence[Branch], others: Sequence[Branch]) -> str:
+    part, beside = labelled[0], listed(f"{each.name}/" for each in others)
+    inside = listed(readable(path.name) for path in part.inner)
+    top = listed([*(each.name for each in labelled), *(each.name for each in others)])
+    return (
+        f"{_shown([root])} can be read in two ways. --layout {PARTS}: {part.name}/ is the part to learn "
+        f"from, its folders are the labels ({inside}), and {beside} is not read. --layout {CLASSES}: the "
+        f"labels are {top}. Say which, or name the folder that is meant: {readable(str(part.path))}."
+    )
+
+
+def _two_levels(root: Path, main: Sequence[Branch]) -> str:
+    outer = listed(each.name for each in main)
+    names = sorted({label_from(path.name) for each in main for path in each.inner})
+    return (
+        f"{_shown([root])} can be read in two ways, since the same folders repeat in each of its folders. "
+        f"--layout {CLASSES}: the labels are {outer}. --layout {BATCHES}: the labels are {listed(names)}, "
+        f"taken together from {outer}. Say which."
+    )
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first names, and how many more there are."""
+    every = list(names)
+    more = len(every) - LISTED
+    return ", ".join(every[:LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _shown(paths: Sequence[Path]) -> str:
+    return listed(readable(path.name or str(path)) for path in paths)
