@@ -64,6 +64,10 @@ class Rows:
             out[position] = self._row(self._places[i])
         return out
 
+    def mapped(self, index: int) -> NDArray[Any]:
+        """One row [*row_shape] as it lies on disk, read-only: what is taken of it is all that is read."""
+        return self._row(self._places[index])
+
     def told(self, chosen: NDArray[np.int64], cache: Path) -> tuple[dict[str, Any], NDArray[np.int64]]:
         """Where the chosen rows lie below `cache`, for `rows_from`: plain values, and places int64 [m, 2]."""
         segments = list(dict.fromkeys(self._places[i].segment for i in chosen))

@@ -196,6 +196,11 @@ class Extractor:
         """Convert and compile the network now rather than with the first example."""
         self._running(say)
 
+    def network(self, say: Callable[[str], None]) -> Any | None:
+        """The converted network, to build further graphs on; None where torch runs it."""
+        self.prepare(say)
+        return kept_network(self._graph_key, self.cache, self._device, self.precision)
+
     def _note_speed(self, examples: int, seconds: float) -> None:
         """Remember how many whole pictures of 224 px a second a pretrained network reached."""
         preprocessing = self.backbone.preprocessing

@@ -40,7 +40,10 @@ class Engine(Protocol):
     precision: str
 
     def start(self, batch: NDArray[Any]) -> Callable[[], NDArray[np.float32]]:
-        """Begin to run a batch [n, ...]; the function given back waits for its rows float32 [n, ...]."""
+        """Begin to run a batch [n, ...]; the function given back waits for its rows float32 [n, ...].
+
+        Several maps come one after the other, [n, *].
+        """
 
 
 def device_for(wish: str) -> str:
@@ -107,7 +110,8 @@ def compile_network(
     """The fastest engine for `module` on `device`; converted networks are kept under `cache`.
 
     Args:
-        module: maps a batch like `example` to one float tensor; used in eval mode.
+        module: maps a batch like `example` to one float tensor, or to several that are kept one after the
+            other; used in eval mode.
         example: a small batch of the real shape and dtype.
         key: names the converted network: it must change with the weights and the graph.
         say: gets a line when torch has to stand in for OpenVINO.
@@ -135,6 +139,8 @@ def kept_network(key: str, cache: Path, device: str, precision: str = "f32") -> 
 
 def output_shape(model: Any) -> tuple[int, ...]:
     """What a converted network gives for one of a batch; 0 where a size differs between batches."""
+    if len(model.outputs) > 1:
+        return (0,)
     sizes = list(model.output(0).partial_shape)[1:]
     return tuple(size.get_length() if size.is_static else 0 for size in sizes)
 
@@ -161,8 +167,15 @@ class TorchEngine:
         cuda = self._device == "cuda"
         # One batch at a time has all processors.
         with self._turn, torch.inference_mode(), torch.autocast(self._device, enabled=cuda):
-            out = in_halves(self._module, tensor)
+            out = in_halves(lambda part: _as_one(self._module(part)), tensor)
         return lambda: out.float().cpu().numpy()
+
+
+def _as_one(out: "Tensor | tuple[Tensor, ...]") -> "Tensor":
+    """What a network gives as one tensor; several maps one after the other, [n, *]."""
+    import torch
+
+    return torch.cat([each.flatten(1) for each in out], 1) if isinstance(out, tuple) else out
 
 
 def in_halves(run: "Callable[[Tensor], Tensor]", batch: "Tensor") -> "Tensor":
@@ -228,6 +241,7 @@ class OpenVinoEngine:
     def __init__(self, model: Any, precision: str = "f32") -> None:
         self.precision = precision
         self._compiled = core_of_process().compile_model(model, "CPU", _settings(precision))
+        self._outputs = len(model.outputs)
         # Making a request costs as much as a small batch, so those that are done are used again.
         self._idle: list[Any] = []
 
@@ -238,10 +252,37 @@ class OpenVinoEngine:
         except IndexError:
             request = self._compiled.create_infer_request()
         request.start_async([batch], share_inputs=True)
+        outputs = self._outputs
 
         def wait() -> NDArray[np.float32]:
             request.wait()
-            found = np.array(request.get_output_tensor(0).data, np.float32)
+            parts = [request.get_output_tensor(place).data for place in range(outputs)]
+            several = outputs > 1
+            found = np.concatenate([p.reshape(len(p), -1) for p in parts], 1) if several else parts[0]
+            found = np.array(found, np.float32, copy=None if several else True)
+            self._idle.append(request)
+            return found
+
+        return wait
+
+
+class GraphEngine:
+    """A graph of several inputs and outputs, compiled for the processor, for one example at a time."""
+
+    def __init__(self, model: Any, precision: str = "f32") -> None:
+        self._compiled = core_of_process().compile_model(model, "CPU", _settings(precision))
+        self._idle: list[Any] = []
+        self._outputs = len(model.outputs)
+
+    def begin(self, inputs: Sequence[NDArray[Any]]) -> Callable[[], tuple[NDArray[np.float32], ...]]:
+        """Run inputs [1, ...]; the function given back waits for each output float32 [...]."""
+        request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
+        request.start_async(list(inputs), share_inputs=True)
+
+        def wait() -> tuple[NDArray[np.float32], ...]:
+            request.wait()
+            places = range(self._outputs)
+            found = tuple(np.array(request.get_output_tensor(k).data[0], np.float32) for k in places)
             self._idle.append(request)
             return found
 
@@ -253,7 +294,7 @@ def _compare(engine: OpenVinoEngine, module: "nn.Module", example: NDArray[Any])
 
     limit_torch()
     with torch.inference_mode():
-        expected = module(torch.from_numpy(example)).numpy()
+        expected = _as_one(module(torch.from_numpy(example))).numpy()
     difference = float(np.abs(engine.start(example)() - expected).max() / max(np.abs(expected).max(), 1e-6))
     if not difference <= (TOLERANCE_BF16 if engine.precision == "bf16" else TOLERANCE):
         raise _Inconvertible(f"its answers differ by {difference:.1e}")

@@ -45,6 +45,8 @@ class FeatureSpec:
         size: side in pixels of the square fed to the network; of texts, the most tokens of a window.
         middle: share of a clip that the moments are spread over, in its middle.
         height: in pixels, where the input is no square; `size` is its width then. 0 for squares.
+        longest: pixels of a look's longer side where its aspect is kept and the rest of the input is padding
+            (kept="maps"); 0 where looks fill the input.
         frames: moments of a clip that are looked at: pictures for a network of pictures, runs of frames for
             a video network; 0 for photos. Of texts, how many windows they are cut into.
         rate: moments a second from the sample's start on; 0 spreads them evenly over the sample.
@@ -52,8 +54,9 @@ class FeatureSpec:
             brings looks of its own, of the number `dynamic_crops`.
         regions: parts of each look whose maps are pooled (kept="pooled").
         blocks: indices of the blocks whose maps are pooled; empty means every block.
-        kept: "pooled" for averages and maxima over regions, "map" for the map before block `cut`, "raw" for
-            the decoded example itself, which no network has seen.
+        kept: "pooled" for averages and maxima over regions, "map" for the map before block `cut`, "maps" for
+            the chosen blocks' maps as they are, one after the other, "raw" for the decoded example itself,
+            which no network has seen.
         cut: index of the first trainable block (kept="map").
     """
 
@@ -68,6 +71,7 @@ class FeatureSpec:
     rate: float = 0.0
     height: int = 0
     middle: float = 1.0
+    longest: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -88,7 +92,7 @@ class FeatureSpec:
 
     def facts(self) -> dict[str, Any]:
         """What shapes the rows; what came later only where it is used, so that older rows keep their keys."""
-        usual = {"height": 0, "middle": 1.0}
+        usual = {"height": 0, "middle": 1.0, "longest": 0}
         return {name: value for name, value in asdict(self).items() if usual.get(name, ...) != value}
 
     def count(self) -> int:

@@ -60,7 +60,7 @@ class Feed(Protocol):
 
 
 class MakeFeed(Protocol):
-    """Makes the feed of a modality; a file in `preseason.engine.feeds` registers it by that name.
+    """Makes the feed of a modality, or of maps; a file in `preseason.engine.feeds` registers it by that name.
 
     Attributes:
         together: examples that are predicted together, with all that is decoded of them in memory.
@@ -77,7 +77,8 @@ feeds = Registry[MakeFeed]("feed for networks", "preseason.engine.feeds")
 
 def feed_for(backbone: BackboneSource, spec: FeatureSpec, device: str = "cpu") -> Feed:
     """The feed of what the backbone reads, with batches as `device` wants them."""
-    return feeds.get(backbone.modality)(backbone, spec, device)
+    name = "maps" if spec.kept == "maps" else backbone.modality
+    return feeds.get(name)(backbone, spec, device)
 
 
 def larger_on(device: str) -> int:

@@ -82,4 +82,23 @@ def _span(low: float, high: float, count: int) -> tuple[int, int]:
     return start, max(round(high * count), start + 1)
 
 
+class FrozenMaps(nn.Module):
+    """The graph of a pass that keeps several blocks' maps: pictures uint8 [n, h, w, 3] to a map of each.
+
+    Gives float32 [n, c, h', w'] for each chosen block, the finest first; h and w may be any that the network
+    divides.
+    """
+
+    def __init__(self, backbone: Backbone, spec: FeatureSpec) -> None:
+        super().__init__()
+        self.normalise = Normalise(backbone.preprocessing)
+        self.backbone = backbone
+        self.blocks = spec.blocks
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """Maps of a batch."""
+        return tuple(self.backbone.maps(self.normalise(pictures), self.blocks))
+
+
 graphs.add("pictures", FrozenFeatures)
+graphs.add("maps", FrozenMaps)

@@ -1,0 +1,162 @@
+"""Training of a detection head: AdamW, one cycle, a checkpoint after each epoch, as many as time allows."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from preseason.engine.networks import has_bf16
+from preseason.heads.detection.crops import Batch, View, batch_of
+from preseason.heads.detection.losses import loss
+from preseason.heads.detection.network import DetectionHead
+from preseason.heads.trainer import keep
+from preseason.inference.detection.shape import HeadShape
+from preseason.runtime.progress import Progress, Silent
+from preseason.runtime.threads import limit_torch
+
+FEWEST_EPOCHS = 8
+
+
+@dataclass(frozen=True)
+class DetectionTraining:
+    """How to descend.
+
+    Attributes:
+        side: of a crop, in pixels.
+        seconds: that all epochs may take; None for as long as they take.
+    """
+
+    epochs: int = 60
+    batch_size: int = 4
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    side: int = 416
+    seconds: float | None = None
+    seed: int = 0
+    device: str = "cpu"
+    checkpoint: Path | None = None
+    progress: Progress = field(default_factory=Silent)
+    stage: str = "training"
+
+
+def train(pictures: Sequence[Sequence[View]], shape: HeadShape, how: DetectionTraining) -> DetectionHead:
+    """A head that was trained on every picture, each epoch on one crop of one of its views."""
+    limit_torch()
+    run = _Run(pictures, shape, how)
+    how.progress.start(how.stage, run.epochs)
+    how.progress.advance(run.epoch)
+    checkpoint = how.checkpoint
+    while run.epoch < run.epochs:
+        run.train_epoch()
+        how.progress.advance()
+        if checkpoint is not None and not keep(run.state(), checkpoint):
+            how.progress.say(f"Finished epochs cannot be kept in {checkpoint.parent}; training goes on.")
+            checkpoint = None
+    how.progress.finish()
+    return run.head.cpu().eval()
+
+
+class _Run:
+    """One training; begins where its checkpoint stopped."""
+
+    def __init__(self, pictures: Sequence[Sequence[View]], shape: HeadShape, how: DetectionTraining) -> None:
+        torch.manual_seed(how.seed)
+        self.pictures, self.shape, self.how = pictures, shape, how
+        self.head = DetectionHead(shape).to(how.device).to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.AdamW(
+            self.head.parameters(), how.learning_rate, weight_decay=how.weight_decay, fused=True
+        )
+        self.halved = has_bf16() if how.device == "cpu" else True
+        self.first = len(pictures[0][0].shapes) - len(shape.channels)
+        self.epoch = 0
+        known = self._known()
+        self.epochs = how.epochs if known is None else int(known["epochs"])
+        if known is None and how.seconds is not None:
+            self.epochs = self._affordable(how.seconds)
+        total = self.epochs * self._steps() + 1
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer,
+            how.learning_rate,
+            total_steps=total,
+            pct_start=max(2, round(0.15 * total)) / total,
+        )
+        if known is not None:
+            self._resume(known)
+
+    def train_epoch(self) -> None:
+        """One crop of each picture."""
+        self.head.train()
+        for batch in self._batches(np.random.default_rng((self.how.seed, self.epoch))):
+            self._step(batch)
+            self.schedule.step()
+        self.epoch += 1
+
+    def state(self) -> dict[str, Any]:
+        """All that the next epoch needs."""
+        return {
+            "head": self.head.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "epoch": self.epoch,
+            "epochs": self.epochs,
+        }
+
+    def _known(self) -> dict[str, Any] | None:
+        """The checkpoint; None where there is none, or it is damaged."""
+        path = self.how.checkpoint
+        if path is None or not path.exists():
+            return None
+        try:
+            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            self.head.load_state_dict(content["head"])
+        except Exception:
+            path.unlink(missing_ok=True)
+            return None
+        return content
+
+    def _resume(self, content: dict[str, Any]) -> None:
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.schedule.load_state_dict(content["schedule"])
+        self.epoch = int(content["epoch"])
+
+    def _steps(self) -> int:
+        return max(1, -(-len(self.pictures) // self.how.batch_size))
+
+    def _affordable(self, seconds: float) -> int:
+        """Epochs that fit into `seconds`, from trial steps whose gradients are dropped."""
+        rng, times = np.random.default_rng(self.how.seed), []
+        before = {name: value.clone() for name, value in self.head.state_dict().items()}
+        for batch, _ in zip(self._batches(rng), range(4), strict=False):
+            begin = time.monotonic()
+            self._gradients(batch)
+            times.append(time.monotonic() - begin)
+        self.head.load_state_dict(before)
+        self.optimizer.zero_grad()
+        epoch_s = float(np.median(times)) * self._steps()
+        return min(max(int(seconds / max(epoch_s, 1e-6)), FEWEST_EPOCHS), self.how.epochs)
+
+    def _batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        order = rng.permutation(len(self.pictures))
+        for start in range(0, len(order), self.how.batch_size):
+            chosen = [self.pictures[i] for i in order[start : start + self.how.batch_size]]
+            views = [of[int(rng.integers(len(of)))] for of in chosen]
+            yield batch_of(views, self.how.side, self.first, self.shape.classes, self.shape.stride, rng)
+
+    def _gradients(self, batch: Batch) -> None:
+        device = self.how.device
+        maps = [m.to(device).float().contiguous(memory_format=torch.channels_last) for m in batch.maps]
+        with torch.autocast(device, torch.bfloat16, enabled=self.halved):
+            answers = self.head(maps)
+        rest = (part.to(device) for part in (batch.heat, batch.edges, batch.weight, batch.counts))
+        found = loss(answers.float(), *rest)
+        self.optimizer.zero_grad()
+        found.backward()  # type: ignore[no-untyped-call]
+
+    def _step(self, batch: Batch) -> None:
+        self._gradients(batch)
+        torch.nn.utils.clip_grad_norm_(self.head.parameters(), 10.0)
+        self.optimizer.step()

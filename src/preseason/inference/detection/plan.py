@@ -1,0 +1,104 @@
+"""How pictures are fed and which maps are read, decided once from the labelled boxes."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from preseason.arrays.types import Floats, Ints
+from preseason.engine.canvas import STRIDE, Canvas, canvas_for
+from preseason.engine.passes import WHOLE, Box, FeatureSpec
+
+SMALL, THIN = 8.0, 24.0
+"""Pixels at the network: two cells of stride 4; a side below which stride 8 is too coarse."""
+LEAST, MOST = 448, 1600
+"""Bounds of the longer side at the network."""
+ENOUGH = 24.0
+"""Pixels at the network from which on the smallest tenth of the objects is seen well."""
+ENLARGED = 1.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How pictures are fed and read.
+
+    Attributes:
+        longest: pixels of a picture's longer side at the network.
+        blocks: of the network whose maps are read, the finest first.
+        strides: of these maps.
+        median: of all labelled objects, the root of the area in pixels at the network.
+        smallest: the same, of the smallest tenth.
+    """
+
+    longest: int
+    blocks: tuple[int, ...]
+    strides: tuple[int, ...]
+    median: float
+    smallest: float
+
+    def spec(self, shape: tuple[int, int]) -> FeatureSpec:
+        """The pass over looks of this height and width."""
+        height, width = shape
+        return FeatureSpec(
+            width, crops=(), dynamic_crops=1, blocks=self.blocks, kept="maps", height=height,
+            longest=self.longest,
+        )  # fmt: skip
+
+    def canvas(self, size: tuple[int, int], part: Box = WHOLE) -> Canvas:
+        """Where a picture of this height and width lies on what is fed."""
+        return canvas_for(size, self.longest, part)
+
+    def sentence(self) -> str:
+        """What was decided, for the user."""
+        return (
+            f"Pictures are fed at {self.longest} pixels on the longer side; the median object is "
+            f"{self.median:.0f} pixels wide there, the smallest tenth {self.smallest:.0f} or less. Boxes are "
+            f"sought every {self.strides[0]} pixels."
+        )
+
+    def values(self) -> dict[str, Any]:
+        """As JSON values; `plan_from` reads them."""
+        return asdict(self)
+
+
+def plan_from(values: dict[str, Any]) -> Plan:
+    """The plan whose `values` these are."""
+    lists = {name: tuple(int(n) for n in values[name]) for name in ("blocks", "strides")}
+    return Plan(**{**values, **lists})
+
+
+def decide(sizes: Ints, boxes: Sequence[Floats], levels: dict[int, int], longest: int | None = None) -> Plan:
+    """The plan for pictures with these boxes.
+
+    Args:
+        sizes: int64 [n, 2], height and width of each picture.
+        boxes: n times float32 [k, 4], edges in 0..1.
+        levels: of the network, by stride the block whose map is read.
+        longest: pixels of the longer side where the user named them.
+    """
+    sides = np.concatenate([_sides(b, size) for b, size in zip(boxes, sizes, strict=True)])
+    areas = np.sqrt(sides.prod(axis=1))
+    usual = float(np.median(sizes.max(axis=1)))
+    # Sides relative to a picture's longer one: pictures of several sizes are all fed at one.
+    smallest, median = (float(np.quantile(areas, share)) for share in (0.1, 0.5))
+    if longest is None:
+        longest = round(float(np.clip(_wanted(usual, smallest * usual), LEAST, MOST)))
+    fed = -(-longest // STRIDE) * STRIDE
+    thin = float(np.quantile(sides.min(axis=1), 0.25)) * fed
+    strides = sorted(stride for stride in levels if stride >= (4 if thin < THIN else 8))
+    return Plan(fed, tuple(levels[s] for s in strides), tuple(strides), median * fed, smallest * fed)
+
+
+def _sides(boxes: Floats, size: Ints) -> Floats:
+    """Width and height of boxes, in units of the picture's longer side."""
+    height, width = size / size.max()
+    sides = (boxes[:, 2:] - boxes[:, :2]) * np.array([width, height])
+    return np.asarray(sides, np.float32)
+
+
+def _wanted(usual: float, smallest: float) -> float:
+    """The longer side that makes the smallest tenth of objects well visible, and no more than is there."""
+    if smallest < SMALL:
+        return usual * min(ENLARGED, SMALL / max(smallest, 1e-6))
+    return usual * min(1.0, max(ENOUGH / smallest, 640 / usual))
