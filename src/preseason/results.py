@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from preseason.arrays.types import Floats, Ints
 from preseason.data.boxes import FoundBox
 from preseason.data.dataset import Sample, Skipped, Source
@@ -59,6 +62,15 @@ class BatchPredictions:
     attention: Floats | None = None
     vectors: Floats | None = None
     plain: Floats | None = None
+
+    def part(self, chosen: NDArray[np.bool_]) -> "BatchPredictions":
+        """The answers where `chosen` bool [n] says so."""
+        samples = tuple(sample for sample, kept in zip(self.samples, chosen, strict=True) if kept)
+        others = (None if a is None else a[chosen] for a in (self.attention, self.vectors, self.plain))
+        return BatchPredictions(
+            samples, self.labels, self.targets[chosen], self.probabilities[chosen], self.distance[chosen],
+            *others,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -231,6 +243,12 @@ class Predictions:
 @dataclass(frozen=True)
 class Evaluation:
     """What a model reaches on a labelled set; `answers` as of `FitRecord`."""
+    """What a model reaches on a labelled set.
+
+    Attributes:
+        learnt: how many of the examples the model has learnt from, told by their content.
+        unseen: the figures of the others alone; empty where there are none, or no others.
+    """
 
     task: str
     answers: Any
@@ -240,6 +258,8 @@ class Evaluation:
     seconds: dict[str, float]
     adaptation: Adaptation | None = None
     problem: str = "classification"
+    learnt: int = 0
+    unseen: dict[str, Figure] = field(default_factory=dict)
 
     @property
     def score(self) -> Figure:

@@ -93,7 +93,7 @@ def compare(
     problem = first.problem
     right = problem.right(one), problem.right(two)
     difference = paired(*right, group_numbers(samples))
-    learnt = (_learnt(first, samples), _learnt(second, samples))
+    learnt = (int(first.has_learnt(samples).sum()), int(second.has_learnt(samples).sum()))
     return Comparison(
         problem.measure(one),
         problem.measure(two),
@@ -142,11 +142,6 @@ def _chosen(answers: BatchPredictions, places: list[int]) -> BatchPredictions:
         answers.probabilities[places],
         answers.distance[places],
     )
-
-
-def _learnt(model: Model, samples: list[Sample]) -> int:
-    known = {(example.fingerprint, example.span) for example in model.known.examples}
-    return sum((sample.fingerprint, sample.span) in known for sample in samples)
 
 
 def _changed(

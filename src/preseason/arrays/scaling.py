@@ -68,7 +68,10 @@ def rotation_of(x: Floats, seed: int) -> Floats:
     gram = (sample @ sample.T).astype(np.float64)
     values, vectors = np.linalg.eigh(gram)
     kept = values > values.max() * 1e-9
-    directions = sample.T.astype(np.float64) @ (vectors[:, kept] / np.sqrt(values[kept]))
+    # Equal rows span nothing: one direction stays, along which all of them lie at 0.
+    kept[-1] = True
+    lengths = np.sqrt(values[kept].clip(min=np.finfo(np.float64).tiny))
+    directions = sample.T.astype(np.float64) @ (vectors[:, kept] / lengths)
     return np.asarray(directions, np.float32)
 
 

@@ -21,7 +21,24 @@ def progress(quiet: bool) -> "Progress":
 
     if quiet:
         return Silent()
-    return Bars() if sys.stderr.isatty() else Lines(sys.stderr)
+    shown = Bars() if sys.stderr.isatty() else Lines(sys.stderr)
+    _tell_of_the_cache(shown)
+    return shown
+
+
+def _tell_of_the_cache(shown: "Progress") -> None:
+    """Say where the cache lies for want of a home; nothing where it lies as usual or was named."""
+    import click
+
+    from preseason.runtime.cache_dir import cache_folder, is_temporary
+
+    context = click.get_current_context(silent=True)
+    place = cache_folder(None if context is None else context.params.get("cache"))
+    if is_temporary(place):
+        shown.say(
+            f"There is no home folder to write to: the cache lies in {place} and may be cleared. Name a "
+            "lasting one with PRESEASON_CACHE or --cache."
+        )
 
 
 @dataclass

@@ -15,6 +15,7 @@ from preseason import __version__
 from preseason.cli.shapes import plain
 from preseason.cli.verbs import VERBS, Outcome
 from preseason.errors import DeviceMemoryError, PreseasonError, UsageError, device_is_full
+from preseason.errors.surroundings import refuse_lost_folder
 
 READING_ORDER = (
     "scout", "fit", "evaluate", "predict", "explain", "next", "compare", "post-mortem",
@@ -64,6 +65,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     as_json = wants_json(given)
     _accept_any_character()
     try:
+        refuse_lost_folder()
         # A library that prints must not break the one JSON object on stdout.
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
             outcome = program.main(given or ["--help"], prog_name="preseason", standalone_mode=False)
@@ -130,8 +132,16 @@ def _usage_line(error: click.ClickException) -> str:
 
 
 def _accept_any_character() -> None:
-    """File names may hold characters that the terminal or pipe cannot show: escape them, never fail."""
+    """Any character can be printed: files and pipes on stdout are UTF-8, a terminal shows escapes.
+
+    What is redirected is read by programs: an escape of an old code page would be other data. Bytes of
+    file names that are no text stay as they are there.
+    """
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
+        if reconfigure is None:
+            continue
+        if stream is sys.stdout and not stream.isatty():
+            reconfigure(encoding="utf-8", errors="backslashreplace")
+        else:
             reconfigure(errors="backslashreplace")

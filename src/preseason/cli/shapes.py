@@ -64,6 +64,8 @@ def of_evaluation(model: str, labels: tuple[str, ...], evaluation: "Evaluation")
         "metrics": metrics_of(evaluation.problem, evaluation.metrics),
         **terminals.get(evaluation.problem).evaluation_fields(evaluation),
         "skipped": evaluation.skipped,
+        "learnt": evaluation.learnt,
+        "unseen": metrics_of(evaluation.problem, evaluation.unseen) if evaluation.unseen else None,
         "warnings": evaluation.warnings,
         "seconds": evaluation.seconds,
     }

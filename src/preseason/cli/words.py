@@ -81,11 +81,26 @@ def of_evaluation(evaluation: "Evaluation") -> str:
 
     lines = [
         sentence_of(evaluation.problem, evaluation.metrics),
+        *_of_learnt(evaluation),
         *terminals.get(evaluation.problem).evaluation_lines(evaluation),
         *of_skipped(evaluation.skipped),
         *[f"Warning: {warning}" for warning in evaluation.warnings],
     ]
     return "\n".join(lines)
+
+
+def _of_learnt(evaluation: "Evaluation") -> list[str]:
+    """Beside the figure: how many of the examples were learnt from, and the figure of the others."""
+    if not evaluation.learnt:
+        return []
+    every = len(evaluation.answers.samples)
+    if not evaluation.unseen:
+        return ["This figure flatters: the model has learnt from all of these examples."]
+    others = sentence_of(evaluation.problem, evaluation.unseen)
+    return [
+        f"This figure flatters: the model has learnt from {evaluation.learnt} of the {every} examples. "
+        f"Of the others alone: {others}"
+    ]
 
 
 def of_predictions(predictions: "Predictions") -> str:

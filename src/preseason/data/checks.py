@@ -1,11 +1,12 @@
 """Whether something can be learnt from a dataset, said in plain words before any time is spent."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from preseason.data.dataset import Dataset
 from preseason.errors import DataError
 
+NAMED = 3  # labels that a warning names
 FEW = 5  # examples of a class under which its score says little
 
 
@@ -33,8 +34,44 @@ def check_trainable(dataset: Dataset, noun: str = "photos", minimum_per_class: i
     return (
         *(_lonely(label, counts[label], noun) for label in lonely),
         *(_scarce(label, counts[label], noun) for label in scarce),
-        *(_alike(names) for names in look_alike_labels(dataset.labels)),
+        *alike_warnings(dataset.labels),
     )
+
+
+def alike_warnings(labels: Iterable[str]) -> tuple[str, ...]:
+    """What to say of labels that look like one class: they pull the figure that decides down."""
+    return tuple(_alike(names) for names in look_alike_labels(labels))
+
+
+def part_warnings(learnt: Sequence[str], tested: Sequence[str], noun: str) -> tuple[str, ...]:
+    """Why a declared test part alone makes a score good or bad.
+
+    Args:
+        learnt, tested: the label of each example of the parts.
+    """
+    absent = sorted(set(tested) - set(learnt))
+    found = []
+    if absent:
+        count = sum(label in absent for label in tested)
+        near = {label: other for label in absent for other in _written_otherwise(label, learnt)}
+        hints = "; ".join(f"{label!r} may be {other!r}" for label, other in sorted(near.items())[:NAMED])
+        more = f" and {len(absent) - NAMED} more" if len(absent) > NAMED else ""
+        found.append(
+            f"{count} of {len(tested)} test {noun} are of {', '.join(map(repr, absent[:NAMED]))}{more}, of "
+            "which the training part has none: no answer to these can be right."
+            + (f" {hints}: write one class one way." if hints else "")
+        )
+    if len(set(tested)) == 1 and len(set(learnt)) > 1:
+        found.append(
+            f"All test {noun} are of one class, {tested[0]!r}: the score says nothing about the others."
+        )
+    return tuple(found)
+
+
+def _written_otherwise(label: str, others: Iterable[str]) -> tuple[str, ...]:
+    """Other labels that look like this one."""
+    pairs = look_alike_labels([label, *others])
+    return tuple(other for names in pairs if label in names for other in names if other != label)
 
 
 def look_alike_labels(labels: Iterable[str]) -> tuple[tuple[str, ...], ...]:

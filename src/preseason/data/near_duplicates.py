@@ -136,7 +136,7 @@ def _around(stretch: Stretch, step: float) -> tuple[Stretch, ...]:
 def _standard(thumbs: Floats) -> Floats:
     """float32 [n, 24 * 27]: halved thumbnails with mean 0 and norm 1, so that a dot product correlates."""
     halved = thumbs.reshape(len(thumbs), HEIGHT // 2, 2, WIDTH // 2, 2).mean((2, 4))
-    return _normalised(halved.reshape(len(thumbs), -1))
+    return _normalised(halved.reshape(len(thumbs), HEIGHT * WIDTH // 4))
 
 
 def _crops(thumb: Thumbnail, rows: tuple[Stretch, ...], columns: tuple[Stretch, ...]) -> Floats:

@@ -17,6 +17,7 @@ from preseason.backbones.facts import BackboneSource
 from preseason.data.dataset import Sample, Skipped
 from preseason.engine.bank import Loose, Rows, Shelf
 from preseason.engine.feeds.base import feed_for
+from preseason.engine.forks import refuse_fork
 from preseason.engine.networks import (
     Engine,
     OpenVinoEngine,
@@ -159,6 +160,7 @@ class Extractor:
         Args:
             keep: write new rows to the bank; otherwise they live in memory alone.
         """
+        refuse_fork()
         begin = time.monotonic()
         shelf = self.shelf if keep else Loose(self.row_shape)
         missing = _absent(shelf, orders)

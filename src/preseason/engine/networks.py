@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.engine.forks import compute_here, refuse_fork
 from preseason.errors import DeviceMemoryError, UsageError
 from preseason.runtime.launcher import own_graphics_processor
 from preseason.runtime.threads import available, limit_torch
@@ -149,6 +150,7 @@ class TorchEngine:
     """Eager torch: autocast and channels last on CUDA, plain f32 on a CPU."""
 
     def __init__(self, module: "nn.Module", device: str) -> None:
+        compute_here()
         limit_torch()
         self.precision = precision_on(device)
         self._device = device
@@ -163,6 +165,7 @@ class TorchEngine:
         """Queue the batch on the device; one that does not fit into its memory is run in halves."""
         import torch
 
+        refuse_fork()
         tensor = torch.from_numpy(batch).to(self._device, non_blocking=True)
         cuda = self._device == "cuda"
         # One batch at a time has all processors.
@@ -247,6 +250,7 @@ class OpenVinoEngine:
 
     def start(self, batch: NDArray[Any]) -> Callable[[], NDArray[np.float32]]:
         """Run the batch on OpenVINO's own threads."""
+        refuse_fork()
         try:
             request = self._idle.pop()
         except IndexError:
@@ -312,9 +316,19 @@ def import_openvino() -> Any:
     return openvino
 
 
-@cache
 def core_of_process() -> Any:
     """OpenVINO's core, one for as long as the process lives.
+
+    Raises:
+        ForkedError: the core is that of a process which this one was forked from.
+    """
+    compute_here()
+    return _core()
+
+
+@cache
+def _core() -> Any:
+    """The one core.
 
     Its CPU plug-in gives the thread that makes it a stack for signals, and takes that away with itself: after
     the last core of a long-lived process was freed by another thread, the next SIGTERM was a crash.

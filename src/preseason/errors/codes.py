@@ -46,6 +46,13 @@ CODES: dict[str, Explained] = {
         "What was asked for needs a package that comes with an extra of preseason.",
         "Run the line of the message, e.g. `pip install 'preseason[text]'`, and the same command again.",
     ),
+    "PS-U07": Explained(
+        "A forked process",
+        "preseason had computed in a process before this one was forked from it: the threads that compute "
+        "do not live on in a child, and it would wait for ever.",
+        "Start workers by spawn or forkserver, without gunicorn's --preload, or load and ask the model only "
+        "in the worker.",
+    ),
     "PS-E01": Explained(
         "This model cannot be exported",
         "The kind of model, a head in it, or its network cannot be written in the format.",

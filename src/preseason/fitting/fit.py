@@ -5,6 +5,7 @@ from typing import Any
 
 from preseason.distributed.workers import Workers
 from preseason.errors import UsageError
+from preseason.errors.surroundings import refuse_lost_folder
 from preseason.fitting import pipeline
 from preseason.fitting.chat import fit_chat
 from preseason.fitting.worker import assist
@@ -39,7 +40,7 @@ def fit(
         progress: told what happens.
 
     Raises:
-        UsageError: a setting cannot be used.
+        UsageError: a setting cannot be used, or the current folder is gone.
         DataError: nothing can be learnt from the data.
         WeightsError: the backbone's weights are not on this machine.
         CacheError: the feature bank cannot be written.
@@ -48,6 +49,7 @@ def fit(
         model = preseason.fit("photos/", "players")
         model.predict("new.jpg")[0].label
     """
+    refuse_lost_folder()
     chosen = recipe_from(recipe, Path(config) if config else None, settings)
     root, folder = Path(data), None if output is None else Path(output)
     here = process_info()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from preseason import backbones
+from preseason.data.checks import alike_warnings
 from preseason.data.files import Columns
 from preseason.distributed.workers import Workers
 from preseason.engine.networks import device_for
@@ -60,6 +61,7 @@ def prepare(root: Path, recipe: Recipe, progress: Progress, workers: Workers | N
     _check_head(recipe, task)
     with watch.stage("reading and auditing files"):
         audit = read_for(task, root, progress, columns)
+    warnings.add("alike", alike_warnings(audit.dataset.labels))
     warnings.add("classes", problems.get(task.problem).check(audit.dataset, task.noun))
     warnings.add("scenes", summary.scene_warnings(audit, task.noun))
     with watch.stage("loading the network"):

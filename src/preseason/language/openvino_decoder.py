@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from preseason.engine.forks import refuse_fork
 from preseason.engine.networks import core_of_process, import_openvino, keep, read_kept
 from preseason.language.decoding import Logits
 from preseason.language.quiet_transformers import quiet_transformers
@@ -79,6 +80,7 @@ class OpenVinoDecoder:
         }
         if "sliding" in self.names:
             inputs["sliding"] = _mask(hidden | (columns <= rows - (self.window or self.length + 1)))
+        refuse_fork()
         found = self.request.infer(inputs)
         logits: Logits = np.array(found[self.request.model_outputs[0]][0, -1], np.float32)
         return logits

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from preseason.data.clock import clock
 from preseason.data.dataset import Sample, Skipped
@@ -158,13 +159,24 @@ class Model:
             raise DataError(f"None of the {self.job.noun} in {data} could be read.")
         metrics = self.problem.measure(answers)
         drift = self.drift(answers)
-        warnings = self._strangers(answers)
+        learnt = self.has_learnt(answers.samples)
+        unseen = self.problem.measure(answers.part(~learnt)) if learnt.any() and not learnt.all() else {}
+        warnings = (*self._flattered(learnt), *self._strangers(answers))
         if drift is not None and drift.verdict == "other":
             warnings = (*warnings, drift.words.capitalize())
         skipped = skipped + failed
         return Evaluation(
-            self.task, answers, metrics, skipped, warnings, watch.seconds, change, self.problem.name
-        )
+            self.task, answers, metrics, skipped, warnings, watch.seconds, change, self.problem.name,
+            int(learnt.sum()), unseen,
+        )  # fmt: skip
+
+    def has_learnt(self, samples: Sequence[Sample]) -> NDArray[np.bool_]:
+        """Which of n samples with fingerprints the model has learnt from, told by their content; bool [n].
+
+        Of very many examples of training a model keeps some (`MAX_EXAMPLES`): only these are recognised.
+        """
+        known = {(example.fingerprint, example.span) for example in self.known.examples}
+        return np.array([(sample.fingerprint, sample.span) in known for sample in samples], np.bool_)
 
     def samples_of(self, inputs: Sequence[str | Path]) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
         """Unlabelled samples of what `predict` takes, with fingerprints, and what could not be read."""
@@ -278,6 +290,16 @@ class Model:
                 unknown=bool(distance > self.known.threshold),
                 probabilities={name: float(p) for name, p in zip(self.labels, row, strict=True)},
             )
+
+    def _flattered(self, learnt: NDArray[np.bool_]) -> tuple[str, ...]:
+        """What to say where examples that were learnt from are judged."""
+        if not learnt.any():
+            return ()
+        which = "all" if learnt.all() else f"{learnt.sum()}"
+        return (
+            f"The model has learnt from {which} of these {len(learnt)} {self.job.noun}: the figure flatters. "
+            "Evaluate on data that it has not seen.",
+        )
 
     def _strangers(self, answers: BatchPredictions) -> tuple[str, ...]:
         strange = sorted(

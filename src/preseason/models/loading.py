@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from preseason.engine.forks import refuse_fork
 from preseason.engine.networks import device_for
 from preseason.errors import UsageError
+from preseason.errors.surroundings import refuse_lost_folder
 from preseason.models.classifier import Model
 from preseason.registry import Registry
 from preseason.runtime.cache_dir import cache_folder
@@ -39,8 +41,11 @@ def load(
     """The model saved in `folder`; nothing in it is run as code.
 
     Raises:
+        UsageError: the current folder is gone, or the process was forked from one that had computed.
         ModelFolderError: it is no model folder, a file is missing or damaged, or the format is newer.
     """
+    refuse_lost_folder()
+    refuse_fork()
     place = Path(folder)
     manifest = read_manifest(place)
     kind = "hosted" if HOSTED in manifest else "chat" if manifest.get("task") == "chat" else "classifier"

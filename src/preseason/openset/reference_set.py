@@ -299,7 +299,9 @@ class _Sight:
             middle = self._rows[train].mean(axis=0)
             directions = rotation_of(self._rows[train] - middle, 0)[:, ::-1][:, :WIDTH]
             rows = (self._rows - middle) @ directions
-            self._last = key, np.asarray(rows / max(float(rows[train].std()), 1e-9), np.float32)
+            # Where a part is one point, its rounding errors are no scale.
+            deviation = max(float(rows[train].std()), 1e-6 * float(np.abs(rows).max()), 1e-9)
+            self._last = key, np.asarray(rows / deviation, np.float32)
         return self._last[1]
 
 

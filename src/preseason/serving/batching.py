@@ -1,5 +1,6 @@
 """Requests that come at the same time are answered together: one thread for each model, one pass for all."""
 
+import os
 import threading
 import time
 from collections import deque
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample
+from preseason.engine.forks import ForkedError
 from preseason.results import Prediction
 from preseason.runtime.progress import Silent
 from preseason.serving.faults import RequestError
@@ -70,6 +72,7 @@ class Batcher:
         self._asked: deque[_Ask] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._process = os.getpid()
         self._thread = threading.Thread(target=self._work, name=f"answers of {name}", daemon=True)
         self._thread.start()
 
@@ -86,7 +89,8 @@ class Batcher:
             samples: with fingerprints, no two of one path.
 
         Raises:
-            RequestError: 429 where too many wait, 503 where the server ends.
+            RequestError: 429 where too many wait, 503 where the server ends or its thread stayed in the
+                process that this one was forked from.
         """
         return self._put(_Ask(tuple(samples)))
 
@@ -106,6 +110,8 @@ class Batcher:
         self._thread.join()
 
     def _put(self, ask: _Ask) -> "Future[Any]":
+        if os.getpid() != self._process:
+            raise RequestError(503, str(ForkedError()))
         with self._changed:
             if self._closed:
                 raise RequestError(503, "The server is being stopped: ask again in a moment.", retry_s=5)

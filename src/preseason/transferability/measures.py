@@ -49,7 +49,8 @@ def _evidence(left: Floats, squares: Floats, is_class: Ints) -> float:
         gamma = float((squares / (squares + ratio)).sum())
         weight = float((squares * share / (squares + ratio) ** 2).sum())
         missed = float((ratio**2 * share / (squares + ratio) ** 2).sum()) + rest
-        new_alpha = gamma / max(weight, 1e-12)
+        # Rows that are all equal explain nothing: the prior must not become infinitely wide.
+        new_alpha = max(gamma / max(weight, 1e-12), 1e-12)
         beta = (n - gamma) / max(missed, 1e-12)
         settled = abs(new_alpha / alpha - 1) < 1e-3
         alpha = new_alpha

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from preseason.arrays.types import Ints
+from preseason.data.checks import part_warnings
 from preseason.data.split import hold_out
 from preseason.diagnostics.checks import Checked, Judged, check
 from preseason.diagnostics.evidence import Evidence
@@ -41,6 +42,9 @@ def learn_and_test(context: FitContext) -> Tested:
     candidates = task.candidates(recipe, context.extractors.backbone.loaded(), context.samples)
     context.warnings.add("way", dict.fromkeys(each.caution for each in candidates if each.caution))
     train, test = divide(context)
+    if len(test):
+        learnt, tested = ([str(context.samples[i].label) for i in chosen] for chosen in (train, test))
+        context.warnings.add("parts", part_warnings(learnt, tested, task.noun))
     clock = clock_for(context, len(candidates))
     first = learn(context, train, search(context, train, candidates, clock))
     if len(test) == 0:
