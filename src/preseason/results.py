@@ -242,8 +242,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model reaches on a labelled set; `answers` as of `FitRecord`."""
-    """What a model reaches on a labelled set.
+    """What a model reaches on a labelled set; `answers` as of `FitRecord`.
 
     Attributes:
         learnt: how many of the examples the model has learnt from, told by their content.
