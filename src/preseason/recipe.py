@@ -1,5 +1,6 @@
 """Every setting of a fit, in one frozen place: the CLI flags, the TOML file and the model card read it."""
 
+import json
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,8 @@ BUDGET_S = 60.0
 
 
 CACHE_LIMIT_GB = 20.0
+MODEL_FILE = "preseason.json"
+"""The manifest of a model folder, which holds the settings of its fit."""
 
 
 def _option(
@@ -109,6 +112,19 @@ class Unfreeze:
 
 
 @dataclass(frozen=True)
+class Repeated:
+    """A fit that is done again.
+
+    Attributes:
+        fingerprint: of its data and settings: with others its decisions do not hold.
+        decisions: what the clock decided there, by name.
+    """
+
+    fingerprint: str
+    decisions: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Settings of one fit; checked when built, all faults reported together.
 
@@ -185,6 +201,8 @@ class Recipe:
         also=("max_unknown_accepted", "strangers"),
     )
 
+    repeats: "Repeated | None" = field(default=None, compare=False, repr=False)
+    """The fit whose decisions are taken over."""
     given: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
     """Names of the settings that the user gave, in a file or one by one."""
 
@@ -299,17 +317,49 @@ def _unread(item: "Field[Any]", value: Any, fit: str, others: Sequence[str]) -> 
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """Settings from a TOML file, to pass to `Recipe.with_settings`.
+    """Settings from a TOML file, or those of a model folder, to pass to `Recipe.with_settings`.
 
     Raises:
-        UsageError: the file is absent or is no TOML.
+        UsageError: the file is absent or is no TOML, the folder is no model.
     """
+    if path.is_dir():
+        return _recipe_of_model(path)
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise UsageError(f"There is no recipe file {path}.", code="PS-U02") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is no TOML file: {error}.", code="PS-U02") from None
+
+
+def _recipe_of_model(folder: Path) -> dict[str, Any]:
+    """The settings of a model that are not the usual ones; a folder of weights has to be named again."""
+    stored = _record_of_model(folder)["recipe"]
+    usual = {item.name: item.default for item in setting_fields()}
+    return {name: value for name, value in stored.items() if name in usual and value != usual[name]}
+
+
+def _record_of_model(folder: Path) -> dict[str, Any]:
+    try:
+        record = json.loads((folder / MODEL_FILE).read_text("utf-8"))["record"]
+        if isinstance(record, dict) and isinstance(record["recipe"], dict):
+            return record
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise UsageError(
+        f"{folder} is no model whose settings could be taken: name a TOML file, or a folder that fit wrote.",
+        code="PS-U02",
+    )
+
+
+def repeated(folder: Path) -> Repeated:
+    """The fit that wrote a model folder.
+
+    Raises:
+        UsageError: it is no model folder.
+    """
+    record = _record_of_model(folder)
+    return Repeated(str(record.get("fingerprint", "")), dict(record.get("decisions") or {}))
 
 
 def named(settings: dict[str, Any]) -> dict[str, Any]:
@@ -374,7 +424,10 @@ TEXTBOOK: dict[str, dict[str, Any]] = {
 
 
 def recipe_from(recipe: Recipe | None, config: Path | None, settings: dict[str, Any]) -> Recipe:
-    """The recipe of a fit, of the command line and of Python: named recipe, then TOML file, then settings.
+    """The recipe of a fit, of the command line and of Python: named recipe, then `config`, then settings.
+
+    Args:
+        config: a TOML file, or a model folder, whose fit is repeated.
 
     Raises:
         UsageError: a setting does not exist or is out of range.
@@ -384,4 +437,5 @@ def recipe_from(recipe: Recipe | None, config: Path | None, settings: dict[str, 
     before = base.named_by_user()
     name = given.get("name", base.name)
     usual = {key: value for key, value in TEXTBOOK.get(name, {}).items() if key not in before}
-    return replace(base.with_settings(**(usual | given)), given=before | given.keys())
+    chosen = replace(base.with_settings(**(usual | given)), given=before | given.keys())
+    return replace(chosen, repeats=repeated(config)) if config and config.is_dir() else chosen

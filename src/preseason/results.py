@@ -138,6 +138,7 @@ class FitRecord:
         span_s: seconds of a video that an example usually shows, None for other examples.
         words: of texts, for each label the words that speak most for it when words alone are counted.
         trust: what was found about when to believe the model, by name of the check, in plain values.
+        decisions: what the clock decided, by name, in plain values: a fit with `--config MODEL` repeats it.
     """
 
     task: str
@@ -166,6 +167,7 @@ class FitRecord:
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     trust: dict[str, Any] = field(default_factory=dict)
     problem: str = "classification"
+    decisions: dict[str, Any] = field(default_factory=dict)
 
     @property
     def score(self) -> Figure:

@@ -1,5 +1,6 @@
 """Fits that are stopped, meet a full disk or a damaged cache, or run side by side."""
 
+import contextlib
 import json
 import os
 import signal
@@ -145,3 +146,28 @@ def epochs_of(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
         patched.setattr(Trainer, "_train_epoch", counting)
         assert run(arguments) == 0
     return len(counted)
+
+
+@pytest.mark.slow
+def test_a_fit_that_was_killed_again_and_again_gives_the_model_whose_decisions_it_repeats(
+    photos: Path, weights: Path, tmp_path: Path
+) -> None:
+    settings = ["--head", "attention", "--unfreeze", "0", "--budget", "40s", *network_settings(weights)]
+    first = fitted(tmp_path, photos, *settings, cache=tmp_path / "cache")
+    decisions = json.loads((tmp_path / "m" / "preseason.json").read_text())["record"]["decisions"]
+    assert any(name.startswith("epochs ") for name in decisions)
+    again = [*settings, "--config", str(tmp_path / "m")]
+    line = command(tmp_path / "n", photos, *again, cache=tmp_path / "other")
+    for seconds in (6, 9, 12):
+        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        process.kill()
+        process.wait()
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    assert told["metrics"] == first["metrics"]
+    assert [each["name"] for each in told["candidates"]] == [each["name"] for each in first["candidates"]]
+    one, other = (load_file(tmp_path / name / "heads.safetensors") for name in "mn")
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[key], other[key]) for key in one)

@@ -23,7 +23,12 @@ MANIFEST = "preseason.json"
 @verb("fit", recipe_options())
 @click.argument("data")
 @click.option("-o", "--output", metavar="MODEL", help="Model folder to write.  [default: DATA-model, here]")
-@click.option("--config", metavar="FILE.toml", help="Settings from a file; flags overrule them.")
+@click.option(
+    "--config",
+    metavar="FILE.toml|MODEL",
+    help="Settings from a file, or those of a model, whose fit is repeated as its clock decided; "
+    "flags overrule them.",
+)
 def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags: Any) -> Outcome:
     """Turn labelled photos, clips or matches into a model.
 

@@ -36,7 +36,7 @@ def fit(
             without labels give a model that talks.
         output: model folder to write; None keeps the model in memory.
         recipe: settings to start from; single ones may be given as keywords, e.g. `budget_s="5m"`.
-        config: TOML file with settings; keywords overrule it.
+        config: TOML file with settings, or a model folder whose fit is repeated; keywords overrule it.
         progress: told what happens.
 
     Raises:

@@ -15,6 +15,7 @@ from preseason.fitting import summary
 from preseason.fitting.announce import announce
 from preseason.fitting.context import FitContext, WarningLog
 from preseason.fitting.problems.base import fitters
+from preseason.fitting.taking_up import take_up
 from preseason.fitting.unused import refuse_unused
 from preseason.formatting import did_you_mean
 from preseason.inference.predictor import FeatureExtractors
@@ -44,6 +45,7 @@ def run(
     context = prepare(root, recipe, progress, workers)
     refuse_unused(context)
     announce(context)
+    take_up(context)
     model = fitters.get(context.problem.name)(context)
     if output is not None:
         model = save_with_pages(context, model, output)

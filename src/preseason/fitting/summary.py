@@ -11,6 +11,7 @@ from preseason.data.split import leaks
 from preseason.diagnostics.checks import Checked
 from preseason.fitting.context import FitContext
 from preseason.fitting.learner import Tested
+from preseason.heads.decisions import all_decided
 from preseason.inference.heads.tfidf import TfidfHead
 from preseason.inference.predictor import Predictor
 from preseason.results import BatchPredictions, CandidateResult, Figure, FitRecord
@@ -63,6 +64,7 @@ def record_of(
         words=deciding_words(first.trials, dataset.labels),
         trust=checked.values,
         problem=context.problem.name,
+        decisions=all_decided(context.checkpoints),
     )
 
 

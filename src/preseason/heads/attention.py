@@ -119,6 +119,7 @@ def _config(network: nn.Module, training_set: TrainingSet) -> TrainingConfig:
         weight_decay=WEIGHT_DECAY,
         seconds=training_set.seconds,
         firm=training_set.firm,
+        run=training_set.checkpoint,
     )
 
 

@@ -91,6 +91,7 @@ def _config(tail: Tail, training_set: TrainingSet) -> TrainingConfig:
         patience=epochs,
         seconds=training_set.seconds,
         firm=training_set.firm,
+        run=training_set.checkpoint,
     )
 
 

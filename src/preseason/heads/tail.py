@@ -9,7 +9,7 @@ mean and their mean change, or a head over time is trained together with the blo
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -268,10 +268,10 @@ class TailKind:
         first = training_set.team is None or training_set.team.rank == 0
         if tail.reader is None and not own.random_init and first:
             start_at_head_only(tail, training_set)
-        config = self._config(tail, training_set, epochs)
         checkpoint = training_set.checkpoint
         if checkpoint is not None and validation is None:
             checkpoint = checkpoint.with_name(f"all-{checkpoint.name}")
+        config = replace(self._config(tail, training_set, epochs), run=checkpoint)
         batch = random_view(training_set.features, tail.frames, tail.shown)
         if training_set.team is not None:
             freeze_others(tail, config)

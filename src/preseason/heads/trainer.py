@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from preseason.arrays.types import Ints
 from preseason.distributed.data_parallel import SingleProcess
+from preseason.heads.decisions import decide, decided
 from preseason.runtime.files import atomic_write
 from preseason.runtime.progress import Progress
 from preseason.runtime.threads import limit_torch
@@ -42,6 +43,7 @@ class TrainingConfig:
         label_smoothing: share of the target spread over all classes.
         seconds: time for the whole run; measured first steps decide how many epochs fit into it.
         firm: run the fewest useful epochs even where they do not fit into `seconds`.
+        run: the file that is this run's checkpoint; what the clock decides is kept beside it under its name.
     """
 
     groups: list[dict[str, Any]]
@@ -54,6 +56,7 @@ class TrainingConfig:
     label_smoothing: float = 0.0
     seconds: float | None = None
     firm: bool = False
+    run: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class Trainer:
         self.training = everything if validation is None else np.setdiff1d(everything, validation)
         # One pass over each tensor: a tenth of the time where a head holds 51 million weights.
         self.optimizer = torch.optim.AdamW(config.groups, weight_decay=config.weight_decay, fused=True)
-        self.epochs = config.epochs if config.seconds is None else self._affordable(config.seconds)
+        self.epochs = config.epochs if config.seconds is None else self._decided(config.seconds)
         total = self._steps() * self.epochs + 1
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer,
@@ -140,6 +143,18 @@ class Trainer:
 
     def _steps(self) -> int:
         return self.config.repeats * max(1, -(-len(self.training) // self.config.batch_size))
+
+    def _decided(self, seconds: float) -> int:
+        """Epochs that fit into `seconds`, as they were found before, where this run was begun before."""
+        run = self.config.run
+        folder, name = (None, "") if run is None else (run.parent, f"epochs {run.name}")
+        (before,) = self.team.broadcast([float(decided(folder, name) or 0)])
+        if before:
+            return min(int(before), self.config.epochs)
+        found = self._affordable(seconds)
+        if self.team.rank == 0:
+            decide(folder, name, found)
+        return found
 
     def _affordable(self, seconds: float) -> int:
         """Epochs that fit into `seconds`, from two trial steps that leave the weights as they are."""

@@ -12,6 +12,7 @@ from preseason.engine.extract import Order
 from preseason.engine.passes import Box
 from preseason.errors import DataError
 from preseason.heads.base import TrainingSet
+from preseason.heads.decisions import decide, decided
 from preseason.heads.trainer import NoTimeError
 from preseason.inference.candidates import Candidate
 from preseason.inference.features import Features
@@ -124,11 +125,25 @@ class Rounds:
 
     def _read(self, candidate: Candidate) -> str | None:
         """Fill the bank for `candidate`, or say why there is no time for it."""
-        estimate = self._estimate(candidate)
-        left = self.clock.left()
-        if self.clock.strict and estimate > left:
-            return f"left out: it would take about {estimate:.0f} s and {max(left, 0):.0f} s were left"
-        return self._read_all(candidate)
+        reason = self._reason_against(candidate) if self.clock.strict else ""
+        return reason or self._read_all(candidate)
+
+    def _reason_against(self, candidate: Candidate) -> str:
+        """Why there is no time for `candidate`, empty where there is; as decided before, if it was."""
+        before = decided(self.checkpoints, _decision(candidate))
+        if before is not None:
+            return str(before)
+        estimate, left = self._estimate(candidate), self.clock.left()
+        reason = ""
+        if estimate > left:
+            reason = f"left out: it would take about {estimate:.0f} s and {max(left, 0):.0f} s were left"
+        self._decide(candidate, reason)
+        return reason
+
+    def _decide(self, candidate: Candidate, reason: str) -> None:
+        """Write down why `candidate` is left out by the clock; an empty reason where it is tried."""
+        if self.clock.strict:
+            decide(self.checkpoints, _decision(candidate), reason, self.clock.watch.elapsed())
 
     def _estimate(self, candidate: Candidate) -> float:
         """Seconds for reading and training, from a few examples and the training before."""
@@ -177,10 +192,11 @@ class Rounds:
                     candidate, training_set, self.checkpoints, seconds, team_of(self.extractors), firm=first
                 )
             except NoTimeError:
-                self._leave_out(
-                    candidate, f"left out: training does not fit into {max(self.clock.left(), 0):.0f} s"
-                )
+                reason = f"left out: training does not fit into {max(self.clock.left(), 0):.0f} s"
+                self._decide(candidate, reason)
+                self._leave_out(candidate, reason)
                 return
+        self._decide(candidate, "")
         self.trials.fits.append(fit)
         right = accuracy(fit.oof_proba, self.training_set.targets[fit.oof_index])
         self.trials.candidates.append(CandidateResult(candidate.name, right, fit.seconds, kept=False))
@@ -189,6 +205,10 @@ class Rounds:
     def _leave_out(self, candidate: Candidate, reason: str) -> None:
         self.training_set.progress.say(f"{candidate.name}: {reason}")
         self.trials.candidates.append(CandidateResult(candidate.name, None, 0.0, kept=False, note=reason))
+
+
+def _decision(candidate: Candidate) -> str:
+    return f"way {candidate.name}"
 
 
 def fold_numbers(folds: Sequence[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from preseason.fitting.budget import budget_s, clock_for
 from preseason.fitting.context import FitContext
 from preseason.fitting.learner import Learnt, Tested, learn, reference_distribution, search
 from preseason.fitting.problems.base import fitters
+from preseason.heads.decisions import decide, decided
 from preseason.inference.candidates import Candidate
 from preseason.models.classifier import Model
 from preseason.models.prediction import predict_batch
@@ -22,6 +23,8 @@ from preseason.training.rounds import Clock
 from preseason.training.scratch import scratch_accuracy, transfer_warning
 
 HELD_OUT = "held-out part"
+SCRATCH = "random weights"
+"""Name of the decision whether these are tried."""
 
 
 def fit_labels(context: FitContext) -> Model:
@@ -101,11 +104,20 @@ def check_trust(context: FitContext, tested: Tested, score: Figure) -> Checked:
 
 def scratch_baseline(context: FitContext, score: Figure) -> float | None:
     """Accuracy with random weights, where the budget allows to measure it, and the warning that follows."""
-    left = budget_s(context) - context.watch.elapsed()
-    with context.watch.stage("baseline with random weights"):
-        scratch = scratch_accuracy(
-            context.task, context.extractors, context.audit.dataset, context.recipe, left, context.progress
-        )
+    before = decided(context.checkpoints, SCRATCH)
+    left = float("inf") if before else budget_s(context) - context.watch.elapsed()
+    scratch = None
+    if before is not False:
+        with context.watch.stage("baseline with random weights"):
+            scratch = scratch_accuracy(
+                context.task,
+                context.extractors,
+                context.audit.dataset,
+                context.recipe,
+                left,
+                context.progress,
+            )
+        decide(context.checkpoints, SCRATCH, scratch is not None, context.watch.elapsed())
     if scratch is None:
         untried = "No time was left to try the same network with random weights (--budget)."
         context.warnings.add("time", [untried])
