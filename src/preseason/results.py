@@ -137,6 +137,7 @@ class FitRecord:
         versions: of preseason, Python and the libraries.
         span_s: seconds of a video that an example usually shows, None for other examples.
         words: of texts, for each label the words that speak most for it when words alone are counted.
+        examples: how many there were where `counts` are not of them, as of boxes; else 0.
         trust: what was found about when to believe the model, by name of the check, in plain values.
         decisions: what the clock decided, by name, in plain values: a fit with `--config MODEL` repeats it.
     """
@@ -168,6 +169,7 @@ class FitRecord:
     trust: dict[str, Any] = field(default_factory=dict)
     problem: str = "classification"
     decisions: dict[str, Any] = field(default_factory=dict)
+    examples: int = 0
 
     @property
     def score(self) -> Figure:
@@ -184,6 +186,16 @@ class Prediction:
     probability: float
     unknown: bool
     probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class PictureBoxes:
+    """What was found on one input, a picture `width` x `height` pixels large; the surest box first."""
+
+    input: str
+    width: int
+    height: int
+    boxes: tuple[FoundBox, ...]
 
 
 @dataclass(frozen=True)
@@ -227,9 +239,12 @@ class Adaptation:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Answers in the order asked, inputs that could not be read, whether the batch is unlike training."""
+    """Answers in the order asked, inputs that could not be read, whether the batch is unlike training.
 
-    predictions: tuple[Prediction, ...]
+    Each answer is a `Prediction`, or `PictureBoxes` where boxes are predicted.
+    """
+
+    predictions: tuple[Any, ...]
     skipped: tuple[Skipped, ...] = ()
     drift: Drift | None = None
     adaptation: Adaptation | None = None
@@ -238,7 +253,7 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.predictions)
 
-    def __getitem__(self, index: int) -> Prediction:
+    def __getitem__(self, index: int) -> Any:
         return self.predictions[index]
 
 

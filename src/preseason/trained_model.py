@@ -12,6 +12,8 @@ CLASSIFIES = "classifies"
 """It names what it is shown, is scored on labelled examples, and takes classes in and lets them go."""
 SPOTS = "spots"
 """It finds its classes in long videos."""
+FINDS = "finds"
+"""It finds things on pictures: boxes with classes."""
 TALKS = "talks"
 """It answers in words of its own: `chat` and `conversation`."""
 JUDGES = "judges"
@@ -55,7 +57,7 @@ class TrainedModel(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What can be asked of it: `CLASSIFIES`, `SPOTS`, `TALKS`, `JUDGES`."""
+        """What can be asked of it: `CLASSIFIES`, `SPOTS`, `FINDS`, `TALKS`, `JUDGES`."""
 
     @property
     def record(self) -> Record:

@@ -140,6 +140,7 @@ def test_a_loss_without_boxes_is_finite_and_teaches_silence() -> None:
     assert float(answers.grad[:, :2].min()) > 0  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_training_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     class Stop(Silent):
         def __init__(self) -> None:

@@ -43,16 +43,17 @@ def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags:
     report.say(_announcement(folder, output))
 
     import preseason
-    from preseason.models.loading import classifies
+    from preseason.trained_model import TALKS
 
     model = preseason.fit(data, folder, recipe=recipe, progress=report)
     if process_info().rank > 0:
         raise SystemExit(0)  # The worker that leads prints.
     name, quoted = str(folder), _quoted(str(folder))
-    if not classifies(model):
+    if TALKS in model.capabilities:
         return chat_words.of_fit(name, model.record, quoted)
-    following = f"preseason predict {quoted} {_example(model.record)}"
-    return Outcome(shapes.of_fit(name, model.record), words.of_fit(name, model.record, following))
+    record: Any = model.record
+    following = f"preseason predict {quoted} {_example(record)}"
+    return Outcome(shapes.of_fit(name, record), words.of_fit(name, record, following))
 
 
 def choose_output(data: Path, output: str | None) -> Path:

@@ -63,7 +63,7 @@ def watch(
     power cut. The folder is looked into now and then, which works on network shares too. Ctrl-C ends it.
     """
     import preseason
-    from preseason.models.loading import classifies
+    from preseason.models.loading import classifies, finds
     from preseason.serving.folder_watch import Watch
 
     report = progress(quiet)
@@ -71,7 +71,8 @@ def watch(
     watch = Watch(folder, target, every_s=every, settle_s=settle)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
     if not classifies(loaded):
-        raise UsageError(f"{model} is a model for {loaded.task} and answers no files: use preseason chat.")
+        instead = "use preseason predict" if finds(loaded) else "use preseason chat"
+        raise UsageError(f"{model} is a model for {loaded.task} and watches no folder: {instead}.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     seen = watch.run(loaded, report, once=once)
     fields = {"model": model, "folder": folder, "output": target}

@@ -12,7 +12,7 @@ MAX_LABELS = 8
 def announce(context: FitContext) -> None:
     """What was found, what was left out, and what will be tried."""
     say, dataset = context.progress.say, context.audit.dataset
-    counts = Counter(str(sample.label) for sample in dataset.samples)
+    counts = Counter(label for sample in dataset.samples for label in sample.classes)
     listed = ", ".join(f"{label} {counts[label]}" for label in dataset.labels[:MAX_LABELS])
     rest = len(dataset.labels) - MAX_LABELS
     more = f" and {rest} more" if rest > 0 else ""

@@ -99,7 +99,8 @@ class FitContext:
         """The same data and settings give the same digest: such a fit goes on where it was stopped."""
         digest = hashlib.blake2b(digest_size=12)
         for sample in self.samples:
-            digest.update(f"{sample.fingerprint} {sample.label}\n".encode())
+            boxes = "" if sample.boxes is None else repr(sample.boxes)
+            digest.update(f"{sample.fingerprint} {sample.label}{boxes}\n".encode())
         digest.update(self.recipe.identity().encode())
         return digest.hexdigest()
 

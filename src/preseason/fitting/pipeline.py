@@ -14,18 +14,15 @@ from preseason.errors import UsageError
 from preseason.fitting import summary
 from preseason.fitting.announce import announce
 from preseason.fitting.context import FitContext, WarningLog
-from preseason.fitting.problems.base import fitters
+from preseason.fitting.problems.base import FittedModel, fitters
 from preseason.fitting.taking_up import take_up
 from preseason.fitting.unused import refuse_unused
 from preseason.formatting import did_you_mean
 from preseason.inference.predictor import FeatureExtractors
-from preseason.models.classifier import Model
-from preseason.models.saving import save
 from preseason.problems.base import problems
 from preseason.recipe import Recipe
 from preseason.report.card import write_card
 from preseason.report.html import write_report
-from preseason.results import FitRecord
 from preseason.runtime.cache_dir import cache_folder, remember_place
 from preseason.runtime.progress import Progress, Stopwatch
 from preseason.storage import CARD, REPORT
@@ -35,8 +32,8 @@ from preseason.tasks.reading import read_for, task_for
 
 def run(
     root: Path, output: Path | None, recipe: Recipe, progress: Progress, workers: Workers | None = None
-) -> Model:
-    """A classifier of the labelled examples at `root`, saved at `output` unless that is None.
+) -> FittedModel:
+    """A model of the labelled examples at `root`, saved at `output` unless that is None.
 
     Raises:
         UsageError: a setting does not fit the task.
@@ -86,17 +83,17 @@ def extractors_for(recipe: Recipe, task: Task, workers: Workers | None = None) -
     return FeatureExtractors(backbone, task.decoder(backbone), cache, device_for(recipe.device), workers)
 
 
-def save_with_pages(context: FitContext, model: Model, output: Path) -> Model:
+def save_with_pages(context: FitContext, model: FittedModel, output: Path) -> FittedModel:
     """Write the model folder with card and report; the model, its record with the seconds of saving."""
-    record: FitRecord = model.record
+    record = model.record
 
     def pages(part: Path) -> None:
         write_card(record, part / CARD, output.name)
         write_report(record, part / REPORT, context.task.picture)
 
     with context.watch.stage("report and saving"):
-        save(model, output, pages)
-    return replace(model, record=replace(record, seconds=dict(context.watch.seconds)))
+        model.save(output, pages)
+    return model.with_record(replace(record, seconds=dict(context.watch.seconds)))
 
 
 def _check_head(recipe: Recipe, task: Task) -> None:

@@ -1,6 +1,6 @@
 """What a fit returns: answers, scores, takes classes in and lets them go, and saves itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -262,9 +262,17 @@ class Model:
         for sample in samples:
             yield run.explain(sample, found)
 
-    def save(self, folder: str | Path) -> None:
-        """Write the model folder; one that is there is replaced when the new one is complete."""
-        save(self, Path(folder))
+    def save(self, folder: str | Path, pages: Callable[[Path], None] | None = None) -> None:
+        """Write the model folder; one that is there is replaced when the new one is complete.
+
+        Args:
+            pages: writes card and report into the folder it is given; without it those there are kept.
+        """
+        save(self, Path(folder), pages)
+
+    def with_record(self, record: FitRecord) -> "Model":
+        """The same model with another record."""
+        return replace(self, record=record)
 
     def columns(
         self, inputs: Sequence[str | Path], text: str | None = None, label: str | None = None

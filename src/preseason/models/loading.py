@@ -10,11 +10,12 @@ from preseason.engine.networks import device_for
 from preseason.errors import UsageError
 from preseason.errors.surroundings import refuse_lost_folder
 from preseason.models.classifier import Model
+from preseason.models.detector import Detector
 from preseason.registry import Registry
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress
 from preseason.storage import HOSTED, read_manifest
-from preseason.trained_model import CLASSIFIES, TALKS, TrainedModel
+from preseason.trained_model import CLASSIFIES, FINDS, TALKS, TrainedModel
 
 if TYPE_CHECKING:
     from preseason.language.talking import TalkingModel
@@ -48,14 +49,26 @@ def load(
     refuse_fork()
     place = Path(folder)
     manifest = read_manifest(place)
-    kind = "hosted" if HOSTED in manifest else "chat" if manifest.get("task") == "chat" else "classifier"
     where = Where(cache_folder(cache), device_for(device), progress)
-    return kinds.get(kind)(place, manifest, where)
+    return kinds.get(_kind(manifest))(place, manifest, where)
+
+
+def _kind(manifest: dict[str, Any]) -> str:
+    """What the folder says that it is; folders that say nothing are of the first three kinds."""
+    if HOSTED in manifest:
+        return "hosted"
+    usual = "chat" if manifest.get("task") == "chat" else "classifier"
+    return str(manifest.get("kind", usual))
 
 
 def classifies(model: TrainedModel) -> TypeGuard[Model]:
     """Whether the model names what it is shown."""
     return CLASSIFIES in model.capabilities
+
+
+def finds(model: TrainedModel) -> TypeGuard[Detector]:
+    """Whether the model finds things on pictures."""
+    return FINDS in model.capabilities
 
 
 def talks(model: TrainedModel) -> "TypeGuard[TalkingModel]":
@@ -67,8 +80,9 @@ def classifier(model: TrainedModel, verb: str) -> Model:
     """The model where it is one that sorts into labels.
 
     Raises:
-        UsageError: it is a model that talks.
+        UsageError: it is a model that talks, or that finds things.
     """
     if not classifies(model):
-        raise UsageError(f"This model talks: {verb} needs one of labelled examples.")
+        does = "talks" if talks(model) else "finds things on pictures"
+        raise UsageError(f"This model {does}: {verb} needs one of labelled examples.")
     return model

@@ -3,7 +3,7 @@
 import base64
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,14 @@ class Shown:
     height: int
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A box x0 y0 x1 y1 in 0..1 that is drawn in a colour."""
+
+    box: tuple[float, float, float, float]
+    colour: tuple[int, int, int]
+
+
 class Album:
     """The report's pictures, counted so that the page stays small.
 
@@ -54,6 +62,11 @@ class Album:
         """Like `thumbnail`, with the parts that counted kept bright (boxes [p, 4], weights [p])."""
         image = self._open(sample)
         return self._add(None if image is None else spotlight(image, boxes, weights))
+
+    def marked(self, sample: Sample, marks: "Sequence[Mark]") -> "Shown | None":
+        """Like `thumbnail`, with boxes drawn."""
+        image = self._open(sample)
+        return self._add(None if image is None else outlined(image, marks))
 
     def _open(self, sample: Sample) -> "Image | None":
         if self._picture is None or self._pictures >= MAX_PICTURES or self._bytes >= MAX_BYTES:
@@ -118,6 +131,20 @@ def spotlight(image: "Image", boxes: Floats, weights: Floats) -> "Image":
     frame = (x0 * (width - 1) + 1, y0 * (height - 1) + 1, x1 * (width - 1) - 1, y1 * (height - 1) - 1)
     if frame[2] > frame[0] and frame[3] > frame[1]:
         ImageDraw.Draw(drawn).rounded_rectangle(frame, radius=6, outline=OUTLINE, width=2)
+    return drawn
+
+
+def outlined(image: "Image", marks: "Sequence[Mark]") -> "Image":
+    """The picture with boxes drawn."""
+    from PIL import ImageDraw
+
+    drawn = image.copy()
+    pen = ImageDraw.Draw(drawn)
+    for mark in marks:
+        x0, y0, x1, y1 = mark.box
+        edges = (x0 * drawn.width, y0 * drawn.height, x1 * drawn.width - 1, y1 * drawn.height - 1)
+        if edges[2] >= edges[0] and edges[3] >= edges[1]:
+            pen.rectangle(edges, outline=mark.colour, width=2)
     return drawn
 
 

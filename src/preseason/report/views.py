@@ -40,7 +40,7 @@ def data(record: FitRecord, album: Album) -> View:
     largest = max(record.counts.values(), default=1)
     return {
         "counts": [(name, n, 100 * n / max(largest, 1)) for name, n in record.counts.items()],
-        "total": words.count(sum(record.counts.values()), words.noun_of(record.task)),
+        "total": words.count(words.examples_of(record), words.noun_of(record.task)),
         "skipped": [
             (words.short_path(item.path), words.without_folders(item.reason)) for item in record.skipped
         ],

@@ -82,10 +82,15 @@ def cross_fitted(record: FitRecord) -> bool:
     return str(record.split.get("by", "")).startswith("cross-fitting")
 
 
+def examples_of(record: FitRecord) -> int:
+    """How many examples were read."""
+    return record.examples or sum(record.counts.values())
+
+
 def judged(record: FitRecord) -> str:
     """Who gave the answers that the accuracy is counted on, as a sentence."""
     noun, n = noun_of(record.task), record.score.n
-    total = sum(record.counts.values())
+    total = examples_of(record)
     if n == 0:
         return f"Nothing was measured: no {noun} was left unseen."
     some = f"the {count(n, noun)}" if n == total else f"{n:,} of the {count(total, noun)}"
@@ -96,10 +101,10 @@ def judged(record: FitRecord) -> str:
 
 def delivered(record: FitRecord) -> str:
     """What the model that the user has in hand has learnt from, as a sentence."""
-    total = count(sum(record.counts.values()), noun_of(record.task))
+    total = count(examples_of(record), noun_of(record.task))
     if cross_fitted(record):
         together = f"; together they have learnt from all {total}"
-        whole = record.score.n == sum(record.counts.values())
+        whole = record.score.n == examples_of(record)
         return f"The model you have is the average of these models{together if whole else ''}."
     if record.recipe.get("refit", True):
         return f"The model you have was then fitted on all {total}."

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample
 from preseason.engine.forks import ForkedError
-from preseason.results import Prediction
+from preseason.models.detector import Detector
+from preseason.results import PictureBoxes, Prediction
 from preseason.runtime.progress import Silent
 from preseason.serving.faults import RequestError
 
@@ -36,7 +37,7 @@ class Answer:
         vector: float32 [d], where the example lies among the known ones.
     """
 
-    prediction: Prediction | None
+    prediction: Prediction | PictureBoxes | None
     reason: str = ""
     attention: Floats | None = None
     vector: Floats | None = None
@@ -177,8 +178,11 @@ class Batcher:
             answers = answers[len(ask.samples) :]
 
 
-def answers_of(model: "Model", samples: Sequence[Sample]) -> list[Answer]:
+def answers_of(model: "Model | Detector", samples: Sequence[Sample]) -> list[Answer]:
     """An `Answer` for each sample, in order."""
+    if isinstance(model, Detector):
+        each = model.answer_each(samples, Silent())
+        return [Answer(None, found) if isinstance(found, str) else Answer(found) for found in each]
     found, skipped = model.answers(samples, Silent())
     predictions = iter(model.predictions(found))
     failed = {each.path: each.reason for each in skipped}

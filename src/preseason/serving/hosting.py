@@ -12,11 +12,12 @@ from typing import Any
 from preseason.errors import PreseasonError, UsageError
 from preseason.formatting import did_you_mean
 from preseason.models.classifier import Model
-from preseason.models.loading import classifies, load
+from preseason.models.loading import classifies, finds, load
 from preseason.runtime.progress import Progress, Silent
 from preseason.serving.batching import Batcher, Meter
 from preseason.serving.faults import RequestError
 from preseason.storage import MANIFEST
+from preseason.tasks.base import Task
 from preseason.trained_model import TrainedModel
 
 Stamp = tuple[int, int]
@@ -62,8 +63,20 @@ class ServedModel:
         """
         model = self.model
         if not classifies(model):
-            raise RequestError(422, f"{self.name} talks and names nothing: use /v1/chat/completions.")
+            does = "finds things and names no whole examples" if finds(model) else "talks and names nothing"
+            use = "/v1/predict" if finds(model) else "/v1/chat/completions"
+            raise RequestError(422, f"{self.name} {does}: use {use}.")
         return model
+
+    @property
+    def job(self) -> Task:
+        """What it reads, where it answers examples.
+
+        Raises:
+            RequestError: it talks.
+        """
+        model = self.model
+        return model.job if finds(model) else self.classifier.job
 
     @property
     def changed(self) -> bool:

@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from preseason.models.loading import classifies
+from preseason.models.loading import classifies, finds
 from preseason.serving.examples import refusals
 from preseason.serving.faults import RequestError
 from preseason.serving.hosting import ServedModel
@@ -84,6 +84,11 @@ def described(hosted: ServedModel) -> dict[str, Any]:
         told |= {"backbone": backbone.name, "accuracy": figures.get("accuracy"), "added": added}
         told |= {"metrics": figures, "measured": model.problem.sentence(metrics)}
         told |= {"noun": model.job.noun, "viewer": model.job.modality.viewer, "spots": spots(hosted)}
+    if finds(model):
+        figures = model.problem.values(model.record.metrics)
+        told |= {"backbone": model.extractors.backbone.name, "accuracy": None, "added": []}
+        told |= {"metrics": figures, "measured": model.problem.sentence(model.record.metrics)}
+        told |= {"noun": model.job.noun, "viewer": "boxes", "spots": False}
     return told
 
 

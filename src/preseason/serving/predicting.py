@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
+from preseason.models.loading import classifies
 from preseason.serving import intake
 from preseason.serving.batching import Answer
 from preseason.serving.examples import PREDICT, PREDICTED
@@ -31,9 +32,9 @@ async def predict(request: Request) -> dict[str, Any]:
     async with intake.form_of(request, own.limits) as form:
         hosted = own.models.chosen(form.fields.get("model"))
         if not form.parts:
-            raise intake.nothing(hosted.classifier.job.noun)
+            raise intake.nothing(hosted.job.noun)
         with intake.own_folder(own.folder) as folder:
-            examples = await intake.prepared(form, hosted.classifier.job, folder, own.limits)
+            examples = await intake.prepared(form, hosted.job, folder, own.limits)
             found = await _answers(request, hosted, examples)
             notes = await _notes(request, hosted, found) if form.flag("explain") else {}
     return shape(hosted, found, notes)
@@ -64,7 +65,9 @@ def _unread(example: Example, answer: Answer | None) -> Example:
 
 async def _notes(request: Request, hosted: ServedModel, found: Sequence[Answered]) -> dict[int, Explained]:
     """Explanations by the position of the example; those that cost passes run on the model's thread."""
-    notes = {}
+    notes: dict[int, Explained] = {}
+    if not classifies(hosted.model):
+        return notes
     for place, (example, answer) in enumerate(found):
         if answer is None or answer.prediction is None or example.sample is None:
             continue

@@ -1,10 +1,7 @@
 """A model of labelled examples, from its folder."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-from numpy.typing import NDArray
 
 from preseason.backbones.saved import SavedBackbone
 from preseason.errors import DeviceMemoryError, ModelFolderError, UsageError, device_is_full
@@ -12,6 +9,7 @@ from preseason.inference.candidates import Fitted
 from preseason.inference.head import State, restore
 from preseason.inference.predictor import FeatureExtractors, Predictor
 from preseason.inference.sketch import Sketch
+from preseason.models.arrays import below, read_arrays
 from preseason.models.classifier import Model
 from preseason.models.loading import Where, kinds
 from preseason.models.manifest import candidate_from, record_from, upgraded
@@ -52,12 +50,12 @@ def _opened(place: Path, manifest: dict[str, Any], where: Where) -> Model:
 def _predictor(
     folder: Path, manifest: dict[str, Any], extractors: FeatureExtractors, sketch: Sketch | None
 ) -> Predictor:
-    tensors = _arrays(folder / HEADS)
+    tensors = read_arrays(folder / HEADS)
     values = manifest["predictor"]
     candidates = []
     for index, fitted in enumerate(values["candidates"]):
         states = [
-            State(fold_model["kind"], dict(_below(tensors, f"{index}.{number}.")), fold_model["settings"])
+            State(fold_model["kind"], dict(below(tensors, f"{index}.{number}.")), fold_model["settings"])
             for number, fold_model in enumerate(fitted["fold_models"])
         ]
         heads = tuple(restore(state, extractors.backbone, extractors.device) for state in states)
@@ -69,7 +67,7 @@ def _predictor(
 
 def _known(folder: Path, manifest: dict[str, Any]) -> ReferenceSet:
     values = manifest["known"]
-    arrays = _arrays(folder / KNOWN)
+    arrays = read_arrays(folder / KNOWN)
     labels = tuple(manifest["labels"])
     return ReferenceSet.from_state(arrays, labels, tuple(values["columns"]), values["threshold"])
 
@@ -81,29 +79,10 @@ def _reference_distribution(
     labels = manifest.get("world")
     if labels is None:
         return None, None
-    arrays = _arrays(folder / WORLD)
+    arrays = read_arrays(folder / WORLD)
     sketch = {key: value for key, value in arrays.items() if key.startswith("sketch.")}
     own = {key: value for key, value in arrays.items() if key not in sketch}
-    return Sketch(**dict(_below(sketch, "sketch."))), ReferenceDistribution(tuple(labels), **own)
-
-
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        arrays: dict[str, NDArray[Any]] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ModelFolderError(
-            f"{path} cannot be read: {error}. Copy the folder again, or fit anew."
-        ) from error
-    return arrays
-
-
-def _below(tensors: dict[str, NDArray[Any]], prefix: str) -> Iterator[tuple[str, NDArray[Any]]]:
-    for name, array in tensors.items():
-        if name.startswith(prefix):
-            yield name.removeprefix(prefix), array
+    return Sketch(**dict(below(sketch, "sketch."))), ReferenceDistribution(tuple(labels), **own)
 
 
 kinds.add("classifier", open_classifier)

@@ -1,6 +1,7 @@
 /** Photos, clips and texts: answers, where it looked, corrections, and somebody new. */
 
 import { form, get, post } from "./api.js";
+import { boxed, told } from "./boxes.js";
 import { byId, chips, make, percent, say, takesFiles } from "./dom.js";
 
 const AT_ONCE = 8;
@@ -37,6 +38,7 @@ function choose(name) {
   byId("ask-texts").hidden = !typed(model);
   byId("teach-files").hidden = typed(model);
   byId("teach-texts").hidden = !typed(model);
+  byId("teach").hidden = offers.read_only || model.viewer === "boxes";
 }
 
 const typed = (asked) => asked.viewer === "text";
@@ -89,6 +91,12 @@ function failure(input, reason) {
 }
 
 function card(asked, input, answer) {
+  if (answer.boxes) {
+    return make("li", { class: "answer" },
+      make("figure", {}, boxed(input, answer, asked.labels)),
+      make("p", { class: "name" }, input.name),
+      make("strong", {}, told(answer)));
+  }
   const best = Object.entries(answer.probabilities).sort((a, b) => b[1] - a[1]).slice(0, SHOWN);
   return make("li", { class: "answer" },
     typed(asked) ? words(input, answer.words) : picture(asked, input, answer),

@@ -1,0 +1,185 @@
+"""What the sections on boxes show, as plain values for their templates."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from preseason.arrays.types import Ints
+from preseason.data.boxes import FoundBox, LabelledBox
+from preseason.data.dataset import Sample
+from preseason.inference.detection.peaks import overlaps
+from preseason.report import charts
+from preseason.report.pictures import Album, Mark
+from preseason.report.problems.base import View
+from preseason.results import BoxPredictions, FitRecord
+
+MAX_PICTURES, MAX_MIXUPS = 8, 8
+OVERLAP = 0.5
+NOTHING = "nothing there"
+RIGHT, MISSED, GHOST = (90, 200, 120), (235, 70, 60), (255, 200, 60)
+SIZES = ("smallest third", "middle third", "largest third")
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """What was found on one picture beside what is there.
+
+    Attributes:
+        pairs: a labelled box and the box found on it, of whatever class.
+        missed: labelled boxes with nothing found on them.
+        ghosts: boxes found where nothing is labelled.
+    """
+
+    sample: Sample
+    pairs: tuple[tuple[LabelledBox, FoundBox], ...]
+    missed: tuple[LabelledBox, ...]
+    ghosts: tuple[FoundBox, ...]
+
+    @property
+    def faults(self) -> int:
+        """How much is wrong."""
+        return (
+            sum(there.label != found.label for there, found in self.pairs)
+            + len(self.missed)
+            + len(self.ghosts)
+        )
+
+
+def pairings(answers: BoxPredictions) -> list[Pairing]:
+    """Each picture's boxes beside each other, those alone that reach their threshold."""
+    both = zip(answers.samples, answers.counted(), strict=True)
+    return [_paired(sample, found) for sample, found in both]
+
+
+def _paired(sample: Sample, found: tuple[FoundBox, ...]) -> Pairing:
+    there = sample.boxes or ()
+    shared = overlaps(_edges(found), _edges(there)) if found and there else np.zeros((len(found), len(there)))
+    # A box of the right class goes first; then whatever else lies there.
+    same = np.array([[f.label == t.label for t in there] for f in found]).reshape(shared.shape)
+    pairs, used, taken = [], set(), set()
+    for bonus in (same, ~same):
+        value = np.where(bonus, shared, 0)
+        for place in np.argsort(-value, axis=None):
+            one, other = (int(k) for k in np.unravel_index(int(place), shared.shape))
+            if value[one, other] < OVERLAP:
+                break
+            if one not in used and other not in taken:
+                used.add(one)
+                taken.add(other)
+                pairs.append((there[other], found[one]))
+    missed = tuple(box for place, box in enumerate(there) if place not in taken)
+    return Pairing(sample, tuple(pairs), missed, tuple(b for i, b in enumerate(found) if i not in used))
+
+
+def _edges(boxes: tuple[Any, ...]) -> Any:
+    return np.array([(b.x0, b.y0, b.x1, b.y1) for b in boxes], np.float32).reshape(-1, 4)
+
+
+def classes(record: FitRecord, album: Album) -> View:
+    """Of every class how many were found, missed and made up."""
+    seen = pairings(record.answers)
+    if not seen:
+        return None
+    rows = []
+    for label in record.labels:
+        right = sum(t.label == f.label == label for each in seen for t, f in each.pairs)
+        there = sum(box.label == label for each in seen for box in each.sample.boxes or ())
+        said = sum(box.label == label for boxes in record.answers.counted() for box in boxes)
+        rows.append(
+            {
+                "label": label,
+                "there": there,
+                "found": right,
+                "share": right / there if there else 0.0,
+                "said": said,
+                "precision": right / said if said else 0.0,
+                "threshold": record.answers.threshold(label),
+            }
+        )
+    return {"rows": sorted(rows, key=lambda row: (row["there"] == 0, row["share"]))}
+
+
+def mixups(record: FitRecord, album: Album) -> View:
+    """Which class is taken for which, what is missed, and what is seen where nothing is."""
+    seen = pairings(record.answers)
+    if not seen:
+        return None
+    names = (*record.labels, NOTHING)
+    table = _table(seen, names)
+    off = table.copy()
+    np.fill_diagonal(off, 0)
+    worst = np.argsort(-off, axis=None, kind="stable")[:MAX_MIXUPS]
+    places = [divmod(int(place), len(names)) for place in worst]
+    shown = [
+        (names[row], "missed" if names[column] == NOTHING else names[column], int(off[row, column]))
+        for row, column in places
+        if off[row, column]
+    ]
+    totals = {name: int(table[place].sum()) for place, name in enumerate(names)}
+    return {
+        "broad": len(names) > 12,
+        "matrix": charts.confusion_matrix(table, names),
+        "pairs": [(truth, said, times, totals[truth]) for truth, said, times in shown],
+    }
+
+
+def _table(seen: list[Pairing], names: tuple[str, ...]) -> Ints:
+    """Rows are what is there, columns what was said; the last of each is nothing."""
+    number = {name: place for place, name in enumerate(names)}
+    table = np.zeros((len(names), len(names)), np.int64)
+    for each in seen:
+        for there, found in each.pairs:
+            if there.label in number:
+                table[number[there.label], number[found.label]] += 1
+        for box in each.missed:
+            if box.label in number:
+                table[number[box.label], -1] += 1
+        for ghost in each.ghosts:
+            table[-1, number[ghost.label]] += 1
+    return table
+
+
+def pictures(record: FitRecord, album: Album) -> View:
+    """The pictures with most faults, their boxes drawn."""
+    seen = sorted(pairings(record.answers), key=lambda each: -each.faults)
+    wrong = [each for each in seen if each.faults][:MAX_PICTURES]
+    if not seen:
+        return None
+    cards = [
+        {
+            "picture": album.marked(each.sample, _marks(each)),
+            "name": each.sample.source.short(),
+            "missed": len(each.missed),
+            "ghosts": len(each.ghosts),
+            "mixed": sum(there.label != found.label for there, found in each.pairs),
+        }
+        for each in wrong
+    ]
+    return {"cards": cards, "total": sum(each.faults > 0 for each in seen)}
+
+
+def _marks(each: Pairing) -> list[Mark]:
+    marks = [Mark((f.x0, f.y0, f.x1, f.y1), RIGHT if t.label == f.label else GHOST) for t, f in each.pairs]
+    marks += [Mark((b.x0, b.y0, b.x1, b.y1), MISSED) for b in each.missed]
+    return marks + [Mark((b.x0, b.y0, b.x1, b.y1), GHOST) for b in each.ghosts]
+
+
+def sizes(record: FitRecord, album: Album) -> View:
+    """How many are found of the small, the middling and the large, by thirds of all labelled boxes."""
+    sides, hits = [], []
+    for each in pairings(record.answers):
+        boxes = [(t, t.label == f.label) for t, f in each.pairs] + [(b, False) for b in each.missed]
+        sides += [((b.x1 - b.x0) * (b.y1 - b.y0)) ** 0.5 for b, _ in boxes]
+        hits += [hit for _, hit in boxes]
+    if len(sides) < 3 * len(SIZES):
+        return None
+    bounds = np.quantile(sides, [1 / 3, 2 / 3])
+    third = np.searchsorted(bounds, sides)
+    rows = []
+    for place, name in enumerate(SIZES):
+        mine = np.array(hits)[third == place]
+        up_to = float(np.array(sides)[third == place].max(initial=0))
+        share = float(mine.mean()) if len(mine) else 0.0
+        rows.append({"name": name, "n": len(mine), "found": int(mine.sum()), "share": share, "side": up_to})
+    return {"rows": rows, "told": str(record.trust.get("plan", {}).get("told", ""))}

@@ -1,0 +1,89 @@
+"""What scores of boxes are worth, how pictures are fed, and which faults a report names."""
+
+import numpy as np
+import pytest
+
+from preseason.data.boxes import FoundBox, LabelledBox
+from preseason.data.dataset import Sample, Text
+from preseason.inference.detection.peaks import Found
+from preseason.inference.detection.plan import decide, plan_from
+from preseason.report.problems.box_views import pairings
+from preseason.results import BoxPredictions
+from preseason.training.detection.worth import calibrate, right_ones
+
+LEVELS = {4: 2, 8: 3, 16: 5, 32: 7}
+
+
+def test_a_labelled_box_is_found_once_by_the_surest() -> None:
+    boxes = np.array([[0, 0, 10, 10], [1, 0, 10, 10], [50, 50, 60, 60]], np.float32)
+    found = Found(boxes, np.array([0.5, 0.9, 0.8], np.float32), np.array([0, 0, 1]))
+    assert right_ones(found, boxes[[0, 2]], np.array([0, 0])).tolist() == [False, True, False]
+    assert right_ones(found, np.zeros((0, 4), np.float32), np.zeros(0, np.int64)).tolist() == [False] * 3
+
+
+def many(count: int, seed: int = 0) -> tuple[list[Found], list[np.ndarray], list[np.ndarray]]:
+    """Pictures of one thing each, found with a raw score whose square is the chance that it is right."""
+    rng = np.random.default_rng(seed)
+    found, boxes = [], []
+    for score in rng.random(count).astype(np.float32):
+        place = np.array([[0, 0, 1, 1]], np.float32) if rng.random() < score**2 else np.array([[3, 3, 4, 4]])
+        found.append(Found(place.astype(np.float32), np.array([score]), np.array([0])))
+        boxes.append(np.array([[0, 0, 1, 1]], np.float32))
+    return found, boxes, [np.array([0])] * count
+
+
+def test_a_calibrated_score_is_the_share_of_right_boxes() -> None:
+    curve = calibrate(*many(3000), 2)
+    raw = np.array([0.2, 0.5, 0.8], np.float32)
+    for label in (0, 1):
+        assert np.allclose(curve.apply(raw, np.full(3, label)), raw**2, atol=0.08)
+    assert (np.diff(curve.right, axis=1) > 0).all()
+
+
+def test_the_threshold_gives_the_best_f1_and_a_half_where_nothing_is_known() -> None:
+    curve = calibrate(*many(3000), 2)
+    assert 0.15 < curve.thresholds[0] < 0.6
+    assert curve.thresholds[1] == 0.5
+    assert calibrate([], [], [], 2).thresholds.tolist() == [0.5, 0.5]
+
+
+def boxes_of_side(side: float, count: int = 20) -> list[np.ndarray]:
+    return [np.array([[0.1, 0.1, 0.1 + side, 0.1 + side]], np.float32)] * count
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "longest", "stride"),
+    [(640, 0.2, 640, 8), (1920, 0.3, 640, 8), (800, 0.02, 800, 4), (800, 0.006, 1216, 4), (300, 0.3, 448, 8)],
+)
+def test_the_boxes_decide_how_large_pictures_are_fed(
+    size: int, side: float, longest: int, stride: int
+) -> None:
+    plan = decide(np.full((20, 2), size), boxes_of_side(side), LEVELS)
+    assert plan.longest == pytest.approx(longest, abs=32)
+    assert plan.longest % 32 == 0
+    assert plan.strides[0] == stride
+    assert plan.median == pytest.approx(side * plan.longest, rel=0.01)
+    assert f"{plan.median:.0f} pixels" in plan.sentence()
+    assert plan_from(plan.values()) == plan
+
+
+def test_a_size_that_the_user_names_is_kept() -> None:
+    plan = decide(np.full((20, 2), 800), boxes_of_side(0.02), LEVELS, longest=500)
+    assert plan.longest == 512
+
+
+def test_faults_of_a_picture_are_told_apart() -> None:
+    there = (
+        LabelledBox("ball", 0, 0, 0.1, 0.1), LabelledBox("human", 0.5, 0.5, 0.7, 0.9),
+        LabelledBox("ball", 0.8, 0, 0.9, 0.1),
+    )  # fmt: skip
+    found = (
+        FoundBox("ball", 0.9, 0, 0, 0.1, 0.1), FoundBox("robot", 0.8, 0.5, 0.5, 0.7, 0.9),
+        FoundBox("ball", 0.7, 0.3, 0.3, 0.4, 0.4), FoundBox("ball", 0.2, 0.8, 0, 0.9, 0.1),
+    )  # fmt: skip
+    answers = BoxPredictions((Sample(Text("1"), boxes=there),), ("ball", "human", "robot"), (found,))
+    (each,) = pairings(answers)
+    assert [(t.label, f.label) for t, f in each.pairs] == [("ball", "ball"), ("human", "robot")]
+    assert each.missed == (there[2],)
+    assert each.ghosts == (found[2],)
+    assert each.faults == 3
