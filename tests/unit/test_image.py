@@ -199,7 +199,7 @@ def test_damaged_bytes_never_raise_anything_else() -> None:
         ("a.txt", "Tor für Köln\n".encode(), "a text file, not an image"),
         ("a.pdf", b"%PDF-1.7 ...", "a PDF document, not an image"),
         ("a.png", b"\x00" * 500, "a file of zeros saved as .png, not an image"),
-        ("a.heic", b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "a HEIC photo, a format not read"),
+        ("a.jxl", b"\xff\x0a 1234", "a JPEG XL image, a format not read here"),
         ("a.mp4", b"\x00\x00\x00\x18ftypisom\x00\x00\x00\x00isomavc1", "an MP4 or QuickTime video, not an"),
         ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing, a format not read here"),
         ("a.bin", bytes(range(1, 200)), "not an image: its content is of no known kind"),

@@ -23,6 +23,7 @@ EXTRAS = {
     "onnxscript": "export",
     "ale_py": "demo",
     "pyarrow": "parquet",
+    "pydicom": "medical",
     "ray": "ray",
 }
 

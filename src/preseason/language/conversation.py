@@ -12,6 +12,7 @@ from preseason.language.decoding import GenerationConfig, TorchDecoder, continue
 from preseason.language.dense_retrieval import best_retriever
 from preseason.language.generation import ChatBackend, Prompt, decoding, stops_of
 from preseason.language.knowledge import Passage, Retriever, read_passages
+from preseason.language.markup import markup_of
 from preseason.language.samples import Message
 from preseason.language.template import encode_text, prompt_tokens
 from preseason.runtime.cache_dir import cache_folder
@@ -149,11 +150,12 @@ def answer_once(
     else:
         tokens = [int(tokenizer.bos_token_id), *(int(token) for token in encode_text(tokenizer, prompt))]
     drawn = GenerationConfig(seed=seed, max_new_tokens=max_new_tokens)
-    made = continued(
-        TorchDecoder(network), tokens, frozenset([tokenizer.eos_token_id]), drawn, max_new_tokens
-    )
+    markup = markup_of(tokenizer)
+    ends = markup.ends | {int(tokenizer.eos_token_id)}
+    made = continued(TorchDecoder(network), tokens, ends, drawn, max_new_tokens, markup.never)
     made = _until(made, time.monotonic() + most_s)
-    return "".join(spoken(made, decoding(tokenizer), stops_of(tokenizer, style))).strip()
+    stops = (*stops_of(tokenizer, style), *markup.texts)
+    return "".join(spoken(made, decoding(tokenizer), stops)).strip()
 
 
 def _until(tokens: Iterator[int], deadline: float) -> Iterator[int]:

@@ -7,7 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.arrays.types import Ints
+
 Logits = NDArray[np.float32]
+NOTHING: Ints = np.zeros(0, np.int64)
 
 
 class Decoder(Protocol):
@@ -77,9 +80,16 @@ LATELY = 128
 """Tokens within which a word counts as repeated."""
 
 
-def draw(logits: Logits, said: Sequence[int], style: GenerationConfig, rng: np.random.Generator) -> int:
-    """The next token after those `said` in this answer."""
+def draw(
+    logits: Logits,
+    said: Sequence[int],
+    style: GenerationConfig,
+    rng: np.random.Generator,
+    never: Ints = NOTHING,
+) -> int:
+    """The next token after those `said` in this answer; none of `never`."""
     scores = logits.astype(np.float64)
+    scores[never[never < len(scores)]] = -np.inf
     recent = np.unique(np.asarray(said[-LATELY:], np.int64)) if said else np.zeros(0, np.int64)
     scores[recent] = np.where(
         scores[recent] > 0, scores[recent] / style.repetition, scores[recent] * style.repetition
@@ -96,14 +106,24 @@ def draw(logits: Logits, said: Sequence[int], style: GenerationConfig, rng: np.r
 
 
 def continued(
-    decoder: Decoder, tokens: Sequence[int], ends: frozenset[int], style: GenerationConfig, room: int
+    decoder: Decoder,
+    tokens: Sequence[int],
+    ends: frozenset[int],
+    style: GenerationConfig,
+    room: int,
+    never: frozenset[int] = frozenset(),
 ) -> Iterator[int]:
-    """Tokens after `tokens`, until an end token, `style.max_new_tokens`, or `room` is full."""
+    """Tokens after `tokens`, until an end token, `style.max_new_tokens`, or `room` is full.
+
+    Args:
+        never: tokens that are not drawn, unless they are end tokens.
+    """
+    banned = np.array(sorted(never - ends), np.int64)
     rng = np.random.default_rng(style.seed)
     said: list[int] = []
     logits = decoder.start(tokens)
     for _ in range(min(style.max_new_tokens, room)):
-        token = draw(logits, said, style, rng)
+        token = draw(logits, said, style, rng, banned)
         if token in ends:
             return
         said.append(token)

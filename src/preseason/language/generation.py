@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from preseason.language.decoding import Decoder, GenerationConfig, continued, spoken
 from preseason.language.knowledge import Passage
+from preseason.language.markup import markup_of
 from preseason.language.samples import Message
 from preseason.language.template import TEMPLATE, encode_text, prompt_tokens
 
@@ -108,8 +109,9 @@ def generate_locally(model: Local, turns: Prompt, style: GenerationConfig, conte
     tokens = prompt_of(model, turns, room)
     most = min(style.max_new_tokens, model.context - len(tokens))
     speech = Generation(iter(()), read=len(tokens))
-    made = continued(model.decoder, tokens, model.ends, style, most)
-    stops = (*stops_of(model.tokenizer, model.style), *style.stops)
+    markup = markup_of(model.tokenizer)
+    made = continued(model.decoder, tokens, model.ends | markup.ends, style, most, markup.never)
+    stops = (*stops_of(model.tokenizer, model.style), *style.stops, *markup.texts)
     speech.pieces = _stripped(spoken(_counted(made, speech, most), decoding(model.tokenizer), stops))
     return speech
 

@@ -1,6 +1,7 @@
 """What a file really is, told from its first bytes; a suffix is only a claim."""
 
 import hashlib
+import re
 from pathlib import Path
 
 from preseason.errors import MediaError
@@ -24,8 +25,9 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1f\x8b", "gzip archive"),
     (0, b"8BPS", "Photoshop document"),
     (0, b"\x00\x00\x01\x00", "icon file"),
-    (0, b"\x00\x00\x00\x0cjP  \r\n", "JPEG 2000 image"),
-    (0, b"\xff\x4f\xff\x51", "JPEG 2000 image"),
+    (0, b"\x00\x00\x00\x0cjP  \r\n", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (128, b"DICM", "DICOM"),
     (0, b"\xff\x0a", "JPEG XL image"),
     (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL image"),
     (0, b"\x1aE\xdf\xa3", "Matroska or WebM video"),
@@ -39,8 +41,17 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"version https://git-lfs", "Git LFS pointer (the file itself was never downloaded)"),
 )
 _TS_PACKET = 188  # bytes; each packet of a transport stream begins with 0x47, a G
-_BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC photo", b"heix": "HEIC photo"}
-_BRANDS |= {b"mif1": "HEIC photo", b"heim": "HEIC photo", b"hevc": "HEIC photo", b"msf1": "HEIC photo"}
+_BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC"}
+_BRANDS |= {
+    b"mif1": "HEIC",
+    b"heim": "HEIC",
+    b"heis": "HEIC",
+    b"hevc": "HEIC",
+    b"hevx": "HEIC",
+    b"msf1": "HEIC",
+}
+_NETPBM = re.compile(rb"P[1-6]\s+(?:#[^\n]*\n\s*)*\d+\s+(?:#[^\n]*\n\s*)*\d+\s")
+_TGA_KINDS = (1, 2, 3, 9, 10, 11)
 
 
 def read_head(path: Path) -> bytes:
@@ -87,6 +98,10 @@ def kind(head: bytes) -> str | None:
         return "BMP"
     if not head.strip(b"\x00"):
         return "file of zeros"
+    if _NETPBM.match(head):
+        return "Netpbm"
+    if _is_targa(head):
+        return "TGA"
     return _written(head)
 
 
@@ -97,6 +112,17 @@ def _branded(head: bytes) -> str:
     if b"avif" in brands or b"avis" in brands:
         return "AVIF"
     return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), "MP4 or QuickTime video")
+
+
+def _is_targa(head: bytes) -> bool:
+    """Whether this is a header of Truevision's format, which has no mark of its own: every field must fit."""
+    if len(head) <= 18:
+        return False
+    mapped, kind, depth = head[1], head[2], head[16]
+    plain = not mapped and not any(head[3:8]) and depth in (8, 16, 24, 32)
+    palette = mapped == 1 and head[7] in (15, 16, 24, 32) and depth in (8, 16)
+    sized = int.from_bytes(head[12:14], "little") > 0 and int.from_bytes(head[14:16], "little") > 0
+    return kind in _TGA_KINDS and (palette if kind % 8 == 1 else plain) and sized and not head[17] & 0xC0
 
 
 def _written(head: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""Photos to arrays: seven formats told by content, decoded to 8-bit RGB the right way up.
+"""Photos to arrays: formats told by content, decoded to 8-bit RGB the right way up.
 
 Transparent pictures are laid on white. Of animations and multi-page files the first picture is taken.
 A `MediaError` of this module carries the bare reason, e.g. "cut short: the file ends early", so that
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.errors import MediaError
-from preseason.media import content
+from preseason.media import content, dicom
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
-FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "AVIF")
+FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "AVIF", "HEIC", "JPEG 2000", "Netpbm", "TGA", "DICOM")
 _OFTEN = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff")
-SUFFIXES = frozenset((*_OFTEN, ".avif", ".avifs", ".heic", ".heif"))
+_SELDOM = (".jp2", ".j2k", ".jpf", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".dcm", ".dicom")
+SUFFIXES = frozenset((*_OFTEN, *_SELDOM, ".avif", ".avifs", ".heic", ".heif"))
 PIXEL_LIMIT = 180_000_000  # a 180 megapixel RGB picture takes 0.5 GB while it is decoded
 EXIF_INNER, TAKEN, MAKER, MODEL = 0x8769, 0x9003, 0x010F, 0x0110
 _DRAFT_MARGIN = 2  # JPEG is decoded no smaller than this times the size asked, then filtered down
@@ -55,7 +56,10 @@ def check(path: Path) -> str | None:
         head = content.read_head(path)
     except MediaError as error:
         return str(error)
-    return None if sniff(head) else _not_an_image(head, path.suffix)
+    found = sniff(head)
+    if found == "DICOM":
+        return dicom.missing()
+    return None if found else _not_an_image(head, path.suffix)
 
 
 def decode(source: Path | bytes, longest_side: int | None = None) -> Pixels:
@@ -137,7 +141,7 @@ def _opened(source: Path | bytes) -> "Iterator[ImageFile]":
     if found is None:
         raise MediaError(_not_an_image(data[: content.HEAD_BYTES], suffix))
     try:
-        with _quiet, _plugin(found, data) as image:
+        with _quiet, _plugin(found, _mended(found, data)) as image:
             yield image
     except MemoryError:
         raise MediaError("too large to decode in this machine's memory") from None
@@ -147,14 +151,40 @@ def _opened(source: Path | bytes) -> "Iterator[ImageFile]":
         raise MediaError(_damage(error)) from error
 
 
+def _mended(found: str, data: bytes) -> bytes:
+    """A JPEG without its end mark gets one, where every pixel is there; all other files as they are.
+
+    Pixels that are missing would be made of whatever follows: two fillers then give two pictures.
+    """
+    if found != "JPEG" or b"\xff\xd9" in data[-64:]:
+        return data
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    shown = []
+    for filler in (b"\x00", b"\x55"):
+        with JpegImageFile(BytesIO(data + filler * 4096 + b"\xff\xd9")) as picture:
+            shown.append(picture.tobytes())
+    return data + b"\xff\xd9" if shown[0] == shown[1] else data
+
+
 def _plugin(found: str, data: bytes) -> "ImageFile":
     """Opened by class rather than Image.open, which guesses and judges size before JPEG can be reduced."""
+    if found == "DICOM":
+        return dicom.opened(data)
+    if found == "HEIC":
+        from pillow_heif import HeifImageFile
+
+        heic: ImageFile = HeifImageFile(BytesIO(data))  # type: ignore[no-untyped-call]
+        return heic
     from PIL import (
         AvifImagePlugin,
         BmpImagePlugin,
         GifImagePlugin,
+        Jpeg2KImagePlugin,
         JpegImagePlugin,
         PngImagePlugin,
+        PpmImagePlugin,
+        TgaImagePlugin,
         TiffImagePlugin,
         WebPImagePlugin,
     )
@@ -167,6 +197,9 @@ def _plugin(found: str, data: bytes) -> "ImageFile":
         "BMP": BmpImagePlugin.BmpImageFile,
         "TIFF": TiffImagePlugin.TiffImageFile,
         "AVIF": AvifImagePlugin.AvifImageFile,
+        "JPEG 2000": Jpeg2KImagePlugin.Jpeg2KImageFile,
+        "Netpbm": PpmImagePlugin.PpmImageFile,
+        "TGA": TgaImagePlugin.TgaImageFile,
     }
     return classes[found](BytesIO(data))
 

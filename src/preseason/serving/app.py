@@ -25,6 +25,7 @@ from preseason.serving.corrections import Corrections
 from preseason.serving.faults import RequestError, on_fault, on_http, on_invalid
 from preseason.serving.fine_tuning import Service
 from preseason.serving.guard import Guard, Rules
+from preseason.serving.head_requests import HeadRequests
 from preseason.serving.hosting import Models, Runtime
 from preseason.serving.limits import Limits
 from preseason.serving.metrics import Metrics
@@ -119,6 +120,7 @@ def create_app(
     app.state.stopping, app.state.rules = False, chosen.rules
     _add_handlers(app)
     _add_routes(app, models, chosen, service)
+    app.add_middleware(HeadRequests)
     app.add_middleware(Guard, rules=chosen.rules, limits=chosen.limits, metrics=metrics)
     return app
 

@@ -7,6 +7,8 @@ import csv
 import io
 import shutil
 import threading
+import unicodedata
+from collections.abc import Collection
 from pathlib import Path
 
 from preseason.data.dataset import File, Source, Text
@@ -20,14 +22,16 @@ TABLE = "texts.csv"
 COLUMNS = ("text", "label")
 SUFFIXES = {
     "JPEG": ".jpg", "PNG": ".png", "WebP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif",
-    "AVIF": ".avif",
+    "AVIF": ".avif", "HEIC": ".heic", "JPEG 2000": ".jp2", "Netpbm": ".ppm", "TGA": ".tga", "DICOM": ".dcm",
     "MP4 or QuickTime video": ".mp4", "Matroska or WebM video": ".mkv", "AVI video": ".avi",
     "Flash video": ".flv", "Windows Media video": ".wmv", "MPEG video": ".mpg",
     "MPEG transport stream video": ".ts",
 }  # fmt: skip
 MAX_LETTERS = 100
-JOINER = "\u200d"
-"""Joins several emoji into one: a part of a sign that can be printed."""
+REFUSED = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
+"""Categories of Unicode that nobody writes: controls, half letters, what is unassigned, ends of lines."""
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+"""Signs that turn the direction of what follows."""
 
 
 class Corrections:
@@ -87,19 +91,38 @@ class Corrections:
         return found
 
 
-def check_label(given: str) -> str:
-    """The label that a person gave, without spaces around it.
+def check_label(given: str, known: Collection[str] = ()) -> str:
+    """The label that a person gave, composed and without spaces around it; one of `known` as it is there.
 
     Raises:
         RequestError: it is empty, longer than `MAX_LETTERS`, or holds what cannot be printed.
     """
-    label = given.strip()
-    if not label or len(label) > MAX_LETTERS or not label.replace(JOINER, "").isprintable():
+    if given in known:
+        return given
+    label = unicodedata.normalize("NFC", given).strip()
+    if label in known:
+        return label
+    if not any(map(_visible, label)) or len(label) > MAX_LETTERS or not all(map(_writable, label)):
         raise RequestError(
             422,
             f"{given!r} cannot be a label: expected at most {MAX_LETTERS} letters or signs, all printable.",
         )
     return label
+
+
+def _visible(letter: str) -> bool:
+    """Whether a letter leaves a mark by itself."""
+    return letter.isprintable() and not letter.isspace()
+
+
+def _writable(letter: str) -> bool:
+    """Whether a letter may stand in a label: what is printed, spaces, and what joins or marks letters.
+
+    Scripts of India and Iran need joiners, flags of England or Wales tags. What turns the direction of a
+    whole line could make a label look like another.
+    """
+    kind = unicodedata.category(letter)
+    return kind not in REFUSED and not (kind == "Cf" and letter in TURNING)
 
 
 def _rows(table: Path) -> list[tuple[str, str]]:

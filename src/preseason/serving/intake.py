@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import unquote, unquote_to_bytes
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 NAME_LETTERS = 200
 TEXT_FIELDS = ("text", "texts")
 """Fields of a form that hold an example themselves."""
+_URL_SAFE = str.maketrans("-_", "+/")
 FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "": False}
 
 
@@ -157,11 +159,30 @@ def _part(number: int, each: Any) -> tuple[str, str | bytes]:
         return str(each.get("name", "")) or f"text {number}", each["text"]
     if not isinstance(each.get("data"), str):
         raise RequestError(422, f"Input {number} has neither text nor data: {shape}.")
-    data = each["data"].rpartition(",")[2] if each["data"].startswith("data:") else each["data"]
     try:
-        return str(each.get("name", "")) or f"input {number}", base64.b64decode(data, validate=True)
+        return str(each.get("name", "")) or f"input {number}", bytes_of(each["data"])
     except (binascii.Error, ValueError) as error:
         raise RequestError(400, f"The data of input {number} is no base64: {error}.") from None
+
+
+def bytes_of(written: str) -> bytes:
+    """The content of base64 or of a data URL, as tools write them: with line ends, URL-safe, without padding.
+
+    Raises:
+        ValueError: it is neither.
+
+    Example:
+        >>> bytes_of("aGV5\\r\\n"), bytes_of("_-8"), bytes_of("data:;base64,aGV5"), bytes_of("data:,a%20b")
+        (b'hey', b'\\xff\\xef', b'hey', b'a b')
+    """
+    data = written.strip()
+    if data[:5].lower() == "data:":
+        head, _, data = data.partition(",")
+        if not head.lower().rstrip().endswith(";base64"):
+            return unquote_to_bytes(data)
+        data = unquote(data)
+    plain = "".join(data.split()).translate(_URL_SAFE).rstrip("=")
+    return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
 
 
 async def _from_parts(request: Request, limits: Limits) -> Form:

@@ -30,7 +30,7 @@ async def add(request: Request, name: str) -> dict[str, Any]:
     own = _writable(request)
     hosted = own.models[name]
     async with _given(request, hosted) as (form, examples, folder):
-        label = check_label(_label(form))
+        label = check_label(_label(form), hosted.model.labels)
         paths = [_as_file(example, folder) for example in examples if example.sample is not None]
 
         def work() -> Update:
@@ -42,7 +42,7 @@ async def add(request: Request, name: str) -> dict[str, Any]:
     return _told(hosted, update, examples)
 
 
-@router.delete("/v1/models/{name}/classes/{label}", responses=refusals(401, 403, 404, 422))
+@router.delete("/v1/models/{name}/classes/{label:path}", responses=refusals(401, 403, 404, 422))
 async def remove(request: Request, name: str, label: str) -> dict[str, Any]:
     """Let a model forget a class and the vectors of its examples, and save it."""
     own = _writable(request)
@@ -63,7 +63,7 @@ async def correct(request: Request) -> dict[str, Any]:
     kept = _kept(own)
     async with _given(request, None) as (form, examples, _):
         hosted = own.models.chosen(form.fields.get("model"))
-        label = check_label(_label(form))
+        label = check_label(_label(form), hosted.model.labels)
 
         def work() -> None:
             for example in examples:
@@ -103,8 +103,8 @@ async def _given(
 
 
 def _label(form: Form) -> str:
-    label = form.fields.get("label", "").strip()
-    if not label:
+    label = form.fields.get("label", "")
+    if not label.strip():
         raise RequestError(422, "Which label? Add label=NAME.")
     return label
 
