@@ -187,7 +187,9 @@ class Recipe:
     merge: bool = _option(False, "Save a chat model whole, not only its adapter.")
 
     text: str | None = _option(None, "Column of a table that holds the texts.")
-    label: str | None = _option(None, "Column of a table of texts that holds the labels.")
+    path: str | None = _option(None, "Column of a table that holds the files.")
+    label: str | None = _option(None, "Column of a table that holds the labels.")
+    split: str | None = _option(None, "Column of a table that says train, validation or test.")
 
     group: str | None = _option(
         None,

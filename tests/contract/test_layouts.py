@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from preseason.data.dataset import Dataset
-from preseason.data.files import Accept, Columns
+from preseason.data.files import Accept
 from preseason.data.layouts.base import layouts
 from preseason.media import image, text
 
 PHOTOS = Accept(image.check, "photos")
-TEXTS = Accept(text.check, "texts", columns=Columns())
+TEXTS = Accept(text.check, "texts", cells=True)
 CLASSES = ("messi", "Müller", "🐐 -.x")
 
 

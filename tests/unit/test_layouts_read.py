@@ -229,7 +229,7 @@ def test_a_folder_with_a_table_in_it(tmp_path: Path) -> None:
     [
         (b"photo,age\nphotos/1.png,3\n", "has no column for the label. Found the columns photo, age"),
         (b"", "is empty"),
-        (b"PK\x03\x04\x00\x00", "is no text. Save the table as CSV"),
+        (b"PK\x03\x04\x00\x00", "is a ZIP archive, not a table. Save the table as CSV"),
     ],
 )
 def test_tables_that_cannot_be_used(tmp_path: Path, content: bytes, message: str) -> None:

@@ -19,6 +19,8 @@ METAVARS = {
     "image_size": "PIXELS",
     "text": "COLUMN",
     "label": "COLUMN",
+    "path": "COLUMN",
+    "split": "COLUMN",
     "group": "COLUMN|REGEX|none",
     "max_unknown_accepted": "SHARE",
 }

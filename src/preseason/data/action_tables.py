@@ -1,4 +1,4 @@
-"""Tables of actions: CSV, TSV or JSON Lines with a video, a time and a label in each row."""
+"""Tables of actions: a video, a time and a label in each row."""
 
 import math
 import os
@@ -8,24 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from preseason.data.actions import Action
-from preseason.data.clock import seconds_from
+from preseason.data.clock import FORMS, seconds_from
+from preseason.data.column_names import COLUMNS, guess_columns
+from preseason.data.columns import Roles
 from preseason.data.files import files_in, label_from
 from preseason.data.gathering import Duration, Gathering, Mention
-from preseason.data.layouts.table import COLUMNS, EMPTY, guess_columns, located
-from preseason.data.rows import SUFFIXES, Row, read_rows
-from preseason.data.split_names import split_from
+from preseason.data.rows import Row, Table, is_table, listed, read_table
+from preseason.data.whereabouts import Finder
 from preseason.errors import DataError, MediaError
 from preseason.media.content import kind, read_head
 
 LONG_S = 60.0
 """Rows with start and end are actions of a match, not clips cut out of it, where the video is this long."""
 
-EXPECTS = "a CSV, TSV or JSON Lines file with the columns video, time and label (or start and end)"
+EXPECTS = "a table (CSV, JSON, Excel) with the columns video, time and label (or start and end)"
 ROLES: dict[str, tuple[str, ...]] = {
     **COLUMNS,
     "path": ("video", "videopath", "videofile", *COLUMNS["path"]),
     "label": (*COLUMNS["label"], "event", "eventtype"),
-    "time": ("time", "times", "timeseconds", "timestamp", "timecode", "moment", "gametime", "at"),
+    "time": ("time", "times", "timeseconds", "timestamp", "timecode", "moment", "gametime", "clock", "at"),
+    "minute": ("minute", "minutes", "min", "matchminute"),
+    "second": ("second", "seconds", "sec", "secs"),
+    "frame": ("frame", "frames", "framenumber", "frameid", "frameindex"),
     "milliseconds": ("position", "positionms", "milliseconds", "timems", "ms"),
     "half": ("half", "period"),
     "confidence": ("confidence", "probability"),
@@ -41,23 +45,37 @@ _HALVES = {"first": 1, "second": 2}
 class _Table:
     """A table and which of its columns plays which role."""
 
-    path: Path
-    header: tuple[str, ...]
-    columns: dict[str, str]
-    rows: tuple[Row, ...]
+    table: Table
+    roles: Roles
+    finder: Finder
+
+    @property
+    def path(self) -> Path:
+        return self.table.path
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return self.table.rows
+
+    def has(self, *roles: str) -> bool:
+        """Whether a column plays one of the roles."""
+        return bool(set(roles) & set(self.roles.columns))
 
     def value(self, row: Row, role: str) -> str:
         """The cell of a role, trimmed; empty where the column or the value is absent."""
-        text = row.values.get(self.columns.get(role, ""), "").strip()
-        return "" if text.lower() in EMPTY else text
+        return self.roles.cell(row, role)
 
     def video(self, row: Row) -> Path:
         """The file that a row names."""
-        return Path(os.path.normpath(located(self.path, self.value(row, "path"))))
+        return Path(os.path.normpath(self.finder.find(self.value(row, "path")).path))
 
     def time(self, row: Row) -> str:
-        """The cell that says when, from whichever column has it."""
-        return self.value(row, "time") or self.value(row, "start")
+        """The cell that says when, from whichever column has it; of minute and second the two as mm:ss."""
+        text = self.value(row, "time") or self.value(row, "start")
+        minute, second = self.value(row, "minute"), self.value(row, "second")
+        if text or not (minute or second):
+            return text
+        return f"{minute or 0}:{second.zfill(2)}" if second else f"{minute}'"
 
 
 def holds(table: Path, duration: Duration | None = None) -> bool:
@@ -69,6 +87,9 @@ def holds(table: Path, duration: Duration | None = None) -> bool:
     Args:
         table: an existing file.
         duration: measures a video; without it the last end that the table names stands for its length.
+
+    Raises:
+        DataError: videos are listed several times with times that cannot be read: they are no clips.
     """
     try:
         read = _read(table, limit=1)
@@ -77,15 +98,18 @@ def holds(table: Path, duration: Duration | None = None) -> bool:
         read = _read(table)
     except DataError:
         return False
-    if "time" not in read.columns and any(read.value(row, "end") for row in read.rows):
+    if not read.has("time", "minute") and any(read.value(row, "end") for row in read.rows):
         return _mostly_long(read, duration)
     timed = [_is_timed(read, row) for row in read.rows if read.value(row, "path")]
-    return 2 * sum(timed) > len(timed)
+    if 2 * sum(timed) > len(timed):
+        return True
+    _refuse_unread_times(read)
+    return False
 
 
 def table_in(root: Path, duration: Duration | None = None) -> Path | None:
     """The one table of actions directly in a folder, or None where there is none or several."""
-    found = [path for path in files_in(root) if path.suffix.lower() in SUFFIXES and holds(path, duration)]
+    found = [path for path in files_in(root) if is_table(path) and holds(path, duration)]
     return found[0] if len(found) == 1 else None
 
 
@@ -99,7 +123,7 @@ def gather(table: Path, gathering: Gathering) -> None:
     if not _has_roles(read):
         raise DataError(
             f"{table} has no column for the {' and the '.join(_absent(read))}. "
-            f"Found the columns {', '.join(read.header) or '(none)'}; expected {EXPECTS}."
+            f"Found the columns {listed(read.table.header)}; expected {EXPECTS}."
         )
     blank = 0
     for row in read.rows:
@@ -112,14 +136,18 @@ def gather(table: Path, gathering: Gathering) -> None:
 
 
 def _read(table: Path, limit: int | None = None) -> _Table:
-    header, rows = read_rows(table, limit)
-    return _Table(table, header, guess_columns(header, ROLES), rows)
+    read = read_table(table, limit)
+    columns = guess_columns(read.header, ROLES)
+    if "second" in columns and "minute" not in columns:
+        columns.setdefault("time", columns.pop("second"))
+    return _Table(read, Roles(columns), Finder(table))
 
 
 def _absent(read: _Table) -> list[str]:
     shown = {"path": "video", "label": "label"}
-    absent = [name for role, name in shown.items() if role not in read.columns]
-    return absent if {"time", "milliseconds", "start"} & set(read.columns) else [*absent, "time"]
+    absent = [name for role, name in shown.items() if not read.has(role)]
+    timed = read.has("time", "milliseconds", "start", "minute", "frame")
+    return absent if timed else [*absent, "time"]
 
 
 def _has_roles(read: _Table) -> bool:
@@ -143,6 +171,21 @@ def _is_timed(read: _Table, row: Row) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _refuse_unread_times(read: _Table) -> None:
+    """Raise where one video is listed at several times of which none can be read."""
+    times: dict[Path, set[str]] = {}
+    for row in read.rows:
+        if said := read.time(row) or read.value(row, "frame"):
+            times.setdefault(read.video(row), set()).add(said)
+    several = [sorted(said) for said in times.values() if len(said) > 1]
+    if several:
+        raise DataError(
+            f"{read.path} lists videos at several times that cannot be read, such as {several[0][0]!r}. "
+            f"Expected {FORMS}, counted from the first frame of the video; divide frame numbers by the "
+            "frames a second."
+        )
 
 
 def _mostly_long(read: _Table, duration: Duration | None) -> bool:
@@ -180,7 +223,7 @@ def _gather_row(read: _Table, row: Row, gathering: Gathering) -> None:
         gathering.skip(read.value(row, "path") or read.path, f"{place}: {fault}")
         return
     group = read.value(row, "group") or None
-    split = split_from(read.value(row, "part"))
+    split = read.roles.split(row)
     gathering.add(Mention(read.video(row), _action(read, row), place, group, split))
 
 
@@ -190,10 +233,12 @@ def _faults(read: _Table, row: Row) -> Iterator[str]:
         yield row.fault
     if not read.value(row, "path"):
         yield "no video"
+    if fault := read.finder.find(read.value(row, "path")).fault:
+        yield fault
     if not label_from(read.value(row, "label")):
         yield "no label"
     split = read.value(row, "part")
-    if split and split_from(split) is None:
+    if split and read.roles.split(row) is None:
         yield f"part {split!r} is none of train, validation, test"
     try:
         _half(read, row)

@@ -3,13 +3,19 @@
 import math
 import re
 
+FORMS = "seconds, mm:ss or h:mm:ss"
+_MINUTE = re.compile(r"[0-9]{1,3}(?:\s*\+\s*[0-9]+)?\s*['’′]|[0-9]{1,3}\s*\+\s*[0-9]+")
+_FRAMED = re.compile(r"([0-9]{1,2}:[0-9]{2}:[0-9]{2})[:;]([0-9]{2})")
+_DATED = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}.*")
+FRAME_RATE = 30
+"""Frames a second in `hh:mm:ss:ff`, which does not say: at 25 or 60 it is off by less than half a second."""
 _NUMBER = r"([0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)"
 _PLAIN = re.compile(rf"([+-]?){_NUMBER}(e[+-]?[0-9]+)?\s*(?:s|sec|seconds)?", re.IGNORECASE)
 _CLOCK = re.compile(rf"([+-]?)(?:([0-9]+):)?([0-9]+):{_NUMBER}")
 
 
 def seconds_from(text: str) -> float:
-    """Seconds of `83.5`, `83,5`, `83.5 s`, `1:23.5`, `75:02` (minutes may pass 59) or `1:02:03.5`.
+    """Seconds of `83.5`, `83,5 s`, `1:23.5`, `75:02` (minutes may pass 59), `1:02:03.5` or `1:02:03:12`.
 
     A minus sign is kept, so that the caller can say that a time is negative.
 
@@ -25,11 +31,27 @@ def seconds_from(text: str) -> float:
         return _signed(found[1], _decimal(found[2] + (found[3] or "")))
     found = _CLOCK.fullmatch(plain)
     if found is None:
-        raise ValueError(f"{plain!r} is no time: expected seconds, mm:ss or h:mm:ss")
+        return _framed(plain)
     hours, minutes, seconds = int(found[2] or 0), int(found[3]), _decimal(found[4])
     if seconds >= 60 or (found[2] and minutes >= 60):
         raise ValueError(f"{plain!r} is no time: it has 60 or more behind a colon")
     return _signed(found[1], hours * 3600.0 + minutes * 60.0 + seconds)
+
+
+def _framed(text: str) -> float:
+    """Seconds of hours, minutes, seconds and frames, as editors of video write them.
+
+    Raises:
+        ValueError: it is something else; the message says what.
+    """
+    found = _FRAMED.fullmatch(text)
+    if found is not None and int(found[2]) < 60:
+        return seconds_from(found[1]) + min(int(found[2]) / FRAME_RATE, 0.999)
+    if _MINUTE.fullmatch(text):
+        raise ValueError(f"{text!r} is a minute of the match, no time in the video: expected {FORMS}")
+    if _DATED.fullmatch(text):
+        raise ValueError(f"{text!r} is a date, no time in the video: expected {FORMS}")
+    raise ValueError(f"{text!r} is no time: expected {FORMS}")
 
 
 def clock(time_s: float, decimals: int = 0) -> str:

@@ -19,15 +19,27 @@ def _never(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns of a table that the user named; None leaves them to be guessed from the header.
+    """What the user said of a table: names of its columns, None where they are to be guessed.
 
     Attributes:
-        group: `none` for no groups but equal content; what is no column is a regular expression.
+        text: of the texts, where the cells themselves are the examples.
+        label: of the labels.
+        group: of what belongs together; `none` for no groups but equal content; what is no column is a
+            regular expression.
+        path: of the files.
+        split: of the parts (train, validation, test).
     """
 
     text: str | None = None
     label: str | None = None
     group: str | None = None
+    path: str | None = None
+    split: str | None = None
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The flags of those that were named and stand for a column."""
+        return tuple(f"--{role}" for role in ("path", "text", "label", "split") if getattr(self, role))
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,8 @@ class Accept:
             that needs no mention (a sidecar). Called once per file; it should read the head only.
         noun: what the examples are called in messages.
         folder: whether a folder as a whole is one example, e.g. the frames of a clip.
-        columns: of tables whose cells are the examples themselves; None where only files are examples.
+        columns: of tables, as far as the user named them.
+        cells: whether the cells of a table may be the examples themselves; else only files are.
         group: column of a table that names what belongs together; None leaves it to be guessed.
         layout: how the data lie, where the user named it.
     """
@@ -47,7 +60,8 @@ class Accept:
     file: Callable[[Path], str | None]
     noun: str = "files"
     folder: Callable[[Path], bool] = _never
-    columns: Columns | None = None
+    columns: Columns = Columns()
+    cells: bool = False
     group: str | None = None
     layout: str | None = None
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from preseason.data import action_tables, soccernet
 from preseason.data.actions import LabelledVideos
 from preseason.data.gathering import Check, Duration, Gathering
-from preseason.data.rows import SUFFIXES
+from preseason.data.rows import is_table
 from preseason.errors import DataError
 
 
@@ -23,7 +23,7 @@ def holds_actions(root: Path, duration: Duration | None = None) -> bool:
     if soccernet.label_files(root):
         return True
     if root.is_file():
-        return root.suffix.lower() in SUFFIXES and action_tables.holds(root, duration)
+        return is_table(root) and action_tables.holds(root, duration)
     return action_tables.table_in(root, duration) is not None
 
 
@@ -51,7 +51,7 @@ def read(root: Path, check: Check, duration: Duration | None = None) -> Labelled
 
 def _table(root: Path, duration: Duration | None) -> Path:
     table = root if root.is_file() else action_tables.table_in(root, duration)
-    if table is None or table.suffix.lower() not in SUFFIXES:
+    if table is None or not is_table(table):
         raise DataError(
             f"{root} says no times of actions. Expected {action_tables.EXPECTS}, one of them in the folder, "
             f"or SoccerNet's folders with a {soccernet.LABEL_FILES[0]} for each match."

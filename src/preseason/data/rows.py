@@ -1,23 +1,32 @@
-"""Rows of CSV, TSV, JSON Lines, JSON and Parquet files, whatever program wrote them."""
+"""Rows of tables, whatever program wrote them: CSV and its kin, JSON, Excel, Parquet."""
 
 import csv
-import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from preseason.data import workbooks
+from preseason.data.column_names import names_nothing
+from preseason.data.delimited import Grid, read_delimited
+from preseason.data.json_rows import TWICE, columns_of, parse, rows_of_lines, rows_of_value
 from preseason.errors import DataError, MediaError
 from preseason.errors.packages import require
-from preseason.media.text import decoded
+from preseason.media.content import kind
+from preseason.media.text import decoded, encoding_of
 
 JSON_LINES = frozenset({".jsonl", ".ndjson"})
-SUFFIXES = frozenset({".csv", ".tsv", ".parquet"}) | JSON_LINES
+JSON = JSON_LINES | {".json"}
+SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".parquet"}) | JSON | workbooks.SUFFIXES
 MAX_NAME = 40
-_DELIMITERS = ",;\t|"
-_FIELD_LIMIT = 10_000_000  # characters; csv's own 131,072 is less than a long text
+MAX_PEEK = 2**26
+"""Bytes of a file that has to be read whole, when it is read only to see what it is."""
+_LOOKED_AT = 50
+"""Rows from which is told whether there is a header."""
+_WAY_OUT = "Save the table as CSV (comma separated, UTF-8)."
 
 
 @dataclass(frozen=True)
@@ -49,35 +58,54 @@ class Record:
     fault: str = ""
 
 
+@dataclass(frozen=True)
+class Table:
+    """A file of rows.
+
+    Attributes:
+        path: the file.
+        header: names of its columns, in their order; one that stands there twice is there twice.
+        rows: its rows.
+        notes: sentences on what was not plain in reading it.
+    """
+
+    path: Path
+    header: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+
 def read_records(path: Path, limit: int | None = None) -> tuple[Record, ...]:
-    """Rows (at most `limit`) of a table or of a JSON file, with their values as they stand there.
+    """Rows (at most `limit`) of a table, with their values as they stand there.
 
     Raises:
-        DataError: as of `read_rows`; or a .json file holds no JSON, or no list.
+        DataError, MissingPackageError: as of `read_table`.
     """
-    suffix = path.suffix.lower()
-    if suffix in JSON_LINES:
-        return tuple(_json_lines(_decoded(path), limit))
-    if suffix == ".json":
-        return tuple(islice(_json_array(path), limit))
-    return tuple(Record(row.number, dict(row.values), row.fault) for row in read_rows(path, limit)[1])
+    data = _bytes(path)
+    if _form(path, data) != "json":
+        table = _read(path, data, limit)
+        return tuple(Record(row.number, dict(row.values), row.fault) for row in table.rows)
+    return tuple(_json_records(path, decoded(data), limit))
 
 
 def read_rows(path: Path, limit: int | None = None) -> tuple[tuple[str, ...], tuple[Row, ...]]:
     """Column names and rows (at most `limit`) of a table.
 
     Raises:
-        DataError: the file cannot be opened, is no text, or is empty.
-        MissingPackageError: pyarrow is absent for Parquet.
+        DataError, MissingPackageError: as of `read_table`.
     """
-    if path.suffix.lower() == ".parquet":
-        return _parquet_rows(path, limit)
-    text = _decoded(path)
-    if not text.strip():
-        raise DataError(f"{path} is empty. Expected a header line and a row for each example.")
-    if path.suffix.lower() in JSON_LINES:
-        return _json_rows(text, limit)
-    return _csv_rows(path, text, limit)
+    table = read_table(path, limit)
+    return table.header, table.rows
+
+
+def read_table(path: Path, limit: int | None = None) -> Table:
+    """A table as its owner meant it: what it is tells its content, where that and its ending disagree.
+
+    Raises:
+        DataError: the file cannot be opened, is no table, or is empty.
+        MissingPackageError: what its format needs is absent.
+    """
+    return _read(path, _bytes(path), limit)
 
 
 def listed(header: Sequence[str]) -> str:
@@ -94,18 +122,70 @@ def listed(header: Sequence[str]) -> str:
     return shown or "(none)"
 
 
-def _decoded(path: Path) -> str:
+def is_table(path: Path) -> bool:
+    """Whether a file is called as a table; not the ones that Excel makes while it has one open."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith("~$")
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise DataError(f"The table {path} cannot be opened: {error.strerror}.") from None
+
+
+def _form(path: Path, data: bytes) -> str:
+    """What a file is: by its first bytes, else by its ending."""
+    suffix = path.suffix.lower()
+    if data.startswith(b"PAR1") or (suffix == ".parquet" and not data):
+        return "parquet"
+    if data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        return "workbook"
+    if data.startswith(b"PK\x03\x04"):
+        inside = any(name in data for name in (b"xl/workbook", b"opendocument.spreadsheet"))
+        return "workbook" if inside or suffix in workbooks.SUFFIXES else "other"
+    if _is_other(data):
+        return "other"
+    if suffix == ".parquet":
+        return "parquet"
+    return "json" if suffix in JSON else "delimited"
+
+
+def _is_other(data: bytes) -> bool:
+    """Whether a file is of a kind that holds no table; a text with a tag in it is a text."""
+    found = kind(data[:1024])
+    if found in (None, "text file", "empty file", "file of zeros"):
+        return False
+    return b"\x00" in data[:1024] or data.lstrip().startswith((b"<", b"%PDF", b"version https://git-lfs"))
+
+
+def _read(path: Path, data: bytes, limit: int | None) -> Table:
+    form = _form(path, data)
+    if form == "parquet":
+        return _parquet(path, limit)
+    if form == "workbook":
+        return _workbook(path, limit)
+    text = _decoded(path, data)
+    if not text.strip():
+        raise DataError(f"{path} is empty. Expected a header line and a row for each example.")
+    encoding = encoding_of(data)
+    notes = () if encoding is None else (f"Its letters were read as {encoding}, a guess.",)
+    if form == "json":
+        return _json(path, text, limit, notes)
+    return _delimited(path, text, limit, notes)
+
+
+def _decoded(path: Path, data: bytes) -> str:
+    what = kind(data[:1024])
+    if _form(path, data) == "other":
+        raise DataError(f"{path} is a {what}, not a table. {_WAY_OUT}")
     try:
         return decoded(data)
     except MediaError:
-        raise DataError(f"{path} is no text. Save the table as CSV (comma separated, UTF-8).") from None
+        raise DataError(f"{path} is no text. {_WAY_OUT}") from None
 
 
-def _parquet_rows(path: Path, limit: int | None) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+def _parquet(path: Path, limit: int | None) -> Table:
     require(f"The Parquet file {path}", "pyarrow", instead="Or save the table as CSV.")
     from pyarrow import ArrowException, parquet
 
@@ -116,24 +196,58 @@ def _parquet_rows(path: Path, limit: int | None) -> tuple[tuple[str, ...], tuple
     except (OSError, ArrowException) as error:
         raise DataError(f"The table {path} cannot be read: {str(error).splitlines()[0]}.") from None
     rows = (Row(number, {k: _cell(v) for k, v in row.items()}) for number, row in enumerate(values, start=2))
-    return tuple(file.schema_arrow.names), tuple(islice(rows, limit))
+    return Table(path, tuple(file.schema_arrow.names), tuple(islice(rows, limit)))
 
 
-def _csv_rows(path: Path, text: str, limit: int | None) -> tuple[tuple[str, ...], tuple[Row, ...]]:
-    csv.field_size_limit(_FIELD_LIMIT)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(path, text))
+def _workbook(path: Path, limit: int | None) -> Table:
+    rows, notes = workbooks.read_sheet(path)
+    out = _as_csv(rows)
+    table = _delimited(path, out, limit, notes)
+    return replace(table, rows=tuple(replace(row, fault="") for row in table.rows))
+
+
+def _as_csv(rows: Iterable[Sequence[str]]) -> str:
+    """Cells as the text that `read_delimited` reads, so that titles and comments are found here too."""
+    from io import StringIO
+
+    out = StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue()
+
+
+def _delimited(path: Path, text: str, limit: int | None, notes: tuple[str, ...]) -> Table:
     try:
-        header = tuple(name.strip() for name in next(reader))
-        rows = tuple(
-            Row(number, dict(zip(header, cells, strict=False)), _surplus(header, cells))
-            for number, cells in enumerate(islice(reader, limit), start=2)
-        )
+        most = None if limit is None else max(limit, _LOOKED_AT)
+        grid = read_delimited(text, most, tabs=path.suffix.lower() in (".tsv", ".tab"))
     except csv.Error as error:
-        raise DataError(f"{path} cannot be read as a table: {error}, near line {reader.line_num}.") from None
-    return header, rows
+        raise DataError(f"{path} cannot be read as a table: {error}. {_WAY_OUT}") from None
+    if names_nothing(grid.header, [cells for _, cells in grid.lines[:_LOOKED_AT] if any(cells)]):
+        grid = _headed(grid)
+    rows = (
+        Row(number, _by_name(grid.header, cells), _surplus(grid.header, cells))
+        for number, cells in grid.lines
+        if tuple(cell.strip() for cell in cells) != grid.header
+    )
+    return Table(path, grid.header, tuple(islice(rows, limit)), notes + grid.notes)
 
 
-def _surplus(header: tuple[str, ...], cells: list[str]) -> str:
+def _headed(grid: Grid) -> Grid:
+    """A table without a header, under the names `column 1`, `column 2`."""
+    names = tuple(f"column {number}" for number in range(1, len(grid.header) + 1))
+    first = (grid.lines[0][0] - 1, grid.header)
+    note = f"The first line names no columns, so it is an example: {', '.join(names)}."
+    return Grid(names, (first, *grid.lines), (*grid.notes, note))
+
+
+def _by_name(header: tuple[str, ...], cells: Sequence[str]) -> dict[str, str]:
+    """Cells by column; of a column that stands there twice the first counts."""
+    found: dict[str, str] = {}
+    for name, cell in zip(header, cells, strict=False):
+        found.setdefault(name, cell)
+    return found
+
+
+def _surplus(header: tuple[str, ...], cells: Sequence[str]) -> str:
     """Why a row with more cells than columns cannot be trusted; empty cells at its end say nothing."""
     more = [cell for cell in cells[len(header) :] if cell.strip()]
     if not more:
@@ -141,48 +255,44 @@ def _surplus(header: tuple[str, ...], cells: list[str]) -> str:
     return f"more than {len(header)} cells: put cells that hold the separator into double quotes"
 
 
-def _delimiter(path: Path, text: str) -> str:
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    header = text.lstrip("\r\n").splitlines()[0]
-    return max(_DELIMITERS, key=header.count)
-
-
-def _json_rows(text: str, limit: int | None) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+def _json(path: Path, text: str, limit: int | None, notes: tuple[str, ...]) -> Table:
+    records = list(_json_records(path, text, limit))
     rows = tuple(
         Row(record.number, {name: _cell(value) for name, value in record.values.items()}, record.fault)
-        for record in _json_lines(text, limit)
+        for record in records
     )
-    header = dict.fromkeys(name for row in rows for name in row.values)
-    return tuple(header), rows
+    return Table(path, columns_of(record.values for record in records), rows, notes)
 
 
-def _json_lines(text: str, limit: int | None) -> Iterator[Record]:
-    for number, line in islice(enumerate(text.rstrip("\r\n").split("\n"), start=1), limit):
-        try:
-            yield _record(number, json.loads(line) if line.strip() else {})
-        except (json.JSONDecodeError, RecursionError):
-            yield Record(number, {}, "no JSON")
-
-
-def _json_array(path: Path) -> Iterable[Record]:
-    """Elements of the array, or of the first one in an object; an object without one is a row itself."""
+def _json_records(path: Path, text: str, limit: int | None) -> Iterable[Record]:
+    if path.suffix.lower() in JSON_LINES:
+        return [
+            Record(number, {}, fault) if fault else _record(number, value)
+            for number, value, fault in rows_of_lines(text, limit)
+        ]
     try:
-        value = json.loads(_decoded(path))
-    except (json.JSONDecodeError, RecursionError) as error:
+        value = parse(text)
+    except ValueError as error:
+        lines = [item for item in rows_of_lines(text, limit) if item[1]]
+        if len(lines) > 1 and not any(fault for _, _, fault in lines):
+            return [_record(number, value) for number, value, _ in lines]
         raise DataError(f"{path} is no JSON: {error}.") from None
-    if isinstance(value, dict):
-        value = next((item for item in value.values() if isinstance(item, list)), [value])
-    if not isinstance(value, list):
-        raise DataError(f"{path} holds no list of rows.")
-    return (_record(number, item) for number, item in enumerate(value, start=1))
+    try:
+        rows = rows_of_value(value)
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read as a table: {error}.") from None
+    return [_record(number, item) for number, item in islice(enumerate(rows, start=1), limit)]
 
 
 def _record(number: int, value: Any) -> Record:
-    return Record(number, value) if isinstance(value, dict) else Record(number, {}, "no JSON object")
+    if not isinstance(value, dict):
+        return Record(number, {}, "no JSON object")
+    if TWICE in value:
+        return Record(number, {}, f"it names {value[TWICE]!r} twice")
+    return Record(number, value)
 
 
 def _cell(value: object) -> str:
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

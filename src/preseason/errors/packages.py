@@ -24,6 +24,7 @@ EXTRAS = {
     "ale_py": "demo",
     "pyarrow": "parquet",
     "pydicom": "medical",
+    "python_calamine": "excel",
     "ray": "ray",
 }
 

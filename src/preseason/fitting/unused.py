@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from preseason.data.layouts.texts import table_of
 from preseason.errors import UsageError
 from preseason.fitting.context import FitContext
 from preseason.recipe import noting, refuse_unread
@@ -14,6 +13,11 @@ ALWAYS = (
     "max_unknown_accepted",
 )
 """Settings that count in every fit of labelled examples."""
+COLUMNS_OF = {
+    "texts": {"text", "label", "split"},
+    "table": {"path", "label", "split"},
+}
+"""Settings that count where the examples were read from a table, by the layout that read it."""
 OPEN = {"name": "default", "head": "auto", "unfreeze": "auto"}
 FEW = 50
 """Examples on which is tried what else could be asked for."""
@@ -65,6 +69,4 @@ def _read(context: FitContext, examples: int) -> set[str]:
         read.add("frames")
     if noted.refits or any(each.fold_models == 1 for each in candidates):
         read.add("refit")
-    if context.task.accept.columns is not None and table_of(context.audit.dataset.root):
-        read |= {"text", "label"}
-    return read
+    return read | COLUMNS_OF.get(context.audit.dataset.layout, set())

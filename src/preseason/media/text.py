@@ -17,15 +17,20 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ALPHABETS = ("cp1251", "koi8_r", "cp1253", "cp1256", "cp1255", "cp932", "gb18030", "big5", "euc_kr")
+_GUESSED_FROM = 2**16  # bytes
+_FOREIGN_RUN = re.compile(rb"[\x80-\xff]{3,}")
+_LATIN_WORD = re.compile(rb"[A-Za-z]{3,}")
 _RETWEET = re.compile(r"^\s*(?:RT|MT)\s+@\w+\s*:?\s*", re.IGNORECASE)
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _MENTION = re.compile(r"@\w+")
 
 
 def decoded(data: bytes) -> str:
-    """Bytes as text: by the byte-order mark, else UTF-8, else what Windows writes (cp1252).
+    """Bytes as text: by the byte-order mark, else UTF-8, else what Windows writes.
 
-    UTF-8 with a few broken bytes stays UTF-8; they become question marks.
+    UTF-8 with a few broken bytes stays UTF-8; they become question marks. Of other bytes `encoding_of` tells
+    the alphabet where most letters are not Latin ones; else they are cp1252.
 
     Raises:
         MediaError: these bytes are no text.
@@ -42,7 +47,26 @@ def decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return _nearly_utf8(data) or data.decode("cp1252", "replace")
+        return _nearly_utf8(data) or data.decode(encoding_of(data) or "cp1252", "replace")
+
+
+def encoding_of(data: bytes) -> str | None:
+    """The encoding of an alphabet that is not Latin, guessed; None where the bytes are UTF or Latin letters.
+
+    Example:
+        >>> encoding_of("Гол забил Салах".encode("cp1251")), encoding_of("Müller".encode("cp1252"))
+        ('cp1251', None)
+    """
+    head = data[:_GUESSED_FROM]
+    if data.startswith(tuple(mark for mark, _ in _MARKS)) or b"\x00" in data or head.isascii():
+        return None
+    foreign, words = len(_FOREIGN_RUN.findall(head)), len(_LATIN_WORD.findall(head))
+    if not foreign or 4 * foreign < words or _is_utf8(data) or _nearly_utf8(data):
+        return None
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(head, cp_isolation=list(_ALPHABETS)).best()
+    return None if best is None else best.encoding
 
 
 def read_text(path: Path, max_bytes: int | None = MAX_BYTES) -> str:
@@ -102,6 +126,14 @@ def _without_mark(data: bytes) -> str:
     if max(even, odd) < 0.3 * len(data) / 2 or min(even, odd) > 0.02 * len(data):
         raise MediaError("no text but binary data")
     return data.decode("utf-16-le" if odd > even else "utf-16-be", "replace")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _nearly_utf8(data: bytes) -> str | None:

@@ -23,7 +23,7 @@ from preseason.data.audit import fingerprint as file_fingerprint
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept, walk
 from preseason.data.layouts.table import files_named
-from preseason.data.rows import SUFFIXES as TABLES
+from preseason.data.rows import is_table
 from preseason.data.split_names import split_from
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
@@ -139,7 +139,7 @@ class Clips:
 
     def recognises(self, root: Path) -> bool:
         """Whether most media files at `root` are videos, or folders of frames."""
-        if root.is_file() and root.suffix.lower() in TABLES:
+        if root.is_file() and is_table(root):
             found = Counter(_kind(path) for path in files_named(root, LOOKED_AT))
         else:
             found = Counter(_kind(path) for path in islice(_media(root), LOOKED_AT))

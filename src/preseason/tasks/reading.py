@@ -11,8 +11,9 @@ from preseason.data.files import Accept, Columns, files_in
 from preseason.data.groups import NONE
 from preseason.data.layouts import unlabelled
 from preseason.data.layouts.inputs import collect as collect_texts
+from preseason.data.layouts.texts import named as texts_named
 from preseason.data.layouts.texts import table_of
-from preseason.data.rows import SUFFIXES, read_rows
+from preseason.data.rows import is_table, read_rows
 from preseason.errors import DataError, UsageError
 from preseason.formatting import did_you_mean
 from preseason.media.content import opening_failure
@@ -36,8 +37,8 @@ def task_for(root: Path, columns: Columns = NOT_NAMED) -> "Task":
         expected = "Expected a folder with one folder of photos for each label."
         raise DataError(f"There is no {root}. {expected}", code="PS-D02")
     ranked = sorted((tasks.get(name) for name in tasks), key=lambda task: task.rank)
-    if (columns.text or columns.label) and table_of(root):
-        return next(task for task in ranked if task.accept.columns is not None)
+    if texts_named(root, columns):
+        return next(task for task in ranked if task.accept.cells)
     return next(task for task in ranked if task.recognises(root))
 
 
@@ -90,23 +91,22 @@ def group_of(root: Path, named: str | None) -> tuple[str | None, str | None]:
 def _header(root: Path) -> tuple[str, ...]:
     """Columns of the table at `root`; none where there is no table."""
     inside = [root] if root.is_file() else files_in(root)
-    tables = [path for path in inside if path.suffix.lower() in SUFFIXES]
+    tables = [path for path in inside if is_table(path)]
     return read_rows(tables[0], limit=1)[0] if len(tables) == 1 else ()
 
 
 def accept_of(task: "Task", columns: Columns) -> Accept:
-    """What the task takes, with the columns that the user named where it reads tables of texts.
+    """What the task takes, with the columns that the user named.
 
     Raises:
-        UsageError: columns of texts are named, and it reads none.
+        UsageError: a column of texts is named, and it reads none.
     """
-    accept = task.accept
-    named = [f"--{name}" for name in ("text", "label") if getattr(columns, name)]
-    if named and accept.columns is None:
+    if columns.text and not task.accept.cells:
         raise UsageError(
-            f"{' and '.join(named)}: {task.noun} are read from files, expected a table of texts."
+            f"--text: {task.noun} are read from files, expected a table of texts. Name the column of the "
+            "files with --path."
         )
-    return accept if accept.columns is None else replace(accept, columns=columns)
+    return replace(task.accept, columns=columns)
 
 
 def read_inputs(
@@ -117,7 +117,7 @@ def read_inputs(
     Where texts are examples, an input that is no file is a text itself.
     """
     accept = accept_of(task, columns)
-    if accept.columns is None:
+    if not accept.cells:
         return fingerprinted(unlabelled.collect(inputs, accept), task)
     return fingerprinted(collect_texts(inputs, accept), task)
 

@@ -13,7 +13,7 @@ from preseason.backbones.facts import BackboneSource, require
 from preseason.data import layouts
 from preseason.data.audit import Signature
 from preseason.data.dataset import Dataset, Sample
-from preseason.data.files import Accept, Columns, files_in, folders_in
+from preseason.data.files import Accept, files_in, folders_in
 from preseason.data.layouts import texts as tables
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import Box, FeatureSpec
@@ -86,7 +86,7 @@ class Texts:
     @property
     def accept(self) -> Accept:
         """Files of plain text, and tables of texts."""
-        return Accept(check, "texts", columns=Columns())
+        return Accept(check, "texts", cells=True)
 
     def read(self, root: Path, accept: Accept) -> Dataset:
         """Texts in any registered layout."""

@@ -137,7 +137,7 @@ class Scout:
 
     def run(self, root: Path, names: tuple[str, ...]) -> Report:
         """Read, compare, look ahead."""
-        columns = Columns(self.recipe.text, self.recipe.label)
+        columns = Columns(self.recipe.text, self.recipe.label, path=self.recipe.path)
         task = task_for(root, columns)
         with self.watch.stage("reading and auditing files"):
             audit = read_for(task, root, self.progress, columns)

@@ -6,8 +6,8 @@ from pathlib import Path
 from preseason.data.dataset import Dataset
 from preseason.data.files import Accept, files_in, readable
 from preseason.data.folder_shapes import only_folder
+from preseason.data.layouts import table, texts
 from preseason.data.layouts.base import BY_SHAPE, Layout, layouts
-from preseason.data.layouts.texts import table_of
 from preseason.data.litter import litter_below
 from preseason.errors import DataError
 
@@ -80,9 +80,12 @@ def _known_by_content(root: Path) -> bool:
 
 
 def _named(root: Path, accept: Accept) -> str | None:
-    """The layout of tables of texts, where the user says which column holds them."""
-    named = accept.columns is not None and (accept.columns.text or accept.columns.label)
-    return "texts" if named and table_of(root) else None
+    """The layout of tables, where the user says which column holds what."""
+    if accept.cells and texts.named(root, accept.columns):
+        return "texts"
+    return (
+        "table" if accept.columns.named and root.is_dir() and table.table_in(root, accept.columns) else None
+    )
 
 
 def _no_layout(root: Path) -> str:

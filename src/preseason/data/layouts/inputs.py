@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from preseason.data.dataset import Dataset, Sample, Skipped, Text
-from preseason.data.files import Accept, Columns, readable
+from preseason.data.files import Accept, readable
 from preseason.data.layouts import texts, unlabelled
 from preseason.data.rows import SUFFIXES as TABLES
+from preseason.data.rows import is_table
 from preseason.media.text import SUFFIXES
 
 
@@ -31,8 +32,8 @@ def collect(inputs: Sequence[str | Path], accept: Accept) -> Dataset:
 
 def _one(given: str | Path, accept: Accept) -> Dataset:
     path = _existing(given)
-    if path is not None and path.is_file() and path.suffix.lower() in TABLES:
-        return texts.read_unlabelled(path, accept.columns or Columns())
+    if path is not None and path.is_file() and is_table(path):
+        return texts.read_unlabelled(path, accept.columns)
     found = unlabelled.collect([given], accept) if path is not None or _is_short(given) else None
     if found is not None and (path is not None or found.samples):
         return found

@@ -1,58 +1,48 @@
-"""A table of paths and labels: CSV, TSV or JSON Lines, paths relative to the table's folder."""
+"""A table of files and labels, in any format that `data.rows` reads; paths relative to the table's folder."""
 
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from preseason.data.clock import seconds_from
+from preseason.data.columns import LOOKED_AT, Roles, roles_of_files
 from preseason.data.dataset import Dataset, File, Sample, Skipped
-from preseason.data.files import Accept, files_in, label_from, readable
+from preseason.data.files import Accept, Columns, files_in, readable
+from preseason.data.label_cells import Labels, labels_in, labels_of_columns
 from preseason.data.layouts.base import Layout, layouts
-from preseason.data.rows import SUFFIXES, Row, listed, read_rows
-from preseason.data.split_names import split_from
-from preseason.errors import DataError
+from preseason.data.rows import Row, Table, is_table, read_table
+from preseason.data.whereabouts import Finder
+from preseason.errors import DataError, UsageError
 
-# spellings of each column, the likeliest first; matched without case, dashes, underscores or spaces
-_PATH = ("path", "file", "filename", "filepath", "image", "imagepath", "imagefile", "imagename", "photo")
-_LABEL = ("label", "class", "classname", "labelname", "category", "player", "target", "action", "name")
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "path": (*_PATH, "picture", "img", "imgpath", "clip", "video", "videopath", "audio", "sound"),
-    "label": (*_LABEL, "labels", "y"),
-    "group": ("group", "groupid", "match", "matchid", "game", "gameid", "session", "burst", "videoid"),
-    "part": ("part", "split", "set", "subset"),
-    "start": ("start", "starts", "starttime", "begin", "from"),
-    "end": ("end", "ends", "endtime", "stop", "to"),
-}
-EMPTY = frozenset({"", "nan", "none", "null", "n/a"})
+NOT_NAMED = Columns()
 
 
 @dataclass
 class _Reading:
     """Samples and left-out rows while a table is read."""
 
-    table: Path
-    columns: dict[str, str]
+    table: Table
+    roles: Roles
+    labels: Labels
     accept: Accept
+    finder: Finder
     samples: list[Sample] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     blank: int = 0
     first_row: dict[tuple[object, ...], int] = field(default_factory=dict)
 
-    def value(self, row: Row, column: str) -> str:
-        """The cell of a known column, trimmed; empty where the column or the value is absent."""
-        text = row.values.get(self.columns.get(column, ""), "").strip()
-        return "" if text.lower() in EMPTY else text
-
     def skip(self, row: Row, reason: str) -> None:
         """Name a row as left out."""
-        place = self.value(row, "path") or self.table.name
-        self.skipped.append(Skipped(readable(place), f"row {row.number} of {self.table.name}: {reason}"))
+        place = self.roles.cell(row, "path") or self.table.path.name
+        self.skipped.append(Skipped(readable(place), f"row {row.number} of {self.table.path.name}: {reason}"))
 
 
 def matches(root: Path) -> bool:
     """Whether `root` is a table, or a folder with one table of paths and labels in it."""
     if root.is_file():
-        return root.suffix.lower() in SUFFIXES
-    return root.is_dir() and _table_in(root) is not None
+        return is_table(root)
+    return root.is_dir() and table_in(root) is not None
 
 
 def read(root: Path, accept: Accept) -> Dataset:
@@ -61,102 +51,103 @@ def read(root: Path, accept: Accept) -> Dataset:
     Rows are counted as a spreadsheet does: the header is row 1.
 
     Raises:
-        DataError: the table cannot be read, or has no column for the path or the label.
+        DataError: the table cannot be read, it is not clear which column is which, or cells hold several
+            labels.
+        UsageError: a column that the user named is not there.
     """
-    table = root if root.is_file() else _table_in(root)
-    if table is None:
+    return _read(root, accept, labelled=True)
+
+
+def read_unlabelled(table: Path, accept: Accept) -> Dataset:
+    """The files that a table names, without labels: for predictions.
+
+    Raises:
+        DataError, UsageError: as for `read`.
+    """
+    return _read(table, accept, labelled=False)
+
+
+def _read(root: Path, accept: Accept, labelled: bool) -> Dataset:
+    path = root if root.is_file() else table_in(root, _named(accept))
+    if path is None:
         raise DataError(f"{root} holds no table. Expected {_EXPECTS}.")
-    header, rows = read_rows(table)
-    columns = _columns(table, header) | ({"group": accept.group} if accept.group in header else {})
-    reading = _Reading(table, columns, accept)
-    for row in rows:
-        _read_row(reading, row)
+    reading = _reading(read_table(path), accept, labelled)
+    for row in reading.table.rows:
+        _read_row(reading, row, labelled)
     if reading.blank:
-        reading.skipped.append(Skipped(readable(str(table)), _blank_rows(reading.blank)))
+        reading.skipped.append(Skipped(readable(str(path)), _blank_rows(reading.blank)))
+    if labelled:
+        _refuse_several(reading)
     labels = tuple(sorted({sample.label for sample in reading.samples if sample.label is not None}))
-    return Dataset(root, "table", tuple(reading.samples), labels, tuple(reading.skipped))
+    found = reading.finder.sentence()
+    notes = (*reading.table.notes, *reading.roles.told(), *reading.labels.notes, *([found] if found else ()))
+    return Dataset(root, "table", tuple(reading.samples), labels, tuple(reading.skipped), notes)
+
+
+def _reading(table: Table, accept: Accept, labelled: bool) -> _Reading:
+    finder = Finder(table.path, lambda path: accept.file(path) is None)
+    roles = roles_of_files(table, _named(accept), lambda cell: not finder.find(cell).fault, labelled)
+    labels = Labels({})
+    if roles.of_labels:
+        labels = labels_of_columns(table, roles.of_labels)
+    elif labelled:
+        labels = labels_in(table, roles.columns["label"])
+    return _Reading(table, roles, labels, accept, Finder(table.path, finder.usable))
+
+
+def _named(accept: Accept) -> Columns:
+    return replace(accept.columns, group=accept.group)
 
 
 def files_named(table: Path, most: int) -> list[Path]:
     """The files of the first rows that are there, at most `most`; none where it is no such table."""
     try:
-        header, rows = read_rows(table, limit=most)
-    except DataError:
+        read = read_table(table, limit=most)
+        finder = Finder(table)
+        roles = roles_of_files(read, NOT_NAMED, lambda cell: not finder.find(cell).fault, labelled=False)
+    except (DataError, UsageError):
         return []
-    column = guess_columns(header).get("path")
-    named = (table.parent / row.values.get(column, "").strip() for row in rows) if column else ()
-    return [path for path in named if path.is_file() or path.is_dir()]
+    named = (finder.find(cell) for row in read.rows if (cell := roles.cell(row, "path")))
+    return [place.path for place in named if not place.fault]
 
 
-def guess_columns(header: tuple[str, ...], roles: dict[str, tuple[str, ...]] = COLUMNS) -> dict[str, str]:
-    """Which column plays which role, e.g. {"path": "File Name", "label": "Player"}.
-
-    `roles` has the spellings of each, the likeliest first; case, dashes, underscores and spaces are ignored.
-
-    Example:
-        >>> guess_columns(("Player", "file-name", "age"))
-        {'path': 'file-name', 'label': 'Player'}
-
-    Args:
-        columns: spellings of each role, the likeliest first, in small letters and digits.
-    """
-    plain = {"".join(filter(str.isalnum, name.lower())): name for name in reversed(header)}
-    found = {
-        role: next((plain[spelling] for spelling in spellings if spelling in plain), None)
-        for role, spellings in roles.items()
-    }
-    return {role: name for role, name in found.items() if name is not None}
-
-
-def _columns(table: Path, header: tuple[str, ...]) -> dict[str, str]:
-    columns = guess_columns(header)
-    absent = [role for role in ("path", "label") if role not in columns]
-    if absent:
-        raise DataError(
-            f"{table} has no column for the {' and the '.join(absent)}. "
-            f"Found the columns {listed(header)}; expected {_EXPECTS}. "
-            "If its cells are texts, say which: --text COLUMN --label COLUMN."
-        )
-    return columns
-
-
-def _read_row(reading: _Reading, row: Row) -> None:
+def _read_row(reading: _Reading, row: Row, labelled: bool) -> None:
     if row.fault:
         reading.skip(row, row.fault)
         return
     if not any(value.strip() for value in row.values.values()):
         reading.blank += 1
         return
-    fault = next(_faults(reading, row), None)
+    fault = next(_faults(reading, row, labelled), None)
     if fault is None:
         reading.samples.append(_sample(reading, row))
     elif fault:
         reading.skip(row, fault)
 
 
-def _faults(reading: _Reading, row: Row) -> Iterator[str]:
+def _faults(reading: _Reading, row: Row, labelled: bool) -> Iterator[str]:
     """Why a row cannot be used, the plainest reason first; an empty text leaves it out without a word."""
-    if not reading.value(row, "path"):
+    roles, label = reading.roles, reading.labels.of_row.get(row.number, "")
+    if not roles.cell(row, "path"):
         yield "no path"
-    if not label_from(reading.value(row, "label")):
+    if labelled and not label:
         yield "no label"
-    split = reading.value(row, "part")
-    if split and split_from(split) is None:
+    split = roles.cell(row, "part")
+    if split and roles.split(row) is None:
         yield f"part {split!r} is none of train, validation, test"
     try:
         span = _span(reading, row)
     except ValueError:
         yield "start and end are no seconds with start before end"
         return
-    path = located(reading.table, reading.value(row, "path"))
-    if not path.exists():
-        yield "there is no such file"
-    elif path.is_dir() and not reading.accept.folder(path):
+    place = reading.finder.find(roles.cell(row, "path"))
+    if place.fault:
+        yield place.fault
+    elif place.path.is_dir() and not reading.accept.folder(place.path):
         yield "a folder, not a file"
-    elif path.is_file():
-        yield from _unusable(reading, path)
-    key = (path, span, label_from(reading.value(row, "label")))
-    first = reading.first_row.setdefault(key, row.number)
+    elif place.path.is_file():
+        yield from _unusable(reading, place.path)
+    first = reading.first_row.setdefault((place.path, span, label), row.number)
     if first != row.number:
         yield f"listed before in row {first}"
 
@@ -173,50 +164,60 @@ def _unusable(reading: _Reading, path: Path) -> Iterator[str]:
 
 def _sample(reading: _Reading, row: Row) -> Sample:
     return Sample(
-        source=File(located(reading.table, reading.value(row, "path"))),
-        label=label_from(reading.value(row, "label")),
-        group=reading.value(row, "group") or None,
+        source=File(reading.finder.find(reading.roles.cell(row, "path")).path),
+        label=reading.labels.of_row.get(row.number) or None,
+        group=reading.roles.cell(row, "group") or None,
         span=_span(reading, row),
-        split=split_from(reading.value(row, "part")),
+        split=reading.roles.split(row),
     )
 
 
-def located(table: Path, text: str) -> Path:
-    """Where a cell of `table` points, relative to the table's folder."""
-    path = table.parent / text
-    # a table made on Windows, read elsewhere
-    return path if path.exists() or "\\" not in text else table.parent / text.replace("\\", "/")
+def _refuse_several(reading: _Reading) -> None:
+    """Raise where most files stand in several rows under several labels: these belong to it together."""
+    rows: defaultdict[tuple[object, ...], dict[str, int]] = defaultdict(dict)
+    for (path, span, label), number in reading.first_row.items():
+        rows[path, span][str(label)] = number
+    several = [labels for labels in rows.values() if len(labels) > 1]
+    if several and 2 * len(several) > len(rows):
+        (first, at), (second, then) = list(several[0].items())[:2]
+        raise DataError(
+            f"{reading.table.path} has a row for each label of a file: {len(several)} of {len(rows)} files "
+            f"bear several, such as {first!r} in row {at} and {second!r} in row {then}. One label an example "
+            "is told apart here: leave the row with the one that matters, or name another column with "
+            "--label COLUMN."
+        )
 
 
 def _span(reading: _Reading, row: Row) -> tuple[float, float] | None:
-    start, end = reading.value(row, "start"), reading.value(row, "end")
+    start, end = reading.roles.cell(row, "start"), reading.roles.cell(row, "end")
     if not start and not end:
         return None
-    span = (float(start.replace(",", ".")), float(end.replace(",", ".")))
+    span = (seconds_from(start), seconds_from(end))
     if not 0 <= span[0] < span[1] < float("inf"):
         raise ValueError(span)
     return span
 
 
-def _table_in(root: Path) -> Path | None:
-    """The one table among the files of a folder that has a path and a label column."""
-    found = [path for path in files_in(root) if path.suffix.lower() in SUFFIXES and fits(path)]
+def table_in(root: Path, named: Columns = NOT_NAMED) -> Path | None:
+    """The one table among the files of a folder that names files there and their labels."""
+    found = [path for path in files_in(root) if is_table(path) and fits(path, named)]
     return found[0] if len(found) == 1 else None
 
 
-def fits(table: Path) -> bool:
-    """Whether a table has columns of paths and labels, and the first path leads to something."""
+def fits(table: Path, named: Columns = NOT_NAMED) -> bool:
+    """Whether a table has columns of files and labels, and one of its first cells leads to something."""
     try:
-        header, rows = read_rows(table, limit=1)
-    except DataError:
+        read = read_table(table, limit=LOOKED_AT)
+        finder = Finder(table)
+        roles = roles_of_files(read, named, lambda cell: not finder.find(cell).fault)
+    except (DataError, UsageError):
         return False
-    columns = guess_columns(header)
-    if not rows or not {"path", "label"} <= set(columns):
-        return False
-    first = rows[0].values.get(columns["path"], "").strip().replace("\\", "/")
-    return bool(first) and (table.parent / first).exists()
+    cells = [cell for row in read.rows[:LOOKED_AT] if (cell := roles.cell(row, "path"))]
+    return any(not finder.find(cell).fault for cell in cells)
 
 
-_EXPECTS = "a CSV, TSV or JSON Lines file with the columns path and label (group, part, start, end if known)"
+_EXPECTS = (
+    "a table (CSV, TSV, JSON, Excel, Parquet) with the columns path and label (group, split, start, end)"
+)
 
 layouts.add("table", Layout(_EXPECTS, 10, True, matches, read))

@@ -4,24 +4,17 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
+from preseason.data.column_names import TEXT_COLUMNS, guess_columns
+from preseason.data.columns import LOOKED_AT, Roles, roles_of_texts
 from preseason.data.dataset import Dataset, Sample, Skipped, Text
 from preseason.data.files import Accept, Columns, files_in, folders_in, label_from, readable
+from preseason.data.label_cells import Labels, labels_in, labels_of_columns
 from preseason.data.layouts.base import Layout, layouts
-from preseason.data.layouts.table import COLUMNS as PATH_COLUMNS
-from preseason.data.layouts.table import EMPTY, fits, guess_columns
-from preseason.data.rows import JSON_LINES, SUFFIXES, Row, listed, read_rows
-from preseason.data.split_names import split_from
+from preseason.data.layouts.table import fits
+from preseason.data.rows import JSON, Row, is_table, read_table
 from preseason.errors import DataError, UsageError
-from preseason.formatting import did_you_mean
 
-_TEXT = ("text", "tweet", "sentence", "review", "comment", "message", "content", "body", "post", "document")
-_LABEL = ("sentiment", "topic", "emotion", "intent", "stance", "polarity")
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "text": (*_TEXT, "texts", "tweettext", "fulltext", "reviewtext", "headline", "utterance", "description"),
-    "label": ("label", *_LABEL, *(s for s in PATH_COLUMNS["label"] if s not in ("label", "name", "y"))),
-    "group": (*PATH_COLUMNS["group"], "thread", "threadid", "conversation", "conversationid", "author"),
-    "part": PATH_COLUMNS["part"],
-}
+NOT_NAMED = Columns()
 FEW = 5
 """Rows left out for one reason that are named one by one; more are counted."""
 
@@ -32,22 +25,31 @@ def matches(root: Path) -> bool:
     return table is not None and _looks_like_texts(table)
 
 
+def named(root: Path, columns: Columns) -> bool:
+    """Whether the columns that the user named say that `root` is a table of texts."""
+    table = table_of(root)
+    if table is None or columns.path or not (columns.text or columns.label):
+        return False
+    return columns.text is not None or not fits(table, columns)
+
+
 def table_of(root: Path) -> Path | None:
     """The table at `root`: itself, or the only file of a folder; None where there is none."""
     if root.is_dir():
         inside = files_in(root)
         root = inside[0] if len(inside) == 1 and not folders_in(root) else root
-    return root if root.is_file() and root.suffix.lower() in SUFFIXES else None
+    return root if root.is_file() and is_table(root) else None
 
 
 def read(root: Path, accept: Accept) -> Dataset:
     """One sample for each row with a text and a label; its source is the text.
 
     Raises:
-        DataError: the table cannot be read, or it is not clear which column is which.
+        DataError: the table cannot be read, it is not clear which column is which, or cells hold several
+            labels.
         UsageError: a column that the user named is not there.
     """
-    return _read(root, replace(accept.columns or Columns(), group=accept.group), labelled=True)
+    return _read(root, replace(accept.columns, group=accept.group), labelled=True)
 
 
 def read_unlabelled(table: Path, columns: Columns) -> Dataset:
@@ -60,85 +62,65 @@ def read_unlabelled(table: Path, columns: Columns) -> Dataset:
 
 
 def _read(root: Path, named: Columns, labelled: bool) -> Dataset:
-    table = table_of(root)
-    if table is None:
+    path = table_of(root)
+    if path is None:
         raise DataError(f"{root} holds no table of texts. Expected {_EXPECTS}.")
-    header, rows = read_rows(table)
-    columns = _columns(table, header, named, labelled)
+    table = read_table(path)
+    roles = roles_of_texts(table, named, labelled)
+    labels = Labels({})
+    if roles.of_labels:
+        labels = labels_of_columns(table, roles.of_labels)
+    elif labelled:
+        labels = labels_in(table, roles.columns["label"])
+    elif "label" in roles.columns:
+        labels = Labels({row.number: label_from(roles.cell(row, "label")) for row in table.rows})
     samples: list[Sample] = []
     faults: defaultdict[str, list[int]] = defaultdict(list)
-    for row in rows:
-        sample = _sample(row, columns)
-        fault = _fault(row, columns, sample, labelled)
+    for row in table.rows:
+        sample = _sample(row, roles, labels)
+        fault = _fault(row, roles, sample, labelled)
         if fault:
             faults[fault].append(row.number)
         else:
             samples.append(sample)
-    skipped = tuple(item for fault, numbers in faults.items() for item in _skips(table, fault, numbers))
-    labels = tuple(sorted({sample.label for sample in samples if sample.label is not None}))
-    return Dataset(root, "texts", tuple(samples), labels, skipped)
+    skipped = tuple(item for fault, numbers in faults.items() for item in _skips(path, fault, numbers))
+    found = tuple(sorted({sample.label for sample in samples if sample.label is not None}))
+    notes = (*table.notes, *roles.told(), *labels.notes)
+    return Dataset(root, "texts", tuple(samples), found, skipped, notes)
 
 
-def _looks_like_texts(table: Path) -> bool:
-    """By the names of its columns; JSON Lines with a text and no label are for chat."""
+def _looks_like_texts(path: Path) -> bool:
+    """By the names of its columns and their values; JSON with a text and no label is for chat."""
     try:
-        header, _ = read_rows(table, limit=1)
-    except DataError:
+        table = read_table(path, limit=LOOKED_AT)
+    except (DataError, UsageError):
         return False
-    found = guess_columns(header, COLUMNS)
-    if fits(table) or "text" not in found:
+    if fits(path):
         return False
-    for_chat = table.suffix.lower() in JSON_LINES
-    return "label" in found or not (for_chat or "path" in guess_columns(header))
-
-
-def _columns(table: Path, header: tuple[str, ...], named: Columns, labelled: bool) -> dict[str, str]:
-    found = guess_columns(header, COLUMNS) | ({"group": named.group} if named.group in header else {})
-    for role, name in (("text", named.text), ("label", named.label)):
-        if name is not None:
-            found[role] = _checked(table, header, name, role, labelled)
-    wanted = ("text", "label") if labelled else ("text",)
-    absent = [role for role in wanted if role not in found]
-    if absent:
-        flags = " ".join(f"--{role} COLUMN" for role in absent)
-        raise DataError(
-            f"Which column of {table} holds the {' and which the '.join(absent)}? Found the columns "
-            f"{listed(header)}. Say so with {flags}."
+    by_name = guess_columns(table.header, TEXT_COLUMNS)
+    if "text" in by_name and "label" in by_name:
+        return True
+    try:
+        roles_of_texts(table, NOT_NAMED)
+    except (DataError, UsageError):
+        return (
+            "text" in by_name
+            and path.suffix.lower() not in JSON
+            and "path" not in guess_columns(table.header)
         )
-    if labelled and found["text"] == found["label"]:
-        raise UsageError(f"--text and --label both name the column {found['text']!r} of {table}.")
-    return found
+    return True
 
 
-def _checked(table: Path, header: tuple[str, ...], name: str, role: str, labelled: bool) -> str:
-    folded = {each.casefold(): each for each in reversed(header)}
-    if name in header:
-        return name
-    if name.casefold() in folded:
-        return folded[name.casefold()]
-    if role == "label" and not labelled:
-        return ""
-    hint = did_you_mean(name, header)
-    raise UsageError(
-        f"--{role} {name}: {table} has no such column.{hint} Found the columns {listed(header)}."
-    )
-
-
-def _cell(row: Row, columns: dict[str, str], role: str) -> str:
-    text = row.values.get(columns.get(role, ""), "").strip() if columns.get(role) else ""
-    return "" if text.lower() in EMPTY else text
-
-
-def _sample(row: Row, columns: dict[str, str]) -> Sample:
+def _sample(row: Row, roles: Roles, labels: Labels) -> Sample:
     return Sample(
-        source=Text(readable(row.values.get(columns["text"], "").strip())),
-        label=label_from(_cell(row, columns, "label")) or None,
-        group=_cell(row, columns, "group") or None,
-        split=split_from(_cell(row, columns, "part")),
+        source=Text(readable(row.values.get(roles.columns["text"], "").strip())),
+        label=labels.of_row.get(row.number) or None,
+        group=roles.cell(row, "group") or None,
+        split=roles.split(row),
     )
 
 
-def _fault(row: Row, columns: dict[str, str], sample: Sample, labelled: bool) -> str:
+def _fault(row: Row, roles: Roles, sample: Sample, labelled: bool) -> str:
     """Why a row cannot be used; empty for one that can."""
     if row.fault:
         return row.fault
@@ -148,7 +130,7 @@ def _fault(row: Row, columns: dict[str, str], sample: Sample, labelled: bool) ->
         return "no text"
     if labelled and sample.label is None:
         return "no label"
-    split = _cell(row, columns, "part")
+    split = roles.cell(row, "part")
     return f"part {split!r} is none of train, validation, test" if split and sample.split is None else ""
 
 
@@ -161,6 +143,6 @@ def _skips(table: Path, fault: str, numbers: list[int]) -> list[Skipped]:
     return [Skipped(place, f"row {number} of {table.name}: {fault}") for number in numbers]
 
 
-_EXPECTS = "a CSV, TSV, JSON Lines or Parquet file with a column of texts and one of labels"
+_EXPECTS = "a table (CSV, TSV, JSON, Excel, Parquet) with a column of texts and one of labels"
 
 layouts.add("texts", Layout(_EXPECTS, 5, True, matches, read))
