@@ -44,7 +44,7 @@ def parse_seconds(text: str | float) -> float:
     """
     match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([smh]?)\s*", str(text))
     if match is None:
-        raise UsageError(f"{text!r} is no length of time. Write seconds (90) or 90s, 2m, 1h.")
+        raise UsageError(f"{text!r} is not a length of time. Write seconds (90) or 90s, 2m, 1h.")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
@@ -65,7 +65,8 @@ def parse_share(text: str | float) -> float:
         share = float(match[1]) / below if below else 0.0
     if not 0 < share < 1:
         raise UsageError(
-            f"{text!r} is no share of unknown inputs. Write 1/50, 2% or 0.02: more than 0, less than 1."
+            f"{text!r} is not a valid share of unknown inputs. Write 1/50, 2% or 0.02: more than "
+            "0, less than 1."
         )
     return share
 
@@ -140,51 +141,64 @@ class Recipe:
     )
     backbone: str = _option(
         "auto",
-        "Pretrained network: any timm name, or of texts any of transformers; auto is the embedded one.",
+        (
+            "Pretrained network: any timm name, or for texts any name on the Hugging Face hub; auto "
+            "is the bundled one."
+        ),
     )
     weights: str | None = _option(None, "File or folder with the backbone's weights.")
     head: str = _option(
-        "auto", "What turns features into answers, one of the task's heads; auto lets validation choose."
+        "auto",
+        (
+            "Head that turns features into answers, one of the task's heads; auto lets "
+            "cross-validation choose."
+        ),
     )
     unfreeze: str = _option("auto", "Last N blocks to fine-tune, 0 for the head alone, or all.")
     budget_s: float | None = _option(
         None,
-        "Time to spend: seconds, or 2m; by default a minute and some for each example.",
+        "Time budget: seconds, or e.g. 2m; by default about a minute plus some time per example.",
         minimum=1,
         also=("budget",),
     )
-    seed: int = _option(0, "Seed of every random draw.", minimum=0)
-    device: str = _option("auto", "Where to compute.", ("auto", "cpu", "cuda"))
+    seed: int = _option(0, "Random seed.", minimum=0)
+    device: str = _option("auto", "Device to compute on.", ("auto", "cpu", "cuda"))
     cache: str | None = _option(None, "Folder of the feature bank (also PRESEASON_CACHE).")
     cache_limit_gb: float = _option(
-        CACHE_LIMIT_GB, "Size at which the oldest banks are evicted.", minimum=0.1
+        CACHE_LIMIT_GB, "Cache size at which the oldest features are evicted.", minimum=0.1
     )
-    image_size: int | None = _option(None, "Side in pixels of the network's input.", minimum=32)
+    image_size: int | None = _option(None, "Input size of the network in pixels.", minimum=32)
     frames: int | None = _option(
-        None, "Frames of a clip that are looked at, or that a video network is fed at once.", minimum=2
+        None, "Frames sampled from a clip, or fed to a video network at once.", minimum=2
     )
-    views: int = _option(4, "Views per photo when blocks are fine-tuned from the bank.", minimum=1)
-    epochs: int | None = _option(None, "Most epochs of gradient training.", minimum=1)
-    learning_rate: float | None = _option(None, "Peak learning rate of gradient training.", minimum=1e-8)
-    batch_size: int | None = _option(None, "Examples in a step of gradient training.", minimum=1)
+    views: int = _option(4, "Augmented views per photo when blocks are fine-tuned from the bank.", minimum=1)
+    epochs: int | None = _option(None, "Maximum number of training epochs.", minimum=1)
+    learning_rate: float | None = _option(None, "Peak learning rate.", minimum=1e-8)
+    batch_size: int | None = _option(None, "Batch size of gradient training.", minimum=1)
     test_fraction: float | None = _option(
         None,
-        "Part held out once for the accuracy told; 0 tests every example in turn, as is usual where the data "
-        "names no test part.",
+        (
+            "Fraction held out as a test set; 0 uses cross-validation, the default where the data "
+            "names no test part."
+        ),
         minimum=0,
     )
-    folds: int = _option(4, "Folds of the cross-validation that makes choices.", minimum=2)
-    refit: bool = _option(True, "Fit the delivered model on all labelled examples.")
+    folds: int = _option(4, "Number of cross-validation folds.", minimum=2)
+    refit: bool = _option(True, "Refit the final model on all labelled examples.")
     base_url: str | None = _option(
-        None, "Address of a service that tunes (with --backbone openai:MODEL); the key is in OPENAI_API_KEY."
+        None,
+        (
+            "Address of a fine-tuning service (with --backbone openai:MODEL); the key is read from "
+            "OPENAI_API_KEY."
+        ),
     )
     spread_weights: str = _option(
         "auto",
-        "Spread a language model's weights over the workers (FSDP); auto: where one GPU is too small.",
+        "Shard a language model's weights over the workers (FSDP); auto: when one GPU is too small.",
         ("auto", "yes", "no"),
         also=("fsdp",),
     )
-    merge: bool = _option(False, "Save a chat model whole, not only its adapter.")
+    merge: bool = _option(False, "Save a chat model in full, not only its adapter.")
 
     text: str | None = _option(None, "Column of a table that holds the texts.")
     path: str | None = _option(None, "Column of a table that holds the files.")
@@ -193,13 +207,18 @@ class Recipe:
 
     group: str | None = _option(
         None,
-        "What belongs together: a column of the table, a regular expression over the path whose first group "
-        "names it, or none; by default names, folders, times and near-copies tell.",
+        (
+            "How to group examples that must stay in one fold: a table column, a regular expression "
+            "over the path whose first group is the name, or none; by default inferred from names, "
+            "folders, times and near-duplicates."
+        ),
     )
     max_unknown_accepted: str | None = _option(
         None,
-        "Largest share of unknown inputs that may be given a known label, e.g. 1/50; by default both errors "
-        "are balanced.",
+        (
+            "Largest share of unknown inputs that may be given a known label, e.g. 1/50; by default "
+            "both errors are balanced."
+        ),
         also=("max_unknown_accepted", "strangers"),
     )
 
@@ -314,8 +333,10 @@ def _unread(item: "Field[Any]", value: Any, fit: str, others: Sequence[str]) -> 
         shown = f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}"
     help_text = item.metadata["help"].removesuffix(".")
     if others:
-        return f"{shown} is not used by this fit: it counts with {', '.join(others)}. Leave it out otherwise."
-    return f"{shown} is not used by {fit} ({help_text}): leave it out."
+        return (
+            f"{shown} has no effect in this fit: it counts with {', '.join(others)}. Leave it out otherwise."
+        )
+    return f"{shown} has no effect in {fit} ({help_text}): leave it out."
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
@@ -331,7 +352,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UsageError(f"There is no recipe file {path}.", code="PS-U02") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no TOML file: {error}.", code="PS-U02") from None
+        raise UsageError(f"{path} is not a TOML file: {error}.", code="PS-U02") from None
 
 
 def _recipe_of_model(folder: Path) -> dict[str, Any]:

@@ -62,8 +62,10 @@ def refuse_other(folder: Path) -> None:
         return
     if folder.exists():
         raise ModelFolderError(
-            f"{folder} is there and no model folder (it holds no {MANIFEST}): it will not be replaced. Name "
-            "a new folder for the model.",
+            (
+                f"{folder} exists but is not a preseason model (it holds no {MANIFEST}): it will not "
+                "be replaced. Choose another folder for the model."
+            ),
             code="PS-M04",
         )
 
@@ -77,7 +79,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         raise ModelFolderError(
-            f"{folder} is no model folder: there is no {MANIFEST} in it. Name the folder that fit wrote.",
+            (
+                f"{folder} is not a preseason model: there is no {MANIFEST} in it. Name the folder "
+                "that `fit` wrote."
+            ),
             code="PS-M02",
         )
     try:

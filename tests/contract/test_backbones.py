@@ -222,7 +222,7 @@ def test_the_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_network_suggests_the_nearest() -> None:
-    with pytest.raises(UsageError, match=r"No backbone is called 'resnet5O'\. Did you mean 'resnet50"):
+    with pytest.raises(UsageError, match=r"There is no backbone 'resnet5O'\. Did you mean 'resnet50"):
         backbones.load("resnet5O")
 
 

@@ -201,7 +201,7 @@ class TestNames:
         (tmp_path / "tokenizer.json").write_text("{}")
         with pytest.raises(WeightsError, match=r"The tokenizer in .* Expected tokenizer\.json"):
             from_folder(tmp_path, "x", "none")
-        with pytest.raises(WeightsError, match="holds no encoder of texts"):
+        with pytest.raises(WeightsError, match="holds no text encoder"):
             from_folder(tmp_path / "none", "x", "none")
 
     def test_without_transformers_the_extra_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:

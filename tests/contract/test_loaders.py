@@ -98,5 +98,5 @@ def test_a_server_without_a_model_that_talks_refuses_knowledge(
 ) -> None:
     photos = SimpleNamespace(task="photos", capabilities=frozenset({"classifies"}))
     monkeypatch.setattr(hosting, "load", lambda *_, **__: photos)
-    with pytest.raises(UsageError, match="--knowledge is for models that talk, and none of these does"):
+    with pytest.raises(UsageError, match="--knowledge is for chat models, and none of these is one"):
         create_app({"m": tmp_path}, Settings(knowledge=tmp_path))

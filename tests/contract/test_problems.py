@@ -142,5 +142,5 @@ def test_documented_fields_of_labels_stay(name: str) -> None:
 @pytest.mark.parametrize("name", ["classification", "spotting"])
 def test_one_class_alone_is_refused_by_problems_of_labels(name: str) -> None:
     alone = tuple(s for s in samples(60) if s.label == "ant")
-    with pytest.raises(DataError, match="one class only"):
+    with pytest.raises(DataError, match="only one class"):
         problems.get(name).check(Dataset(Path("ants"), "folders", alone, ("ant",)), "photos")

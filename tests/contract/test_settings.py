@@ -95,7 +95,7 @@ def test_a_setting_changes_the_fit_or_is_refused(
 def test_epochs_say_where_they_would_count(context_of: Callable[..., FitContext], task: Task) -> None:
     head = "statistics" if task.name in ("clips", "actions") else "linear"
     with pytest.raises(
-        UsageError, match=r"--epochs 5 is not used by this fit: it counts with .*--unfreeze N"
+        UsageError, match=r"--epochs 5 has no effect in this fit: it counts with .*--unfreeze N"
     ):
         refuse_unused(context_of(head=head, epochs=5))
 
@@ -103,7 +103,7 @@ def test_epochs_say_where_they_would_count(context_of: Callable[..., FitContext]
 def test_what_belongs_to_another_kind_of_fit_is_refused_with_what_it_is(
     context_of: Callable[..., FitContext], task: Task
 ) -> None:
-    message = rf"--merge is not used by a fit of {task.noun} \(Save a chat model whole"
+    message = rf"--merge has no effect in a fit of {task.noun} \(Save a chat model in full"
     with pytest.raises(UsageError, match=message):
         refuse_unused(context_of(merge=True))
 
@@ -146,5 +146,5 @@ def test_a_language_model_reads_a_setting_or_refuses_it(
     elif item.name == "test_fraction":
         assert split.fraction_of(recipe, corpus, counting) == value_of(item)
     else:
-        with pytest.raises(UsageError, match="is not used by a fit of a language model"):
+        with pytest.raises(UsageError, match="has no effect in a fit of a language model"):
             split.fraction_of(recipe, corpus, counting)

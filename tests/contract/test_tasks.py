@@ -159,7 +159,7 @@ def check_candidates(candidates: tuple[Candidate, ...], backbone: Backbone, fram
 def test_a_network_of_other_data_is_refused(task: Task, backbone: Backbone, encoder: Encoder) -> None:
     other = networks("test_vit") if backbone.modality == "text" else encoder
     with pytest.raises(
-        UsageError, match=r"--backbone .* takes .* input, and these are .* Leave --backbone out"
+        UsageError, match=r"--backbone .* takes .* input, but these are .* Leave --backbone out"
     ):
         task.candidates(Recipe(), other)
 

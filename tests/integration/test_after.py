@@ -123,7 +123,7 @@ def test_compare_tells_what_may_be_chance_and_what_was_learnt_from(
     assert {each["truth"] for each in gained} >= {games[0]}
     code, told = spoken(["compare", str(model_folder), str(model_folder), str(pictures.photos)], capsys)
     assert told["learnt"][0] == told["metrics"][0]["n"]
-    assert "nothing tells them apart" in told["verdict"]
+    assert "no difference can be seen" in told["verdict"]
 
 
 def test_a_post_mortem_names_strangers_and_draws_a_page(

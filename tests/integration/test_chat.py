@@ -174,7 +174,7 @@ def test_facts_are_looked_up_and_sources_shown(
 def test_a_conversation_in_the_terminal(
     fan: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lines = iter(["Who scored?", "", "/help", "/forget", "And?", "/quit", "never asked"])
+    lines = iter(["Who scored?", "", "/help", "/reset", "And?", "/quit", "never asked"])
     monkeypatch.setattr("builtins.input", lambda prompt="": next(lines))
     found = shown(["chat", str(fan), "--max-tokens", "4"], capsys)
     assert [item["question"] for item in found["exchanges"]] == ["Who scored?", "And?"]
@@ -206,9 +206,9 @@ def test_what_does_not_fit_a_language_model_is_refused(
     fan: Path, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     talks = write_talks(tmp_path / "talks.jsonl")
-    with pytest.raises(UsageError, match=r"--head linear is not .* --image-size 224 is not used by a fit of"):
+    with pytest.raises(UsageError, match=r"--head linear is not .* --image-size 224 has no effect in a"):
         preseason.fit(talks, head="linear", image_size=224)
-    with pytest.raises(UsageError, match="talks and has no classes"):
+    with pytest.raises(UsageError, match="is a chat model without classes"):
         preseason.load(fan).predict("photo.jpg")
     error = shown(["chat", str(model_folder), "--once", "Who?"], capsys, code=2)["error"]
     assert "does not talk" in error["message"]
@@ -249,6 +249,6 @@ def test_a_killed_fit_goes_on(bases: dict[str, Path], tmp_path: Path) -> None:
     first.wait()
     assert not (tmp_path / "m").exists()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "Going on after" in done.stderr
+    assert "Resuming after" in done.stderr
     assert isinstance(preseason.load(tmp_path / "m"), ChatModel)
     assert not list((tmp_path / "cache").glob("fits/*"))

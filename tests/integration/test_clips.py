@@ -137,7 +137,7 @@ def test_a_match_of_another_world_is_told(
     )
     assert run(["spot", str(actions), str(path)]) == 0
     told = capsys.readouterr().out
-    assert "Warning: this is another world than the model has learnt from" in told
+    assert "Warning: these inputs differ from the training data" in told
     assert re.search(r"Label these first: .*night\.mp4 at 0:\d\d", told)
 
 

@@ -76,7 +76,7 @@ def test_without_ale_py_the_demo_says_what_to_install(
 def test_the_demo_fills_no_folder_that_is_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine.txt").write_text("", "utf-8")
     assert run(["demo", "-o", str(tmp_path)]) == 2
-    assert "is not an empty folder" in capsys.readouterr().err
+    assert "is not empty" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -239,7 +239,7 @@ def test_fit_tunes_at_a_service_and_chat_talks_with_it(
     assert fields["trained_tokens"] > 0
     assert fields["curve"]
     assert fields["sayings"][0]["after"]
-    assert "does not let one talk" in fields["sayings"][0]["before"], (
+    assert "does not offer the base model" in fields["sayings"][0]["before"], (
         "the server talks with tuned models only"
     )
     written = "".join(path.read_text() for path in model.rglob("*") if path.is_file())
@@ -284,7 +284,7 @@ def test_a_job_that_was_begun_is_followed_and_failures_are_said(
         preseason.fit(data, **settings | {"backbone": "openai:gpt-9"})
     with pytest.raises(ServiceError, match="does not answer"):
         preseason.fit(data, **settings | {"base_url": "http://127.0.0.1:9/v1"})
-    with pytest.raises(UsageError, match=r"--base-url .* is not used by .*openai:MODEL"):
+    with pytest.raises(UsageError, match=r"--base-url .* has no effect in .*openai:MODEL"):
         preseason.fit(data, base_url=served.url)
     with pytest.raises(UsageError, match="expected an address such as"):
         preseason.fit(data, **settings | {"base_url": "localhost"})

@@ -15,7 +15,7 @@ from preseason.errors import ModelFolderError, UsageError
 def test_a_model_never_replaces_a_folder_of_other_things(players: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.docx").write_text("years of work", "utf-8")
-    with pytest.raises(ModelFolderError, match=r"no model folder .* it will not be replaced"):
+    with pytest.raises(ModelFolderError, match=r"not a preseason model .* it will not be replaced"):
         preseason.load(players).save(tmp_path / "thesis")
     assert (tmp_path / "thesis" / "thesis.docx").read_text("utf-8") == "years of work"
     assert [path.name for path in tmp_path.iterdir()] == ["thesis"]

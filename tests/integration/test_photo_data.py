@@ -87,7 +87,7 @@ def test_odd_labels_stay_as_they_are(
 
 NOTHING_TO_LEARN = [
     ("no photos", r"holds no usable photos.*a text file saved as .jpg, not an image"),
-    ("one class", r"has one class only \('pong'\).*Add a folder with photos of another class"),
+    ("one class", r"has only one class \('pong'\).*Add a folder with photos of another class"),
     ("absent", r"There is no .*photos"),
     ("file", r"is one file without labels\. Expected one folder per class"),
 ]

@@ -232,7 +232,7 @@ def test_a_tuned_network_is_saved_for_transformers(table: Path, encoder_folder: 
 
 
 def test_what_cannot_be_used_is_said(table: Path, tmp_path: Path, encoder_folder: Path) -> None:
-    with pytest.raises(UsageError, match="efficientnet_lite0 takes image input, and these are texts"):
+    with pytest.raises(UsageError, match="efficientnet_lite0 takes image input, but these are texts"):
         preseason.fit(table, backbone="efficientnet_lite0")
     with pytest.raises(UsageError, match=r"--text Tweat: .* Did you mean 'Tweet'"):
         preseason.fit(table, text="Tweat")

@@ -80,7 +80,7 @@ def test_the_card_tells_accuracy_limits_and_use_but_no_folder(tmp_path: Path) ->
     record = record_of()
     _, body = card_of(record, tmp_path, "players")
     right = round(record.score.value * 50)
-    assert f"Right on {right} of 50 photos, each judged by a model that had not seen it; expect" in body
+    assert f"{right} of 50 photos right, each predicted by a model not trained on it; expect" in body
     assert 'preseason.load("players")' in body
     assert "preseason predict players photo.jpg" in body
     assert "| 1: 2 | 30 |" in body

@@ -75,7 +75,7 @@ def test_repairs_are_the_cheapest_first(evidence: Evidence) -> None:
     rates = [each.mends / each.minutes for each in found]
     assert len(found) == 3
     assert rates == sorted(rates, reverse=True)
-    assert "Look at 1 label" in found[0].words
+    assert "Check 1 label" in found[0].words
     assert found[0].inputs == ("text label",)
 
 

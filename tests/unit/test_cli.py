@@ -113,7 +113,7 @@ def test_flags_overrule_the_recipe_file(tmp_path: Path) -> None:
     [
         ("sede = 3", "no setting is called 'sede', did you mean 'seed'?"),
         ("views = 0\nfolds = 1", "views=0: expected at least 1; folds=1: expected at least 2"),
-        ("seed =", "is no TOML file"),
+        ("seed =", "is not a TOML file"),
     ],
 )
 def test_a_recipe_file_with_faults_names_them(tmp_path: Path, content: str, message: str) -> None:
@@ -132,7 +132,7 @@ def test_a_recipe_file_with_faults_names_them(tmp_path: Path, content: str, mess
         ("fit . --budgte 3", 2, "No such option '--budgte'"),
         ("fit . --views three", 2, "'three' is not a valid integer"),
         ("fit . --device cudda --seed -1", 2, "device='cudda', did you mean 'cuda'?"),
-        ("fit . --budget soon", 2, "'soon' is no length of time"),
+        ("fit . --budget soon", 2, "'soon' is not a length of time"),
         ("fit . --config none.toml", 2, "There is no recipe file none.toml"),
         ("fit no-such-folder", 3, "There is no no-such-folder."),
         ("predict", 2, "Missing argument 'MODEL'"),
@@ -187,7 +187,7 @@ def test_a_stop_says_that_the_same_command_goes_on(
 ) -> None:
     failing(monkeypatch, KeyboardInterrupt())
     assert run(["models"]) == 130
-    assert capsys.readouterr().err == "stopped; finished work is kept, the same command goes on\n"
+    assert capsys.readouterr().err == "Interrupted. Finished work is saved; run the same command to resume.\n"
 
 
 def test_a_traceback_is_shown_for_faults_of_ours_and_on_request_only(
@@ -205,7 +205,7 @@ def test_a_traceback_is_shown_for_faults_of_ours_and_on_request_only(
     run(["models"])
     shown = capsys.readouterr().err
     assert "Traceback" in shown
-    assert "This is a fault of preseason" in shown
+    assert "This is a bug in preseason" in shown
 
 
 def test_a_full_graphics_processor_is_no_fault_of_ours(
@@ -215,7 +215,7 @@ def test_a_full_graphics_processor_is_no_fault_of_ours(
     failing(monkeypatch, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))
     assert run(["models"]) == 2
     shown = capsys.readouterr().err
-    assert shown.startswith("error: The memory of the graphics processor is full.")
+    assert shown.startswith("error: The GPU is out of memory.")
     assert shown.endswith("[PS-U05]\n")
 
 
@@ -354,9 +354,12 @@ def test_suggest_is_next() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("spot m x.mp4 -n 3", "--count is not used here: it counts with --similar-to TIME"),
-        ("spot m x.mp4 --label jump", "--label is not used here: it counts with --similar-to TIME"),
-        ("spot --similar-to 0:01 x.mp4 --threshold 0.3", "--threshold is not used here: --similar-to takes"),
+        ("spot m x.mp4 -n 3", "--count has no effect here: it applies to --similar-to TIME"),
+        ("spot m x.mp4 --label jump", "--label has no effect here: it applies to --similar-to TIME"),
+        (
+            "spot --similar-to 0:01 x.mp4 --threshold 0.3",
+            "--threshold has no effect here: --similar-to",
+        ),
     ],
 )
 def test_an_option_of_another_way_of_spotting_is_refused(

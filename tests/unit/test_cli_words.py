@@ -107,10 +107,10 @@ def test_plain_values_hold_no_numpy_and_no_infinity() -> None:
 
 def test_fit_ends_with_accuracy_comparison_place_and_next_step(record: FitRecord) -> None:
     text = words.of_fit("players", record, "preseason predict players a.jpg")
-    assert text.startswith("Right on 3 of 4 examples: 75.0 % (95 % CI 30 to 95 %).")
+    assert text.startswith("Accuracy 75.0 % (3 of 4, 95 % CI 30-95 %).")
     assert "linear head alone 70.0 %, same network with random weights 40.0 %." in text
-    assert "4 of the 30 photos were held out and judged by a model that had not seen them." in text
-    assert "The model you have was then fitted on all 30 photos." in text
+    assert "4 of the 30 photos were held out as a test set." in text
+    assert "The model you get was then fitted on all 30 photos." in text
     assert "Left out: 0.txt: no image" in text
     assert "... and 2 more" in text
     assert "Warning: son has few photos" in text
@@ -120,33 +120,33 @@ def test_fit_ends_with_accuracy_comparison_place_and_next_step(record: FitRecord
 
 def test_a_model_that_was_not_refitted_says_so(record: FitRecord) -> None:
     kept = replace(record, recipe={"refit": False})
-    assert "has not seen them either (--no-refit)" in words.of_fit("players", kept, "")
+    assert "has not seen the test set either (--no-refit)" in words.of_fit("players", kept, "")
 
 
 def test_a_crossfitted_model_says_who_judged_and_what_it_learnt_from(record: FitRecord) -> None:
-    by = {"by": "cross-fitting in 4 folds"}
+    by = {"by": "4-fold cross-validation"}
     counts = {"messi": 1, "salah": 2, "son": 1}
     text = words.of_fit("players", replace(record, split=by, counts=counts), "")
-    assert "Each of the 4 photos was judged by a model that had not seen it." in text
-    assert "the average of these models; together they have learnt from all 4 photos." in text
+    assert "Each of the 4 photos was predicted by a model not trained on it (cross-validation)." in text
+    assert "the average of these models; together they were trained on all 4 photos." in text
     part = words.of_fit("players", replace(record, split=by), "")
-    assert "Each of 4 of the 30 photos was judged" in part
-    assert "The model you have is the average of these models." in part
+    assert "Each of 4 of the 30 photos was predicted" in part
+    assert "The model you get is the average of these models." in part
     assert "fitted on all" not in text + part
 
 
 def test_evaluation_lists_the_weakest_class_first(evaluation: Evaluation) -> None:
     lines = words.of_evaluation(evaluation).splitlines()
-    assert lines[0].startswith("Right on 3 of 4 examples")
-    assert lines[2].split() == ["label", "examples", "right", "95", "%", "interval"]
+    assert lines[0].startswith("Accuracy 75.0 % (3 of 4, ")
+    assert lines[2].split() == ["label", "examples", "recall", "95", "%", "CI"]
     assert lines[3].startswith("salah  2         50.0 %")
 
 
 def test_the_table_of_answers_aligns_and_names_strangers(predictions: Predictions) -> None:
     lines = words.of_predictions(predictions).splitlines()
-    assert lines[0] == "input     answer                 sure    or else"
-    assert lines[1] == "a.jpg     messi                  90.0 %  salah 6.0 %"
-    assert lines[2] == "x, y.jpg  unknown (nearest son)  50.0 %  messi 30.0 %"
+    assert lines[0] == "input     label                  confidence  runner-up"
+    assert lines[1] == "a.jpg     messi                  90.0 %      salah 6.0 %"
+    assert lines[2] == "x, y.jpg  unknown (nearest son)  50.0 %      messi 30.0 %"
     assert lines[3] == "Left out: b.txt: no image"
 
 

@@ -104,7 +104,7 @@ def test_the_converted_model_is_kept_and_refused_where_its_answers_change(
     network, said = tiny.gemma3(500), Lines()
     first = engines.decoder_for(network, "key", tmp_path, said)
     assert first.name == "OpenVINO, 8 bits"
-    assert said.lines == ["Converting the model for fast answers, once ..."]
+    assert said.lines == ["Converting the model for faster answers (once) ..."]
     monkeypatch.setattr("preseason.language.openvino_decoder._converted", None)
     again = engines.decoder_for(network, "key", tmp_path, said)
     assert np.allclose(first.start([3, 4, 5]), again.start([3, 4, 5]), atol=1e-5)
@@ -114,7 +114,7 @@ def test_the_converted_model_is_kept_and_refused_where_its_answers_change(
     assert "its answers would change" in said.lines[-1]
     (tmp_path / "blocked").write_text("")
     assert engines.decoder_for(network, "other", tmp_path / "blocked", said).name == "transformers"
-    assert "OpenVINO cannot run this model here" in said.lines[-1]
+    assert "OpenVINO cannot run this model" in said.lines[-1]
 
 
 def test_drawing_keeps_to_the_likeliest_and_avoids_repeating() -> None:
@@ -156,7 +156,7 @@ def test_an_answer_comes_in_pieces_and_is_remembered() -> None:
     assert model.asked == (
         "<bos>Question: Who scored?\nAnswer: Salah scored twice.<eos>\nQuestion: And then?\nAnswer:"
     )
-    talk.forget()
+    talk.reset()
     talk.ask("Who?")
     assert model.asked == "<bos>Question: Who?\nAnswer:"
 

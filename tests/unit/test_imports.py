@@ -133,7 +133,7 @@ def test_help_loads_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
-    assert "Turn labelled photos, clips" in done.stdout
+    assert "Fine-tune a pretrained network" in done.stdout
 
 
 def test_help_takes_little_more_than_starting_python_with_click() -> None:

@@ -127,7 +127,7 @@ def test_a_trained_class_and_then_an_added_one_can_go(known: ReferenceSet) -> No
 
 
 def test_removing_what_is_not_there_or_one_of_two_is_refused(known: ReferenceSet) -> None:
-    with pytest.raises(UsageError, match=r"knows no 'emu'\. It knows: ant, bee, cat"):
+    with pytest.raises(UsageError, match=r"has no class 'emu'\. Its classes: ant, bee, cat"):
         known.removed("emu", probe)
     with pytest.raises(UsageError, match="the last two cannot be removed"):
         known.removed("ant", probe).removed("bee", probe)

@@ -186,7 +186,7 @@ def test_one_text_is_held_out_at_its_end() -> None:
 
 def test_one_dialogue_cannot_be_held_out() -> None:
     one = Example("who?", messages=(Message("user", "Who?"), Message("assistant", "Me.")))
-    with pytest.raises(DataError, match="one group only"):
+    with pytest.raises(DataError, match="only one group"):
         divide(Corpus((one,)), 0.1, seed=0)
 
 

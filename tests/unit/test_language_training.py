@@ -86,7 +86,7 @@ def test_the_time_is_kept() -> None:
     trained = prepared(config=TrainingConfig(100_000, 2, 0.01, seconds=1.5, seed=0, patience=100)).run(
         None, Silent()
     )
-    assert trained.stopped == "the time was used"
+    assert trained.stopped == "the time was used up"
     assert 0.7 < time.monotonic() - begin < 3.5
     assert trained.steps >= 2
 
@@ -121,4 +121,4 @@ def test_a_state_that_cannot_be_kept_is_told_once(tmp_path: Path) -> None:
             told.append(line)
 
     assert prepared().run(tmp_path / "file" / "run.pt", Told()).steps > 0
-    assert [line.startswith("The state of the training cannot be kept in") for line in told] == [True]
+    assert [line.startswith("The training state cannot be saved in") for line in told] == [True]

@@ -256,7 +256,7 @@ def sample_set(labels: str, groups: dict[int, str] | None = None) -> Dataset:
 
 
 def test_what_cannot_be_learnt_is_an_error() -> None:
-    with pytest.raises(DataError, match="photos has one class only \\('a'\\)"):
+    with pytest.raises(DataError, match="photos has only one class \\('a'\\)"):
         check_trainable(sample_set("aaa"))
     with pytest.raises(DataError, match="holds no usable photos"):
         check_trainable(sample_set(""))
@@ -268,7 +268,7 @@ def test_what_is_learnt_badly_is_a_warning() -> None:
     few = check_trainable(sample_set("a" * 9 + "b" + "cc"))
     assert few == (
         "Class 'b' has only one of the photos: it is learnt but cannot be tested.",
-        "Class 'c' has only 2 photos: its score will say little.",
+        "Class 'c' has only 2 photos: its score says little.",
     )
     together = check_trainable(sample_set("a" * 9 + "b" * 6, dict.fromkeys(range(9, 15), "burst")))
     assert together == (

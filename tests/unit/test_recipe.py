@@ -28,7 +28,7 @@ def test_lengths_of_time(text: str | float, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "soon", "-3", "2 days", "1m30s", "m", "nan", "1e3"])
 def test_what_is_no_length_of_time_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"is no length of time\. Write seconds \(90\) or 90s, 2m, 1h"):
+    with pytest.raises(UsageError, match=r"is not a length of time\. Write seconds \(90\) or 90s, 2m, 1h"):
         parse_seconds(text)
 
 
@@ -79,7 +79,7 @@ def test_a_recipe_file_is_read_and_its_faults_are_named(tmp_path: Path) -> None:
     file.write_text('head = "mlp"\nseed = 3\n', "utf-8")
     assert read_recipe(file) == {"head": "mlp", "seed": 3}
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(UsageError, match=r"a\.toml is no TOML file"):
+    with pytest.raises(UsageError, match=r"a\.toml is not a TOML file"):
         read_recipe(file)
     with pytest.raises(UsageError, match="There is no recipe file"):
         read_recipe(tmp_path / "b.toml")

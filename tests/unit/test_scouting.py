@@ -65,10 +65,10 @@ def network(name: str, linear: float, seconds: float = 1.0, shift: float | None 
 def test_a_clear_lead_and_a_tie_are_told_apart() -> None:
     assert "clearly ahead of b" in words.recommendation(report(network("a", 0.9), network("b", 0.7)))
     tie = report(network("a", 0.9, seconds=9), network("b", 0.88, seconds=1))
-    assert words.recommendation(tie) == "a and b cannot be told apart here; b is quicker."
+    assert words.recommendation(tie) == "a and b are equally good here; b is faster."
 
 
-@pytest.mark.parametrize(("scratch", "verdict"), [(0.4, "helps"), (0.88, "cannot be told"), (0.99, "hurts")])
+@pytest.mark.parametrize(("scratch", "verdict"), [(0.4, "helps"), (0.88, "is unclear"), (0.99, "hurts")])
 def test_transfer_is_compared_with_random_weights(scratch: float, verdict: str) -> None:
     assert verdict in words.transfer(report(network("a", 0.9), scratch=scratch))
 
@@ -78,9 +78,9 @@ def test_the_outlook_names_what_pays_and_what_does_not() -> None:
     curve = Curve((10.0,), (0.8,), forecasts, (Gain("Salah", 0.02, 0.005), Gain("Messi", 0.001, 0.01)))
     first, second = words.outlook(curve)
     assert "80 % now; 85 % (80 to 90) with twice the labels, 90 % (82 to 95) with four times" in first
-    assert second == "20 more of Salah give about +2.0; more of Messi nothing that could be measured."
+    assert second == "20 more of Salah: about +2.0 points; more of Messi: no measurable gain."
 
 
 def test_what_keeps_no_statistics_says_nothing_of_distance() -> None:
-    assert "cannot be told" in words.shift(network("vit", 0.9))
+    assert "is unknown" in words.shift(network("vit", 0.9))
     assert "far from" in words.shift(network("cnn", 0.9, shift=0.8))

@@ -49,7 +49,7 @@ def test_a_model_that_talks_refuses_what_needs_classes(model: TrainedModel) -> N
         "remove": lambda: model.remove("beckham"),
     }
     for verb, call in calls.items():
-        with pytest.raises(UsageError, match=f"talks and has no classes, so {verb} does not fit it"):
+        with pytest.raises(UsageError, match=f"is a chat model without classes, so {verb} does not apply"):
             call()
-    with pytest.raises(UsageError, match="explain needs one of labelled examples"):
+    with pytest.raises(UsageError, match="`explain` needs a classifier"):
         classifier(model, "explain")

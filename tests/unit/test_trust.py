@@ -146,7 +146,7 @@ def test_shares(text: str | float, share: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "few", "0", "1", "1/0", "50/1", "-1/50", "150%", "1e-3", "nan"])
 def test_what_is_no_share_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no share of unknown inputs"):
+    with pytest.raises(UsageError, match="is not a valid share of unknown inputs"):
         Recipe(max_unknown_accepted=text)
 
 
@@ -175,14 +175,17 @@ def test_the_price_is_told_in_words() -> None:
     labels = tuple("abcde")
     answers = BatchPredictions(samples, labels, targets, answers_to(targets, 5, 9.0), distance)
     found = price(choice, answers, 0.02, "photos")
-    assert "At most 2 % of strangers get a name" in found["said"]
-    assert "answers 85 % of the photos of known classes and leaves the rest to you (15 %)" in found["said"]
+    assert "At most 2 % of unknown inputs may be given a label" in found["said"]
+    assert (
+        "85 % of the photos of known classes still get a label, the rest are left to you (15 %)"
+        in found["said"]
+    )
     assert "warning" not in found
     assert found["named_low"] <= found["named"] <= found["named_high"]
     few = BatchPredictions(
         samples, labels, targets, answers.probabilities, np.full(400, choice.threshold + 1)
     )
-    assert "is dear here" in price(choice, few.__class__(*vars(few).values()), 0.02, "photos")["warning"]
+    assert "is too strict" in price(choice, few.__class__(*vars(few).values()), 0.02, "photos")["warning"]
 
 
 def test_none_of_few_strangers_is_no_promise_of_never() -> None:
@@ -198,8 +201,8 @@ def test_the_outlook_names_what_helps_and_what_does_not() -> None:
     score = measure(answers_to(np.arange(100) % 2, 2, 1.2), np.arange(100) % 2)["accuracy"]
     found = messages.curve(Curve((8.0,), (0.8,), (now, *later), gains), score)
     assert f"{100 * score.value:.0f} % ±" in found["said"]
-    assert "20 more of salah give about +" in found["said"]
-    assert "more of messi nothing that could be measured" in found["said"]
+    assert "20 more of salah: about +" in found["said"]
+    assert "more of messi: no measurable gain" in found["said"]
     assert score.value <= found["forecasts"][0]["accuracy"] <= found["forecasts"][1]["accuracy"] <= 1
 
 

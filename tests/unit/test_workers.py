@@ -99,7 +99,7 @@ def test_a_process_that_dies_is_noticed_and_named(tmp_path: Path) -> None:
     with workers_at("test_workers", "dying", str(tmp_path)) as started:
         leader, _ = said_by(started)
     assert leader.startswith("lost Other workers cannot be reached: ")
-    assert leader.endswith("Finished work is kept: start the same command again.")
+    assert leader.endswith("Finished work is saved: run the same command again.")
     assert time.monotonic() - begin < 120
 
 

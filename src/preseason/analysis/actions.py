@@ -71,7 +71,10 @@ def _checks(errors: Sequence[Error], answers: BatchPredictions) -> list[Repair]:
     mine = _of(errors, "label")
     if not mine:
         return []
-    words = f"Look at {_count(len(mine), 'label')}: the model and the nearest examples say otherwise."
+    words = (
+        f"Check {_count(len(mine), 'label')}: the model and the nearest examples disagree with "
+        f"{('it' if len(mine) == 1 else 'them')}."
+    )
     return [Repair(words, "", len(mine), CHECK_MIN * len(mine), _inputs(mine, answers))]
 
 
@@ -82,7 +85,7 @@ def _additions(errors: Sequence[Error], answers: BatchPredictions, model: str) -
     for label, count in counts.items():
         own = [each for each in mine if answers.samples[each.place].label == label]
         if count >= MIN_TO_ADD:
-            words = f"Teach the model {label} from these {count} examples, without fitting again."
+            words = f"Add the class {label} from these {count} examples, without fitting again."
             command = f"preseason add {model} {_quoted(label)} PATHS"
             inputs = _inputs(own, answers)
             found.append(Repair(words, command, MENDED_BY_ADDING * count, COMMAND_MIN, inputs))
@@ -93,7 +96,7 @@ def _crops(errors: Sequence[Error], answers: BatchPredictions) -> list[Repair]:
     mine = _of(errors, "crop")
     if not mine:
         return []
-    words = f"Cut {_count(len(mine), 'picture')} closer to what counts: then the answer is right."
+    words = f"Crop {_count(len(mine), 'picture')} closer to the subject: then the answer is right."
     return [Repair(words, "", len(mine), CROP_MIN * len(mine), _inputs(mine, answers))]
 
 
@@ -101,7 +104,7 @@ def _adapting(errors: Sequence[Error], answers: BatchPredictions, model: str, da
     mine = _of(errors, "drift")
     if not mine:
         return []
-    words = f"Label {MORE} examples of this new world, chosen by `next`, and fit again with them."
+    words = f"Label {MORE} examples of this new kind of data, chosen by `next`, and fit again with them."
     mends = len(mine) * (1 - (1 + MORE / 10) ** -DECAY)
     command = f"preseason next {model} {data} -n {MORE}"
     return [Repair(words, command, mends, LABEL_MIN * MORE, _inputs(mine, answers))]
@@ -128,7 +131,7 @@ def _pairs(errors: Sequence[Error], answers: BatchPredictions, known: ReferenceS
     found = []
     for (one, other), own in pairs.items():
         count = min(_known_of(known, one), _known_of(known, other))
-        words = f"Label {MORE // 2} more of {one} and of {other} each, where they look alike."
+        words = f"Label {MORE // 2} more each of {one} and {other}, where they look alike."
         mends = _mended(len(own), count, MORE // 2)
         found.append(Repair(words, "", mends, LABEL_MIN * MORE, _inputs(own, answers)))
     return found

@@ -123,9 +123,9 @@ def sort_into(suggestions: Suggestions, folder: Path, link: bool = False) -> lis
         UsageError: the folder holds files, or the examples are texts (a table is for these).
     """
     if not all(sample.source.name for sample in suggestions.samples):
-        raise UsageError(f"Texts are no files: name a table instead, -o {folder.name}.csv.")
+        raise UsageError(f"Texts are not files: name a table instead, -o {folder.name}.csv.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is there and not empty: name a new folder.")
+        raise UsageError(f"{folder} exists and is not empty: name a new folder.")
     names = folder_names((item.label for item in suggestions.items), [STRANGERS])
     made = []
     for rank, (item, sample) in enumerate(zip(suggestions.items, suggestions.samples, strict=True), 1):
@@ -164,13 +164,13 @@ def _reason(names: Sequence[str], probability: float, stranger: bool) -> str:
         return "unlike everything known: a new label, or a new kind of picture?"
     if probability < UNSURE:
         return f"between {names[0]} and {names[1]}"
-    return f"other than those above, if it is {names[0]}"
+    return f"unlike those above, if it is {names[0]}"
 
 
 def _nothing_left(model: Model, read: int, known: int) -> str:
     noun = model.job.noun
     if read and known == read:
-        return f"The model has learnt from all {read} {noun} already: name others."
+        return f"The model was already trained on all {read} {noun}: name others."
     return f"None of the {noun} could be read: expected files, folders or patterns of {noun}."
 
 

@@ -16,9 +16,9 @@ from preseason.openset.reference_set import ReferenceSet
 from preseason.results import BatchPredictions
 
 CAUSES = {
-    "unknown": "unknown to the model",
+    "unknown": "class unknown to the model",
     "label": "label looks wrong",
-    "drift": "another world",
+    "drift": "unlike the training data",
     "crop": "odd crop",
     "few labels": "too few labels",
     "look-alike": "look-alike",
@@ -82,22 +82,27 @@ def _judged(place: int, said: int, evidence: Evidence, confusion: Floats, bars: 
     answers, known = evidence.answers, evidence.known
     truth, row = int(answers.targets[place]), answers.probabilities[place]
     if truth < 0:
-        return Error(place, "unknown", f"the model has never learnt {answers.samples[place].label}")
+        return Error(place, "unknown", f"the model has no class {answers.samples[place].label}")
     names = known.labels[truth], known.labels[said]
     near = _near(known, answers.vectors[place]) if answers.vectors is not None else np.zeros(0, np.int64)
     agreeing = int((near == said).sum())
     if row[truth] < HARDLY and row[said] >= bars[said] and agreeing >= AGREEING and not (near == truth).any():
-        why = f"{100 * row[said]:.0f} % {names[1]}, and {agreeing} of its {len(near)} nearest are {names[1]}"
+        why = (
+            f"{100 * row[said]:.0f} % {names[1]}, and {agreeing} of its {len(near)} nearest examples "
+            f"are {names[1]}"
+        )
         return Error(place, "label", why)
     if evidence.far[place]:
-        return Error(place, "drift", "it lies farther off than nine in ten examples of training")
+        return Error(place, "drift", "it lies farther out than nine in ten training examples")
     if place in evidence.cropped:
         return Error(place, "crop", evidence.cropped[place])
     counts = np.bincount(known.targets, minlength=len(known.labels))
     if counts[truth] < max(FEW * float(np.median(counts)), MIN_EXAMPLES):
         return Error(place, "few labels", f"{names[0]} has {counts[truth]} labelled examples")
     if row[truth] >= RIVAL or confusion[truth, said] >= 2 * _usual_share(confusion):
-        share = f"{100 * confusion[truth, said]:.0f} % of {names[0]} are taken for {names[1]} in training too"
+        share = (
+            f"{100 * confusion[truth, said]:.0f} % of {names[0]} are confused with {names[1]} in training too"
+        )
         close = f"{100 * row[truth]:.0f} % {names[0]}, {100 * row[said]:.0f} % {names[1]}"
         return Error(place, "look-alike", close if row[truth] >= RIVAL else share)
     return Error(place, "few labels", f"nothing like it among the {counts[truth]} examples of {names[0]}")

@@ -111,17 +111,20 @@ def verdict(difference: Difference, names: tuple[str, str]) -> str:
     """Which is better, by how much, and whether that may be chance."""
     points, low, high = (100 * v for v in (difference.difference, difference.low, difference.high))
     if difference.only_first + difference.only_second == 0:
-        return f"{names[0]} and {names[1]} are right on the same examples: nothing tells them apart here."
+        return f"{names[0]} and {names[1]} get the same examples right: no difference can be seen here."
     if points == 0:
         return f"{names[0]} and {names[1]} are right equally often (-{-low:.1f} to {high:.1f} points)."
     better, worse = names[::-1] if points > 0 else names
     if points < 0:
         points, low, high = -points, -high, -low
-    told = f"{better} is better than {worse} by {points:.1f} points ({low:.1f} to {high:.1f})"
+    told = f"{better} is better than {worse} by {points:.1f} points (95 % CI {low:.1f} to {high:.1f})"
     if difference.sure:
         return f"{told}: more than chance."
     needed = examples_needed(difference)
-    return f"{told}: this may be chance. About {needed} examples would tell, if the difference is real."
+    return (
+        f"{told}: this may be chance. About {needed} examples would be needed to tell, if the "
+        "difference is real."
+    )
 
 
 def _shared(
@@ -162,8 +165,8 @@ def _warnings(
     for name, count in zip(names, learnt, strict=True):
         if count:
             found.append(
-                f"{name} has learnt from {count} of these {len(samples)} examples: its figure flatters. "
-                "Compare on data that neither has seen."
+                f"{name} was trained on {count} of these {len(samples)} examples, so its score is "
+                "too good. Compare on data that neither has seen."
             )
     for name, model in zip(names, (first, second), strict=True):
         strange = sorted({str(s.label) for s in samples if s.label not in model.labels})

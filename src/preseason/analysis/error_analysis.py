@@ -158,7 +158,7 @@ def _better(answers: BatchPredictions, place: int, by_form: dict) -> dict[int, s
     best = max(chances, key=lambda name: chances[name])
     if chances[best] < ENOUGH:
         return {}
-    return {place: f"cut to {best} it is {100 * chances[best]:.0f} % {answers.labels[truth]}"}
+    return {place: f"cropped to {best} it is {100 * chances[best]:.0f} % {answers.labels[truth]}"}
 
 
 def _mistake(error: Error, answers: BatchPredictions) -> Mistake:

@@ -84,8 +84,8 @@ def from_folder(folder: Path, name: str, licence: str) -> Encoder:
     require(name, "transformers", "tokenizers")
     if model_type(folder) is None:
         raise WeightsError(
-            f"{folder} holds no encoder of texts. Expected {CONFIG}, {WEIGHTS} and {TOKENIZER}, as "
-            "save_pretrained of transformers writes them."
+            f"{folder} holds no text encoder. Expected {CONFIG}, {WEIGHTS} and {TOKENIZER}, as "
+            "saved by save_pretrained of transformers."
         )
     tokenizer = _tokenizer(folder)
     network = _network(folder)

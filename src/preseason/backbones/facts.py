@@ -124,6 +124,6 @@ def require(backbone: "BackboneSource", modalities: Sequence[str], noun: str) ->
     """
     if backbone.modality not in modalities:
         raise UsageError(
-            f"--backbone {backbone.name} takes {backbone.modality} input, and these are {noun}. "
+            f"--backbone {backbone.name} takes {backbone.modality} input, but these are {noun}. "
             "Leave --backbone out, or choose one of `preseason models`."
         )

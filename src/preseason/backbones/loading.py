@@ -21,7 +21,7 @@ def load(name: str, weights: str | None = None) -> Backbone:
         if library.knows(name, weights):
             return library.load(name, weights)
     hint = did_you_mean(name, (each for library in _ranked() for each in library.names()))
-    raise UsageError(f"No backbone is called {name!r}.{hint} `preseason models` lists them.")
+    raise UsageError(f"There is no backbone {name!r}.{hint} `preseason models` lists them.")
 
 
 def exists(name: str) -> bool:

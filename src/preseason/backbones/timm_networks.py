@@ -47,7 +47,7 @@ def create(name: str) -> Any:
     import timm
 
     if not timm.is_model(name):
-        raise UsageError(f"No backbone is called {name!r}.{_nearest(name)} `preseason models` lists them.")
+        raise UsageError(f"There is no backbone {name!r}.{_nearest(name)} `preseason models` lists them.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return timm.create_model(name, pretrained=False, **_arguments(name)).eval()
@@ -119,7 +119,7 @@ def _load_from_hub(network: Any, name: str) -> None:
 
     try:
         if not in_hub_cache(network.pretrained_cfg) and not hugging_face_answers():
-            raise ConnectionError("the hub does not answer")
+            raise ConnectionError("the hub cannot be reached")
         load_pretrained(network, num_classes=network.num_classes)
     except Exception as error:
         raise WeightsError(_absent(network, name), code="PS-W02") from error

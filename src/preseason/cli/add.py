@@ -23,9 +23,9 @@ def add(
     cache: str | None,
     quiet: bool,
 ) -> Outcome:
-    """Teach a model one more label from a few photos, without fitting again.
+    """Add a class to a model from a few examples, without fitting again.
 
-    Shows how often every label was recognised before and after.
+    Shows the recall of every class before and after.
     """
     import preseason
 

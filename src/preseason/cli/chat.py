@@ -13,21 +13,19 @@ from preseason.errors import UsageError
 if TYPE_CHECKING:
     from preseason.language.conversation import Answer, Conversation
 
-HELP = "/quit ends, /forget begins anew, Ctrl-C stops an answer."
+HELP = "/quit ends, /reset clears the history, Ctrl-C stops an answer."
 
 
 @verb("chat")
 @click.argument("model")
-@click.option("--once", metavar="QUESTION", help="Answer one question and end; for scripts, with --json.")
-@click.option(
-    "--knowledge", metavar="PATH", help="Folder or file in which facts are looked up: txt, md, csv, JSONL."
-)
+@click.option("--once", metavar="QUESTION", help="Answer one question and exit; for scripts, with --json.")
+@click.option("--knowledge", metavar="PATH", help="Folder or file to look facts up in: txt, md, csv, JSONL.")
 @click.option(
     "--temperature",
     type=click.FloatRange(min=0),
     default=0.7,
     show_default=True,
-    help="0: always the likeliest word.",
+    help="0 always picks the most likely token.",
 )
 @click.option(
     "--max-tokens",
@@ -37,16 +35,16 @@ HELP = "/quit ends, /forget begins anew, Ctrl-C stops an answer."
     type=click.IntRange(min=1),
     default=160,
     show_default=True,
-    help="Length of an answer.",
+    help="Maximum length of an answer, in tokens.",
 )
 @click.option(
     "--context",
     type=click.IntRange(min=64),
     default=1024,
     show_default=True,
-    help="Tokens of history that are read with a question.",
+    help="Maximum tokens of history read with a question.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="The same answer each time.")
+@click.option("--seed", type=click.IntRange(min=0), help="Random seed: the same answer each time.")
 @model_options
 def chat(
     *,
@@ -61,10 +59,9 @@ def chat(
     cache: str | None,
     quiet: bool,
 ) -> Outcome:
-    """Talk with a model that was fitted on dialogues or texts.
+    """Chat with a model that was fitted on dialogues or texts.
 
-    With --knowledge, facts are looked up in your own files and the sources are shown; where no passage is
-    good
+    With --knowledge, facts are looked up in your own files and the sources are shown; if no passage is good
     enough, the model says that it does not know.
     """
     from preseason.language.decoding import GenerationConfig
@@ -92,7 +89,7 @@ def conversation(
     loaded = preseason.load(folder, progress=progress(quiet), device=device, cache=cache)
     if not talks(loaded):
         raise UsageError(
-            f"{folder} is a model for {loaded.task} and does not talk: use preseason predict {folder}."
+            f"{folder} is a model for {loaded.task}, not a chat model: use preseason predict {folder}."
         )
     return Conversation(loaded, retriever_in(knowledge, cache, progress(quiet)), style, context)
 
@@ -128,8 +125,8 @@ def _talk(model: str, talk: "Conversation", quiet: bool) -> Outcome:
     while (question := _read()) is not None:
         if question in ("/quit", "/exit"):
             break
-        if question == "/forget":
-            talk.forget()
+        if question in ("/reset", "/forget"):
+            talk.reset()
         elif question.startswith("/"):
             click.echo(HELP, err=True)
         elif question:

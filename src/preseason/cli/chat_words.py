@@ -28,7 +28,7 @@ def of_hosted_fit(model: str, record: "HostedRecord", quoted: str) -> Outcome:
     held = [f"{loss:.3f}" for _, loss in (record.curve[:1] + record.curve[-1:])]
     lines = [
         f"Tuned model: {record.name}, at {record.address} (job {record.job}).",
-        *([f"Loss on the held-out part, as the service tells it: {', then '.join(held)}."] if held else []),
+        *([f"Loss on the held-out part, reported by the service: {', then '.join(held)}."] if held else []),
         *of_skipped(record.skipped),
         f"Model:  {model}  (fitted in {duration(sum(record.seconds.values()))})",
         f"Next:   preseason chat {quoted}",
@@ -108,10 +108,11 @@ def _quiz_lines(record: "ChatRecord") -> list[str]:
     if before is None or after is None:
         return []
     return [
-        f"Held-out questions answered rightly: {percent(before.accuracy)} before, "
-        f"{percent(after.accuracy)} after, of "
-        f"{after.n} (95 % CI {100 * after.low:.0f} to {100 * after.high:.0f} %; guessing "
-        f"reaches {100 * after.chance:.0f} %)."
+        (
+            f"Accuracy on held-out questions: {percent(before.accuracy)} before, "
+            f"{percent(after.accuracy)} after, of {after.n} (95 % CI {100 * after.low:.0f} to "
+            f"{100 * after.high:.0f} %; guessing scores {100 * after.chance:.0f} %)."
+        )
     ]
 
 
@@ -120,5 +121,6 @@ def _endings(record: "ChatRecord") -> str:
     if before is None or after is None:
         return ""
     return (
-        f"; of {after.n} endings it finds {percent(before.accuracy)} before, {percent(after.accuracy)} after"
+        f"; of {after.n} sentence endings it picks {percent(before.accuracy)} correctly before, "
+        f"{percent(after.accuracy)} after"
     )

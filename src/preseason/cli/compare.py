@@ -32,10 +32,10 @@ def compare(
     cache: str | None,
     quiet: bool,
 ) -> Outcome:
-    """Tell whether model B is better than model A, or whether that may be chance.
+    """Test whether model B is better than model A, or whether the difference may be chance.
 
-    DATA is labelled as for `fit`, and neither model should have seen it. Both answer the same examples; the
-    interval of the difference is that of pairs.
+    DATA is labelled as for `fit`, and neither model should have seen it. Both predict the same examples; the
+    confidence interval is for the paired difference.
     """
     import preseason
     from preseason.models.loading import classifier
@@ -70,16 +70,16 @@ def _text(names: tuple[str, str], found: "Comparison") -> str:
     ]
     difference = found.difference
     counts = (
-        f"Both right on {difference.both}, neither on {difference.neither}; only {names[0]} on "
+        f"Both are right on {difference.both}, neither on {difference.neither}; only {names[0]} on "
         f"{difference.only_first}, only {names[1]} on {difference.only_second}."
     )
     listed = ["", words.table(["input", "label", names[0], names[1]], changed)] if changed else []
     more = len(found.changed) - SHOWN
     lines = [
-        words.table(["model", "right", "95 % interval", "of"], rows),
+        words.table(["model", "accuracy", "95 % CI", "of"], rows),
         counts,
         *listed,
-        *([f"... and {more} more; --json names all."] if more > 0 else []),
+        *([f"... and {more} more; see --json."] if more > 0 else []),
         *words.of_skipped(found.skipped),
         *[f"Warning: {warning}" for warning in found.warnings],
         "",

@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from preseason.results import Evaluation, FitRecord, Predictions
     from preseason.runtime.progress import Progress
 
-INTRODUCTION = """This is a demo. The pictures are no photos of people but frames of eight old video games,
-rendered here and played at random: a model learns to tell the games apart from a few small close-ups of
-each, without colour."""
+INTRODUCTION = """This is a demo. The pictures are not photos of people but frames of eight old video games,
+rendered here and played at random: a model learns to recognise the games from a few small grey close-ups of
+each."""
 
 
 @verb("demo")
-@click.option("-o", "--output", metavar="FOLDER", help="Where to write.  [default: a temporary folder]")
-@click.option("--budget", default="2m", show_default=True, metavar="TIME", help="Most time for the fit.")
+@click.option("-o", "--output", metavar="FOLDER", help="Folder to write.  [default: a temporary folder]")
+@click.option("--budget", default="2m", show_default=True, metavar="TIME", help="Time budget of the fit.")
 @click.option("--open/--no-open", "show", default=None, help="Open the report in a browser.")
 def demo(output: str | None, budget: str, show: bool | None, quiet: bool) -> Outcome:
-    """Fit, evaluate and predict on pictures of games, with nothing downloaded.
+    """Fit, evaluate and predict on pictures of games, without downloading anything.
 
-    Held-out pictures come from game settings and episodes that training never saw, and three further
-    games show what a model says to something it does not know.
+    Held-out pictures come from game settings and episodes not seen in training, and three further games show
+    how the model handles something it does not know.
     """
     folder = _folder(output)
     report = progress(quiet)
@@ -84,7 +84,7 @@ def _text(
     met = sum(item.unknown for item in strangers.predictions)
     learnt = "\n".join(words.unseen_lines(record))
     return f"""
-Learnt from {sum(record.counts.values())} pictures of {len(record.labels)} games ({pictures.photos}).
+Trained on {sum(record.counts.values())} pictures of {len(record.labels)} games ({pictures.photos}).
 {learnt}
 
 On other settings and episodes of the same games ({pictures.new_photos}):
@@ -109,7 +109,7 @@ def _folder(output: str | None) -> Path:
         return Path(tempfile.mkdtemp(prefix="preseason-demo-"))
     folder = Path(output)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is not an empty folder: name a new one with -o, or leave -o out.")
+        raise UsageError(f"{folder} is not empty: name a new folder with -o, or leave -o out.")
     return folder
 
 

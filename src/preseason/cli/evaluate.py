@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 @click.argument("data")
 @column_options
 @click.option(
-    "--timeline", metavar="FILE.html", help="Of actions in matches: what was found beside what is there."
+    "--timeline", metavar="FILE.html", help="For models of actions: draw what was found beside the labels."
 )
-@click.option("--adapt", is_flag=True, help="Also re-centre the features on DATA, and tell whether it helps.")
+@click.option(
+    "--adapt", is_flag=True, help="Also re-centre the features on DATA, and report whether it helps."
+)
 @model_options
 def evaluate(
     *,
@@ -36,8 +38,8 @@ def evaluate(
 ) -> Outcome:
     """Score a model on labelled data that it has not seen.
 
-    MODEL is a folder that `fit` wrote; DATA is labelled as for `fit`. For a model of actions with times the
-    videos are searched as well and SoccerNet's average-mAP is told.
+    MODEL is a folder that `fit` wrote; DATA is labelled as for `fit`. For a model of actions with times, the
+    videos are searched as well and SoccerNet's average-mAP is reported.
     """
     import preseason
     from preseason.cli.problems.base import terminals
@@ -47,7 +49,9 @@ def evaluate(
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
     draws = classifies(loaded) and terminals.get(loaded.problem.name).timelines
     if timeline is not None and not draws:
-        raise UsageError(f"--timeline is for models of actions in matches; {model} is one of {loaded.task}.")
+        raise UsageError(
+            f"--timeline is for models of actions in matches; {model} is a model of {loaded.task}."
+        )
     evaluation = loaded.evaluate(data, report, text=text, label=label)
     fields, lines = shapes.of_evaluation(model, loaded.labels, evaluation), [words.of_evaluation(evaluation)]
     if adapt:

@@ -20,8 +20,10 @@ BAR = 20
 @verb("explain")
 @click.argument("model")
 @click.argument("paths", nargs=-1, required=True, metavar="INPUT...")
-@click.option("-o", "--output", metavar="FILE.html|FOLDER", help="Draw it: a page, or a PNG for each input.")
-@click.option("--data", metavar="DATA", help="Where the labelled examples lie now, to show the nearest.")
+@click.option(
+    "-o", "--output", metavar="FILE.html|FOLDER", help="Draw it: one page, or a PNG for each input."
+)
+@click.option("--data", metavar="DATA", help="Where the labelled examples are now, to show the nearest ones.")
 @model_options
 def explain(
     *,
@@ -33,10 +35,10 @@ def explain(
     cache: str | None,
     quiet: bool,
 ) -> Outcome:
-    """Show what an answer rests on.
+    """Show what an answer is based on.
 
-    INPUT is what `predict` takes. Places of a photo, moments of a clip or words of a text are hidden in turn:
-    told is how much of the answer's probability each carries. The nearest labelled examples stand beside it.
+    INPUT is what `predict` takes. Hides regions of a photo, moments of a clip or words of a text in turn and
+    reports how far the probability drops. Also shows the nearest training examples.
     """
     import preseason
     from preseason.models.loading import classifier
@@ -45,7 +47,7 @@ def explain(
     loaded = classifier(preseason.load(model, progress=report, device=device, cache=cache), "explain")
     samples, skipped = loaded.samples_of(paths)
     if not samples:
-        raise DataError(f"None could be read: {skipped[0].path}: {skipped[0].reason}.")
+        raise DataError(f"None of the inputs could be read: {skipped[0].path}: {skipped[0].reason}.")
     report.start("explaining", len(samples))
     found = list(loaded.explanations(samples, data, report))
     report.finish()
@@ -95,8 +97,8 @@ def _text(each: "Explanation") -> str:
         pairs = sorted(pairs, key=lambda pair: -abs(pair[1]))[:SHOWN]
     rows = [[part, f"{100 * weight:+.1f}", _bar(weight, largest)] for part, weight in pairs]
     title = {"words": "word", "places": "place", "moments": "time"}[each.kind]
-    lines.append(words.table([title, "points lost when hidden", ""], rows))
-    lines += ["nearest known examples:", *[f"  {_near(near)}" for near in each.neighbours]]
+    lines.append(words.table([title, "points lost if hidden", ""], rows))
+    lines += ["nearest training examples:", *[f"  {_near(near)}" for near in each.neighbours]]
     return "\n".join(lines)
 
 

@@ -22,7 +22,7 @@ FORMATS = ("onnx", "openvino", "onnx-int8", "openvino-int8", "timm", "transforme
     type=click.Choice(FORMATS),
     default="onnx",
     show_default=True,
-    help="Format, and engine to run it; or the library that is to open the network.",
+    help="Export format: an engine, or the library that will load the network.",
 )
 @click.option(
     "-o", "--output", metavar="FOLDER", help="Folder to write.  [default: MODEL-FORMAT, beside MODEL]"
@@ -31,7 +31,10 @@ FORMATS = ("onnx", "openvino", "onnx-int8", "openvino-int8", "timm", "transforme
     "--data",
     multiple=True,
     metavar="PATH",
-    help="Examples to check with, best a labelled folder that the model has not seen; int8 needs them.",
+    help=(
+        "Examples to check the export with, ideally a labelled folder the model has not seen; int8 "
+        "needs them."
+    ),
 )
 @click.option(
     "--no-strict",
@@ -39,7 +42,9 @@ FORMATS = ("onnx", "openvino", "onnx-int8", "openvino-int8", "timm", "transforme
     cls=AliasedOption,
     hidden_names=["--allow-difference"],
     is_flag=True,
-    help="Keep an export that differs from the model by more than half a point, or leaves part of it behind.",
+    help=(
+        "Keep an export that differs from the model by more than half a point, or leaves part of it behind."
+    ),
 )
 @click.option("--cache", metavar="FOLDER", help="Folder of the feature bank (also PRESEASON_CACHE).")
 def export(
@@ -52,12 +57,12 @@ def export(
     cache: str | None,
     quiet: bool,
 ) -> Outcome:
-    """Write a model for another engine, with a small program that runs it without torch.
+    """Export a model to another engine, with a small program that runs it without torch.
 
-    Preprocessing, all heads, calibration and the rule for strangers travel along. The export is compared
-    with the model on the same photos and refused where they differ by more than half a point.
+    Preprocessing, all heads, calibration and the test for unknown inputs are included. The export is compared
+    with the model on the same photos and refused if they differ by more than half a point.
 
-    To timm and transformers the adapted network travels alone, with its classifier where blocks were trained.
+    For timm and transformers only the adapted network is exported, with its classifier if it was tuned.
     """
     import preseason
 
@@ -79,23 +84,25 @@ def export(
 def _text(folder: str, done: "Export") -> str:
     use = f"Run it with: python {folder}/run.py {done.task[:-1].upper()}..."
     if done.to in ("timm", "transformers"):
-        use = f"{folder}/README.md says how it is loaded."
+        use = f"{folder}/README.md shows how to load it."
     checked = _checked(done.check, done.made, done.task)
     lines = [f"{folder}: {done.to}, {done.bytes / 1e6:.1f} MB. {use}", *checked]
     if done.left:
-        lines.append(f"It does not carry: {'; '.join(done.left)}.")
+        lines.append(f"Not included: {'; '.join(done.left)}.")
     return "\n".join(lines)
 
 
 def _checked(check: "Check | None", made: str, noun: str) -> list[str]:
     if check is None:
-        return ["It has no classifier: it gives vectors."]
-    what = f"{made} (name your own with --data)" if check.drawn else noun
+        return ["It has no classifier: it outputs vectors."]
+    what = f"{made} (use your own with --data)" if check.drawn else noun
     lines = [
-        f"Compared with the model on {check.n} {what}: same label {100 * check.same_label:.1f} %, largest "
-        f"difference of a probability {check.largest:.4f}."
+        (
+            f"Compared with the model on {check.n} {what}: same label for "
+            f"{100 * check.same_label:.1f} %, largest difference in probability {check.largest:.4f}."
+        )
     ]
     if check.accuracy is not None:
         before, after = (100 * value for value in check.accuracy)
-        lines.append(f"Accuracy on these: model {before:.1f} %, exported {after:.1f} %.")
+        lines.append(f"Accuracy on these: model {before} %, export {after} %.")
     return lines

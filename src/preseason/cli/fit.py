@@ -26,16 +26,16 @@ MANIFEST = "preseason.json"
 @click.option(
     "--config",
     metavar="FILE.toml|MODEL",
-    help="Settings from a file, or those of a model, whose fit is repeated as its clock decided; "
-    "flags overrule them.",
+    help="Settings from a TOML file, or from a model, whose fit is repeated with the same time decisions; "
+    "flags take precedence.",
 )
 def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags: Any) -> Outcome:
-    """Turn labelled photos, clips or matches into a model.
+    """Fine-tune a pretrained network on labelled photos, clips, matches or texts.
 
-    DATA is a folder with one folder of photos or clips for each label (also inside train/, val/ and test/),
-    a CSV or JSONL file with the columns path and label, a table of texts with labels, or one with the columns
+    DATA is a folder with one folder of photos or clips per label (also inside train/, val/ and test/), a CSV
+    or JSONL file with the columns path and label, a table of texts with labels, or one with the columns
     video, time and label. Dialogues (JSONL with messages, or with prompt and response) and texts without
-    labels (JSONL with text, .txt, .md) give a model that talks.
+    labels (JSONL with text, .txt, .md) give a chat model.
     """
     recipe = recipe_from(None, Path(config) if config else None, flags)
     folder = choose_output(Path(data), output)

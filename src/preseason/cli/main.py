@@ -21,7 +21,7 @@ READING_ORDER = (
     "scout", "fit", "evaluate", "predict", "explain", "next", "compare", "post-mortem",
     "add", "remove", "spot", "chat", "serve", "watch", "export",
 )  # fmt: skip
-STOPPED = "stopped; finished work is kept, the same command goes on"
+STOPPED = "Interrupted. Finished work is saved; run the same command to resume."
 
 
 ALIASES = {"suggest": "next"}
@@ -44,12 +44,14 @@ class Verbs(click.Group):
 @click.group(
     cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 2 wrong use, 3 data cannot be used, 4 weights missing, 5 model folder "
-    "unusable, 130 stopped (the same command goes on).",
+    epilog=(
+        "Exit codes: 0 success, 2 wrong usage, 3 unusable data, 4 missing weights, 5 unusable model "
+        "folder, 130 interrupted (the same command resumes)."
+    ),
 )
 @click.version_option(__version__, prog_name="preseason")
 def program() -> None:
-    """A pretrained model and your few labelled photos become a model you can trust, use and ship.
+    """Fine-tune pretrained networks on a few labelled photos, clips, matches, texts or dialogues.
 
     Start with: preseason fit photos/   (one folder per player, photos inside)
     """
@@ -121,7 +123,10 @@ def _diagnose(error: BaseException) -> tuple[int, str | None, str]:
     return (
         1,
         "PS-X01",
-        f"{type(error).__name__}: {error}. This is a fault of preseason: report it with the lines above.",
+        (
+            f"{type(error).__name__}: {error}. This is a bug in preseason: please report it with the "
+            "lines above."
+        ),
     )
 
 

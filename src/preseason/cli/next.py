@@ -12,7 +12,7 @@ from preseason.cli.verbs import AliasedOption, Outcome, model_options, verb
 if TYPE_CHECKING:
     from preseason.analysis.active_learning import Suggestions
 
-HEADER = ["", "input", "guess", "sure", "why"]
+HEADER = ["", "input", "label", "confidence", "reason"]
 TABLES = (".csv",)
 
 
@@ -24,7 +24,10 @@ TABLES = (".csv",)
     "-o",
     "--output",
     metavar="FOLDER|FILE.csv",
-    help="Copy them into FOLDER, sorted by guess, or list them in a table: correct either, then fit it.",
+    help=(
+        "Copy them into FOLDER, sorted by predicted label, or list them in a table: correct either, "
+        "then fit it."
+    ),
 )
 @click.option(
     "--symlink",
@@ -32,7 +35,7 @@ TABLES = (".csv",)
     cls=AliasedOption,
     hidden_names=["--link"],
     is_flag=True,
-    help="Make links in FOLDER instead of copies.",
+    help="Create links in FOLDER instead of copies.",
 )
 @model_options
 def next_to_label(
@@ -46,10 +49,10 @@ def next_to_label(
     cache: str | None,
     quiet: bool,
 ) -> Outcome:
-    """Tell which unlabelled examples to label next.
+    """Choose which unlabelled examples to label next.
 
-    PATHS are files, folders or patterns, as for `predict`. Those are chosen that the model is unsure of and
-    that differ from each other. Strangers, unlike everything known, are marked.
+    PATHS are files, folders or patterns, as for `predict`. Each step picks the most uncertain example that
+    differs from those already picked. Inputs unlike any known class are marked.
     """
     import preseason
     from preseason.models.loading import classifier
@@ -88,14 +91,14 @@ def _text(found: "Suggestions", output: str | None, noun: str) -> str:
         for rank, item in enumerate(found.items, 1)
     ]
     left_out = [
-        *([f"{found.known} it has learnt from already"] if found.known else []),
-        *([f"{found.copies} copies"] if found.copies else []),
+        *([f"{found.known} the model was trained on"] if found.known else []),
+        *([f"{found.copies} duplicates"] if found.copies else []),
     ]
     without = f", without {' and '.join(left_out)}" if left_out else ""
     lines = [
         words.table(HEADER, rows),
         *words.of_skipped(found.skipped),
         f"{len(found)} of {found.looked_at} {noun}{without}.",
-        *([f"Written: {output}: correct the labels, then give it to fit or add."] if output else []),
+        *([f"Written: {output}: correct the labels, then pass it to fit or add."] if output else []),
     ]
     return "\n".join(lines)

@@ -32,11 +32,11 @@ def post_mortem(
     cache: str | None,
     quiet: bool,
 ) -> Outcome:
-    """Tell why a model was wrong, and the three cheapest repairs.
+    """Explain a model's errors, with the three most worthwhile fixes.
 
-    CORRECTED is labelled as for `fit`: answers as a person has corrected them. Each error gets the cause with
-    the strongest evidence: unknown to the model, a label that looks wrong, another world, an odd crop, too
-    few labels, a look-alike.
+    CORRECTED is labelled as for `fit`: predictions corrected by a person. Each error is listed under the
+    cause with the strongest evidence: a class unknown to the model, a label that looks wrong, data unlike the
+    training data, an odd crop, too few labels, a look-alike.
     """
     import preseason
     from preseason.models.loading import classifier
@@ -90,16 +90,19 @@ def _text(found: "PostMortem", problem: str, corrected: str, output: str | None)
             [_inside(each.input, corrected), each.truth, each.answer, CAUSES[each.cause], each.why]
             for each in found.mistakes[:SHOWN]
         ]
-        lines += ["", words.table(["input", "label", "said", "cause", "why"], rows)]
+        lines += ["", words.table(["input", "label", "predicted", "cause", "reason"], rows)]
         more = len(found.mistakes) - SHOWN
-        lines += [f"... and {more} more; --json and -o name all."] if more > 0 else []
+        lines += [f"... and {more} more; see --json or -o."] if more > 0 else []
         counted = ", ".join(f"{CAUSES[cause]} {count}" for cause, count in found.causes.items())
         lines += ["", f"Causes: {counted}."]
     if found.drift is not None and found.drift.verdict == "other":
-        lines.append(f"All of it: {found.drift.words}")
+        lines.append(f"Overall: {found.drift.words}")
     lines += [
-        f"{rank}. {each.words} Mends about {max(each.mends, 0.1):.1f} of {len(found.mistakes)} errors in "
-        f"{_minutes(each.minutes)}." + (f"\n   {each.command}" if each.command else "")
+        (
+            f"{rank}. {each.words} Fixes about {max(each.mends, 0.1):.1f} of {len(found.mistakes)} "
+            f"errors in {_minutes(each.minutes)}."
+        )
+        + (f"\n   {each.command}" if each.command else "")
         for rank, each in enumerate(found.repairs, 1)
     ]
     lines += words.of_skipped(found.skipped)

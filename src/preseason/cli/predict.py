@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     type=click.Choice(["table", "json", "csv"]),
     default="table",
     show_default=True,
-    help="How to print the answers; json is the same as --json.",
+    help="Output format; json is the same as --json.",
 )
 @click.option("--adapt", is_flag=True, help="Re-centre the features on these examples first.")
 @model_options
@@ -36,10 +36,10 @@ def predict(
     cache: str | None,
     quiet: bool,
 ) -> Outcome:
-    """Name what is on photos or clips.
+    """Predict labels for photos, clips or texts.
 
-    PATHS are files, folders or patterns such as "match/*.jpg". The answers come in the order asked. An
-    answer is `unknown` when an example is unlike everything that the model has learnt.
+    PATHS are files, folders or patterns such as "match/*.jpg". Answers come in the order of the inputs. An
+    input unlike every known class is labelled `unknown`.
     """
     import preseason
 

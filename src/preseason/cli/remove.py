@@ -15,9 +15,9 @@ from preseason.cli.verbs import Outcome, model_options, verb
 def remove(
     *, model: str, name: str, output: str | None, device: str, cache: str | None, quiet: bool
 ) -> Outcome:
-    """Make a model forget a label.
+    """Remove a class from a model.
 
-    Shows how often every label was recognised before and after.
+    Shows the recall of every class before and after.
     """
     import preseason
 

@@ -17,7 +17,7 @@ HEADER = ["network", "linear head", "95 % interval", "neighbours", "LogME", "H-s
 @verb("scout")
 @click.argument("data")
 @click.option("--backbone", multiple=True, metavar="NAME", help="A network to compare. Repeatable.")
-@click.option("--budget", metavar="TIME", help="Seconds, or such as 2m.")
+@click.option("--budget", metavar="TIME", help="Seconds, or e.g. 2m.")
 @column_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @model_options
@@ -35,9 +35,8 @@ def scout(
 ) -> Outcome:
     """Compare pretrained networks on your data before any training.
 
-    Tells which network suits the data, whether transfer beats random weights, how far the data is from what
-    the network knows, and what more labels would bring. What is read here is in the feature bank when you
-    fit.
+    Reports which network suits the data, whether transfer beats random weights, how far the data is from the
+    network's pretraining data, and what more labels would bring. Features computed here are reused by `fit`.
     """
     import preseason
     from preseason.transferability import words
@@ -55,7 +54,7 @@ def scout(
     )
     lines = words.lines_of(report)
     rows = [_row(network) for network in report.networks]
-    counted = f"{report.looked_at} of {report.examples} {report.noun} were looked at."
+    counted = f"Based on {report.looked_at} of {report.examples} {report.noun}."
     following = f"Next: preseason fit {data} --backbone {report.best.name}"
     fields = {
         "task": report.task,

@@ -16,25 +16,25 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @verb("serve")
 @click.argument("models", nargs=-1, required=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Port; 0 picks a free one."
+)
 @click.option(
     "--api-key-file",
     cls=AliasedOption,
     hidden_names=["--key-file"],
     metavar="FILE",
-    help="File with the key that requests must carry (also PRESEASON_API_KEY).",
+    help="File with the API key that requests must carry (also PRESEASON_API_KEY).",
 )
-@click.option(
-    "--allow-host", multiple=True, metavar="NAME", help="A further name of this machine. Repeatable."
-)
-@click.option("--corrections", metavar="FOLDER", help="Keep corrected answers here, for fit and add.")
-@click.option("--matches", metavar="FOLDER", help="Offer the videos in this folder to be watched.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Another name of this machine. Repeatable.")
+@click.option("--corrections", metavar="FOLDER", help="Save corrected answers here, for fit and add.")
+@click.option("--matches", metavar="FOLDER", help="Offer the videos in this folder for watching.")
 @click.option("--read-only", is_flag=True, help="Requests may not add classes or reload models.")
-@click.option("--knowledge", metavar="PATH", help="Folder or file in which chat models look facts up.")
+@click.option("--knowledge", metavar="PATH", help="Folder or file where chat models look up facts.")
 @click.option(
-    "--fine-tuning", metavar="FOLDER", help="Offer OpenAI's fine-tuning protocol; files and jobs lie there."
+    "--fine-tuning", metavar="FOLDER", help="Offer OpenAI's fine-tuning API; files and jobs are kept here."
 )
-@click.option("--no-watch", is_flag=True, help="Do not reload models whose folders are replaced.")
+@click.option("--no-watch", is_flag=True, help="Do not reload models when their folders are replaced.")
 @click.option(
     "--max-body-mb",
     cls=AliasedOption,
@@ -42,7 +42,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     type=float,
     default=64,
     show_default=True,
-    help="Size of a request.",
+    help="Maximum size of a request.",
 )
 @click.option(
     "--max-megapixels",
@@ -51,7 +51,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     type=float,
     default=50,
     show_default=True,
-    help="Of a picture.",
+    help="Maximum size of a picture.",
 )
 @click.option(
     "--max-clip-seconds",
@@ -60,7 +60,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     type=float,
     default=120,
     show_default=True,
-    help="Of a clip.",
+    help="Maximum length of a clip.",
 )
 @click.option(
     "--max-queue",
@@ -69,18 +69,18 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     type=int,
     default=256,
     show_default=True,
-    help="Examples that wait.",
+    help="Maximum number of examples waiting.",
 )
-@click.option("--timeout", type=float, default=60, show_default=True, help="Seconds until an answer.")
+@click.option("--timeout", type=float, default=60, show_default=True, help="Maximum seconds for an answer.")
 @model_options
 def serve(
     models: tuple[str, ...], host: str, port: int, device: str, cache: str | None, quiet: bool, **options: Any
 ) -> Outcome:
-    """Answer over HTTP, and show a page at the same address.
+    """Serve models over HTTP, with a web page at the same address.
 
-    MODELS are folders that `fit` wrote; each is called by its folder's name, or as in NAME=FOLDER. A model
-    whose folder is replaced is loaded again without a request being lost. SIGTERM and Ctrl-C finish what
-    runs; SIGHUP reloads everything.
+    MODELS are folders that `fit` wrote; each is named after its folder, or given as NAME=FOLDER. A model is
+    reloaded when its folder is replaced, without losing a request. SIGTERM and Ctrl-C finish what is running;
+    SIGHUP reloads all models.
     """
     require("`preseason serve`", "fastapi", "python_multipart", "prometheus_client", "uvicorn")
     from preseason.runtime.threads import share_heaps
@@ -106,17 +106,19 @@ def serve(
     )
     if key is None and host not in LOOPBACK:
         click.echo(
-            "Anybody who reaches this address may ask: set PRESEASON_API_KEY or --api-key-file.", err=True
+            "No API key is set (PRESEASON_API_KEY, --api-key-file): anyone who can reach this address can "
+            "use the server.",
+            err=True,
         )
     share_heaps()
     folders = named_folders(models)
     app = create_app(folders, settings)
 
     def ready(address: str) -> None:
-        click.echo(f"Serving {', '.join(folders)} at {address} (Ctrl-C ends)", err=quiet)
+        click.echo(f"Serving {', '.join(folders)} at {address} (Ctrl-C stops it)", err=quiet)
 
     Listening(app, host, port, limits, ready).run()
-    return Outcome({"models": list(folders)}, "Stopped; everything asked was answered.")
+    return Outcome({"models": list(folders)}, "Stopped; all pending requests were answered.")
 
 
 def _path(given: str | None) -> Path | None:

@@ -24,11 +24,11 @@ SHOWN = 40
 @verb("spot")
 @click.argument("words", nargs=-1, required=True, metavar="[MODEL] MATCH")
 @click.option(
-    "-o", "--output", multiple=True, metavar="FILE", help="Also write them: see FILE below. Repeatable."
+    "-o", "--output", multiple=True, metavar="FILE", help="File to write; see FILE below. Repeatable."
 )
-@click.option("--rate", type=float, metavar="FPS", help="Frames a second that are looked at.")
+@click.option("--rate", type=float, metavar="FPS", help="Frames per second to look at.")
 @click.option(
-    "--threshold", type=float, default=0.5, show_default=True, help="Least probability of an action."
+    "--threshold", type=float, default=0.5, show_default=True, help="Minimum probability of an action."
 )
 @click.option(
     "--min-distance",
@@ -36,7 +36,7 @@ SHOWN = 40
     hidden_names=["--apart"],
     type=float,
     metavar="SECONDS",
-    help="Least time between two of one kind.",
+    help="Minimum time between two actions of one kind.",
 )
 @click.option("--clips", metavar="FOLDER", help="Cut a clip out for each action.")
 @click.option(
@@ -48,7 +48,12 @@ SHOWN = 40
     help="Search by example, e.g. 12:31. Repeatable.",
 )
 @click.option(
-    "-n", "--count", type=int, default=20, show_default=True, help="Moments wanted with --similar-to."
+    "-n",
+    "--count",
+    type=int,
+    default=20,
+    show_default=True,
+    help="Number of moments to find with --similar-to.",
 )
 @click.option(
     "--label", default="like", show_default=True, help="Label of the moments found with --similar-to."
@@ -57,18 +62,18 @@ SHOWN = 40
 def spot(words: tuple[str, ...], similar_to: tuple[str, ...], quiet: bool, **options: Any) -> Outcome:
     """Find actions in a long video.
 
-    MODEL is a folder that `fit` made of clips or of times of actions; MATCH is any video. With --similar-to
-    no model is needed: the moments most like the ones named are found, and written with -o they are labels
-    that `fit` reads.
+    MODEL is a folder that `fit` made from clips or from times of actions; MATCH is any video. With
+    --similar-to no model is needed: it finds the moments most similar to those named, and -o writes them as
+    labels that `fit` reads.
 
-    FILE is told by its suffix: .json (SoccerNet's results), .csv, .jsonl, .ffmeta or .vtt or .txt
+    The suffix of FILE sets its format: .json (SoccerNet's results), .csv, .jsonl, .ffmeta or .vtt or .txt
     (chapters of mpv, VLC and YouTube), .m3u (a playlist), .html (a timeline to look at).
     """
     model, match = _named(words, bool(similar_to))
     if similar_to:
-        refuse_given(["threshold"], "--similar-to takes no threshold; -n says how many moments it finds.")
+        refuse_given(["threshold"], "--similar-to takes no threshold; -n sets how many moments it finds.")
     else:
-        refuse_given(["count", "label"], "it counts with --similar-to TIME.")
+        refuse_given(["count", "label"], "it applies to --similar-to TIME.")
     report = progress(quiet)
     drift = None
     if similar_to:
@@ -196,5 +201,5 @@ def _text(found: "list[Action]", files: list[str], clips: list[str]) -> str:
     lines.append(f"{len(found)} found." if found else "Nothing found: try a lower --threshold.")
     lines += [f"Written: {path}" for path in files]
     if clips:
-        lines.append(f"Cut out: {len(clips)} clips, e.g. {clips[0]}")
+        lines.append(f"Cut {len(clips)} clips, e.g. {clips[0]}")
     return "\n".join(lines)

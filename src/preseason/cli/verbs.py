@@ -60,7 +60,7 @@ def refuse_given(names: Sequence[str], reason: str) -> None:
     for option in context.command.params:
         source = context.get_parameter_source(str(option.name))
         if option.name in names and source is click.core.ParameterSource.COMMANDLINE:
-            raise UsageError(f"{option.opts[-1]} is not used here: {reason}")
+            raise UsageError(f"{option.opts[-1]} has no effect here: {reason}")
 
 
 def verb(
@@ -92,7 +92,7 @@ def shared_options() -> list[click.Parameter]:
 def model_options(function: Function) -> Function:
     """Add the options of verbs that run a saved model: `--device` and `--cache`."""
     device = click.option(
-        "--device", default="auto", show_default=True, metavar="[auto|cpu|cuda]", help="Where to compute."
+        "--device", default="auto", show_default=True, metavar="[auto|cpu|cuda]", help="Device to compute on."
     )
     cache = click.option(
         "--cache", metavar="FOLDER", help="Folder of the feature bank (also PRESEASON_CACHE)."

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0.05),
     default=2.0,
     show_default=True,
-    help="Seconds between two looks into the folder.",
+    help="Seconds between two checks of the folder.",
 )
 @click.option(
     "--stable-for",
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0),
     default=2.0,
     show_default=True,
-    help="Seconds for which a file must not change before it is read.",
+    help="Seconds a file must stay unchanged before it is read.",
 )
-@click.option("--once", is_flag=True, help="Answer what is there and end.")
+@click.option("--once", is_flag=True, help="Answer what is there, then exit.")
 @model_options
 def watch(
     *,
@@ -57,10 +57,10 @@ def watch(
     cache: str | None,
     quiet: bool,
 ) -> Outcome:
-    """Answer files as they come into a folder, such as a camera's or a scout's upload.
+    """Predict files as they arrive in a folder, such as a camera's or a scout's uploads.
 
-    Answers are appended to a table; what has an answer there is not done again, also after a restart or a
-    power cut. The folder is looked into now and then, which works on network shares too. Ctrl-C ends it.
+    Answers are appended to a table; files that have one are not predicted again, even after a restart or a
+    power cut. The folder is polled, which works on network shares too. Ctrl-C ends it.
     """
     import preseason
     from preseason.models.loading import classifies, finds
@@ -72,7 +72,7 @@ def watch(
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
     if not classifies(loaded):
         instead = "use preseason predict" if finds(loaded) else "use preseason chat"
-        raise UsageError(f"{model} is a model for {loaded.task} and watches no folder: {instead}.")
+        raise UsageError(f"{model} is a model for {loaded.task} and cannot watch a folder: {instead}.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     seen = watch.run(loaded, report, once=once)
     fields = {"model": model, "folder": folder, "output": target}

@@ -56,7 +56,7 @@ def of_fit(model: str, record: "FitRecord", next_line: str) -> str:
     took = sum(record.seconds.values())
     lines = [
         *unseen_lines(record),
-        *([f"For comparison: {beside}."] if beside else []),
+        *([f"Baselines: {beside}."] if beside else []),
         *of_skipped(record.skipped),
         *of_warnings(record.warnings),
         f"Model:  {model}  (fitted in {duration(took)})",
@@ -72,7 +72,7 @@ def of_warnings(warnings: "Sequence[str]") -> list[str]:
         return [f"Warning: {warning}" for warning in warnings]
     shown = [f"Warning: {warning}" for warning in warnings[: SHOWN_WARNINGS - 1]]
     more = len(warnings) - len(shown)
-    return [*shown, f"Warning: ... and {more} more; the report and --json name them all."]
+    return [*shown, f"Warning: ... and {more} more; see the report or --json."]
 
 
 def of_evaluation(evaluation: "Evaluation") -> str:
@@ -119,8 +119,10 @@ def of_adaptation(told: "Predictions | Evaluation") -> list[str]:
         return []
     left = f"; not {', '.join(change.left)}" if change.left else ""
     return [
-        f"Re-centred on {change.examples} examples: features of {', '.join(change.candidates)} moved by "
-        f"{change.moved:.2f} of their deviation{left}."
+        (
+            f"Re-centred on {change.examples} examples: features of {', '.join(change.candidates)} "
+            f"moved by {change.moved:.2f} standard deviations{left}."
+        )
     ]
 
 
@@ -148,7 +150,7 @@ def of_update(verb: str, model: str, update: "Update") -> str:
     lines = [
         head[verb],
         "",
-        table(["label", "right before", "right after"], rows),
+        table(["label", "recall before", "recall after"], rows),
         *of_skipped(update.skipped),
         *[f"Warning: {warning}" for warning in update.warnings],
         f"Model:  {model}",
@@ -160,7 +162,7 @@ def of_skipped(skipped: "Sequence[Skipped]") -> list[str]:
     """The first files that were left out and why; the JSON object and the report name all."""
     lines = [f"Left out: {item.path}: {item.reason}" for item in skipped[:SHOWN_SKIPS]]
     rest = len(skipped) - SHOWN_SKIPS
-    return [*lines, *([f"... and {rest} more; --json names them all."] if rest > 0 else [])]
+    return [*lines, *([f"... and {rest} more; see --json."] if rest > 0 else [])]
 
 
 def _all_labels(update: "Update") -> list[str]:

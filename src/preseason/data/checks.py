@@ -25,8 +25,11 @@ def check_trainable(dataset: Dataset, noun: str = "photos", minimum_per_class: i
     if len(lonely) == len(groups):
         _refuse_measurements(dataset)
         raise DataError(
-            f"Every class of {dataset.root} has fewer than {minimum_per_class} different {noun}, so none "
-            f"can be both learnt and tested. Add {noun}: a handful for each class is a start, 20 are good.",
+            (
+                f"Every class of {dataset.root} has fewer than {minimum_per_class} different {noun}, "
+                f"so no class can be both learnt and tested. Add {noun}: a handful per class is a "
+                "start, 20 are good."
+            ),
             code="PS-D04",
         )
     counts = Counter(sample.label for sample in dataset.samples)
@@ -110,8 +113,10 @@ def _refuse_unlearnable(dataset: Dataset, noun: str) -> None:
     if len(dataset.labels) < 2:
         only = repr(dataset.labels[0]) if dataset.labels else "none"
         raise DataError(
-            f"{dataset.root} has one class only ({only}); telling apart needs two or more. "
-            f"Add a folder with {noun} of another class, e.g. 'other'.",
+            (
+                f"{dataset.root} has only one class ({only}); at least two are needed. Add a folder "
+                f"with {noun} of another class, e.g. 'other'."
+            ),
             code="PS-D04",
         )
 
@@ -121,8 +126,9 @@ def _refuse_measurements(dataset: Dataset) -> None:
     if len(dataset.labels) > FEW and all(_is_number(label) for label in dataset.labels):
         shown = ", ".join(dataset.labels[:3])
         raise DataError(
-            f"The labels of {dataset.root} are {len(dataset.labels)} different numbers ({shown}, ...), and "
-            "classes are told apart here. Put the numbers into a few ranges, e.g. low, middle and high."
+            f"The labels of {dataset.root} are {len(dataset.labels)} different numbers ({shown}, "
+            "...): that is regression, and preseason does classification. Group the numbers into "
+            "a few ranges, e.g. low, middle and high."
         )
 
 
@@ -140,7 +146,7 @@ def _lonely(label: str, count: int, noun: str) -> str:
 
 
 def _scarce(label: str, count: int, noun: str) -> str:
-    return f"Class {label!r} has only {count} {noun}: its score will say little."
+    return f"Class {label!r} has only {count} {noun}: its score says little."
 
 
 def _alike(names: tuple[str, ...]) -> str:

@@ -122,7 +122,10 @@ def receipt(judged: Judged) -> Found:
     found = honest_split(rows, evidence.targets[chosen], evidence.groups[chosen], len(evidence.labels))
     if found is None:
         return {
-            "said": f"No two {evidence.noun} were found to belong together, so any split is an honest one."
+            "said": (
+                f"No related {evidence.noun} were found (same match, burst or near-copy), so a random "
+                "split is a fair test."
+            )
         }
     pairs = [
         {
@@ -151,7 +154,7 @@ def shortcuts(judged: Judged) -> Found:
     counted = evidence.candidate("tfidf") is not None
     found = hidden_words(evidence) if counted else hidden_parts(evidence)
     if found is None:
-        return {"said": f"Not tried: the model reads no parts of the {evidence.noun}."}
+        return {"said": f"Not checked: the model does not look at parts of the {evidence.noun}."}
     tests = [
         {"key": t.key, "shown": t.shown, "accuracy": t.accuracy, "full": t.full, "share": found.share(t)}
         for t in found.trials
@@ -171,11 +174,11 @@ def curve(judged: Judged) -> Found:
     """What more labels would bring."""
     evidence = judged.evidence
     if evidence.short is None:
-        return {"said": "Not told: no pretrained network read the examples."}
+        return {"said": "Not estimated: no pretrained network read the examples."}
     chosen = evidence.short.chosen
     found = curve_of_short(
         evidence.short.rows, evidence.targets[chosen], evidence.groups[chosen], evidence.labels
     )
     if found.reason:
-        return {"said": f"How much more labels would bring: {found.reason}.", "reason": found.reason}
+        return {"said": f"What more labels would bring: {found.reason}.", "reason": found.reason}
     return messages.curve(found, judged.score)

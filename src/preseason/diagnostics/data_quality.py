@@ -23,17 +23,18 @@ def copies(audit: Audit, noun: str) -> dict[str, Any]:
         "across_labels": across[:MAX_NAMED],
     }
     if not audit.clusters:
-        return values | {"said": f"No {noun} are there twice."}
+        return values | {"said": f"No duplicate {noun} were found."}
     values["said"] = (
-        f"{_sets(len(audit.clusters))} of copies or near-copies; each is kept on one side of every split."
+        f"{_sets(len(audit.clusters))} of duplicates or near-duplicates; each set stays in one fold."
     )
     if across:
         first, other = _two_labels(across[0])
-        which = "equal content" if audit.conflicts else "the same picture, resized or changed a little"
+        which = "identical content" if audit.conflicts else "the same picture, resized or slightly changed"
         values["warning"] = (
-            f"{_sets(len(across))} of copies lie under two labels, e.g. {source_from(first).called(200)} "
-            f"({first['label']}) and {source_from(other).called(200)} ({other['label']}), {which}: one of "
-            "the labels is wrong. Correct it and run fit again."
+            f"{_sets(len(across))} of duplicates carry two labels, e.g. "
+            f"{source_from(first).called(200)} ({first['label']}) and "
+            f"{source_from(other).called(200)} ({other['label']}), {which}: one of the labels is "
+            "wrong. Correct it and run fit again."
         )
     return values
 
@@ -43,10 +44,10 @@ def odd(audit: Audit, noun: str) -> dict[str, Any]:
     samples = audit.dataset.samples
     listed = [named(samples[i]) | {"reason": reason} for i, reason in audit.odd]
     if not listed:
-        return {"files": [], "said": f"All {noun} are of a usual size and shape."}
+        return {"files": [], "said": f"All {noun} have a usual size and shape."}
     kinds = Counter(item["reason"] for item in listed)
     summed = ", ".join(f"{count} {reason}" for reason, count in kinds.most_common())
-    said = f"{len(listed)} {noun} show little: {summed}."
+    said = f"{len(listed)} {noun} show very little: {summed}."
     return {"files": listed[:MAX_NAMED], "said": said, "warning": said}
 
 
@@ -63,12 +64,16 @@ def groups(audit: Audit, noun: str) -> dict[str, Any]:
     used = [family.said for family in audit.families if family.used]
     refused = [family.said for family in audit.families if not family.used]
     parted = total < len(audit.dataset.samples)
-    start = f"{len(audit.dataset.samples)} {noun} in {total} groups that are never parted"
+    start = f"{len(audit.dataset.samples)} {noun} in {total} groups; a group is never split between folds"
     values["said"] = (
-        f"{start}: {'; '.join(used) or 'copies'}." if parted else f"Every one of the {noun} stands alone."
+        f"{start}: {'; '.join(used) or 'duplicates'}."
+        if parted
+        else f"No groups were found: every one of the {noun} stands alone."
     )
     if refused:
-        values["warning"] = f"{refused[0]} Say what belongs together with --group, or --group none."
+        values["warning"] = (
+            f"{refused[0]} Name the groups with --group, or turn grouping off with --group none."
+        )
     return values
 
 

@@ -16,14 +16,14 @@ MIN_GAIN = 0.005
 Found = dict[str, Any]
 BESIDE_THE_POINT = {
     "colours": (
-        "colours and textures, such as kit, pitch and light: by these alone",
-        "Expect it to fail in other kit or light",
+        "colours and textures, such as kit, pitch and light: with these alone",
+        "Expect it to fail with other kits or in other light",
     ),
     "surroundings": (
         "the surroundings: with the middle of every picture hidden",
-        "Expect it to fail before another background",
+        "Expect it to fail in front of another background",
     ),
-    "names": ("names, hashtags and numbers: by these alone", "Expect it to fail on texts about others"),
+    "names": ("names, hashtags and numbers: with these alone", "Expect it to fail on texts about others"),
 }
 
 
@@ -31,26 +31,27 @@ def label_errors(values: Found, noun: str) -> Found:
     """How many labels are doubtful, with the likeliest error."""
     found = values["suspects"]
     if not found:
-        return {"said": f"No label stands out as wrong among {values['checked']} {noun}."}
+        return {"said": f"No label among {values['checked']} {noun} looks wrong."}
     first = found[0]
     labels = "1 label is" if len(found) == 1 else f"{len(found)} labels are"
     said = (
-        f"{labels} probably wrong, of {values['checked']} {noun}: e.g. {source_from(first).called(200)} is "
-        f"labelled {first['label']} and looks like {first['suggested']} ({percent(first['probability'])})."
+        f"{labels} probably wrong (of {values['checked']} {noun} checked): e.g. "
+        f"{source_from(first).called(200)} is labelled {first['label']} but looks like "
+        f"{first['suggested']} ({percent(first['probability'])})."
     )
-    return {"said": said, "warning": f"{said} Look at them in the report."}
+    return {"said": said, "warning": f"{said} Check them in the report."}
 
 
 def honest_split(values: Found, noun: str) -> Found:
     """What a split by chance would have claimed."""
     gap = values["chance"] - values["honest"]
-    both = f"{percent(values['chance'])} by a split by chance, {percent(values['honest'])} by the honest one"
+    both = f"a random split scores {percent(values['chance'])}, a grouped split {percent(values['honest'])}"
     start = (
-        f"A linear head alone: {both}, which keeps {values['grouped']} {noun} beside those they belong to."
+        f"With a linear head, {both}. The grouped split keeps {values['grouped']} related {noun} in one fold."
     )
     if gap < GAP or values["low"] <= 0:
         return {"said": f"{start} The difference is small."}
-    said = f"{start} Scores of a random split would flatter by {100 * gap:.0f} points."
+    said = f"{start} A random split would overstate accuracy by {100 * gap:.0f} points."
     return {"said": said, "warning": said}
 
 
@@ -62,18 +63,21 @@ def shortcuts(values: Found, noun: str) -> Found:
     if "one frame" in by_key:
         lines.append(_one_frame(by_key["one frame"]))
     lines += _deciding(values.get("deciders", []))
-    found: Found = {"said": " ".join(lines) or "Nothing beside the point could be shown alone."}
+    found: Found = {"said": " ".join(lines) or "No shortcut could be tested on its own."}
     if beside and by_key[beside[0]]["share"] >= SHORTCUT:
         found["warning"] = f"{lines[0]} {BESIDE_THE_POINT[beside[0]][1]}."
     return found
 
 
 def _resting(test: Found, chance: float, noun: str) -> str:
-    alone = f"a linear head is still right on {percent(test['accuracy'])} of the {noun}"
-    near = " by the layers that see only what is near" if test["key"] == "surroundings" else ""
-    beside = f"{percent(test['full'])} with everything{near}, {percent(chance)} by luck"
+    alone = f"a linear head still scores {percent(test['accuracy'])} on the {noun}"
+    near = " from its local layers" if test["key"] == "surroundings" else ""
+    beside = (
+        f"{percent(test['full'])} with everything{near}, {percent(chance)} by always naming the most "
+        "frequent class"
+    )
     what = BESIDE_THE_POINT[test["key"]][0]
-    return f"Up to {percent(test['share'])} of this model may rest on {what} {alone} ({beside})."
+    return f"Up to {percent(test['share'])} of this model's accuracy may come from {what} {alone} ({beside})."
 
 
 def curve(found: Curve, score: Figure) -> Found:
@@ -111,31 +115,31 @@ def _outlook(level: float, half: float, gains: list[Found], forecasts: list[Foun
     parts = [f"{percent(level)} ± {max(100 * half, 1):.0f} now"]
     sure = [gain for gain in gains if gain["sure"] and gain["gain"] >= MIN_GAIN]
     rest = [gain["label"] for gain in gains if gain not in sure]
-    parts += [f"{MORE} more of {gain['label']} give about +{_points(gain['gain'])}" for gain in sure[:3]]
+    parts += [f"{MORE} more of {gain['label']}: about +{_points(gain['gain'])} points" for gain in sure[:3]]
     if rest:
         left = len(rest) - 3
         more = f" and {left} other{'s' * (left > 1)}" if left > 0 else ""
-        parts.append(f"more of {', '.join(rest[:3])}{more} nothing that could be measured")
+        parts.append(f"more of {', '.join(rest[:3])}{more}: no measurable gain")
     twice = forecasts[0]
     parts.append(
-        f"twice the labels of all: about {percent(twice['accuracy'])} "
+        f"twice as many labels overall: about {percent(twice['accuracy'])} "
         f"({percent(twice['low'])} to {percent(twice['high'])})"
     )
     return "; ".join(parts) + "."
 
 
 def _one_frame(test: Found) -> str:
-    both = f"{percent(test['accuracy'])} against {percent(test['full'])} with all frames, by a linear head"
+    both = f"{percent(test['accuracy'])} against {percent(test['full'])} with all frames, with a linear head"
     if test["accuracy"] >= test["full"] - 0.02:
-        return f"One frame alone does as well ({both}): it reads the scene, not the movement."
-    return f"One frame alone: {both}; {percent(test['share'])} of it needs no movement."
+        return f"A single frame does as well ({both}): the model reads the scene, not the movement."
+    return f"A single frame: {both}; {percent(test['share'])} of the accuracy needs no movement."
 
 
 def _deciding(found: list[Found]) -> list[str]:
     if not found:
         return []
     words = [f"“{d['word']}” ({d['label']} in {d['count']} of {d['total']})" for d in found[:3]]
-    return [f"Words that decide alone: {', '.join(words)}. Should they?"]
+    return [f"Words that decide on their own: {', '.join(words)}. Should they?"]
 
 
 def _points(gain: float) -> str:

@@ -39,36 +39,39 @@ def price(choice: Choice, answers: BatchPredictions, budget: float | None, noun:
         ],
     }
     if not n:
-        return values | {"said": "Not measured: nothing was left unseen."}
-    paid = f"it answers {_percent(answered / n)} of the {noun} of known classes and leaves the rest to you"
+        return values | {"said": "Not measured: no example was held out."}
+    paid = (
+        f"{_percent(answered / n)} of the {noun} of known classes still get a label, the rest are left to you"
+    )
     if choice.unknown_accepted is None:
-        why = "with fewer than three classes none can be left out to try it on strangers"
-        values["said"] = f"Strangers: {why}; {paid}."
+        why = "with fewer than three classes, none can be left out to test this"
+        values["said"] = f"Unknown inputs: {why}; {paid}."
         if budget is not None:
             values["warning"] = (
-                f"--max-unknown-accepted could not be held: {why}. The usual threshold was taken."
+                f"--max-unknown-accepted could not be met: {why}. The default threshold is used."
             )
         return values
     values["named_low"], values["named_high"] = bounds(choice)
     between = f"{_percent(values['named_low'])} to {_percent(values['named_high'])}"
     if budget is None:
         values["said"] = (
-            f"Of strangers, tried by leaving whole classes out, {_percent(choice.unknown_accepted)} get a "
-            f"name (a new class: {between}); {paid}. --max-unknown-accepted 1/50 sets another price."
+            "Of unknown inputs (whole classes left out to test this), "
+            f"{_percent(choice.unknown_accepted)} are given a label (for a new class: {between}); "
+            f"{paid}. Use e.g. --max-unknown-accepted 1/50 for another trade-off."
         )
         if choice.unknown_accepted > MANY_NAMED:
             values["tone"] = "note"
         return values
     values["said"] = (
-        f"At most {_percent(budget)} of strangers get a name: of the classes left out "
-        f"{_percent(choice.unknown_accepted)} did (a new class: {between}). The price: {paid} "
-        f"({_percent(1 - answered / n)})."
+        f"At most {_percent(budget)} of unknown inputs may be given a label: of the classes left "
+        f"out, {_percent(choice.unknown_accepted)} were (for a new class: {between}). In return, "
+        f"{paid} ({_percent(1 - answered / n)})."
     )
     if answered < n / 2:
         values["warning"] = (
-            f"--max-unknown-accepted {_percent(budget)} is dear here: {paid} "
-            f"({_percent(1 - answered / n)}). Strangers look much like the known "
-            "classes; allow more of them, or label more."
+            f"--max-unknown-accepted {_percent(budget)} is too strict: {paid} "
+            f"({_percent(1 - answered / n)}). Unknown inputs look much like the known classes; "
+            "allow more of them, or label more."
         )
     return values
 

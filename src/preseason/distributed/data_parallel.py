@@ -29,8 +29,8 @@ def reporting_losses() -> Iterator[None]:
         if device_is_full(error):
             raise
         raise WorkersError(
-            f"Other workers cannot be reached: {first_line(error)}. Finished work is kept: start the same "
-            "command again."
+            f"Other workers cannot be reached: {first_line(error)}. Finished work is saved: run "
+            "the same command again."
         ) from error
 
 

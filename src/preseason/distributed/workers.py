@@ -134,7 +134,7 @@ class Request:
         found = self._workers.gathered((own, ""))
         failed = [f"worker {rank}: {fault}" for rank, (_, fault) in enumerate(found) if fault]
         if failed:
-            raise WorkersError(f"Other workers failed ({'; '.join(failed)}). Start the same command again.")
+            raise WorkersError(f"Other workers failed ({'; '.join(failed)}). Run the same command again.")
         return [result for result, _ in found]
 
     def drop(self) -> None:

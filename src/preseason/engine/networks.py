@@ -128,7 +128,7 @@ def compile_network(
     try:
         return converted(module, example, key, cache, others)
     except _Inconvertible as error:
-        say(f"OpenVINO cannot run this network here ({error}); torch does it, more slowly.")
+        say(f"OpenVINO cannot run this network ({error}); using PyTorch instead, which is slower.")
         return TorchEngine(module, device)
 
 

@@ -37,8 +37,8 @@ class DeviceMemoryError(PreseasonError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The memory of the graphics processor is full. Give a smaller --batch-size, end what else uses "
-            "it (`nvidia-smi` shows it), or compute with --device cpu."
+            "The GPU is out of memory. Use a smaller --batch-size, stop other programs that use "
+            "it (`nvidia-smi` shows them), or use --device cpu."
         )
 
 

@@ -17,34 +17,37 @@ class Explained:
 
 CODES: dict[str, Explained] = {
     "PS-U01": Explained(
-        "Wrong use",
+        "Wrong usage",
         "An option, a setting or an argument cannot be used as given.",
-        "The message says what was received and what was expected; see `preseason VERB --help`.",
+        "The message says what was received and what was expected; see `preseason COMMAND --help`.",
     ),
     "PS-U02": Explained(
-        "A setting of the recipe",
+        "Invalid setting",
         "A setting, from a flag, a keyword or a TOML file, does not exist or is out of range.",
-        "All faults are listed at once, with the nearest name. `preseason fit --help` shows every setting.",
+        (
+            "All faults are listed at once, with the nearest valid name. `preseason fit --help` "
+            "shows every setting."
+        ),
     ),
     "PS-U03": Explained(
-        "An unknown name",
-        "No verb, head, network, layout or task has this name.",
-        "The message suggests the nearest one and lists the others; `preseason models` lists networks.",
+        "Unknown name",
+        "There is no command, head, network, layout or task with this name.",
+        ("The message suggests the nearest name and lists the others; `preseason models` lists networks."),
     ),
     "PS-U04": Explained(
         "No CUDA device",
-        "`--device cuda` was asked for and torch sees no such device.",
-        "Use `--device auto` or `cpu`; or check the driver (`nvidia-smi`) and that torch is a CUDA build.",
+        "`--device cuda` was requested, but torch finds no such device.",
+        ("Use `--device auto` or `cpu`; or check the driver (`nvidia-smi`) and that torch is a CUDA build."),
     ),
     "PS-U05": Explained(
-        "The graphics processor's memory is full",
-        "A network, or one step of its training, does not fit into what is free of it.",
-        "Give a smaller `--batch-size`, end other programs that use it, or take `--device cpu`.",
+        "Out of GPU memory",
+        "A network, or one training step, does not fit into the free GPU memory.",
+        "Use a smaller `--batch-size`, stop other programs that use the GPU, or use `--device cpu`.",
     ),
     "PS-U06": Explained(
         "A package is not installed",
-        "What was asked for needs a package that comes with an extra of preseason.",
-        "Run the line of the message, e.g. `pip install 'preseason[text]'`, and the same command again.",
+        "This needs a package that comes with an extra of preseason.",
+        "Run the command in the message, e.g. `pip install 'preseason[text]'`, then try again.",
     ),
     "PS-U07": Explained(
         "A forked process",
@@ -55,19 +58,25 @@ CODES: dict[str, Explained] = {
     ),
     "PS-E01": Explained(
         "This model cannot be exported",
-        "The kind of model, a head in it, or its network cannot be written in the format.",
-        "See what is exported in [Export](export.md); `preseason serve` answers for every model.",
+        "The kind of model, one of its heads, or its network cannot be written in this format.",
+        "[Export](export.md) lists what can be exported; `preseason serve` works for every model.",
     ),
     "PS-E02": Explained(
         "The export differs",
-        "The exported model and the model answered the same photos differently by more than half a point.",
+        "The exported model and the original disagree on the same photos by more than half a point.",
         "Check with more photos (`--data`), export without int8, or keep it with `--no-strict`.",
     ),
     "PS-E03": Explained(
-        "The answer cannot be carried",
-        "To timm and transformers only the network and, where blocks were trained, its classifier travel; "
-        "this model's answer rests on more, e.g. attention over parts, or several members.",
-        "Export to onnx or openvino, which carry all of it; or write the network alone with `--no-strict`.",
+        "The answer cannot be exported in full",
+        (
+            "To timm and transformers only the network and, where blocks were trained, its "
+            "classifier are exported; this model's answer rests on more, e.g. attention over "
+            "regions, or several fold models."
+        ),
+        (
+            "Export to onnx or openvino, which carry everything; or write the network alone with "
+            "`--no-strict`."
+        ),
     ),
     "PS-D01": Explained(
         "The data cannot be used",
@@ -80,19 +89,22 @@ CODES: dict[str, Explained] = {
         "Check the spelling and the folder you are in; a name with spaces needs quotes.",
     ),
     "PS-D03": Explained(
-        "Nothing usable there",
-        "The folder or table exists, and none of its files or rows can be used.",
-        "Expected is one folder for each label, or a table. What was left out is named with its reason.",
+        "Nothing usable",
+        "The folder or table exists, but none of its files or rows can be used.",
+        "Expected one folder per label, or a table. What was left out is listed with its reason.",
     ),
     "PS-D04": Explained(
         "Too few classes or examples",
-        "There is one class only, or too few different examples to learn from some and test on others.",
-        "Add a folder with other examples, a handful of each label at least; copies count as one.",
+        (
+            "There is only one class, or there are too few different examples to learn from some and "
+            "test on others."
+        ),
+        "Add a folder with other examples, at least a handful per label; copies count as one.",
     ),
     "PS-F01": Explained(
         "A file cannot be decoded",
-        "One photo, clip or text is damaged, cut short, too large or no such file at all.",
-        "Verbs name such files and go on. Copy the file again, or save it as JPEG, PNG or MP4.",
+        "A photo, clip or text is damaged, truncated, too large or not such a file at all.",
+        "Commands name such files and go on. Copy the file again, or save it as JPEG, PNG or MP4.",
     ),
     "PS-W01": Explained(
         "Weights cannot be used",
@@ -101,22 +113,25 @@ CODES: dict[str, Explained] = {
     ),
     "PS-W02": Explained(
         "Weights are not on this machine",
-        "The network's weights are neither installed nor in the hub's cache, and no hub answers.",
+        (
+            "The network's weights are neither installed nor in the hub's cache, and the hub cannot "
+            "be reached."
+        ),
         "The message says which file to put where, or which package to install.",
     ),
     "PS-N01": Explained(
-        "The service does not do what was asked",
-        "A service of the OpenAI protocol refuses, fails, or does not answer; the message has its words.",
-        "Check `--base-url` (the address up to `/v1`) and the key in `OPENAI_API_KEY`, then run it again.",
+        "The service failed",
+        ("A service with the OpenAI protocol refused, failed or did not answer; the message quotes it."),
+        ("Check `--base-url` (the address up to `/v1`) and the key in `OPENAI_API_KEY`, then try again."),
     ),
     "PS-M01": Explained(
         "The model folder cannot be used",
-        "Files of the model are absent, damaged, or do not fit together.",
+        "Files of the model are missing, damaged, or do not fit together.",
         "Copy the whole folder again, or fit again: the features are still in the bank.",
     ),
     "PS-M02": Explained(
-        "No model folder",
-        "There is no `preseason.json` in the folder that was named.",
+        "Not a model folder",
+        "There is no `preseason.json` in the folder.",
         "Name the folder that `fit -o` wrote.",
     ),
     "PS-M03": Explained(
@@ -126,32 +141,35 @@ CODES: dict[str, Explained] = {
     ),
     "PS-M04": Explained(
         "A folder that will not be replaced",
-        "The folder to be written exists and holds something else.",
+        "The output folder exists and holds something else.",
         "Name a new folder with `-o`. Only models replace models, and exports replace exports.",
     ),
     "PS-C01": Explained(
         "The feature bank cannot be written",
-        "The cache's folder cannot be made or written.",
+        "The cache folder cannot be created or written.",
         "Name another with `--cache` or PRESEASON_CACHE.",
     ),
     "PS-C02": Explained(
         "The disk is full",
-        "There is no room left for features; what is there is kept.",
-        "Free some space (`preseason cache clear`) and run the same command: it goes on.",
+        "There is no space left for features; what was computed is kept.",
+        "Free some space (`preseason cache clear`) and run the same command again: it resumes.",
     ),
     "PS-G01": Explained(
         "Workers are gone",
-        "A worker of a fit has died, or could not be reached, that held a share of the network's weights.",
-        "Start the same command again: it goes on from the last checkpoint.",
+        "A worker that held part of the network's weights died or could not be reached.",
+        "Run the same command again: it resumes from the last checkpoint.",
     ),
     "PS-S01": Explained(
-        "The system refused",
-        "A file or folder could not be read or written for a reason of the system's.",
-        "The message is the system's own: permissions, a full disk, a share that is gone.",
+        "The operating system refused",
+        "A file or folder could not be read or written.",
+        (
+            "The message is the operating system's own: permissions, a full disk, a network share "
+            "that is gone."
+        ),
     ),
     "PS-X01": Explained(
-        "A fault of preseason",
-        "Something happened that nobody foresaw.",
+        "A bug in preseason",
+        "Something unexpected happened.",
         "Please report it with the traceback.",
     ),
 }

@@ -49,7 +49,7 @@ def require(need: str, *packages: str, instead: str = "") -> None:
     absent = [package for package in packages if find_spec(package) is None]
     if absent:
         raise MissingPackageError(
-            f"{need} needs {', '.join(absent)}, not installed here: {install_line(EXTRAS[absent[0]])}"
+            (f"{need} needs {', '.join(absent)}, which is not installed: {install_line(EXTRAS[absent[0]])}")
             + (f". {instead}" if instead else "")
         )
 

@@ -131,15 +131,15 @@ def _loaded(model: "str | Path | Model", to: str, progress: Progress, cache: str
         loaded = load(model, progress=progress, device="cpu", cache=cache)
     if not classifies(loaded) or (loaded.job.modality.name not in runners and to not in LIBRARIES):
         raise ExportError(
-            f"This is a model for {loaded.task}: {to} is offered for {' and '.join(runners)} models alone. "
-            f"`preseason serve` answers {loaded.task} over HTTP."
+            f"This is a model for {loaded.task}: {to} is offered for {' and '.join(runners)} "
+            f"models only. `preseason serve` answers {loaded.task} over HTTP."
         )
     return loaded
 
 
 def _check_target(to: str, data: Sequence[str | Path]) -> None:
     if to not in TARGETS:
-        raise ExportError(f"--to {to} is not known: expected one of {', '.join(TARGETS)}.")
+        raise ExportError(f"--to {to} is unknown: expected one of {', '.join(TARGETS)}.")
     if to.endswith("int8") and not data:
         raise ExportError(
             f"--to {to} needs examples that set the ranges of numbers: name a folder of them with --data."
@@ -151,8 +151,10 @@ def _refuse_other(place: Path) -> None:
     """Never replace what is no exported model."""
     if place.exists() and not (place / SETTINGS).is_file() and (place.is_file() or any(place.iterdir())):
         raise ModelFolderError(
-            f"{place} is there and no exported model (it holds no {SETTINGS}): it will not be replaced. "
-            "Name a new folder with -o.",
+            (
+                f"{place} exists but is not an exported model (it holds no {SETTINGS}): it will not "
+                "be replaced. Name a new folder with -o."
+            ),
             code="PS-M04",
         )
 
@@ -295,8 +297,10 @@ def refuse_different(check: Check, allowed: bool) -> None:
         return
     what = "labels" if check.accuracy is None else "accuracy"
     raise ExportError(
-        f"The exported model differs from the model by {check.points:.1f} points of {what} on {check.n} "
-        f"examples, and at most {MAX_DIFFERENCE:g} are taken: nothing was written. Name more with --data, "
-        "export without int8, or keep it with --no-strict.",
+        (
+            f"The export differs from the model by {check.points:.1f} points of {what} on {check.n} "
+            f"examples, and at most {MAX_DIFFERENCE:g} is allowed: nothing was written. Name more "
+            "examples with --data, export without int8, or keep it with --no-strict."
+        ),
         code="PS-E02",
     )

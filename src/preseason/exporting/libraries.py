@@ -64,14 +64,14 @@ def uncarried(model: "Model") -> list[str]:
     """What of the model's answer one network and its classifier cannot say, in words; empty where nothing."""
     kept = [fitted for fitted in model.predictor.candidates if fitted.candidate.name in model.predictor.kept]
     names = ", ".join(fitted.candidate.name for fitted in kept)
-    left = [f"the average over {len(kept)} ways ({names})"] if len(kept) > 1 else []
+    left = [f"the average over {len(kept)} candidates ({names})"] if len(kept) > 1 else []
     for fitted in kept:
         if not isinstance(fitted.fold_models[0], TailHead):
             left.append(f"{fitted.candidate.name}: {_head(fitted)}")
         elif fitted.candidate.crops_from is not None:
-            left.append(f"{fitted.candidate.name}: closer looks, chosen by attention")
+            left.append(f"{fitted.candidate.name}: attention crops")
         if len(fitted.fold_models) > 1:
-            left.append(f"{fitted.candidate.name}: the average over {len(fitted.fold_models)} members")
+            left.append(f"{fitted.candidate.name}: the average over {len(fitted.fold_models)} fold models")
     if len(model.labels) > len(model.record.labels):
         left.append("classes that were added later")
     if (
@@ -89,8 +89,11 @@ def refuse_uncarried(left: tuple[str, ...], to: str, allowed: bool, graphs: bool
         return
     whole = " `--to onnx` carries all of it." if graphs else ""
     raise ExportError(
-        f"{to} cannot carry this model's answer: it would leave behind {'; '.join(left)}. Only the network "
-        f"and, where blocks were trained, its classifier travel. Write these with --no-strict.{whole}",
+        (
+            f"{to} cannot hold this model's answer: it would leave out {'; '.join(left)}. Only the "
+            "network and, where blocks were trained, its classifier are exported. Write these with "
+            f"--no-strict.{whole}"
+        ),
         code="PS-E03",
     )
 
@@ -142,7 +145,7 @@ def check_vectors(folder: Path, model: "Model", to: str) -> None:
         gone = float((network(blank).flatten(1) - expected).abs().max() / expected.abs().max())
     if gone > NEAR:
         raise ExportError(
-            f"{to} opens the folder as another network: vectors differ by {gone:.2g} of the largest."
+            f"{to} loads the folder as another network: vectors differ by {gone:.2g} of the largest."
         )
 
 

@@ -4,10 +4,10 @@ from preseason.models.classifier import Model
 
 PAGE = """# {name}, adapted by preseason
 
-The network {name} (licence: {licence}), {how}, as {to} opens it. Task: {task}.
+The network {name} (licence: {licence}), {how}, for {to}. Task: {task}.
 
 - `config.json`, `model.safetensors`: architecture, preprocessing and weights
-- `exported.json`: labels, and what the comparison with the model found
+- `exported.json`: labels, and the comparison with the model
 
 ```python
 {code}
@@ -52,10 +52,10 @@ print(labels[int(said.argmax())], float(said.softmax(0).max()))"""
 def readme(model: "Model", to: str, labels: tuple[str, ...], left: tuple[str, ...]) -> str:
     """The page as Markdown; its code is run in the folder."""
     backbone = model.extractors.backbone
-    how = "fine-tuned, with a classifier" if labels else "without a classifier: it gives vectors"
-    rest = "`predict` and this network say the same, but for strangers, whom only preseason tells."
+    how = "fine-tuned, with a classifier" if labels else "without a classifier: it outputs vectors"
+    rest = "`predict` and this network agree, except on unknown inputs, which only preseason detects."
     if left:
-        rest = "It does not answer as the model does. What stayed behind: " + "; ".join(left) + "."
+        rest = "Its answers differ from the model's. Not included: " + "; ".join(left) + "."
     return PAGE.format(
         name=backbone.name,
         licence=backbone.licence,

@@ -23,7 +23,7 @@ def announce(context: FitContext) -> None:
     clusters = len(context.audit.clusters)
     if clusters:
         sets = "1 set" if clusters == 1 else f"{clusters} sets"
-        say(f"{sets} of copies or near-copies: kept on one side of every split.")
+        say(f"{sets} of duplicates or near-duplicates: each is kept in one fold.")
     say(plan_of(context))
 
 

@@ -107,13 +107,15 @@ def scene_warnings(audit: Audit, noun: str) -> list[str]:
     found = []
     if audit.bridges:
         found.append(
-            f"{sum(map(len, audit.bridges))} {noun} have near-copies in another group (match, video). Groups "
-            "are kept as they are, else too few were left to test on: the accuracy told may flatter."
+            f"{sum(map(len, audit.bridges))} {noun} have near-duplicates in another group (match, "
+            "video). The groups are kept as they are, or too few would be left to test on: the "
+            "reported accuracy may be too high."
         )
     if audit.scenes:
         found.append(
-            f"Most {noun} of a class are nearly the same, as frames of one camera are: the accuracy told is "
-            "too good for new recordings. Name what belongs together: a CSV column called group, or --group."
+            f"Most {noun} of a class are nearly the same, like frames from one camera: the "
+            "reported accuracy is too high for new recordings. Name what belongs together: a CSV "
+            "column called group, or --group."
         )
     return found
 
@@ -125,4 +127,9 @@ def leak_warnings(audit: Audit, learn: Ints, test: Ints, noun: str) -> list[str]
         return []
     samples = audit.dataset.samples
     one, other = (samples[i].source.called() for i in pairs[0])
-    return [f"{len(pairs)} test {noun} have a copy in training, e.g. {other} of {one}: the score flatters."]
+    return [
+        (
+            f"{len(pairs)} test {noun} have a copy in training, e.g. {other} of {one}: the reported "
+            "accuracy is too high."
+        )
+    ]

@@ -82,7 +82,7 @@ def open_network(source: str) -> Any:
     except ValueError as error:
         if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
             raise WeightsError(_absent(source, error)) from error
-        raise UsageError(f"{source} is no causal language model: {first_line(error)}") from error
+        raise UsageError(f"{source} is not a causal language model: {first_line(error)}") from error
     return network.eval()
 
 

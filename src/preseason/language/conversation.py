@@ -22,7 +22,7 @@ MAX_CONTEXT = 1024
 """Tokens of history and passages that are read again with every question."""
 
 MAX_PASSAGES = 3
-NOT_KNOWN = "I do not know: nothing that I was given tells it."
+NOT_KNOWN = "I do not know: nothing I was given says so."
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Conversation:
         assert self.last is not None
         return self.last
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Begin anew."""
         self.history.clear()
 

@@ -108,5 +108,5 @@ def best_retriever(
     try:
         return HybridRetriever(words, DenseIndex(passages, cache, device, told))
     except (MissingPackageError, WeightsError):
-        told.say(f"Passages are found by their words alone: {install_line('text')} finds by meaning too.")
+        told.say(f"Passages are matched by their words only: {install_line('text')} also matches by meaning.")
         return words

@@ -29,17 +29,19 @@ def decoder_for(network: Any, key: str, cache: Path, progress: Progress) -> Deco
         return plain
     kept = cache / "networks" / f"{key}-chat8-ov{version('openvino')}.xml"
     if not kept.is_file():
-        progress.say("Converting the model for fast answers, once ...")
+        progress.say("Converting the model for faster answers (once) ...")
     try:
         fast = OpenVinoDecoder(network, bits=8, kept=kept)
         away = difference(plain, fast, [int(token) for token in _some_tokens(network)])
     except Exception as error:
         reason = first_line(error)
-        progress.say(f"OpenVINO cannot run this model here ({reason}); transformers does it, more slowly.")
+        progress.say(
+            f"OpenVINO cannot run this model ({reason}); using transformers instead, which is slower."
+        )
         return plain
     if away > TOLERANCE:
         progress.say(
-            f"In eight bits its answers would change ({away:.2f} of the probability); float32 is kept."
+            f"In 8 bits its answers would change ({away:.2f} of the probability), so float32 is kept."
         )
         return plain
     return fast

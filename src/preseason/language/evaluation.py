@@ -115,13 +115,13 @@ def judge(
         kind: matrices are taken in this type for the time; None leaves them as they are.
     """
     with matrices_in(network, kind, trained=True), computing(kind, device_of(network)):
-        held = reading(network, eval_set.held, progress, "judging held-out texts")
-        general = reading(network, eval_set.general, progress, "judging general prose")
+        held = reading(network, eval_set.held, progress, "scoring held-out texts")
+        general = reading(network, eval_set.general, progress, "scoring general prose")
         answered = (
             quiz.score(network, tokenizer, eval_set.questions, progress) if eval_set.questions else None
         )
         ended = (
-            quiz.score(network, tokenizer, eval_set.endings, progress, "judging endings")
+            quiz.score(network, tokenizer, eval_set.endings, progress, "scoring endings")
             if eval_set.endings
             else None
         )

@@ -90,12 +90,13 @@ def warnings_of(before: EvalResult, after: EvalResult) -> list[str]:
     if after.general.perplexity > FORGOTTEN * before.general.perplexity:
         found.append(
             f"General English got harder for it (perplexity {before.general.perplexity:.1f} to "
-            f"{after.general.perplexity:.1f}): it has forgotten some of what it knew."
+            f"{after.general.perplexity:.1f}): the model forgot some of what it knew."
         )
     if before.quiz is not None and after.quiz is not None and after.quiz.low <= after.quiz.chance:
         found.append(
-            "Its answers to held-out questions are no better than guessing: fine-tuning gives a voice, not "
-            "facts. Let it look facts up with preseason chat MODEL --knowledge FOLDER."
+            "Its answers to held-out questions are no better than guessing: fine-tuning teaches "
+            "a voice, not facts. Let it look facts up with preseason chat MODEL --knowledge "
+            "FOLDER."
         )
     return found
 

@@ -43,7 +43,7 @@ def folder(cache: Path, progress: Progress) -> Path:
         return place
     parts = _parts()
     progress.say(NOTICE)
-    progress.say("Converting Gemma 3 270M, once for this cache ...")
+    progress.say("Converting Gemma 3 270M, once per cache ...")
     try:
         with folder_beside(place) as part:
             _join(parts, part / FILE)

@@ -95,7 +95,7 @@ def _job(
     """The name of the job: the one that was begun, else a new one."""
     if begun.is_file():
         name = str(json.loads(begun.read_text("utf-8"))["job"])
-        progress.say(f"Following the job {name}, which this command began earlier.")
+        progress.say(f"Following the job {name} that this command started earlier.")
         return name
     progress.say(f"Sending {len(split[0])} dialogues to {client.address}, and {len(split[1])} held-out ones.")
     training, validation = (client.upload(f"{part}.jsonl", rows_of(side)) for part, side in
@@ -135,7 +135,7 @@ def _followed(client: Client, job: str, begun: Path, progress: Progress) -> dict
         time.sleep(EVERY_S)
     begun.unlink(missing_ok=True)
     if found["status"] != "succeeded":
-        reason = (found.get("error") or {}).get("message") or "it gives no reason"
+        reason = (found.get("error") or {}).get("message") or "no reason was given"
         raise ServiceError(f"The job {job} is {found['status']}: {reason}")
     return found
 
@@ -155,7 +155,7 @@ def _sayings(
         try:
             before = _said(client, base, prompt, seed)
         except ServiceError:
-            before = "(the service does not let one talk with the base model)"
+            before = "(the service does not offer the base model for chat)"
         found.append(SampleGeneration(prompt, before, _said(client, name, prompt, seed), truth))
     return found
 

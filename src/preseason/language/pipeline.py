@@ -162,7 +162,7 @@ class ChatFit:
             for side in (split.learn, split.held)
         ]
         if parts[0].learnt == 0 or parts[1].learnt == 0:
-            raise DataError("The texts hold too few words to learn from and to judge on. Add more of them.")
+            raise DataError("The texts hold too few words to train and evaluate on. Add more of them.")
         return parts[0], parts[1]
 
     def _length(self, base: "Base", split: "Split") -> int:
@@ -185,7 +185,7 @@ class ChatFit:
     def _judge_before(self, base: "Base", style: str, held: "Blocks", split: "Split") -> Before:
         questions = [example.quiz for example in split.held if example.quiz is not None]
         network, tokenizer = base.network, base.tokenizer
-        with self.watch.stage("judging before"):
+        with self.watch.stage("scoring before"):
             eval_set = affordable(network, tokenizer, held, questions, self.budget_s, self.kind)
             start = time.monotonic()
             judgement = judge(network, tokenizer, eval_set, self.progress, self.kind)
@@ -197,7 +197,7 @@ class ChatFit:
     def _judge_after(
         self, network: Any, base: "Base", style: str, before: Before
     ) -> tuple[EvalResult, list[SampleGeneration]]:
-        with self.watch.stage("judging after"):
+        with self.watch.stage("scoring after"):
             after = judge(network, base.tokenizer, before.eval_set, self.progress, self.kind)
             sayings = said_after(before.sayings, self._answering(network, base, style))
         return after, sayings
@@ -231,9 +231,7 @@ class ChatFit:
             tuning = self._whole_again(base, taken) if self.spread else taken.tuning
         self._evict(cache, taken.shelf)
         if taken.trained.best_step == 0:
-            self.warnings.append(
-                "Training did not improve the held-out part: the model is the one it began as."
-            )
+            self.warnings.append("Training did not improve the held-out part: the model is unchanged.")
         return tuning, training
 
     def _called(self, base: "Base") -> "TrainingCall | None":
@@ -313,13 +311,13 @@ def _refuse_odd(recipe: Recipe) -> None:
     """
     if recipe.unfreeze == "0":
         raise UsageError(
-            "--unfreeze 0: a language model has no head of its own to train. Expected auto (low-rank "
-            "adapters), N (last blocks) or all."
+            "--unfreeze 0: a language model has no separate head to train. Expected auto "
+            "(low-rank adapters), N (last blocks) or all."
         )
     if recipe.spread_weights == "yes" and process_info().size == 1:
         raise UsageError(
-            "--fsdp yes: there is one worker only. Start several, e.g. "
-            "torchrun --nproc-per-node 2 -m preseason fit ..."
+            "--fsdp yes: there is only one worker. Start several, e.g. torchrun --nproc-per-node "
+            "2 -m preseason fit ..."
         )
 
 
@@ -331,8 +329,8 @@ def _refuse_odd_head(base: "Base", learn: "Blocks") -> None:
     """
     if not head_is_plain(base.network, learn):
         raise UsageError(
-            f"{base.name} computes its logits in a way of its own that preseason does not know. Choose "
-            "another --backbone, e.g. gpt2 or a Gemma, Llama or Qwen model."
+            f"{base.name} computes its logits in a way preseason does not support. Choose another "
+            "--backbone, e.g. gpt2 or a Gemma, Llama or Qwen model."
         )
 
 

@@ -116,10 +116,12 @@ class Client:
                 found = json.loads(response.read())
             except ValueError as error:
                 raise ServiceError(
-                    f"{request.full_url} gave no JSON: is it the address up to /v1?"
+                    f"{request.full_url} did not return JSON: is it the address up to /v1?"
                 ) from error
         if not isinstance(found, dict):
-            raise ServiceError(f"{request.full_url} gave no JSON object: is it the address up to /v1?")
+            raise ServiceError(
+                f"{request.full_url} did not return a JSON object: is it the address up to /v1?"
+            )
         return found
 
     def _opened(self, request: Request) -> Any:

@@ -37,8 +37,8 @@ def fraction_of(recipe: Recipe, corpus: Corpus, used: Sequence[str]) -> float:
         return HELD_OUT
     if recipe.test_fraction == 0:
         raise UsageError(
-            "--test-fraction 0: a model that talks is judged on a part that it has not learnt from. Expected "
-            f"more than 0, e.g. {HELD_OUT}."
+            "--test-fraction 0: a chat model is evaluated on a part it was not trained on. "
+            f"Expected more than 0, e.g. {HELD_OUT}."
         )
     return recipe.test_fraction
 
@@ -74,7 +74,8 @@ def _declared(corpus: Corpus) -> Split:
     )
     if not learn:
         raise DataError(
-            "Everything to learn from is a copy of what is held out: nothing is left. Add other examples."
+            "All training examples are copies of held-out ones, so nothing is left to learn "
+            "from. Add other examples."
         )
     names = ", ".join(dict.fromkeys(example.held for example in held))
     return Split(learn, held, f"{names} held out")
@@ -100,9 +101,9 @@ def _divided_text(corpus: Corpus, fraction: float) -> Split:
     last = corpus.examples[-1]
     if last.messages or last.size < MIN_CHARACTERS:
         raise DataError(
-            f"There is one group only ({corpus.groups[0][:60]!r}), so nothing can be held out to judge "
-            "the model. "
-            "Add dialogues that begin with other questions, or texts of other matches."
+            f"There is only one group ({corpus.groups[0][:60]!r}), so nothing can be held out to "
+            "evaluate the model. Add dialogues that begin with other questions, or texts of "
+            "other matches."
         )
     cut = last.text.rfind(" ", 0, int(len(last.text) * (1 - fraction))) + 1
     begin, end = replace(last, text=last.text[:cut]), replace(last, text=last.text[cut:])

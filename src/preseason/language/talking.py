@@ -99,7 +99,8 @@ class TalkingModel(ABC):
 
 
 def _refusal(verb: str) -> UsageError:
-    measured = " In Python judge(DATA) tells its perplexity." if verb == "evaluate" else ""
+    measured = " In Python, judge(DATA) measures its perplexity." if verb == "evaluate" else ""
     return UsageError(
-        f"This model talks and has no classes, so {verb} does not fit it: use preseason chat MODEL.{measured}"
+        f"This is a chat model without classes, so {verb} does not apply to it: use preseason "
+        f"chat MODEL.{measured}"
     )

@@ -121,7 +121,7 @@ class Run:
         """
         if checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
-            progress.say(f"Going on after {self.step} steps.")
+            progress.say(f"Resuming after {self.step} steps.")
         progress.start("training (thousandths)", 1000)
         self._begin, self._saved = time.monotonic() - self._elapsed, self._elapsed
 
@@ -185,7 +185,7 @@ class Run:
             return "the held-out loss rose"
         if self.step >= self.total:
             return "all epochs were done"
-        return "the time was used" if share >= 1 else ""
+        return "the time was used up" if share >= 1 else ""
 
     def _take_step(self, module: nn.Module) -> None:
         begin = time.monotonic()
@@ -255,8 +255,9 @@ class Run:
         if first and not keep(content, checkpoint) and not self._warned:
             self._warned = True
             progress.say(
-                f"The state of the training cannot be kept in {checkpoint.parent} (full or read-only): it "
-                "goes on, but could not be taken up after a stop. Name another place with --cache."
+                f"The training state cannot be saved in {checkpoint.parent} (full or read-only): "
+                "training goes on, but cannot be resumed if it stops. Name another place with "
+                "--cache."
             )
 
     def _resume(self, checkpoint: Path) -> None:

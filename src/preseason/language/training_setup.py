@@ -142,6 +142,7 @@ def _config_line(
     above = f" from block {tuning.cut} on" if tuning.cut else ""
     by = f", each step by {team.size} workers" if team.size > 1 else ""
     return (
-        f"Plan: {tuning.kind}{above}, at most {config.epochs} passes over {learn.ids.size:,} tokens within "
-        f"{config.seconds:.0f} s, {words} in the softmax, {kind}{by}{', weights spread' * team.sharded}."
+        f"Plan: {tuning.kind}{above}, at most {config.epochs} epochs over {learn.ids.size:,} "
+        f"tokens within {config.seconds:.0f} s, {words} in the softmax, "
+        f"{kind}{by}{', weights sharded' * team.sharded}."
     )

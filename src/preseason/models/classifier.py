@@ -322,8 +322,8 @@ class Model:
         before, after = self.known.recall(probe), known.recall(probe)
         lost = [n for n in before if n in after and after[n] < before[n] - 0.05]
         warnings = tuple(
-            f"{n} is now recognised in {100 * after[n]:.0f} % of its known examples, {100 * before[n]:.0f} % "
-            "before." for n in lost
+            (f"{n} is now recognised in {100 * after[n]:.0f} % of its known examples, "
+            f"{100 * before[n]:.0f} % before.") for n in lost
         )  # fmt: skip
         return Update(name, examples, before, after, skipped, warnings)
 

@@ -83,6 +83,6 @@ def classifier(model: TrainedModel, verb: str) -> Model:
         UsageError: it is a model that talks, or that finds things.
     """
     if not classifies(model):
-        does = "talks" if talks(model) else "finds things on pictures"
-        raise UsageError(f"This model {does}: {verb} needs one of labelled examples.")
+        kind = "a chat model" if talks(model) else "a detection model"
+        raise UsageError(f"`{verb}` needs a classifier; this is {kind}.")
     return model

@@ -170,10 +170,10 @@ def drift_of(reference_distribution: ReferenceDistribution, batch: Batch) -> Dri
     clustered = len(np.unique(reference_distribution.groups)) < len(reference_distribution.rows) / 2
     groups = len(np.unique(reference_distribution.groups))
     if len(rows) < MIN_EXAMPLES:
-        return Drift("cannot tell", f"{len(rows)} examples are too few, {MIN_EXAMPLES} are the fewest.")
+        return Drift("cannot tell", f"{len(rows)} examples are too few; at least {MIN_EXAMPLES} are needed.")
     if len(reference_distribution.rows) < MIN_KNOWN or (clustered and groups < MIN_GROUPS):
         known = f"{groups} matches or scenes" if clustered else f"{len(reference_distribution.rows)} examples"
-        return Drift("cannot tell", f"the model has learnt from {known} only.")
+        return Drift("cannot tell", f"the model was trained on only {known}.")
     here, there = _evenly(reference_distribution.like(batch)), _evenly(rows)
     distance, p_value = (
         _against_groups(reference_distribution, there) if clustered else energy_test(here, there)
@@ -245,13 +245,13 @@ def expected_right(reference_distribution: ReferenceDistribution, rows: Floats, 
 def _words(verdict: str, usual: float, expected: float) -> str:
     points = 100 * (usual - expected)
     cost = (
-        f"expect roughly {points:.0f} points less than in the report"
+        f"expect accuracy about {points:.0f} points lower than in the report"
         if points >= 1
-        else "what it costs cannot be told without labels"
+        else "how much accuracy that costs cannot be estimated without labels"
     )
     if verdict == "other":
-        return f"this is another world than the model has learnt from: {cost}."
-    return "these look like the examples that the model has learnt from."
+        return f"these inputs differ from the training data: {cost}."
+    return "these inputs look like the training data."
 
 
 def _against_groups(reference_distribution: ReferenceDistribution, there: Floats) -> tuple[float, float]:

@@ -138,8 +138,8 @@ class ReferenceSet:
         """
         if name in self.labels[: self.trained]:
             raise UsageError(
-                f"{name!r} is one of the classes this model was trained on. New photos of it belong into the "
-                "training folder: put them there and run fit again."
+                f"{name!r} is one of the classes this model was trained on. Put new photos of it "
+                "into the training folder and run fit again."
             )
         labels = self.labels if name in self.labels else (*self.labels, name)
         new = self.place(embeddings)
@@ -163,9 +163,9 @@ class ReferenceSet:
             UsageError: there is no such class, or it is one of the last two.
         """
         if name not in self.labels:
-            raise UsageError(f"This model knows no {name!r}. It knows: {', '.join(self.labels)}.")
+            raise UsageError(f"This model has no class {name!r}. Its classes: {', '.join(self.labels)}.")
         if len(self.labels) <= 2:
-            raise UsageError("A model needs two classes: the last two cannot be removed.")
+            raise UsageError("A model needs at least two classes: the last two cannot be removed.")
         gone = self.labels.index(name)
         kept = self.targets != gone
         oof_proba, columns = self.oof_proba[kept], self.columns

@@ -52,12 +52,12 @@ class Classification:
         return measure(answers.probabilities, answers.targets)
 
     def sentence(self, figures: dict[str, Figure]) -> str:
-        """`Right on 47 of 50 examples: 94.0 % (95 % CI 84 to 98 %).`"""
+        """`Accuracy 94.0 % (47 of 50, 95 % CI 84-98 %).`"""
         lead = figures[LEAD]
         right, (low, high) = round(lead.value * lead.n), lead.interval
         return (
-            f"Right on {right} of {lead.n} examples: {percent(lead.value, 1)} "
-            f"(95 % CI {100 * low:.0f} to {100 * high:.0f} %)."
+            f"Accuracy {percent(lead.value, 1)} "
+            f"({right} of {lead.n}, 95 % CI {100 * low:.0f}-{100 * high:.0f} %)."
         )
 
     def right(self, answers: BatchPredictions) -> NDArray[np.bool_]:

@@ -74,7 +74,7 @@ def _index_entry(record: FitRecord, title: str, pipeline: str) -> dict[str, Any]
     figures = pages.get(record.problem).hub_figures(record)
     measured = [{"type": kind, "value": round(value, 4)} for kind, value in figures.items()]
     # The hub asks for the type of a data set, so data of one's own is called custom.
-    data = {"name": "own data, unseen by the judging models", "type": "custom"}
+    data = {"name": "own data, cross-validated or held out", "type": "custom"}
     result = {"task": {"type": pipeline}, "dataset": data, "metrics": measured}
     return {"name": title, "results": [result]}
 
@@ -97,22 +97,13 @@ def _use(record: FitRecord, title: str) -> str:
     modality = tasks.get(record.task).modality
     example, package = modality.file_name, modality.package
     folder = title if re.fullmatch(r"[\w.-]+", title, re.ASCII) else "this-folder"
-    return f"""## Use
-
-```
-pip install {package}
-preseason predict {folder} {example}
-```
-
-```python
-import preseason
-
-model = preseason.load("{folder}")
-answer = model.predict("{example}")[0]
-print(answer.label, answer.probability, answer.unknown)
-```
-
-`unknown` is true where the {noun} is unlike every known class; `label` is then the nearest guess."""
+    return (
+        f"## Use\n\n```\npip install {package}\npreseason predict {folder} "
+        f'{example}\n```\n\n```python\nimport preseason\n\nmodel = preseason.load("{folder}")\nanswer '
+        f'= model.predict("{example}")[0]\nprint(answer.label, answer.probability, '
+        f"answer.unknown)\n```\n\n`unknown` is true if the {noun} is unlike every known class; "
+        "`label` is then the nearest class."
+    )
 
 
 def _data(record: FitRecord) -> str:
@@ -121,14 +112,16 @@ def _data(record: FitRecord) -> str:
     more = len(record.counts) - len(rows)
     table = "\n".join([f"| class | {noun}s |", "|---|---:|", *rows])
     rest = f"\n\nand {words.count(more, 'more class').replace('classs', 'classes')}." if more else ""
-    left = f"{len(record.skipped)} left out as unreadable; {len(record.duplicates)} groups of look-alikes."
+    left = (
+        f"{len(record.skipped)} left out as unreadable; {len(record.duplicates)} groups of near-duplicates."
+    )
     return f"## Data\n\n{table}{rest}\n\n{left}"
 
 
 def _figures(record: FitRecord) -> str:
     page = pages.get(record.problem)
     if not record.score.n:
-        return f"## {page.measure}\n\nNot measured: nothing was left unseen."
+        return f"## {page.measure}\n\nNot measured: no example was held out."
     judged = f"{words.judged(record)} {words.delivered(record)}"
     return f"## {page.measure}\n\n{page.card(record)}\n\n{judged}"
 
@@ -137,7 +130,9 @@ def _limits(record: FitRecord) -> str:
     verdict = words.transfer(record)
     points = [words.markdown(words.without_folders(line)) for line in record.warnings]
     points += [f"{verdict.title}: {verdict.text}", *pages.get(record.problem).limits(record)]
-    points.append("It knows what its data showed: other cameras, kits or places may make it worse.")
+    points.append(
+        "The model knows only what its data showed: it may do worse with other cameras, kits or places."
+    )
     return "## Limits\n\n" + "\n".join(f"- {point}" for point in points)
 
 

@@ -27,7 +27,7 @@ def dots(right: int, wrong: int) -> tuple[Markup, int]:
     columns = max(5, math.ceil((1.5 * (good + bad)) ** 0.5))
     rows = -(-(good + bad) // columns)
     marks = [_dot(place, columns, place >= good) for place in range(good + bad)]
-    label = f"{right} right answers and {wrong} wrong ones as dots"
+    label = f"{right} correct and {wrong} wrong answers as dots"
     return _svg((columns * 10, max(rows, 1) * 10), "dots", label, marks, fixed=True), each
 
 
@@ -74,14 +74,14 @@ def calibration_curve(bins: tuple[Bin, ...]) -> Markup:
             )
         )
         radius = 3.5 + 4.5 * (item.n / largest) ** 0.5
-        tip = f"said {item.confidence:.0%}, right {item.accuracy:.0%}, {item.n} answers"
+        tip = f"confidence {item.confidence:.0%}, accuracy {item.accuracy:.0%}, {item.n} answers"
         parts.append(
             Markup(
                 '<circle class="point" cx="{:.1f}" cy="{:.1f}" r="{:.1f}"><title>{}</title></circle>'
             ).format(x, y, radius, tip)
         )
     label = "Calibration curve: " + "; ".join(
-        f"said {b.confidence:.0%}, right {b.accuracy:.0%} of {b.n}" for b in bins
+        f"confidence {b.confidence:.0%}, accuracy {b.accuracy:.0%} of {b.n}" for b in bins
     )
     return _svg(_plot_size(), "plot", label, parts)
 
@@ -90,11 +90,11 @@ def coverage_curve(curve: RiskCoverage) -> Markup:
     """Fraction right against fraction answered, surest first."""
     points = [_at(float(x), 1 - float(r)) for x, r in zip(curve.coverage, curve.risk, strict=True)]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    parts = [_frame("answered, surest first", "of these right")]
+    parts = [_frame("answered, most confident first", "of these correct")]
     parts.append(Markup('<polyline class="curve" points="{}"/>').format(path))
     if points:
         parts.append(Markup('<circle class="point" cx="{:.1f}" cy="{:.1f}" r="5"/>').format(*points[-1]))
-    return _svg(_plot_size(), "plot", "Fraction right against fraction of questions answered", parts)
+    return _svg(_plot_size(), "plot", "Accuracy against the share of inputs answered", parts)
 
 
 def growth(now: float, half: float, forecasts: list[dict[str, float]]) -> Markup:
@@ -123,7 +123,7 @@ def growth(now: float, half: float, forecasts: list[dict[str, float]]) -> Markup
         parts.append(text.format("figure-text", x, y - 11, f"{100 * share:.0f} %"))
         parts.append(text.format("axis", x, 146, names.get(int(times), f"{times:g} times")))
     told = ", ".join(f"{names.get(int(p[0]), p[0])} {100 * p[1]:.0f} %" for p in points)
-    return _svg((330, 154), "plot", f"Accuracy expected: {told}", parts)
+    return _svg((330, 154), "plot", f"Expected accuracy: {told}", parts)
 
 
 def hiding(key: str) -> Markup | None:

@@ -10,8 +10,8 @@ from preseason.report.html import environment
 from preseason.runtime.files import write_text
 
 STYLES = {
-    "dialogue": "BatchPredictions like the dialogues it was given",
-    "text": "Goes on like the texts it was given",
+    "dialogue": "Answers like the dialogues it was trained on",
+    "text": "Continues like the texts it was trained on",
 }
 
 
@@ -39,16 +39,18 @@ def figures(record: ChatRecord) -> list[tuple[str, str, str, str]]:
         ("Perplexity, held-out", _perplexity(before.held_out), _perplexity(after.held_out),
          f"{before.held_out.n:,} tokens, whole vocabulary; lower is better"),
         ("Perplexity, general English", _perplexity(before.general), _perplexity(after.general),
-         f"{before.general.n:,} tokens of prose without sport: what was forgotten"),
+         f"{before.general.n:,} tokens of general prose: how much was forgotten"),
     ]  # fmt: skip
     if before.quiz is not None and after.quiz is not None:
-        note = f"{after.quiz.n} held-out questions; guessing reaches {words.percent(after.quiz.chance)}"
-        rows.append(("Quiz, right", _score(before.quiz), _score(after.quiz), note))
+        note = f"{after.quiz.n} held-out questions; guessing scores {words.percent(after.quiz.chance)}"
+        rows.append(("Quiz accuracy", _score(before.quiz), _score(after.quiz), note))
     if before.general_quiz is not None and after.general_quiz is not None:
-        note = f"{after.general_quiz.n} beginnings of that prose, four endings each: what was forgotten"
+        note = (
+            f"{after.general_quiz.n} beginnings of that prose with four endings each: how much was forgotten"
+        )
         rows.append(
             (
-                "Endings of general English, right",
+                "Accuracy on endings of general English",
                 _score(before.general_quiz),
                 _score(after.general_quiz),
                 note,
@@ -61,11 +63,10 @@ def verdict(record: ChatRecord) -> str:
     """One sentence on what training brought."""
     before, after = record.before.held_out, record.after.held_out
     if after.perplexity >= before.perplexity:
-        return "Training did not make the held-out part any more expected."
+        return "Training did not lower the perplexity of the held-out part."
     return (
-        f"On what it had not seen, it now hesitates between {after.perplexity:.1f} words where the "
-        "pretrained model "
-        f"hesitated between {before.perplexity:.1f}."
+        f"On held-out texts, perplexity fell from {before.perplexity:.1f} to "
+        f"{after.perplexity:.1f}: the model hesitates between that many words."
     )
 
 
@@ -74,13 +75,13 @@ def settings(record: ChatRecord) -> dict[str, str]:
     training = record.training
     return {
         "pretrained model": record.backbone,
-        "licence": record.licence or "not known",
+        "licence": record.licence or "unknown",
         "trained": f"{training.kind}, {training.weights:,} weights",
-        "learnt from": f"{record.counts['tokens']:,} tokens of {record.counts['examples']:,} examples",
-        "told apart by": str(record.split["by"]),
+        "trained on": f"{record.counts['tokens']:,} tokens of {record.counts['examples']:,} examples",
+        "split by": str(record.split["by"]),
         "steps": f"{training.steps} of {training.batch} x {training.length} tokens, best after "
         f"{training.best_step}",
-        "ended because": training.stopped,
+        "stopped because": training.stopped,
         "words in the softmax": f"{training.words:,} of {training.vocabulary:,}",
         "speed": f"{training.tokens_per_s:.0f} tokens a second, {training.precision}"
         + (f", {training.workers} workers" if training.workers > 1 else ""),

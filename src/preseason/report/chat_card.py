@@ -11,7 +11,7 @@ from preseason.runtime.files import write_text
 
 USES = {
     "dialogue": "It answers in the voice of the dialogues it was fine-tuned on.",
-    "text": "It goes on with a text in the voice of the texts it was fine-tuned on.",
+    "text": "It continues a text in the voice of the texts it was fine-tuned on.",
 }
 
 
@@ -40,7 +40,7 @@ def _front_matter(record: ChatRecord) -> str:
 
 
 def _about(record: ChatRecord) -> str:
-    licence = record.licence or "not known"
+    licence = record.licence or "unknown"
     terms = f"\n\n{record.terms}" if record.terms else ""
     return (
         f"{USES[record.style]} Fine-tuned by preseason from the pretrained {record.backbone} (licence: "
@@ -77,7 +77,7 @@ def _figures(record: ChatRecord) -> str:
 def _limits(record: ChatRecord) -> str:
     points = [*record.warnings]
     points.append(
-        "It may say things that are not so: facts come from lookup (`--knowledge`), not from fine-tuning."
+        "It may state things that are not true: take facts from lookup (`--knowledge`), not from fine-tuning."
     )
     return "## Limits\n\n" + "\n".join(f"- {point}" for point in points)
 

@@ -164,7 +164,7 @@ def lead(each: Explanation) -> str:
     heaviest = int(np.argmax(each.weights))
     weight = 100 * each.weights[heaviest]
     if weight < 100 * MIN_VALUE:
-        return "No single part carries the answer: hiding any one of them leaves it as it is."
+        return "No single part carries the answer: hiding any one of them does not change it."
     part = each.parts[heaviest]
     named = {"words": f"Without “{part}”", "moments": f"Without the moment from {part} of the clip"}
     subject = named.get(each.kind, f"With the {part} hidden")

@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 Picture = Callable[[Sample], bytes | None]
 
 
-FIRST = (
-    Section("trust", "Can I trust this?", "What speaks for the figure, and what against it.", views.trust),
-)
+FIRST = (Section("trust", "Can I trust this?", "The evidence for the figure, and against it.", views.trust),)
 LAST = (
     Section(
         "transfer",
-        "Was transfer worth it?",
-        "The same test, with less knowledge from before.",
+        "Did transfer help?",
+        "The same test for simpler models.",
         views.transfer,
     ),
-    Section("data", "What was in the data", "Everything that was read, and what was not.", views.data),
-    Section("tried", "What was tried", "Kept where cross-validation says that it helps.", views.tried),
+    Section("data", "The data", "What was read, and what was left out.", views.data),
+    Section(
+        "tried", "What was tried", "Candidates are kept where cross-validation says they help.", views.tried
+    ),
     Section("time", "Where the time went", "Wall time by stage.", views.time),
-    Section("settings", "Settings and versions", "Everything needed to do it again.", views.settings),
+    Section("settings", "Settings and versions", "Everything needed to repeat this fit.", views.settings),
 )
 
 

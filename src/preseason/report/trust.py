@@ -13,16 +13,16 @@ MAX_SUSPECTS, MAX_PAIRS = 4, 3
 MAX_QUOTE = 160
 ORDER = {"warn": 0, "note": 1, "good": 2}
 QUESTIONS = {
-    "copies": ("Is one picture there under two names?", "Are there copies?"),
+    "copies": ("Are there duplicates?", "Are there duplicates?"),
     "label_errors": ("Are the labels right?",) * 2,
-    "honest_split": ("Was the test a fair one?",) * 2,
+    "honest_split": ("Was the test fair?",) * 2,
     "shortcuts": ("Does it look at the right thing?",) * 2,
-    "strangers": ("What does it do with strangers?",) * 2,
-    "curve": ("Would more examples help?",) * 2,
-    "odd": ("Are there files that show little?",) * 2,
+    "strangers": ("What happens with unknown inputs?",) * 2,
+    "curve": ("Would more labels help?",) * 2,
+    "odd": ("Are there files that show very little?",) * 2,
     "groups": ("What belongs together?",) * 2,
 }
-NEAR = ", by layers that see only what is near"
+NEAR = ", from local layers only"
 NEAR_KEYS = ("surroundings", "middle", "upper", "lower")
 Block = dict[str, Any]
 
@@ -51,11 +51,11 @@ def verdict(record: FitRecord) -> words.Verdict | None:
         return None
     worries = len(record.warnings)
     if not worries:
-        return words.Verdict(
-            "good", "Nothing speaks against it", f"{len(checked)} checks found no reason to doubt."
-        )
+        return words.Verdict("good", "No problem found", f"{len(checked)} checks found no reason for doubt.")
     things = "One thing needs" if worries == 1 else f"{worries} things need"
-    return words.Verdict("warn", f"{things} a look first", "The worst comes first; each says what to do.")
+    return words.Verdict(
+        "warn", f"{things} a look first", "The most serious comes first, each with what to do."
+    )
 
 
 def warned(record: FitRecord) -> set[str]:
@@ -104,7 +104,7 @@ def _suspect(record: FitRecord, item: Block, album: Album) -> Block:
     return {
         "items": [
             {**_item(item, album), "caption": first, "bad": True},
-            {"picture": beside, "name": "", "caption": f"a sure {item['suggested']}", "bad": False},
+            {"picture": beside, "name": "", "caption": f"{item['suggested']}, clearly", "bad": False},
         ],
         "text": second,
     }
@@ -117,11 +117,11 @@ def _across(items: list[Block], album: Album) -> Block:
 
 
 def _lucky(pair: Block, album: Album) -> Block:
-    tested = {**_item(pair["tested"], album), "caption": "asked in the test", "bad": False}
-    learnt = {**_item(pair["learnt"], album), "caption": "seen in training", "bad": False}
+    tested = {**_item(pair["tested"], album), "caption": "in the test fold", "bad": False}
+    learnt = {**_item(pair["learnt"], album), "caption": "in training", "bad": False}
     return {
         "items": [tested, learnt],
-        "text": f"right only by having seen the other; honestly: {pair['wrong']}",
+        "text": f"right only because it had seen the other; without it: {pair['wrong']}",
     }
 
 
@@ -135,8 +135,8 @@ def _item(item: Block, album: Album) -> Block:
 
 def _two_bars(found: Block) -> list[Block]:
     return [
-        _bar("a random split would say", found["chance"]),
-        _bar("the honest split says", found["honest"], own=True),
+        _bar("a random split says", found["chance"]),
+        _bar("the grouped split says", found["honest"], own=True),
     ]
 
 
@@ -155,9 +155,9 @@ def _hidden(found: Block) -> list[Block]:
 def _price(found: Block) -> list[Block]:
     bars = []
     if found.get("answers") is not None:
-        bars.append(_bar("known ones that get an answer", found["answers"], own=True))
+        bars.append(_bar("known inputs that get a label", found["answers"], own=True))
     if found.get("named") is not None:
-        bars.append(_bar("strangers that get a name", found["named"]))
+        bars.append(_bar("unknown inputs that get a label", found["named"]))
     return bars
 
 

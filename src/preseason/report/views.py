@@ -14,10 +14,11 @@ MAX_CLUSTERS = 5
 MAX_OF_CLUSTER = 3
 MAX_SKIPPED = 12
 CHOSEN_ON_THESE = (
-    "The choice and the calibration rest on the same unseen answers as the accuracy, so that no example is "
-    "wasted; the accuracy flatters by what little can be gained from choosing among so few."
+    "Candidates are chosen, and probabilities calibrated, on the same out-of-fold predictions as "
+    "the accuracy, so that no example is wasted. The accuracy is optimistic by the little that "
+    "can be gained from choosing among so few."
 )
-CHOSEN_ON_OTHERS = "Chosen within the training part; the held-out part had no say."
+CHOSEN_ON_OTHERS = "Chosen within the training part; the held-out part was not used."
 
 
 def trust(record: FitRecord, album: Album) -> View:
@@ -101,7 +102,7 @@ def settings(record: FitRecord, album: Album) -> View:
         "task": record.task,
         "backbone": record.backbone,
         "head": record.head,
-        "licence of the weights": record.licence or "not known",
+        "licence of the weights": record.licence or "unknown",
         "data fingerprint": record.fingerprint or "none",
         "temperature": f"{record.temperature:.3g}",
     }
@@ -109,10 +110,10 @@ def settings(record: FitRecord, album: Album) -> View:
 
 
 def _separation(record: FitRecord) -> words.Verdict:
-    together = f"{words.count(len(record.duplicates), 'cluster')} of look-alikes kept on one side"
+    together = f"{words.count(len(record.duplicates), 'cluster')} of near-duplicates kept in one fold"
     by = record.split.get("by")
     how = f" ({by})." if by else "."
-    return words.Verdict("good", "Not seen in training", f"{words.judged(record)} {together}{how}")
+    return words.Verdict("good", "How it was tested", f"{words.judged(record)} {together}{how}")
 
 
 def _cluster(sources: tuple[Source, ...], album: Album) -> dict[str, Any]:

@@ -79,7 +79,8 @@ def settings(record: FitRecord) -> dict[str, Any]:
 
 def cross_fitted(record: FitRecord) -> bool:
     """Whether examples were judged in turn, by models that learnt from the others."""
-    return str(record.split.get("by", "")).startswith("cross-fitting")
+    by = str(record.split.get("by", ""))
+    return by.endswith("cross-validation") or by.startswith("cross-fitting")  # models saved before
 
 
 def examples_of(record: FitRecord) -> int:
@@ -92,23 +93,23 @@ def judged(record: FitRecord) -> str:
     noun, n = noun_of(record.task), record.score.n
     total = examples_of(record)
     if n == 0:
-        return f"Nothing was measured: no {noun} was left unseen."
+        return f"Not measured: no {noun} was held out."
     some = f"the {count(n, noun)}" if n == total else f"{n:,} of the {count(total, noun)}"
     if cross_fitted(record):
-        return f"Each of {some} was judged by a model that had not seen it."
-    return f"{n:,} of the {count(total, noun)} were held out and judged by a model that had not seen them."
+        return f"Each of {some} was predicted by a model not trained on it (cross-validation)."
+    return f"{n:,} of the {count(total, noun)} were held out as a test set."
 
 
 def delivered(record: FitRecord) -> str:
     """What the model that the user has in hand has learnt from, as a sentence."""
     total = count(examples_of(record), noun_of(record.task))
     if cross_fitted(record):
-        together = f"; together they have learnt from all {total}"
+        together = f"; together they were trained on all {total}"
         whole = record.score.n == examples_of(record)
-        return f"The model you have is the average of these models{together if whole else ''}."
+        return f"The model you get is the average of these models{together if whole else ''}."
     if record.recipe.get("refit", True):
-        return f"The model you have was then fitted on all {total}."
-    return "The model you have has not seen them either (--no-refit)."
+        return f"The model you get was then fitted on all {total}."
+    return "The model you get has not seen the test set either (--no-refit)."
 
 
 def transfer(record: FitRecord) -> Verdict:
@@ -118,12 +119,10 @@ def transfer(record: FitRecord) -> Verdict:
         return Verdict("note", "Transfer not compared", "No network was trained from random weights.")
     reached = f"{percent(score.value)} against {percent(scratch)} from random weights"
     if score.value <= scratch:
-        text = f"{reached}: the pretrained weights did not help. Try another backbone, or look at the labels."
+        text = f"{reached}: the pretrained weights did not help. Try another backbone, or check the labels."
         return Verdict("warn", "Transfer brought nothing", text)
     if score.interval[0] <= scratch:
         text = f"{reached}: with {score.n} examples this may be chance. Label more."
-        return Verdict("warn", "Transfer is not clearly better", text)
+        return Verdict("warn", "No clear gain from transfer", text)
     points = round(100 * (score.value - scratch))
-    return Verdict(
-        "good", "Transfer paid off", f"{reached}: {points} points gained from what it knew before."
-    )
+    return Verdict("good", "Transfer paid off", f"{reached}: a gain of {points} points from pretraining.")

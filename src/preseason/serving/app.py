@@ -35,7 +35,7 @@ from preseason.serving.videos import Videos
 
 LOOK_S = 2.0
 """How often the folders of the models are looked at."""
-ABOUT = """Answers of models that preseason fitted. Everything that is refused is refused in one shape:
+ABOUT = """Predictions of models fitted with preseason. All errors have one shape:
 `{"error": {"message", "type", "param", "code"}}`."""
 
 
@@ -146,7 +146,7 @@ def _tuning_service(settings: Settings) -> Service | None:
 def _add_routes(app: FastAPI, models: Models, settings: Settings, service: Service | None) -> None:
     anyone_talks = service is not None or any(talks(hosted.model) for hosted in models.values())
     if settings.knowledge is not None and not anyone_talks:
-        raise UsageError("--knowledge is for models that talk, and none of these does: leave it out.")
+        raise UsageError("--knowledge is for chat models, and none of these is one: leave it out.")
     retriever = None if settings.knowledge is None else retriever_in(settings.knowledge, settings.where.cache)
     more = dict if service is None else service.models
     app.state.talkers = ServedChatSessions(models, settings.where, more=more, knowledge=retriever)

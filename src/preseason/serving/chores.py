@@ -61,7 +61,9 @@ class Chores:
             if chore is not None and chore.status not in ("failed", "stopped"):
                 return chore
             if sum(not each.over.is_set() for each in self._kept.values()) > MAX_WAITING:
-                raise RequestError(429, f"{MAX_WAITING} videos wait already: ask again later.", retry_s=30)
+                raise RequestError(
+                    429, f"{MAX_WAITING} videos are waiting already: ask again later.", retry_s=30
+                )
             chore = self._kept[key] = Chore(key)
             self._kept.move_to_end(key)
             self._forget()

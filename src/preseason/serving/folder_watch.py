@@ -141,7 +141,7 @@ class Watch:
         self.every_s, self.settle_s = every_s, settle_s
         self._waiting: dict[str, tuple[State, float]] = {}
         if not self.folder.is_dir():
-            raise DataError(f"There is no folder {folder}: name the folder into which files come.")
+            raise DataError(f"There is no folder {folder}: name the folder in which files arrive.")
         if self.answers.suffix.lower() not in (".csv", ".jsonl"):
             raise UsageError(f"{answers} cannot hold the answers: expected a name ending in .csv or .jsonl.")
 
@@ -156,7 +156,7 @@ class Watch:
         with _alone(self.answers):
             journal = Journal.open(self.answers)
             header = self._header(model)
-            say.say(f"Watching {self.folder}: answers go to {self.answers}. Ctrl-C ends it.")
+            say.say(f"Watching {self.folder}: answers go to {self.answers}. Ctrl-C stops it.")
             while True:
                 for batch in _batches(self._ready(journal)):
                     self._answer(batch, model, journal, header, seen, say)
@@ -235,7 +235,7 @@ class Watch:
                 there = next(csv.reader(file), [])
             if there != columns:
                 raise UsageError(
-                    f"{self.answers} holds other columns than this model's answers have, which are "
+                    f"{self.answers} has other columns than this model's answers, which are "
                     f"{', '.join(columns)}. Name another file with -o."
                 )
         return columns

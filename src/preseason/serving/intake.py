@@ -135,9 +135,9 @@ async def _json(request: Request) -> dict[str, Any]:
     try:
         found = await request.json()
     except (ValueError, RecursionError) as error:
-        raise RequestError(400, f"The body is no JSON: {error}.") from None
+        raise RequestError(400, f"The body is not JSON: {error}.") from None
     if not isinstance(found, dict):
-        raise RequestError(400, 'The body is JSON and no object: expected {"inputs": [...]}.')
+        raise RequestError(400, 'The body is JSON but not an object: expected {"inputs": [...]}.')
     return found
 
 
@@ -154,7 +154,7 @@ def _from_json(found: dict[str, Any]) -> Form:
 def _part(number: int, each: Any) -> tuple[str, str | bytes]:
     shape = 'expected {"text": "..."} or {"data": "BASE64", "name": "1.jpg"}'
     if not isinstance(each, dict):
-        raise RequestError(422, f"Input {number} is no object: {shape}.")
+        raise RequestError(422, f"Input {number} is not an object: {shape}.")
     if isinstance(each.get("text"), str):
         return str(each.get("name", "")) or f"text {number}", each["text"]
     if not isinstance(each.get("data"), str):
@@ -162,7 +162,7 @@ def _part(number: int, each: Any) -> tuple[str, str | bytes]:
     try:
         return str(each.get("name", "")) or f"input {number}", bytes_of(each["data"])
     except (binascii.Error, ValueError) as error:
-        raise RequestError(400, f"The data of input {number} is no base64: {error}.") from None
+        raise RequestError(400, f"The data of input {number} is not base64: {error}.") from None
 
 
 def bytes_of(written: str) -> bytes:
@@ -254,7 +254,7 @@ def check_match(path: Path, limits: Limits) -> video.Facts:
     """
     reason = video.check(path)
     if reason is not None:
-        raise RequestError(415, f"The file is no match: {reason}.")
+        raise RequestError(415, f"The file is not a match: {reason}.")
     facts = video.facts(path)
     check_cost(Cost(facts.height, facts.width, facts.duration_s), limits.match_s, limits)
     return facts

@@ -53,7 +53,7 @@ async def health(request: Request) -> dict[str, Any]:
     """Whether the server answers, for whoever watches over it; needs no key."""
     own = served(request)
     if request.app.state.stopping:
-        raise RequestError(503, "The server is being stopped.")
+        raise RequestError(503, "The server is shutting down.")
     troubles = {name: hosted.last_error for name, hosted in own.models.items() if hosted.last_error}
     return {"status": "ok", "models": list(own.models), "troubles": troubles}
 

@@ -59,7 +59,9 @@ class WindowReader:
         self.model, self.rate = model, rate
         self.candidates = [fitted.candidate for fitted in model.predictor.candidates]
         if not all(candidate.spec.frames for candidate in self.candidates):
-            raise UsageError(f"This model is one of {model.job.noun}: spot needs one of clips or of actions.")
+            raise UsageError(
+                f"This model is one of {model.job.noun}: `spot` needs one of clips or of actions."
+            )
         self.before, self.after = width // 2, width - width // 2
         self.stride = stride_of(width) if model.extractors.backbone.preprocessing.frames else 1
         self._plans = list(dict.fromkeys(candidate.spec for candidate in self.candidates))

@@ -190,12 +190,12 @@ def _most_frames(model: Model) -> int:
 def _classifier(model: TrainedModel | str | Path) -> Model:
     loaded = load(model) if isinstance(model, str | Path) else model
     if not classifies(loaded):
-        raise UsageError("This model talks: spot needs one of clips or of actions.")
+        raise UsageError("This is a chat model: `spot` needs a model of clips or of actions.")
     return loaded
 
 
 def _span_s(model: Model) -> float:
     span = model.record.span_s
     if not span:
-        raise UsageError(f"This model is one of {model.job.noun}: spot needs one of clips or of actions.")
+        raise UsageError(f"This model is one of {model.job.noun}: `spot` needs one of clips or of actions.")
     return span

@@ -175,8 +175,9 @@ class Clips:
         """What is tried when nothing is asked for."""
         tuning = ", then fine-tuning" if self.tuned_by_default else ""
         return (
-            f"{_seen(recipe, backbone)} of each clip through {backbone.name}, then statistics of them, "
-            f"attention, LSTM, GRU and temporal convolution{tuning}; what cross-validation favours is kept"
+            f"{_seen(recipe, backbone)} of each clip through {backbone.name}, then statistics of "
+            f"them, attention, LSTM, GRU and temporal convolution{tuning}; cross-validation "
+            "decides what is kept"
         )
 
     def baseline(self, backbone: "Backbone") -> Candidate:

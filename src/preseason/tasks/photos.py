@@ -108,8 +108,8 @@ class Photos:
     def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
         """What is tried when nothing is asked for."""
         return (
-            f"a linear head on {backbone.name}, then attention over parts, then a closer look where it "
-            "matters, then tuning; what cross-validation favours is kept"
+            f"a linear head on {backbone.name}, then attention over regions, then a closer look "
+            "where it matters, then fine-tuning; cross-validation decides what is kept"
         )
 
     def baseline(self, backbone: "Backbone") -> Candidate:

@@ -149,8 +149,9 @@ class Texts:
     def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
         """What is tried when nothing is asked for."""
         return (
-            f"a linear head on every layer of {backbone.name}, counted words (TF-IDF), where texts are long "
-            "attention over their windows, then its last layers tuned; what cross-validation favours is kept"
+            f"a linear head on every layer of {backbone.name}, word counts (TF-IDF), for long "
+            "texts attention over their windows, then fine-tuning of its last layers; "
+            "cross-validation decides what is kept"
         )
 
     def baseline(self, backbone: "Backbone") -> Candidate:
@@ -215,9 +216,9 @@ def _windows(encoder: "Encoder", samples: Sequence[Sample]) -> tuple[int, int, s
         return size, count, ""
     longest = samples[int(lengths.argmax())]
     return size, count, (
-        f"{len(long)} of {len(samples)} texts are longer than {count} windows of {size} tokens, the "
-        f"longest has {lengths.max():,}: {longest.source.shown()}. Of these, {count} stretches from "
-        "beginning to end are read. Split them into texts of their own where that matters."
+        f"{len(long)} of {len(samples)} texts are longer than {count} windows of {size} tokens, "
+        f"the longest has {lengths.max():,}: {longest.source.shown()}. Of these, {count} "
+        "stretches from beginning to end are read. Split such texts if that matters."
     )  # fmt: skip
 
 
@@ -236,8 +237,8 @@ def _asked_tuning(recipe: Recipe, encoder: "Encoder", samples: Sequence[Sample])
     """`--unfreeze N` or `all`, with `--head lora` or `contrastive` where one is named."""
     if recipe.head not in ("auto", "lora", "contrastive"):
         raise UsageError(
-            f"--head {recipe.head} learns on the frozen network and --unfreeze {recipe.unfreeze} trains the "
-            "network itself: give one of them, or --head lora or contrastive."
+            f"--head {recipe.head} trains on the frozen network and --unfreeze {recipe.unfreeze} "
+            "trains the network itself: use one of them, or --head lora or contrastive."
         )
     kind = "tail" if recipe.head == "auto" else recipe.head
     # The table of words is the largest part of a small encoder; only `all` trains it, LoRA never does.

@@ -47,7 +47,7 @@ def adapted(
     """
     if len(samples) < MIN_EXAMPLES:
         raise UsageError(
-            f"--adapt needs {MIN_EXAMPLES} examples or more to re-centre on, received {len(samples)}."
+            f"--adapt needs at least {MIN_EXAMPLES} examples to re-centre on, received {len(samples)}."
         )
     candidates: list[Fitted] = []
     moved: dict[str, float] = {}
@@ -57,7 +57,7 @@ def adapted(
         if distance is not None:
             moved[fitted.candidate.name] = distance
     if not moved:
-        raise UsageError("--adapt finds nothing to re-centre in this model: its heads keep no scale.")
+        raise UsageError("--adapt has nothing to re-centre in this model: its heads keep no scale.")
     left = tuple(each.candidate.name for each in predictor.candidates if each.candidate.name not in moved)
     mean = float(np.mean(list(moved.values())))
     return replace(predictor, candidates=tuple(candidates)), Adaptation(

@@ -107,7 +107,7 @@ class Rounds:
                 self._leave_out(candidate, f"needs {candidate.crops_from}")
                 continue
             if self.clock.strict and not candidate.always and self._all_right():
-                self._leave_out(candidate, "left out: without it no answer is wrong")
+                self._leave_out(candidate, "skipped: accuracy is already 100 %")
                 continue
             reason = self._read(candidate) if number and not candidate.always else self._read_all(candidate)
             if reason is None:
@@ -136,7 +136,7 @@ class Rounds:
         estimate, left = self._estimate(candidate), self.clock.left()
         reason = ""
         if estimate > left:
-            reason = f"left out: it would take about {estimate:.0f} s and {max(left, 0):.0f} s were left"
+            reason = f"skipped: it would take about {estimate:.0f} s and {max(left, 0):.0f} s were left"
         self._decide(candidate, reason)
         return reason
 
@@ -192,7 +192,7 @@ class Rounds:
                     candidate, training_set, self.checkpoints, seconds, team_of(self.extractors), firm=first
                 )
             except NoTimeError:
-                reason = f"left out: training does not fit into {max(self.clock.left(), 0):.0f} s"
+                reason = f"skipped: training does not fit into {max(self.clock.left(), 0):.0f} s"
                 self._decide(candidate, reason)
                 self._leave_out(candidate, reason)
                 return

@@ -73,7 +73,9 @@ def transfer_warning(score: Figure, scratch: float) -> list[str]:
     if low > scratch:
         return []
     return [
-        f"Transfer brought little: random weights with a linear head reach {100 * scratch:.0f} %, "
-        f"this model {100 * score.value:.0f} % (95 % interval from {100 * low:.0f} %). The "
-        "pretraining may not suit this data, or there are too few examples to tell."
+        (
+            f"Transfer brought little: random weights with a linear head reach {100 * scratch:.0f} %, "
+            f"this model {100 * score.value:.0f} % (95 % CI from {100 * low:.0f} %). The pretraining "
+            "may not suit this data, or there are too few examples to tell."
+        )
     ]

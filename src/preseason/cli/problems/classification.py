@@ -43,7 +43,7 @@ class LabelTerminal:
             ]
             for label, score in seen
         ]
-        return ["", table(["label", "examples", "right", "95 % interval"], rows)]
+        return ["", table(["label", "examples", "recall", "95 % CI"], rows)]
 
     def search(
         self, model: "TrainedModel", data: str, progress: "Progress", timeline: str | None
@@ -57,7 +57,7 @@ class LabelTerminal:
             [short(item.input), _answer(item), percent(item.probability), _second(item)]
             for item in predictions.predictions
         ]
-        return table(["input", "answer", "sure", "or else"], rows) if rows else ""
+        return table(["input", "label", "confidence", "runner-up"], rows) if rows else ""
 
     def csv(self, predictions: "Predictions") -> str:
         """Input, label, probability, unknown, then one column `p(label)` for each label."""

@@ -53,7 +53,7 @@ def learn_and_test(context: FitContext) -> Tested:
     if len(test) == 0:
         single = any(fitted.candidate.fold_models == 1 for fitted in first.predictor.candidates)
         return Tested(
-            first, first, first.answers, HELD_OUT if single else f"cross-fitting in {recipe.folds} folds"
+            first, first, first.answers, HELD_OUT if single else f"{recipe.folds}-fold cross-validation"
         )
     samples = [context.samples[i] for i in test]
     answers, _ = predict_batch(context.extractors, first.predictor, first.known, samples, context.progress)
@@ -119,7 +119,7 @@ def scratch_baseline(context: FitContext, score: Figure) -> float | None:
             )
         decide(context.checkpoints, SCRATCH, scratch is not None, context.watch.elapsed())
     if scratch is None:
-        untried = "No time was left to try the same network with random weights (--budget)."
+        untried = "No time was left to test the same network with random weights (--budget)."
         context.warnings.add("time", [untried])
     else:
         context.warnings.add("transfer", transfer_warning(score, scratch))

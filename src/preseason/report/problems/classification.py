@@ -22,27 +22,30 @@ class LabelPage:
     measure = "Accuracy"
     hub_metrics: tuple[str, ...] = ("accuracy", "f1")
     sections: tuple[Section, ...] = (
-        Section("classes", "Class by class", "The band is the range to expect, at 95\xa0%.", views.classes),
-        Section("mixups", "What is taken for what", "Rows are the truth, columns the answer.", views.mixups),
+        Section("classes", "Class by class", "The band is the 95\xa0% confidence interval.", views.classes),
+        Section("mixups", "Confusions", "Rows are the true class, columns the predicted one.", views.mixups),
         Section(
-            "mistakes", "Surest mistakes", "Some may be wrong labels: look at these first.", views.mistakes
+            "mistakes",
+            "Most confident mistakes",
+            "Some may be wrong labels: check these first.",
+            views.mistakes,
         ),
         Section(
-            "focus", "Where it looked", "Bright is what counted; framed, what counted most.", views.attention
+            "focus", "Where it looked", "Bright areas counted; the framed one counted most.", views.attention
         ),
         Section(
             "vocabulary",
             "Words that count",
-            "By counted words alone; a word that should not matter here is a warning.",
+            "From word counts alone; a word that should not matter here is a warning.",
             views.vocabulary,
         ),
         Section(
             "calibration",
-            "What a probability is worth",
-            "80\xa0% should be right 80 times in 100.",
+            "Are the probabilities right?",
+            "Of answers given at 80\xa0%, 80 in 100 should be right.",
             views.calibration,
         ),
-        Section("unknown", "Strangers", "What happens with something it has never met.", views.unknown),
+        Section("unknown", "Strangers", "What happens with inputs unlike any known class.", views.unknown),
     )
 
     def headline(self, record: FitRecord) -> dict[str, Any]:
@@ -54,7 +57,7 @@ class LabelPage:
         few = len(record.labels) <= 6
         named = words.listed(record.labels) if few else f"{len(record.labels)} classes"
         return {
-            "title": f"Tells {named} apart",
+            "title": f"Recognises {named}",
             "learnt": _learnt(record, noun),
             "measure": self.measure,
             "figure": words.percent(score.value),
@@ -72,7 +75,7 @@ class LabelPage:
     def about(self, record: FitRecord) -> str:
         """The classes it tells apart."""
         few = words.listed([words.markdown(label) for label in record.labels])
-        return f"Tells apart {few if len(record.labels) <= 12 else f'{len(record.labels)} classes'}"
+        return f"Recognises {(few if len(record.labels) <= 12 else f'{len(record.labels)} classes')}"
 
     def summary(self, record: FitRecord) -> str:
         """How often it is right, and what to expect."""
@@ -102,12 +105,12 @@ class LabelPage:
             (f"baseline: {words.markdown(name)}", words.percent(rate))
             for name, rate in record.baselines.items()
         ]
-        table = "\n".join(["| measure | on unseen data |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
+        table = "\n".join(
+            ["| measure | on held-out data |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)]
+        )
         scores = per_class(record.answers.probabilities, record.answers.targets)
         named = list(zip(record.labels, scores, strict=True))[:MAX_CLASSES]
-        classes = "\n".join(
-            ["| class | recognised | range at 95 % |", "|---|---|---|", *map(_class_row, named)]
-        )
+        classes = "\n".join(["| class | recall | 95 % interval |", "|---|---|---|", *map(_class_row, named)])
         bins = reliability(record.answers.probabilities, record.answers.targets)
         return f"{table}\n\n{classes}\n\n{label_words.calibration(bins, metrics['ece'].value)}"
 
@@ -118,21 +121,21 @@ class LabelPage:
 
 def _learnt(record: FitRecord, noun: str) -> str:
     total = words.count(sum(record.counts.values()), noun)
-    return f"Learnt from {total} on top of {record.backbone}, with the {record.head} head."
+    return f"Trained on {total}, starting from {record.backbone}, with the {record.head} head."
 
 
 def _marks(record: FitRecord) -> list[tuple[str, float]]:
-    known = [("scratch", "random weights"), ("majority", "commonest class")]
+    known = [("scratch", "random weights"), ("majority", "most frequent class")]
     return [(name, record.baselines[key]) for key, name in known if key in record.baselines]
 
 
 def _sample_size(record: FitRecord, noun: str) -> Verdict:
     score = record.score
     width = round(100 * (score.interval[1] - score.interval[0]))
-    text = f"{words.count(score.n, noun)} judged; the true accuracy lies in a range {width} points wide."
+    text = f"{words.count(score.n, noun)} tested; the 95 % interval of the accuracy is {width} points wide."
     if score.n < SMALL_TEST:
         return Verdict("warn", "Few examples", f"{text} Label more before relying on it.")
-    return Verdict("good" if width <= 15 else "note", "How sure is the figure", text)
+    return Verdict("good" if width <= 15 else "note", "How certain is the figure", text)
 
 
 def _honesty(record: FitRecord) -> Verdict:
@@ -140,7 +143,7 @@ def _honesty(record: FitRecord) -> Verdict:
     ece = record.metrics["ece"].value
     far = ece > FAR_OFF
     gap = abs(sum(item.n * (item.confidence - item.accuracy) for item in bins)) / record.score.n
-    near = "Probabilities are close" if gap > label_words.NEAR else "Probabilities mean what they say"
+    near = "Probabilities are close" if gap > label_words.NEAR else "Probabilities are well calibrated"
     title = "Probabilities are rough" if far else near
     return Verdict("note" if far else "good", title, label_words.calibration(bins, ece))
 
@@ -149,18 +152,20 @@ def _weakest(record: FitRecord, noun: str) -> Verdict:
     scores = per_class(record.answers.probabilities, record.answers.targets)
     seen = [(label, score) for label, score in zip(record.labels, scores, strict=True) if score.n]
     if not seen:
-        return Verdict("warn", "No known class in the test", "Every label in the test is new to the model.")
+        return Verdict(
+            "warn", "No known class in the test", "The model knows none of the labels in the test."
+        )
     label, score = min(seen, key=lambda row: row[1].recall)
     right = f"{round(score.recall * score.n)} of {words.count(score.n, noun)}"
-    few = f" That is too few to judge; {FEW_EXAMPLES} or more would do."
-    text = f"{label}: {right} recognised.{few if score.n < FEW_EXAMPLES else ''}"
+    few = f" That is too few to judge; {FEW_EXAMPLES} or more are enough."
+    text = f"{label}: {right} recognised.{(few if score.n < FEW_EXAMPLES else '')}"
     weak = score.recall < record.score.interval[0]
     return Verdict("note" if weak else "good", "The weakest class", text)
 
 
 def _class_row(row: tuple[str, ClassScore]) -> str:
     label, score = row
-    right = f"{round(score.recall * score.n)} of {score.n}" if score.n else "none judged"
+    right = f"{round(score.recall * score.n)} of {score.n}" if score.n else "none tested"
     return f"| {words.markdown(label)} | {right} | {_range(score.low, score.high)} |"
 
 
