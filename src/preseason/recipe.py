@@ -127,7 +127,7 @@ class Repeated:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of one fit; checked when built, all faults reported together.
+    """Settings of one fit; validated on creation, with all errors reported together.
 
     Raises:
         UsageError: one or more settings are out of range.
@@ -237,7 +237,7 @@ class Recipe:
             raise UsageError("The recipe cannot be used: " + "; ".join(faults) + ".", code="PS-U02")
 
     def with_settings(self, **settings: Any) -> "Recipe":
-        """This recipe with the settings given (not None) in place of its own.
+        """A copy of this recipe with the given settings (those not None) replaced.
 
         Raises:
             UsageError: a setting does not exist or is out of range.
@@ -252,7 +252,7 @@ class Recipe:
         return replace(self, **given, given=self.named_by_user() | given.keys())
 
     def named_by_user(self) -> frozenset[str]:
-        """The settings that the user gave; of a recipe that was built as it is, those that are not usual."""
+        """The settings the user gave; for a recipe built directly, those that differ from the defaults."""
         changed = (item.name for item in setting_fields() if vars(self)[item.name] != item.default)
         return self.given or frozenset(changed)
 
@@ -261,11 +261,11 @@ class Recipe:
         return None if self.max_unknown_accepted is None else parse_share(self.max_unknown_accepted)
 
     def budget_for(self, examples: int, seconds_each: float) -> float:
-        """Seconds to spend on a fit of that many examples."""
+        """Time budget in seconds for a fit on that many examples."""
         return BUDGET_S + seconds_each * examples if self.budget_s is None else self.budget_s
 
     def identity(self) -> str:
-        """All settings that shape a fit, as text: fits of the same identity and data are the same fit."""
+        """All settings that affect a fit, as text: same identity and same data mean the same fit."""
         settings = {k: v for k, v in self.as_dict().items() if k not in ("cache", "cache_limit_gb")}
         return repr(sorted(settings.items()))
 

@@ -70,15 +70,15 @@ class Suggestions:
 def suggest(
     model: Model, *inputs: str | Path, count: int = 20, progress: Progress | None = None
 ) -> Suggestions:
-    """Which of the unlabelled examples to label next: unsure ones that differ from each other.
+    """Choose which unlabelled examples to label next: uncertain ones that differ from each other.
 
     Args:
-        model: what has been learnt so far.
+        model: the model so far.
         inputs: files, folders and globs, or texts and tables of texts, as for `predict`.
-        count: how many are wanted.
+        count: how many to choose.
 
     Raises:
-        UsageError: nothing was named, or `count` is below 1.
+        UsageError: no input was given, or `count` is below 1.
         DataError: nothing is left to choose from.
 
     Example:

@@ -61,19 +61,19 @@ def compare(
     names: tuple[str, str] = ("A", "B"),
     progress: Progress | None = None,
 ) -> Comparison:
-    """The difference of two models on labelled data that neither has seen, with its paired interval.
+    """Compare two models on labelled data neither has seen, with a paired confidence interval.
 
-    Copies and near-copies, and what the data itself groups, count as one piece of evidence.
+    Duplicates, near-duplicates and groups named in the data count as one piece of evidence.
 
     Args:
-        first, second: of the same kind of data.
+        first, second: models for the same kind of data.
         data: labelled as for `fit`.
         text, label: columns of a table of texts.
-        names: of the models, in the verdict.
+        names: names of the models in the verdict.
 
     Raises:
         UsageError: the models are for different kinds of data.
-        DataError: nothing usable is there.
+        DataError: it contains nothing usable.
 
     Example:
         preseason.compare(preseason.load("old"), preseason.load("new"), "test/").verdict

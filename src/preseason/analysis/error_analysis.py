@@ -72,15 +72,15 @@ def post_mortem(
     name: str = "MODEL",
     progress: Progress | None = None,
 ) -> PostMortem:
-    """Why the model was wrong on examples whose right labels are now known.
+    """Explain the errors of a model on examples whose correct labels are now known.
 
     Args:
-        data: labelled as for `fit`: answers as a person has corrected them.
+        data: labelled as for `fit`: predictions corrected by a person.
         text, label: columns of a table of texts.
-        name: of the model folder, in the commands of the repairs.
+        name: name of the model folder in the suggested commands.
 
     Raises:
-        DataError: nothing usable is there.
+        DataError: it contains nothing usable.
 
     Example:
         for repair in preseason.post_mortem(model, "corrected/").repairs:

@@ -6,10 +6,10 @@ from preseason.errors.codes import CODES
 
 
 class PreseasonError(Exception):
-    """Base of all errors raised on purpose; the message says what was received, expected, and next.
+    """Base class of all errors raised on purpose; messages say what was received, expected, and what to do.
 
     Attributes:
-        code: stable name of what went wrong, e.g. "PS-D02"; `general`, of the class, where none is narrower.
+        code: stable name of what went wrong, e.g. "PS-D02"; `general`, of the class if none is narrower.
     """
 
     exit_code: ClassVar[int] = 1

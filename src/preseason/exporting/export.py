@@ -78,18 +78,18 @@ def export(
     progress: Progress | None = None,
     cache: str | None = None,
 ) -> Export:
-    """Write a model for another engine, with a program that runs it, and check that it answers the same.
+    """Export a model to another engine, with a program that runs it, and check that predictions agree.
 
-    To "timm" and "transformers" the adapted network alone is written, as that library opens it.
+    For "timm" and "transformers", only the adapted network is written, in the format of that library.
 
     Args:
         model: a model folder, or a model.
-        folder: to write; an exported model that is there is replaced.
+        folder: folder to write; an existing export is replaced.
         to: "onnx", "openvino", or the same with "-int8"; "timm" or "transformers".
-        data: examples to check with, best labelled ones the model has not seen; half of them set the ranges
-            of int8. Without any, some made for the purpose are compared.
+        data: examples to check with, ideally labelled and not seen by the model; half of them set the ranges
+            of int8. Without any, synthetic ones are compared.
         allow_difference: keep an export that differs from the model by more than half a point, or leaves a
-            part of its answer behind.
+            part of its answer out.
 
     Raises:
         MissingPackageError: the target needs a package that is not installed.

@@ -29,19 +29,19 @@ def fit(
     progress: Progress | None = None,
     **settings: Any,
 ) -> TrainedModel:
-    """Adapt a pretrained network to labelled examples.
+    """Fine-tune a pretrained network on labelled examples.
 
     Args:
         data: folder with one folder per label, or a CSV, TSV, JSON Lines or Parquet table; dialogues or texts
-            without labels give a model that talks.
+            without labels give a chat model.
         output: model folder to write; None keeps the model in memory.
         recipe: settings to start from; single ones may be given as keywords, e.g. `budget_s="5m"`.
-        config: TOML file with settings, or a model folder whose fit is repeated; keywords overrule it.
-        progress: told what happens.
+        config: TOML file with settings, or a model folder whose fit is repeated; keywords take precedence.
+        progress: receives progress messages.
 
     Raises:
         UsageError: a setting cannot be used, or the current folder is gone.
-        DataError: nothing can be learnt from the data.
+        DataError: nothing can be learned from the data.
         WeightsError: the backbone's weights are not on this machine.
         CacheError: the feature bank cannot be written.
 

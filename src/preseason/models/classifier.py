@@ -45,13 +45,13 @@ LABEL_FIRST = 12
 
 @dataclass(frozen=True)
 class Model:
-    """An adapted model; every change gives a new one.
+    """A fitted classifier; methods that change it return a new one.
 
     Attributes:
-        predictor: the fitted ways.
-        known: the examples it knows, as vectors.
-        record: what the fit found.
-        reference_distribution: what training data look like, to notice drift, or None.
+        predictor: the fitted heads, averaged and calibrated.
+        known: feature vectors of the training examples.
+        record: the results of the fit.
+        reference_distribution: statistics of the training data, to detect drift, or None.
     """
 
     job: Task
@@ -63,34 +63,34 @@ class Model:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Class names, in the order of all probabilities."""
+        """Class names, in the order of the probabilities."""
         return self.known.labels
 
     @property
     def task(self) -> str:
-        """Name of the job."""
+        """Name of the task."""
         return self.job.name
 
     @property
     def problem(self) -> Problem[Any]:
-        """What it predicts of an example."""
+        """What kind of answer it predicts."""
         return problems.get(self.job.problem)
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """It classifies; one of clips also spots what happens in long videos."""
+        """What the model can do: it classifies; models of clips can also spot actions in long videos."""
         return frozenset({CLASSIFIES, SPOTS} if self.record.span_s else {CLASSIFIES})
 
     def predict(
         self, *inputs: str | Path, progress: Progress | None = None, adapt: bool = False
     ) -> Predictions:
-        """Answers to files, folders and globs, or to texts themselves, in the order asked.
+        """Predict files, folders and globs, or texts themselves, in the order given.
 
         Args:
             adapt: re-centre the features on these examples first.
 
         Raises:
-            UsageError: nothing was named.
+            UsageError: no input was given.
         """
         if not inputs:
             raise UsageError(f"predict needs {self.job.noun}: name files, folders or patterns of files.")
@@ -102,7 +102,7 @@ class Model:
         return Predictions(predictions, skipped + failed, drift, change, self.problem.name)
 
     def adapted(self, samples: Sequence[Sample], progress: Progress) -> "tuple[Model, Adaptation]":
-        """The model with its features re-centred on samples with fingerprints, and what that changed.
+        """Re-centre the features on samples with fingerprints; returns the new model and what changed.
 
         Raises:
             UsageError: there are too few samples, or nothing can be re-centred.
@@ -114,7 +114,7 @@ class Model:
         return replace(self, predictor=predictor), change
 
     def drift(self, answers: BatchPredictions) -> Drift | None:
-        """Whether the batch is unlike the examples of training; None of models that cannot compare."""
+        """Whether the batch differs from the training data; None for models that cannot compare."""
         if self.reference_distribution is None or answers.plain is None:
             return None
         found = drift_of(
@@ -135,17 +135,17 @@ class Model:
         label: str | None = None,
         adapt: bool = False,
     ) -> Evaluation:
-        """Accuracy and its kin on a labelled folder or table.
+        """Measure accuracy and related metrics on a labelled folder or table.
 
         Args:
             data: labelled as for a fit.
-            progress: told what happens.
-            text: column of the texts, where `data` is a table of them; by default as in the fit, or guessed.
+            progress: receives progress messages.
+            text: column of the texts, if `data` is a table of texts; by default as in the fit, or guessed.
             label: column of the labels.
             adapt: re-centre the features on these examples first, without their labels.
 
         Raises:
-            DataError: nothing usable is there.
+            DataError: it contains nothing usable.
         """
         watch = Stopwatch()
         with watch.stage("reading files"):
@@ -171,25 +171,25 @@ class Model:
         )  # fmt: skip
 
     def has_learnt(self, samples: Sequence[Sample]) -> NDArray[np.bool_]:
-        """Which of n samples with fingerprints the model has learnt from, told by their content; bool [n].
+        """Which of n samples with fingerprints the model was trained on, by content; bool [n].
 
-        Of very many examples of training a model keeps some (`MAX_EXAMPLES`): only these are recognised.
+        Of very many training examples a model keeps only some (`MAX_EXAMPLES`), and recognises only these.
         """
         known = {(example.fingerprint, example.span) for example in self.known.examples}
         return np.array([(sample.fingerprint, sample.span) in known for sample in samples], np.bool_)
 
     def samples_of(self, inputs: Sequence[str | Path]) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
-        """Unlabelled samples of what `predict` takes, with fingerprints, and what could not be read."""
+        """Unlabelled samples from the inputs of `predict`, with fingerprints, and what could not be read."""
         return read_inputs(tuple(inputs), self.job, self.columns(inputs))
 
     def answers(
         self, samples: Sequence[Sample], progress: Progress
     ) -> tuple[BatchPredictions, tuple[Skipped, ...]]:
-        """Calibrated answers to samples with fingerprints, and those that could not be read."""
+        """Calibrated predictions for samples with fingerprints, and those that could not be read."""
         return predict_batch(self.extractors, self.predictor, self.known, samples, progress)
 
     def add(self, name: str, *inputs: str | Path) -> "tuple[Model, Update]":
-        """With a class more, from a few photos of it; nothing is trained again but a linear probe.
+        """Add a class from a few examples; only a linear probe is retrained.
 
         Raises:
             UsageError: the name is empty or the network was trained on a class of that name.
@@ -208,7 +208,7 @@ class Model:
         return replace(self, known=known), update
 
     def remove(self, name: str) -> "tuple[Model, Update]":
-        """Without a class: its examples' vectors are deleted, the others share its probability.
+        """Remove a class: its feature vectors are deleted, and the others share its probability.
 
         Raises:
             UsageError: there is no such class, or only two are left.
@@ -226,16 +226,16 @@ class Model:
     def explain(
         self, given: str | Path, *, data: str | Path | None = None, progress: Progress | None = None
     ) -> Explanation:
-        """Which words, which places of a photo or which moments of a clip the answer rests on.
+        """Which words, regions of a photo or moments of a clip a prediction is based on.
 
-        Each is hidden in turn and the answer asked again (occlusion, Zeiler and Fergus 2014, arXiv
-        1311.2901); one that speaks against the answer has a negative weight. The nearest known examples
-        stand beside it.
+        Each is hidden in turn and the model predicts again (occlusion, Zeiler and Fergus 2014, arXiv
+        1311.2901); a part that speaks against the prediction has a negative weight. The nearest
+        training examples are included.
 
         Args:
             given: a file, or a text itself.
-            data: where the labelled examples lie now, if not where the fit found them.
-            progress: told how far it is.
+            data: where the training examples are now, if not where the fit found them.
+            progress: receives progress messages.
 
         Raises:
             UsageError: a text has no words, or several examples were named.
@@ -256,28 +256,28 @@ class Model:
     def explanations(
         self, samples: Sequence[Sample], data: str | Path | None, progress: Progress
     ) -> Iterator[Explanation]:
-        """Explanations of samples with fingerprints, in order; see `explain`."""
+        """Explain samples with fingerprints, in order; see `explain`."""
         run = Explainer(self.job, self.extractors, self.predictor, self.known, self.columns(()), progress)
         found = whereabouts(run, self.extractors.cache, self.record.fingerprint, data)
         for sample in samples:
             yield run.explain(sample, found)
 
     def save(self, folder: str | Path, pages: Callable[[Path], None] | None = None) -> None:
-        """Write the model folder; one that is there is replaced when the new one is complete.
+        """Write the model folder; an existing model is replaced once the new one is complete.
 
         Args:
-            pages: writes card and report into the folder it is given; without it those there are kept.
+            pages: writes card and report into the folder it is given; without it, existing ones are kept.
         """
         save(self, Path(folder), pages)
 
     def with_record(self, record: FitRecord) -> "Model":
-        """The same model with another record."""
+        """A copy of the model with another record."""
         return replace(self, record=record)
 
     def columns(
         self, inputs: Sequence[str | Path], text: str | None = None, label: str | None = None
     ) -> Columns:
-        """The columns named, else those of the fit where every table among the inputs has them."""
+        """The columns given, or else those of the fit if every table among the inputs has them."""
         before = Columns(self.record.recipe.get("text"), self.record.recipe.get("label"))
         has = partial(has_column, inputs)
         return Columns(
@@ -286,7 +286,7 @@ class Model:
         )
 
     def predictions(self, answers: BatchPredictions) -> Iterator[Prediction]:
-        """Answers as they are shown, an input for each."""
+        """Predictions in the form shown to users, one per input."""
         for sample, row, distance in zip(
             answers.samples, answers.probabilities, answers.distance, strict=True
         ):

@@ -39,7 +39,7 @@ kinds = Registry[Callable[[Path, dict[str, Any], Where], TrainedModel]](
 def load(
     folder: str | Path, *, progress: Progress | None = None, device: str = "auto", cache: str | None = None
 ) -> TrainedModel:
-    """The model saved in `folder`; nothing in it is run as code.
+    """Load a model from its folder; loading never runs code from it.
 
     Raises:
         UsageError: the current folder is gone, or the process was forked from one that had computed.

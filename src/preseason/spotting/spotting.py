@@ -73,14 +73,14 @@ def spot(
     apart_s: float | None = None,
     progress: Progress | None = None,
 ) -> Spotted:
-    """Find the model's actions in a long video.
+    """Find actions in a long video, with their times.
 
     Args:
         model: fitted on actions with times, or on clips; or the folder it was saved in.
-        rate: frames a second that are looked at; by default as many as a window of training had.
-        threshold: least probability of an action.
-        apart_s: least seconds between two actions of one class; by default half the length of a window.
-        progress: told how far it is.
+        rate: frames per second to look at; by default as many as a training window had.
+        threshold: minimum probability of an action.
+        apart_s: minimum seconds between two actions of one class; by default half a window.
+        progress: receives progress messages.
 
     Raises:
         UsageError: the model is one of photos or text.

@@ -43,13 +43,13 @@ def task_for(root: Path, columns: Columns = NOT_NAMED) -> "Task":
 
 
 def read(data: str | Path, progress: Progress | None = None, columns: Columns = NOT_NAMED) -> "Audit":
-    """Read labelled data: samples, skipped files, copies and conflicts.
+    """Read labelled data: samples, skipped files, duplicates and conflicting labels.
 
     Args:
-        columns: of a table of texts; None of them is guessed from the header.
+        columns: columns of a table of texts; those that are None are guessed from the header.
 
     Raises:
-        DataError: nothing usable is there.
+        DataError: it contains nothing usable.
     """
     root = Path(data)
     return read_for(task_for(root, columns), root, progress, columns)
@@ -61,7 +61,7 @@ def read_for(
     """As `read`, for a task that was found before.
 
     Raises:
-        DataError: nothing usable is there.
+        DataError: it contains nothing usable.
     """
     column, pattern = group_of(root, columns.group)
     accept = replace(accept_of(task, columns), group=column)

@@ -106,16 +106,16 @@ def scout(
     cache: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Which pretrained network suits the data, whether transfer pays, and what more labels would bring.
+    """Estimate which pretrained network suits the data, whether transfer helps, and what more labels bring.
 
     Args:
         data: labelled as for `fit`.
-        backbones: networks to compare; without any, those of the task whose weights are on this machine.
-        budget_s: seconds, or such as `2m`; by default a minute and 0.1 s for each example and network.
+        backbones: networks to compare; by default those of the task with weights on this machine.
+        budget_s: seconds, or e.g. `2m`; by default a minute plus 0.1 s per example and network.
         text, label: columns of a table of texts.
 
     Raises:
-        DataError: nothing can be learnt from the data.
+        DataError: nothing can be learned from the data.
         UsageError: a network does not exist or is one of other data.
         WeightsError: weights of a network that was named are not on this machine.
 
