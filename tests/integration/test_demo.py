@@ -82,7 +82,7 @@ def test_the_demo_fills_no_folder_that_is_in_use(tmp_path: Path, capsys: pytest.
 @pytest.mark.slow
 def test_the_demo_learns_games_and_finds_strangers_stranger(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "preseason", "demo", "-o", str(tmp_path / "demo"), "--no-open", "--json"]
-    done = subprocess.run([*command, "--budget", "40s"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "--budget", "25s"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
     assert Path(shown["report"]).is_file()

@@ -57,7 +57,7 @@ def blocks_of(page: str) -> list[Block]:
 
 
 PAGES = [page for page in ("README.md", *GUIDES) if blocks_of(page)]
-MAX_EXAMPLES = 6
+MAX_EXAMPLES = 4
 """Pictures of each player: enough for every command, few enough for every run of the suite."""
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -80,11 +81,14 @@ def test_a_chat_model_by_two_workers_is_that_of_one(tmp_path: Path) -> None:
 
 def test_blocks_that_two_workers_fine_tune_are_those_of_one(pictures: Pictures, tmp_path: Path) -> None:
     candidates = {"one": (LAUNCH[0], "-m", "preseason"), "two": LAUNCH}
-    settings = ("--unfreeze", "1", "--epochs", "4", "--budget", "20m", "--views", "1")
+    settings = ("--unfreeze", "1", "--epochs", "3", "--budget", "20m", "--views", "1", "--folds", "2")
+    photos = tmp_path / "photos"
+    for game in ("boxing", "pong", "tennis"):
+        shutil.copytree(pictures.photos / game, photos / game)
     models = {}
     for candidate, launcher in candidates.items():
         folder, cache = tmp_path / candidate / "games", tmp_path / candidate / "cache"
-        fitted(pictures.photos, "-o", folder, "--cache", cache, *settings, launcher=launcher)
+        fitted(photos, "-o", folder, "--cache", cache, *settings, launcher=launcher)
         models[candidate] = preseason.load(folder, cache=str(cache))
     path = next((pictures.new_photos / "boxing").iterdir())
     said = []
