@@ -8,6 +8,7 @@ from preseason.data.dataset import Dataset
 from preseason.data.files import Accept, Columns
 from preseason.data.layouts.table import fits, matches, read
 from preseason.data.layouts.texts import read as read_texts
+from preseason.data.whereabouts import Finder
 from preseason.errors import DataError, UsageError
 
 ANY = Accept(lambda path: None if path.suffix == ".jpg" else "no photo", "photos")
@@ -233,3 +234,12 @@ def test_of_two_columns_the_one_beside_the_texts_is_the_label(desk: Path, text: 
     found = read_texts(desk / "t.csv", Accept(lambda path: None, "texts", cells=True))
     assert [str(sample.source) for sample in found.samples] == list(said)
     assert [sample.label for sample in found.samples] in (["1", "5"] * 2, ["bad", "good"] * 2)
+
+
+def test_of_two_files_of_one_name_the_table_s_own_part_counts(tmp_path: Path) -> None:
+    for folder in ("train_images", "test_images"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "7.jpg").write_bytes(b"x")
+    for stem, folder in (("train", "train_images"), ("Test_labels", "test_images")):
+        assert Finder(tmp_path / f"{stem}.csv").find("7").path == tmp_path / folder / "7.jpg"
+    assert "2 files may be meant" in Finder(tmp_path / "labels.csv").find("7").fault

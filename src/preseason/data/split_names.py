@@ -13,7 +13,7 @@ NAMES |= dict.fromkeys(
 _MORE_WORDS = """
     set split splits data dataset datasets part subset partition image images img imgs photo photos pic
     pics picture pictures frame frames clip clips video videos text texts tweets file files folder audio
-    sample samples example examples x my
+    sample samples example examples x my label labels annotation annotations metadata
 """
 _MORE = frozenset(_MORE_WORDS.split())
 """Words that people put beside the name of a part, and that say nothing."""

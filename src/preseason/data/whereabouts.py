@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from preseason.data.litter import is_litter, is_program
+from preseason.data.split_names import split_from
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _DRIVE = re.compile(r"[a-z]:[\\/]", re.IGNORECASE)
@@ -40,7 +41,8 @@ class Finder:
     """Finds the files that the cells of one table name.
 
     A cell that leads to a file beside the table, or from the current folder, names that. Otherwise the file
-    is looked for below the table's folder by the longest end of its path that fits, then without its suffix.
+    is looked for below the table's folder by the longest end of its path that fits, then without its suffix;
+    of several the one in a folder of the table's own part (`train_images/` of `train.csv`).
     Case and Unicode form do not count there; a file that cannot be told from another is not guessed.
 
     Attributes:
@@ -78,7 +80,7 @@ class Finder:
                 return Place(path)
         ends = list(_ends(text))
         for end in ends:
-            hits = self._ending(end)
+            hits = self._of_own_part(self._ending(end))
             if len(hits) == 1:
                 return Place(hits[0], sought=True)
             if hits:
@@ -104,6 +106,14 @@ class Finder:
             if hits:
                 return hits
         return []
+
+    def _of_own_part(self, hits: list[Path]) -> list[Path]:
+        """Of several files those in folders of the table's own part: `train.csv` means `train_images/`."""
+        part = split_from(self.table.stem)
+        if part is None or len(hits) < 2:
+            return hits
+        own = [path for path in hits if part in map(split_from, self._folders(path))]
+        return own or hits
 
     def _folders(self, path: Path) -> tuple[str, ...]:
         return tuple(_folded(part) for part in path.parent.relative_to(self.table.parent).parts)
