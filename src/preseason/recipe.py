@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -204,6 +204,9 @@ class Recipe:
     path: str | None = _option(None, "Column of a table that holds the files.")
     label: str | None = _option(None, "Column of a table that holds the labels.")
     split: str | None = _option(None, "Column of a table that says train, validation or test.")
+    rename: tuple[str, ...] = _option(
+        (), "Label to call otherwise, OLD=NEW; may be given several times. OLD=OLD keeps it as it is written."
+    )
 
     group: str | None = _option(
         None,
@@ -249,6 +252,8 @@ class Recipe:
             given["max_unknown_accepted"] = str(given["max_unknown_accepted"])
         if "budget_s" in given:
             given["budget_s"] = parse_seconds(given["budget_s"])
+        if "rename" in given:
+            given["rename"] = _pairs(given["rename"])
         return replace(self, **given, given=self.named_by_user() | given.keys())
 
     def named_by_user(self) -> frozenset[str]:
@@ -272,6 +277,13 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """All settings as plain values for JSON."""
         return {item.name: vars(self)[item.name] for item in setting_fields()}
+
+
+def _pairs(given: Any) -> tuple[str, ...]:
+    """`OLD=NEW` texts from one of them, several, or a mapping of old names to new ones."""
+    if isinstance(given, Mapping):
+        return tuple(f"{old}={new}" for old, new in given.items())
+    return (given,) if isinstance(given, str) else tuple(map(str, given))
 
 
 def setting_fields() -> tuple["Field[Any]", ...]:
@@ -398,6 +410,8 @@ def named(settings: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     faults = []
     for key, value in settings.items():
+        if isinstance(value, tuple | list) and not value:
+            continue  # an option that may be given several times, and was not
         name = names.get(key.replace("-", "_"))
         if name is None:
             faults.append(_unknown(key, list(names)))

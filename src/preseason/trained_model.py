@@ -1,6 +1,6 @@
 """What every fitted model offers, whatever it was fitted for; what else it can do it says itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -73,6 +73,8 @@ class TrainedModel(Protocol):
         *,
         text: str | None = None,
         label: str | None = None,
+        path: str | None = None,
+        rename: Sequence[str] = (),
     ) -> Evaluation:
         """How good it is on labelled data."""
 

@@ -40,8 +40,8 @@ def test_messages_are_read_and_faulty_rows_are_named(tmp_path: Path) -> None:
         "2": "no JSON",
         "3": "no turn of the assistant to learn from",
         "4": "a turn of the assistant is empty",
-        "5": "a turn has the role 'referee': expected one of system, user, assistant",
-        "6": "turns in the order assistant: expected user and assistant in turn",
+        "5": "a turn has the role 'referee': expected one of system, user, assistant, tool",
+        "6": "no turn of the assistant to learn from",
         "7": "messages is no list of turns",
     }
 
@@ -199,3 +199,98 @@ def test_files_that_declare_themselves_are_held_out_without_their_copies(tmp_pat
     assert split.by == "valid.jsonl held out"
     (tmp_path / "train.jsonl").rename(tmp_path / "more.jsonl")
     assert not any(example.held for example in read_corpus(tmp_path).examples)
+
+
+def said(path: Path) -> list[list[tuple[str, str, bool]]]:
+    found = read_corpus(path)
+    assert found.skipped == ()
+    return [[(turn.role, turn.content, turn.learn) for turn in one.messages] for one in found.examples]
+
+
+USER, SYSTEM, TOLD = (
+    ("user", "Who won?", True),
+    ("system", "Be brief.", True),
+    ("assistant", "Salah's side.", True),
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ([("user", "Who"), ("user", "won?"), ("assistant", "a"), ("assistant", "b")],
+         [("user", "Who\n\nwon?", True), ("assistant", "a\n\nb", True)]),
+        ([("developer", "Be brief."), ("user", "Who won?"), ("assistant", "Salah's side.")],
+         [SYSTEM, USER, TOLD]),
+        ([("user", "Who won?"), ("system", "Be brief."), ("assistant", "Salah's side.")],
+         [SYSTEM, USER, TOLD]),
+        ([("assistant", "Hello!"), ("user", "Who won?"), ("assistant", "Salah's side.")],
+         [("system", "The assistant has said: Hello!", True), USER, TOLD]),
+        ([("user", [{"type": "text", "text": "Who won?"}]),
+          ("assistant", [{"type": "text", "text": "Salah's side."}])], [USER, TOLD]),
+        ([("user", [{"type": "text", "text": "Who?"}, {"type": "image_url", "image_url": {"url": "x"}}]),
+          ("assistant", "Salah's side.")], [("user", "Who?\n[picture]", True), TOLD]),
+        ([("human", "Who won?"), ("gpt", "Salah's side.")], [USER, TOLD]),
+    ],
+)  # fmt: skip
+def test_dialogues_as_services_write_them(row: Any, expected: Any, tmp_path: Path) -> None:
+    turns_of = [{"role": role, "content": content} for role, content in row]
+    assert said(lines(tmp_path / "a.jsonl", {"messages": turns_of})) == [expected]
+
+
+def test_calls_of_tools_are_passed_over_and_their_results_are_context(tmp_path: Path) -> None:
+    row = {
+        "messages": [
+            {"role": "user", "content": "Who won?"},
+            {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "score"}}]},
+            {"role": "tool", "name": "score", "content": "2-1"},
+            {"role": "assistant", "content": "Salah's side."},
+        ],
+        "tools": [],
+    }
+    assert said(lines(tmp_path / "a.jsonl", row)) == [
+        [("user", "Who won?\n\nResult of score: 2-1", True), TOLD]
+    ]
+
+
+ASKED, ANSWERED = (
+    [{"role": "user", "content": "Who won?"}],
+    [{"role": "assistant", "content": "Salah's side."}],
+)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": ASKED, "completion": ANSWERED},
+        {"prompt": ASKED, "completion": "Salah's side."},
+        {"prompt": "Who won?", "chosen": "Salah's side.", "rejected": "Nobody."},
+        {"prompt": ASKED, "chosen": ANSWERED, "rejected": ANSWERED},
+        {"chosen": [*ASKED, *ANSWERED], "rejected": ASKED},
+        {"conversation": [*ASKED, *ANSWERED]},
+    ],
+)
+def test_prompts_completions_and_preferences(row: dict[str, Any], tmp_path: Path) -> None:
+    path = lines(tmp_path / "a.jsonl", row)
+    assert recognises(path)
+    assert said(path) == [[USER, TOLD]]
+    assert bool(read_corpus(path).notes) == ("rejected" in row)
+
+
+def test_dialogues_in_every_form_of_table(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        'messages\n"' + json.dumps([*ASKED, *ANSWERED]).replace('"', '""') + '"\n'
+    )
+    (tmp_path / "b.json").write_text(
+        json.dumps({"data": [{"messages": [*ASKED, *ANSWERED]}]})[:-1] + ",} // end"
+    )
+    (tmp_path / "c.csv").write_text("sep=;\nprompt;response\nWho won?;Salah's side.\n")
+    for name in ("a.csv", "b.json", "c.csv"):
+        assert recognises(tmp_path / name)
+        assert said(tmp_path / name) == [[USER, TOLD]]
+
+
+def test_half_a_character_is_read_as_the_sign_for_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"prompt": "Who \\ud83d won?", "response": "We \\ud83d\\ude00 did"}\n')
+    (example,) = read_corpus(path).examples
+    assert [turn.content for turn in example.messages] == ["Who \ufffd won?", "We \U0001f600 did"]

@@ -14,7 +14,7 @@ from preseason.evaluation.paired import Difference, examples_needed, paired
 from preseason.models.classifier import Model
 from preseason.results import BatchPredictions, Figure
 from preseason.runtime.progress import Progress, Silent
-from preseason.tasks.reading import accept_of
+from preseason.tasks.reading import read_labelled
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def compare(
         raise UsageError(f"{names[0]} is a model of {first.task}, {names[1]} one of {second.task}.")
     shown = progress or Silent()
     found = audit(
-        first.job.read(Path(data), accept_of(first.job, first.columns((data,), text, label))),
+        read_labelled(first.job, Path(data), first.columns((data,), text, label), first.labels)[0],
         first.job.signature,
         shown,
     )

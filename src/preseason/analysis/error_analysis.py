@@ -1,5 +1,6 @@
 """A post-mortem of corrected answers: what went wrong, why, and what to do about it at the least cost."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from preseason.models.classifier import Model
 from preseason.openset.drift import far_off
 from preseason.results import BatchPredictions, Drift, Figure
 from preseason.runtime.progress import Progress, Silent
-from preseason.tasks.reading import accept_of, fingerprinted
+from preseason.tasks.reading import fingerprinted, read_labelled
 
 CROPS = {
     "the middle": Box(0.15, 0.15, 0.85, 0.85),
@@ -69,6 +70,8 @@ def post_mortem(
     *,
     text: str | None = None,
     label: str | None = None,
+    path: str | None = None,
+    rename: Sequence[str] = (),
     name: str = "MODEL",
     progress: Progress | None = None,
 ) -> PostMortem:
@@ -76,7 +79,8 @@ def post_mortem(
 
     Args:
         data: labelled as for `fit`: predictions corrected by a person.
-        text, label: columns of a table of texts.
+        text, label, path: columns of a table.
+        rename: `OLD=NEW` for labels that the model calls otherwise.
         name: name of the model folder in the suggested commands.
 
     Raises:
@@ -87,7 +91,8 @@ def post_mortem(
             print(repair.words, repair.mends, repair.minutes)
     """
     shown = progress or Silent()
-    found = model.job.read(Path(data), accept_of(model.job, model.columns((data,), text, label)))
+    columns = model.columns((data,), text, label, path, rename)
+    found, _ = read_labelled(model.job, Path(data), columns, model.labels)
     samples, skipped = fingerprinted(found, model.job)
     answers, failed = model.answers(samples, shown)
     if not answers.samples:

@@ -6,7 +6,7 @@ import click
 
 from preseason.cli import shapes, words
 from preseason.cli.bars import progress
-from preseason.cli.verbs import Outcome, column_options, model_options, verb
+from preseason.cli.verbs import Outcome, column_options, model_options, naming_options, verb
 from preseason.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.argument("model")
 @click.argument("data")
 @column_options
+@naming_options
 @click.option(
     "--timeline", metavar="FILE.html", help="For models of actions: draw what was found beside the labels."
 )
@@ -30,6 +31,8 @@ def evaluate(
     data: str,
     text: str | None,
     label: str | None,
+    path: str | None,
+    rename: tuple[str, ...],
     timeline: str | None,
     adapt: bool,
     device: str,
@@ -52,11 +55,13 @@ def evaluate(
         raise UsageError(
             f"--timeline is for models of actions in matches; {model} is a model of {loaded.task}."
         )
-    evaluation = loaded.evaluate(data, report, text=text, label=label)
+    evaluation = loaded.evaluate(data, report, text=text, label=label, path=path, rename=rename)
     fields, lines = shapes.of_evaluation(model, loaded.labels, evaluation), [words.of_evaluation(evaluation)]
     if adapt:
         model_again = classifier(loaded, "evaluate --adapt")
-        again = model_again.evaluate(data, report, text=text, label=label, adapt=True)
+        again = model_again.evaluate(
+            data, report, text=text, label=label, path=path, rename=rename, adapt=True
+        )
         fields["adapted"], more = _adapted(evaluation, again)
         lines += more
     searched, found = terminals.get(evaluation.problem).search(loaded, data, report, timeline)

@@ -7,7 +7,7 @@ import click
 
 from preseason.cli import shapes, words
 from preseason.cli.bars import progress
-from preseason.cli.verbs import Outcome, column_options, model_options, verb
+from preseason.cli.verbs import Outcome, column_options, model_options, naming_options, verb
 
 if TYPE_CHECKING:
     from preseason.analysis.error_analysis import PostMortem
@@ -20,6 +20,7 @@ SHOWN = 12
 @click.argument("corrected")
 @click.option("-o", "--output", metavar="FILE.html", help="Also write a page with the pictures.")
 @column_options
+@naming_options
 @model_options
 def post_mortem(
     *,
@@ -28,6 +29,8 @@ def post_mortem(
     output: str | None,
     text: str | None,
     label: str | None,
+    path: str | None,
+    rename: tuple[str, ...],
     device: str,
     cache: str | None,
     quiet: bool,
@@ -43,7 +46,9 @@ def post_mortem(
 
     report = progress(quiet)
     loaded = classifier(preseason.load(model, progress=report, device=device, cache=cache), "post-mortem")
-    found = preseason.post_mortem(loaded, corrected, text=text, label=label, name=model, progress=report)
+    found = preseason.post_mortem(
+        loaded, corrected, text=text, label=label, path=path, rename=rename, name=model, progress=report
+    )
     if output is not None:
         from preseason.report.post_mortem import write_page
 

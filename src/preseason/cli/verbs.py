@@ -101,9 +101,16 @@ def model_options(function: Function) -> Function:
 
 
 def column_options(function: Function) -> Function:
-    """Add the options of verbs that read labelled tables: `--text` and `--label`."""
+    """Add the options of verbs that read labelled tables: `--text`, `--label`."""
     text = click.option("--text", metavar="COLUMN", help="Column of a table that holds the texts.")
-    label = click.option(
-        "--label", metavar="COLUMN", help="Column of a table of texts that holds the labels."
-    )
+    label = click.option("--label", metavar="COLUMN", help="Column of a table that holds the labels.")
     return text(label(function))
+
+
+def naming_options(function: Function) -> Function:
+    """Add the options of verbs that hold a model against labels: `--path` and `--rename`."""
+    path = click.option("--path", metavar="COLUMN", help="Column of a table that holds the files.")
+    rename = click.option(
+        "--rename", multiple=True, metavar="OLD=NEW", help="Label that the model calls otherwise; repeatable."
+    )
+    return path(rename(function))

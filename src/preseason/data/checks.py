@@ -151,4 +151,7 @@ def _scarce(label: str, count: int, noun: str) -> str:
 
 def _alike(names: tuple[str, ...]) -> str:
     listed = " and ".join(repr(name) for name in names)
-    return f"The labels {listed} look like one class written in different ways; they are kept apart."
+    return (
+        f"The labels {listed} look like one class written in different ways; they are kept apart "
+        f"(--rename '{names[1]}={names[0]}' joins them)."
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from preseason.data.boxes import LabelledBox
-from preseason.media.text import read_text
+from preseason.media.text import encodable, read_text
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,9 @@ class Text:
     """
 
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", encodable(self.text))
 
     def __str__(self) -> str:
         return self.text

@@ -9,6 +9,7 @@ from typing import Final
 
 from preseason.data.dataset import Skipped
 from preseason.data.litter import is_litter, is_program
+from preseason.media.text import encodable
 
 IGNORE: Final = ""  # the verdict of an `Accept` that wants a file left out without a word
 
@@ -28,6 +29,7 @@ class Columns:
             regular expression.
         path: of the files.
         split: of the parts (train, validation, test).
+        rename: `OLD=NEW` for labels that are to be called otherwise.
     """
 
     text: str | None = None
@@ -35,6 +37,7 @@ class Columns:
     group: str | None = None
     path: str | None = None
     split: str | None = None
+    rename: tuple[str, ...] = ()
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -91,9 +94,8 @@ FORMULAS = ("=", "+", "-", "@")
 
 
 def readable(text: str) -> str:
-    """Text that can be printed and saved: composed Unicode, undecodable bytes as question marks."""
-    cleaned = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return unicodedata.normalize("NFC", cleaned)
+    """Text that can be printed and saved: composed Unicode, undecodable bytes and half signs replaced."""
+    return unicodedata.normalize("NFC", encodable(text))
 
 
 def label_from(name: str) -> str:

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from preseason.media.text import encodable
+
 _LAX = re.compile(
     r'"(?:[^"\\]|\\.)*"'  # a text, kept as it is
     r"|//[^\n]*|/\*.*?\*/|(?m:^\s*#[^\n]*)"  # comments
     r"|,(?=(?:\s|//[^\n]*|/\*.*?\*/)*[}\]])",  # a comma before the end of a list
     re.DOTALL,
 )
+_HALF = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 TWICE = "\ue000twice"
 """The key under which an object says which of its keys stands in it twice."""
 _ROWS = ("data", "rows", "records", "items", "examples", "annotations")
@@ -24,11 +27,11 @@ def parse(text: str) -> Any:
         ValueError: it is no JSON; the message says where.
     """
     try:
-        return json.loads(text, object_pairs_hook=_object)
+        return _whole_signs(text, json.loads(text, object_pairs_hook=_object))
     except json.JSONDecodeError as error:
         plain = _LAX.sub(lambda found: found[0] if found[0].startswith('"') else " ", text)
         try:
-            return json.loads(plain, object_pairs_hook=_object)
+            return _whole_signs(plain, json.loads(plain, object_pairs_hook=_object))
         except (json.JSONDecodeError, RecursionError):
             raise ValueError(str(error)) from None
     except RecursionError:
@@ -76,6 +79,21 @@ def rows_of_value(value: Any) -> list[Any]:
     if listed:
         return _of_lists(listed[0])
     return _of_named(value) or [value]
+
+
+def _whole_signs(text: str, value: Any) -> Any:
+    """The value with halves of surrogate pairs replaced: programs that cut texts leave them in JSON."""
+    return _encodable(value) if _HALF.search(text) else value
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    if isinstance(value, dict):
+        return {encodable(name): _encodable(item) for name, item in value.items()}
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

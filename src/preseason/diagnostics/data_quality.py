@@ -35,6 +35,7 @@ def copies(audit: Audit, noun: str) -> dict[str, Any]:
             f"{source_from(first).called(200)} ({first['label']}) and "
             f"{source_from(other).called(200)} ({other['label']}), {which}: one of the labels is "
             "wrong. Correct it and run fit again."
+            + (" The score leaves out those with equal content." if audit.conflicts else "")
         )
     return values
 

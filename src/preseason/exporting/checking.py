@@ -16,7 +16,7 @@ from preseason.errors import DataError
 from preseason.exporting.runners.base import runners
 from preseason.models.classifier import Model
 from preseason.runtime.progress import Progress
-from preseason.tasks.reading import accept_of, fingerprinted, read_inputs
+from preseason.tasks.reading import fingerprinted, read_inputs, read_labelled
 
 
 class Judging(Protocol):
@@ -58,7 +58,7 @@ def samples_of(model: Model, data: Sequence[str | Path]) -> list[Sample]:
     """What lies at `data`: with labels where it is one folder or table of the model's labels."""
     if len(data) == 1 and (Path(data[0]).is_dir() or Path(data[0]).suffix.lower() in SUFFIXES):
         with suppress(DataError):  # a table without labels, for instance
-            found = model.job.read(Path(data[0]), accept_of(model.job, Columns()))
+            found, _ = read_labelled(model.job, Path(data[0]), Columns(), model.labels)
             if set(found.labels) & set(model.labels):
                 return list(fingerprinted(found, model.job)[0])
     return list(read_inputs(tuple(data), model.job)[0])

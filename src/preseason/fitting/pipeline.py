@@ -70,7 +70,7 @@ def prepare(root: Path, recipe: Recipe, progress: Progress, workers: Workers | N
 
 def columns_of(recipe: Recipe) -> Columns:
     """The columns of a table that the user named."""
-    return Columns(recipe.text, recipe.label, recipe.group, recipe.path, recipe.split)
+    return Columns(recipe.text, recipe.label, recipe.group, recipe.path, recipe.split, recipe.rename)
 
 
 def extractors_for(recipe: Recipe, task: Task, workers: Workers | None = None) -> FeatureExtractors:

@@ -11,6 +11,7 @@ from preseason.tasks.base import Task
 ALWAYS = (
     *("backbone", "weights", "device", "cache", "cache_limit_gb", "budget_s", "seed", "folds", "group"),
     "max_unknown_accepted",
+    "rename",
 )
 """Settings that count in every fit of labelled examples."""
 COLUMNS_OF = {

@@ -279,7 +279,7 @@ class ChatFit:
     def _announce(self, corpus: "Corpus", split: "Split") -> None:
         noun = "dialogues" if corpus.style == "dialogue" else "texts"
         self.progress.say(f"Found {len(corpus.examples)} {noun} in {len(corpus.groups)} groups; {split.by}.")
-        for line in list_skipped(corpus.skipped):
+        for line in (*corpus.notes, *list_skipped(corpus.skipped)):
             self.progress.say(line)
 
 

@@ -1,22 +1,22 @@
 """From files on disk to dialogues and texts."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from preseason.data.dataset import Skipped
 from preseason.data.files import readable
 from preseason.data.litter import is_litter
-from preseason.data.rows import JSON_LINES, Record, read_records
+from preseason.data.rows import JSON, MAX_PEEK, SUFFIXES, Record, is_table, read_records
 from preseason.data.split_names import split_from
-from preseason.errors import DataError, MediaError
+from preseason.errors import DataError, MediaError, UsageError
 from preseason.language.rows import RowError, Segment, kind_of, read_row
 from preseason.language.samples import Corpus, Example
 from preseason.media.text import SUFFIXES as PROSE
 from preseason.media.text import read_text
 
-TABLES = JSON_LINES | {".json", ".csv", ".tsv"}
+TABLES = SUFFIXES
 PEEKED_ROWS = 20
-MAX_PEEK = 2**26  # bytes of a .json file that is read only to see what it is
 EXPECTED = (
     'Expected JSON Lines with {"messages": [...]}, with prompt and response, or with text; '
     "or .txt and .md files."
@@ -54,7 +54,18 @@ def read_corpus(root: Path) -> Corpus:
     if not examples:
         why = f" First fault: {skipped[0].path}: {skipped[0].reason}." if skipped else ""
         raise DataError(f"{root} holds no dialogue and no text.{why} {EXPECTED}")
-    return Corpus(tuple(examples), tuple(skipped))
+    return Corpus(tuple(examples), tuple(skipped), _notes(paths))
+
+
+def _notes(paths: list[Path]) -> tuple[str, ...]:
+    """What is to be told of pairs of a preferred and a rejected answer."""
+    for path in paths:
+        if is_table(path):
+            with suppress(DataError, UsageError):
+                if any(kind_of(row.values) == "preference" for row in read_records(path, PEEKED_ROWS)):
+                    name = readable(path.name)
+                    return (f"{name} holds pairs of answers: the chosen ones are learnt, the others not.",)
+    return ()
 
 
 def _files(folder: Path) -> list[Path]:
@@ -75,14 +86,14 @@ def _recognises_file(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix in PROSE:
         return True
-    if suffix not in TABLES or (suffix == ".json" and path.stat().st_size > MAX_PEEK):
+    if not is_table(path) or (suffix == ".json" and path.stat().st_size > MAX_PEEK):
         return False
     try:
         kinds = [kind_of(row.values) for row in read_records(path, PEEKED_ROWS) if is_filled(row)]
-    except DataError:
+    except (DataError, UsageError):
         return False
-    if suffix in (".csv", ".tsv"):
-        return bool(kinds) and all(kind == "answer" for kind in kinds)
+    if suffix not in JSON:
+        return bool(kinds) and all(kind in ("answer", "messages", "preference") for kind in kinds)
     return bool(kinds) and all(kinds)
 
 
@@ -96,7 +107,7 @@ def _read_file(path: Path) -> tuple[list[Example], list[Skipped]]:
     if path.suffix.lower() in PROSE:
         return _read_prose(path, name)
     if path.suffix.lower() not in TABLES:
-        return [], [Skipped(name, "no text: expected .jsonl, .json, .csv, .txt or .md")]
+        return [], [Skipped(name, "no text: expected .jsonl, .json, .csv, .xlsx, .txt or .md")]
     try:
         return _read_table(path, name)
     except DataError as error:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from preseason.data.dataset import Skipped
+from preseason.media.text import encodable
 
 ROLES = ("system", "user", "assistant")
 
@@ -19,6 +20,9 @@ class Message:
     role: str
     content: str
     learn: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "content", encodable(self.content))
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class Corpus:
 
     examples: tuple[Example, ...]
     skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences on how the files were read, where that was not plain."""
 
     @property
     def style(self) -> str:

@@ -1,6 +1,7 @@
 """What all models that talk have in common, whether they lie on this machine or with a service."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
 from preseason.errors import UsageError
@@ -73,6 +74,8 @@ class TalkingModel(ABC):
         *,
         text: str | None = None,
         label: str | None = None,
+        path: str | None = None,
+        rename: Sequence[str] = (),
     ) -> Evaluation:
         """Not of a model without classes; see `judge` of those on this machine.
 

@@ -17,6 +17,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ALPHABETS = ("cp1251", "koi8_r", "cp1253", "cp1256", "cp1255", "cp932", "gb18030", "big5", "euc_kr")
 _GUESSED_FROM = 2**16  # bytes
 _FOREIGN_RUN = re.compile(rb"[\x80-\xff]{3,}")
@@ -67,6 +68,18 @@ def encoding_of(data: bytes) -> str | None:
 
     best = from_bytes(head, cp_isolation=list(_ALPHABETS)).best()
     return None if best is None else best.encoding
+
+
+def encodable(text: str) -> str:
+    """Text without halves of surrogate pairs, which no encoding can hold: pairs joined, the rest replaced.
+
+    Example:
+        >>> encodable("goal \\ud83d"), encodable("goal \\ud83d\\ude00") == "goal \U0001f600"
+        ('goal \ufffd', True)
+    """
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def read_text(path: Path, max_bytes: int | None = MAX_BYTES) -> str:

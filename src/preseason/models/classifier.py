@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.data.clock import clock
+from preseason.data.contradictions import contradictions
 from preseason.data.dataset import Sample, Skipped
 from preseason.data.files import Columns
+from preseason.data.spellings import same_class
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.choosing import choose
 from preseason.inference.predictor import FeatureExtractors, Predictor
@@ -35,7 +37,7 @@ from preseason.results import (
 from preseason.runtime.progress import Progress, Silent, Stopwatch
 from preseason.runtime.threads import one_blas_thread
 from preseason.tasks.base import Task
-from preseason.tasks.reading import accept_of, fingerprinted, has_column, read_inputs
+from preseason.tasks.reading import fingerprinted, has_column, read_inputs, read_labelled
 from preseason.trained_model import CLASSIFIES, SPOTS
 from preseason.training.adapting import adapted
 
@@ -133,6 +135,8 @@ class Model:
         *,
         text: str | None = None,
         label: str | None = None,
+        path: str | None = None,
+        rename: Sequence[str] = (),
         adapt: bool = False,
     ) -> Evaluation:
         """Measure accuracy and related metrics on a labelled folder or table.
@@ -142,6 +146,8 @@ class Model:
             progress: receives progress messages.
             text: column of the texts, if `data` is a table of texts; by default as in the fit, or guessed.
             label: column of the labels.
+            path: column of the files, where `data` is a table that names them.
+            rename: `OLD=NEW` for labels that the model calls otherwise.
             adapt: re-centre the features on these examples first, without their labels.
 
         Raises:
@@ -149,8 +155,8 @@ class Model:
         """
         watch = Stopwatch()
         with watch.stage("reading files"):
-            columns = self.columns((data,), text, label)
-            found = self.job.read(Path(data), accept_of(self.job, columns))
+            columns = self.columns((data,), text, label, path, rename)
+            found, told = read_labelled(self.job, Path(data), columns, self.labels)
             samples, skipped = fingerprinted(found, self.job)
         with watch.stage("answering"):
             model, change = self.adapted(samples, progress or Silent()) if adapt else (self, None)
@@ -161,7 +167,12 @@ class Model:
         drift = self.drift(answers)
         learnt = self.has_learnt(answers.samples)
         unseen = self.problem.measure(answers.part(~learnt)) if learnt.any() and not learnt.all() else {}
-        warnings = (*self._flattered(learnt), *self._strangers(answers))
+        warnings = (
+            *told,
+            *self._flattered(learnt),
+            *self._strangers(answers),
+            *contradictions(answers.samples),
+        )
         if drift is not None and drift.verdict == "other":
             warnings = (*warnings, drift.words.capitalize())
         skipped = skipped + failed
@@ -197,6 +208,11 @@ class Model:
         """
         if not name.strip():
             raise UsageError("add needs a name for the new class.")
+        if (same := same_class(name.strip(), self.labels)) is not None:
+            raise UsageError(
+                f"The model knows {same!r}, and {name.strip()!r} is the same written in another way: add to "
+                f"{same!r}, or choose a name of its own."
+            )
         samples, skipped = self.samples_of(inputs)
         raw = self.predictor.answer(samples, self.extractors, Silent())
         if len(raw.kept) == 0:
@@ -275,14 +291,22 @@ class Model:
         return replace(self, record=record)
 
     def columns(
-        self, inputs: Sequence[str | Path], text: str | None = None, label: str | None = None
+        self,
+        inputs: Sequence[str | Path],
+        text: str | None = None,
+        label: str | None = None,
+        path: str | None = None,
+        rename: Sequence[str] = (),
     ) -> Columns:
         """The columns given, or else those of the fit if every table among the inputs has them."""
-        before = Columns(self.record.recipe.get("text"), self.record.recipe.get("label"))
+        recipe = self.record.recipe
+        before = Columns(recipe.get("text"), recipe.get("label"), path=recipe.get("path"))
         has = partial(has_column, inputs)
         return Columns(
             text or (before.text if has(before.text) else None),
             label or (before.label if has(before.label) else None),
+            path=path or (before.path if has(before.path) else None),
+            rename=tuple(rename),
         )
 
     def predictions(self, answers: BatchPredictions) -> Iterator[Prediction]:

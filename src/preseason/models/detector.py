@@ -102,6 +102,8 @@ class Detector:
         *,
         text: str | None = None,
         label: str | None = None,
+        path: str | None = None,
+        rename: Sequence[str] = (),
         adapt: bool = False,
     ) -> Evaluation:
         """Average precision and its kin on labelled pictures.
@@ -110,8 +112,10 @@ class Detector:
             UsageError: columns of texts are named, or it is to adapt.
             DataError: nothing usable is there.
         """
-        if text or label or adapt:
-            raise UsageError("--text, --label and --adapt are for models of labels: leave them out.")
+        if text or label or path or rename or adapt:
+            raise UsageError(
+                "--text, --label, --path, --rename and --adapt are for models of labels: leave them out."
+            )
         watch = Stopwatch()
         with watch.stage("reading files"):
             samples, skipped = fingerprinted(self.job.read(Path(data), self.job.accept), self.job)

@@ -14,6 +14,7 @@ from preseason.data.layouts.inputs import collect as collect_texts
 from preseason.data.layouts.texts import named as texts_named
 from preseason.data.layouts.texts import table_of
 from preseason.data.rows import is_table, read_rows
+from preseason.data.spellings import joined
 from preseason.errors import DataError, UsageError
 from preseason.formatting import did_you_mean
 from preseason.media.content import opening_failure
@@ -65,7 +66,22 @@ def read_for(
     """
     column, pattern = group_of(root, columns.group)
     accept = replace(accept_of(task, columns), group=column)
-    return audit(task.read(root, accept), task.signature, progress or Silent(), group=pattern)
+    found = joined(task.read(root, accept), rename=columns.rename)
+    return audit(found, task.signature, progress or Silent(), group=pattern)
+
+
+def read_labelled(
+    task: "Task", root: Path, columns: Columns, known: Sequence[str] = ()
+) -> tuple[Dataset, tuple[str, ...]]:
+    """Labelled examples for a model that knows the labels `known`, and what was joined to these.
+
+    Raises:
+        DataError: nothing usable is there.
+        UsageError: a column or a label that was named is not there.
+    """
+    found = task.read(root, accept_of(task, columns))
+    one = joined(found, known, columns.rename)
+    return one, one.notes[len(found.notes) :]
 
 
 def group_of(root: Path, named: str | None) -> tuple[str | None, str | None]:
