@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from preseason.data.dataset import File, Sample
 from preseason.engine.extract import Order
 from preseason.engine.hiding import Cover, Hiding
 from preseason.engine.passes import Box, FeatureSpec
+from preseason.inference.pictures import crops_of
 from preseason.report.explained import CELLS, heat_of
 
 SIDE = 8
@@ -77,3 +79,32 @@ def test_heat_is_the_mean_of_what_covers_a_cell() -> None:
     heat = heat_of(boxes, np.array([1.0, 0.5], np.float32))
     assert heat[0, 0] == np.float32(0.75)
     assert heat[0, CELLS - 1] == np.float32(0.5)
+
+
+class Photos:
+    """Photos as their task decodes them."""
+
+    def decode(self, sample: Sample, spec: FeatureSpec) -> np.ndarray:
+        return crops_of(sample.path, spec.crops, spec.shape, spec.frame)
+
+
+def test_a_place_is_hidden_and_enlarged_where_it_lies_in_the_square_of_a_wide_photo(tmp_path: Path) -> None:
+    columns = np.broadcast_to(np.arange(200, dtype=np.uint8)[None, :, None], (100, 200, 3))
+    Image.fromarray(columns).save(tmp_path / "wide.png")
+    sample = Sample(File(tmp_path / "wide.png"), fingerprint="f")
+    spec = FeatureSpec(100, frame="square")
+    source = Hiding(Photos())
+    source.covers = {
+        "left": Cover(box=Box(0, 0, 0.5, 1)),
+        "outside": Cover(box=Box(0, 0, 0.25, 1)),
+        "closer": Cover(box=Box(0.5, 0, 1, 0.5), crop=True),
+    }
+    plain = source.decode(sample, spec)
+    assert (plain[0, 0, :, 0] == np.arange(50, 150)).all()
+    forms = {
+        name: source.decode(Sample(sample.source, fingerprint="f", variant=name), spec)
+        for name in source.covers
+    }
+    assert ((forms["left"] != plain).any(axis=(0, 1, 3)) == (np.arange(100) < 50)).sum() >= 99
+    assert (forms["outside"] == plain).all()
+    assert forms["closer"][0, 50, [0, -1], 0].tolist() == [125, 174]

@@ -1,16 +1,19 @@
 """Passes: regions of pictures, and pooling that equals the plain mean and maximum over each region."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from preseason.backbones.base import Backbone
 from preseason.backbones.facts import Preprocessing
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
 from preseason.engine.graphs.pictures import FrozenFeatures
-from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
+from preseason.engine.passes import WHOLE, Box, FeatureSpec, frame_of, grid
+from preseason.inference.pictures import crops_of
 from preseason.tasks.photos import QUARTERS, REGIONS, views
 
 
@@ -164,3 +167,36 @@ def test_views_are_different_looks_beginning_with_the_whole(count: int) -> None:
     assert found[0] == WHOLE
     if count <= 6:
         assert len(set(found)) == count
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "expected"),
+    [
+        (100, 200, Box(0.25, 0, 0.75, 1)),
+        (200, 100, Box(0, 0.125, 1, 0.625)),
+        (64, 64, WHOLE),
+    ],
+)
+def test_the_square_lies_in_the_middle_of_wide_pictures_and_a_quarter_down_in_tall_ones(
+    height: int, width: int, expected: Box
+) -> None:
+    assert frame_of("square", height, width) == expected
+    assert frame_of("whole", height, width) == WHOLE
+
+
+def test_what_came_later_leaves_the_keys_of_older_rows_as_they_were() -> None:
+    assert "frame" not in FeatureSpec(64).facts()
+    assert FeatureSpec(64, frame="square").facts()["frame"] == "square"
+
+
+def test_nothing_is_squeezed_in_the_square(tmp_path: Path) -> None:
+    y, x = np.mgrid[:120, :300]
+    disc = np.where((x - 150) ** 2 + (y - 60) ** 2 < 40**2, 255, 0).astype(np.uint8)
+    Image.fromarray(disc).save(tmp_path / "disc.png")
+    wide, tall = {}, {}
+    for frame in ("whole", "square"):
+        seen = crops_of(tmp_path / "disc.png", [WHOLE, WHOLE.mirrored()], (96, 96), frame)[:, ..., 0] > 127
+        wide[frame], tall[frame] = seen.any(axis=1).sum(axis=1), seen.any(axis=2).sum(axis=1)
+        assert (seen[0] == seen[1, :, ::-1]).all()
+    assert (abs(wide["square"] - tall["square"]) <= 1).all()
+    assert (wide["whole"] < 0.5 * tall["whole"]).all()

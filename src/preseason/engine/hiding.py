@@ -1,6 +1,7 @@
 """Parts of an example hidden, one at a time: a place painted in the mean colour, a moment frozen over."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from preseason.data.dataset import Sample
 from preseason.engine.extract import Decoder
-from preseason.engine.passes import Box, FeatureSpec
+from preseason.engine.passes import WHOLE, Box, FeatureSpec, frame_of, within
+from preseason.media.image import size
 
 Array = NDArray[Any]
 
@@ -45,8 +47,7 @@ class Hiding:
         """
         cover = self.covers.get(sample.variant)
         if cover is not None and cover.crop and cover.box is not None:
-            crops = tuple(_within(crop, cover.box) for crop in spec.crops)
-            return self._decoder.decode(sample, replace(spec, crops=crops))
+            return self._decoder.decode(sample, _of_part(cover.box, sample, spec))
         shown = self._decoded(sample, spec)
         if cover is None:
             return shown
@@ -56,7 +57,7 @@ class Hiding:
         if cover.span is not None:
             parts = _frozen(parts, _in_middle(cover.span, spec.middle))
         if cover.box is not None:
-            _paint(parts, cover.box, spec)
+            _paint(parts, cover.box, _seen(sample, spec), spec.shape)
         return parts.reshape(shown.shape)
 
     def _decoded(self, sample: Sample, spec: FeatureSpec) -> Array:
@@ -86,21 +87,35 @@ def _frozen(parts: Array, span: tuple[float, float]) -> Array:
     return np.asarray(parts[nearest])
 
 
-def _within(crop: Box, box: Box) -> Box:
-    """The same look of `box` as `crop` is of the whole."""
-    wide, high = box.x1 - box.x0, box.y1 - box.y0
-    return Box(
-        box.x0 + crop.x0 * wide, box.y0 + crop.y0 * high, box.x0 + crop.x1 * wide, box.y0 + crop.y1 * high
+def _of_part(box: Box, sample: Sample, spec: FeatureSpec) -> FeatureSpec:
+    """The spec with its looks taken of `box` as they were of the whole picture."""
+    place = within(box, _frame(sample, spec, box))
+    return replace(spec, crops=tuple(within(place, crop) for crop in spec.crops), frame="whole")
+
+
+def _seen(sample: Sample, spec: FeatureSpec) -> list[Box]:
+    """The looks in 0..1 of the whole picture."""
+    place = _frame(sample, spec, WHOLE)
+    return [within(place, crop) for crop in spec.crops]
+
+
+def _frame(sample: Sample, spec: FeatureSpec, box: Box) -> Box:
+    """The spec's frame in the part `box` of the sample's picture, in units of that part."""
+    if spec.frame == "whole":
+        return WHOLE
+    height, width = size(sample.path)
+    return frame_of(
+        spec.frame, max(1, round((box.y1 - box.y0) * height)), max(1, round((box.x1 - box.x0) * width))
     )
 
 
-def _paint(parts: Array, box: Box, spec: FeatureSpec) -> None:
+def _paint(parts: Array, box: Box, looks: Sequence[Box], shape: tuple[int, int]) -> None:
     """Paint the box of every look [t, looks, ..., h, w, 3] in the look's mean colour."""
-    for number, crop in enumerate(spec.crops):
+    for number, crop in enumerate(looks):
         view = parts[:, number]
         fill = view.mean(axis=tuple(range(1, view.ndim - 1)), keepdims=True).astype(view.dtype)
-        rows, columns = _inside(box, crop, spec.shape)
-        mask = np.zeros((*spec.shape, 1), bool)
+        rows, columns = _inside(box, crop, shape)
+        mask = np.zeros((*shape, 1), bool)
         mask[rows, columns] = True
         parts[:, number] = np.where(mask, fill, view)
 

@@ -24,6 +24,27 @@ class Box(NamedTuple):
 
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
+HEADROOM = 0.25
+"""Share of what a tall picture has beyond its square that is left out at the top: people stand with their
+faces there."""
+FRAMES = ("whole", "square")
+"""What crops may be parts of."""
+
+
+def frame_of(frame: str, height: int, width: int) -> Box:
+    """Where in a picture of `height` x `width` pixels the frame lies that a spec's crops are parts of.
+
+    The square is of the shorter side: in the middle of a wide picture, a quarter down in a tall one.
+
+    Example:
+        >>> frame_of("square", 100, 200)
+        Box(x0=0.25, y0=0.0, x1=0.75, y1=1.0)
+    """
+    if frame == "whole":
+        return WHOLE
+    side = min(height, width)
+    x0, y0 = (width - side) / 2 / width, HEADROOM * (height - side) / height
+    return Box(x0, y0, x0 + side / width, y0 + side / height)
 
 
 def grid(count: int, side: float) -> tuple[Box, ...]:
@@ -35,6 +56,17 @@ def grid(count: int, side: float) -> tuple[Box, ...]:
     """
     starts = [round(i * (1 - side) / max(count - 1, 1), 6) for i in range(count)]
     return tuple(Box(x, y, round(x + side, 6), round(y + side, 6)) for y in starts for x in starts)
+
+
+def within(place: Box, crop: Box) -> Box:
+    """A crop of `place`, in units of what `place` is a part of; mirrored where the crop is."""
+    width, height = place.x1 - place.x0, place.y1 - place.y0
+    return Box(
+        place.x0 + crop.x0 * width,
+        place.y0 + crop.y0 * height,
+        place.x0 + crop.x1 * width,
+        place.y0 + crop.y1 * height,
+    )
 
 
 @dataclass(frozen=True)
@@ -58,6 +90,8 @@ class FeatureSpec:
             the chosen blocks' maps as they are, one after the other, "raw" for the decoded example itself,
             which no network has seen.
         cut: index of the first trainable block (kept="map").
+        frame: what the crops are parts of: the "whole" picture, whatever its shape, or the "square" of its
+            shorter side, in which nothing is squeezed (`frame_of`).
     """
 
     size: int
@@ -72,6 +106,7 @@ class FeatureSpec:
     height: int = 0
     middle: float = 1.0
     longest: int = 0
+    frame: str = "whole"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -92,7 +127,7 @@ class FeatureSpec:
 
     def facts(self) -> dict[str, Any]:
         """What shapes the rows; what came later only where it is used, so that older rows keep their keys."""
-        usual = {"height": 0, "middle": 1.0, "longest": 0}
+        usual = {"height": 0, "middle": 1.0, "longest": 0, "frame": "whole"}
         return {name: value for name, value in asdict(self).items() if usual.get(name, ...) != value}
 
     def count(self) -> int:
@@ -106,7 +141,7 @@ class FeatureSpec:
         return [order.index(size) for size in sizes] * self.count()
 
     def parts(self, crops: Sequence[Box] = ()) -> tuple[Box, ...]:
-        """The region of the whole that each part of a pooled row covers; moments outermost, then looks.
+        """The region of the frame that each part of a pooled row covers; moments outermost, then looks.
 
         Args:
             crops: the sample's own looks, where the pass has none.

@@ -60,6 +60,7 @@ class Stage:
         return {
             "file": file,
             "size": self.spec.size,
+            "frame": self.spec.frame,
             "looks": [list(box) for box in self.spec.crops],
             "looks_from": self.crops_from,
             "parts": [list(box) for box in self.parts],
@@ -83,8 +84,8 @@ def stages_of(predictor: Predictor) -> list[Stage]:
     return [_stage(index, group, predictor, numbers, homes) for index, group in enumerate(groups)]
 
 
-def _place(fitted: Fitted) -> tuple[FeatureSpec, str | None]:
-    return fitted.candidate.spec, fitted.candidate.crops_from
+def _place(fitted: Fitted) -> tuple[FeatureSpec, str | None, str | None]:
+    return fitted.candidate.spec, fitted.candidate.crops_from, fitted.candidate.before
 
 
 def _stage(
@@ -93,20 +94,19 @@ def _stage(
     first = group[0].candidate
     candidates = tuple((numbers[fitted.candidate.name], fitted) for fitted in group)
     asked = {fitted.candidate.crops_from for fitted in predictor.candidates}
-    read = {homes[str(f.candidate.crops_from)] for f in predictor.candidates if f.candidate.joined}
+    read = {homes[f.candidate.before] for f in predictor.candidates if f.candidate.before is not None}
     outputs = [f"probabilities_{n}" for n, f in candidates if f.candidate.name in predictor.kept]
     outputs += [f"focus_{n}" for n, f in candidates if f.candidate.name in asked]
     outputs += ["known_vector" for _, f in candidates if f.candidate.name == predictor.embedding]
     outputs += [f"rows_{index}"] if index in read else []
     origin = first.crops_from
-    joined = any(fitted.candidate.joined for fitted in group)
     return Stage(
         index,
         first.spec,
         candidates,
         None if origin is None else f"focus_{numbers[origin]}",
         () if origin is None else predictor.candidates[numbers[origin]].candidate.spec.parts(),
-        f"rows_{homes[str(origin)]}" if joined else None,
+        None if first.before is None else f"rows_{homes[first.before]}",
         tuple(outputs),
         predictor.embedding,
     )
@@ -128,9 +128,9 @@ class StageGraph(nn.Module):
     def forward(self, given: Tensor, before: Tensor | None = None) -> tuple[Tensor, ...]:
         """The outputs that the stage names, in order."""
         own = _kept(self.runner.rows(self.frozen, given, self.stage.spec))
-        found = {f"rows_{self.stage.number}": own}
+        rows = own if before is None else torch.cat([before, own], dim=1)
+        found = {f"rows_{self.stage.number}": rows}
         for (number, fitted), fold_models in zip(self.stage.candidates, self.fold_models, strict=True):
-            rows = torch.cat([before, own], dim=1) if fitted.candidate.joined and before is not None else own
             said = [fold_model(rows) for fold_model in cast(nn.ModuleList, fold_models)]
             chances = [(logits / fitted.temperature).softmax(1) for logits, _, _ in said]
             found[f"probabilities_{number}"] = torch.stack(chances).mean(0)

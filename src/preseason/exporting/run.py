@@ -38,7 +38,8 @@ class Exported(Runner):
         parts = [Box(*box) for box in stage["parts"]]
         looks = [Box(*box) for box in stage["looks"]]
         boxes = looks or crops_for([digest(content)], found[stage["looks_from"]], parts)[0]
-        given = {"pictures": crops_of(content, boxes, (stage["size"], stage["size"]))[None]}
+        shape = (stage["size"], stage["size"])
+        given = {"pictures": crops_of(content, boxes, shape, stage["frame"])[None]}
         return given | ({"before": found[stage["before"]]} if stage["before"] else {})
 
 

@@ -193,13 +193,11 @@ def _sketched(fits: Sequence[Fitted], trials: Trials) -> tuple[Sketch | None, Fl
 
 
 def _needed(trials: Trials, kept: Sequence[str]) -> list[Fitted]:
-    """The kept candidates and those that choose crops for them, in the order of fitting."""
+    """The kept candidates and those that choose crops or lend rows to them, in the order of fitting."""
     by_name = {fit.fitted.candidate.name: fit.fitted for fit in trials.fits}
     names, waiting = set(), list(kept)
     while waiting:
         name = waiting.pop()
         names.add(name)
-        origin = by_name[name].candidate.crops_from
-        if origin is not None:
-            waiting.append(origin)
+        waiting += by_name[name].candidate.origins
     return [fit.fitted for fit in trials.fits if fit.fitted.candidate.name in names]

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from preseason.arrays.types import Ints
 from preseason.engine.networks import has_bf16
 from preseason.heads.base import TrainingSet, heads
 from preseason.heads.parts import FeatureDropout, scales_of
-from preseason.heads.trainer import Trainer, TrainingConfig
+from preseason.heads.trainer import Loss, Trainer, TrainingConfig
 from preseason.inference.features import Features
 from preseason.inference.heads.attention import AttentionHead
 from preseason.inference.parts import Scales, rows_of, shape_of
@@ -24,7 +25,6 @@ from preseason.runtime.launcher import local_size
 
 HIDDEN, GATE = 128, 64
 KEPT_PARTS = 0.5
-"""Share of an example's parts that a training step sees; the rest are left out at random."""
 EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 15, 1e-3, 1e-2
 MIN_STEPS, MIN_BATCH, MAX_BATCH = 150, 8, 32
 """Few examples are shown in smaller batches and more often: 15 steps, one an epoch, teach little."""
@@ -57,6 +57,21 @@ class AttentionNetwork(nn.Module):
         return logits
 
 
+class WithParts(nn.Module):
+    """Parts float32 [n, p, d] to logits [n, 1 + p, c]: of the example, then of each part by itself."""
+
+    def __init__(self, network: AttentionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, parts: Tensor) -> Tensor:
+        """Logits."""
+        hidden, weights = self.network.weigh(parts)
+        mixed = (weights.unsqueeze(-1) * hidden).sum(1, keepdim=True)
+        logits: Tensor = self.network.classifier(torch.cat([mixed, hidden], dim=1))
+        return logits
+
+
 @dataclass(frozen=True)
 class AttentionConfig:
     """How an `AttentionHead` is fitted.
@@ -64,12 +79,19 @@ class AttentionConfig:
     Attributes:
         part_types: for each part a number that is shared by parts of one size; empty where all are alike.
         batch_size: None for 32, or fewer of few examples.
+        part_loss: weight of the mean loss of the parts by themselves beside that of the example; each then
+            learns to tell the classes, however little attention it has yet.
+        label_smoothing: share of the target spread over all classes.
+        kept_parts: share of an example's parts that a training step sees; the rest are left out at random.
     """
 
     part_types: Sequence[int] = ()
     epochs: int = EPOCHS
     batch_size: int | None = None
     learning_rate: float = LEARNING_RATE
+    part_loss: float = 0.0
+    label_smoothing: float = 0.0
+    kept_parts: float = KEPT_PARTS
 
 
 class Attention:
@@ -86,7 +108,11 @@ class Attention:
         torch.manual_seed(training_set.seed)
         network = AttentionNetwork(width, training_set.classes)
         trainer = Trainer(
-            network, training_set.targets, _some_parts(features, scales), _config(network, training_set)
+            WithParts(network) if config.part_loss else network,
+            training_set.targets,
+            _some_parts(features, scales, config.kept_parts),
+            _config(network, training_set),
+            loss=_loss(config) if config.part_loss else None,
         )
         trainer.run(training_set.checkpoint, training_set.progress, training_set.stage)
         return head_of(scales, network)
@@ -117,16 +143,32 @@ def _config(network: nn.Module, training_set: TrainingSet) -> TrainingConfig:
         training_set.seed,
         repeats=max(1, round(MIN_STEPS / steps)),
         weight_decay=WEIGHT_DECAY,
+        label_smoothing=config.label_smoothing,
         seconds=training_set.seconds,
         firm=training_set.firm,
         run=training_set.checkpoint,
     )
 
 
-def _some_parts(features: Features, scales: Scales) -> Any:
+def _loss(config: AttentionConfig) -> Loss:
+    """Of logits [n, 1 + p, c] against targets [n]: that of the examples and, at its weight, that of parts."""
+
+    def loss(logits: Tensor, targets: Tensor) -> Tensor:
+        each = functional.cross_entropy(
+            logits.flatten(0, 1),
+            targets.repeat_interleave(logits.shape[1]),
+            reduction="none",
+            label_smoothing=config.label_smoothing,
+        ).view(logits.shape[:2])
+        return each[:, 0].mean() + config.part_loss * each[:, 1:].mean()
+
+    return loss
+
+
+def _some_parts(features: Features, scales: Scales, share: float) -> Any:
     """Batches with parts left out at random, in bfloat16 where the processor multiplies it by itself."""
     count, width = shape_of(features)
-    every, fewer = np.arange(count), max(2, int(count * KEPT_PARTS))
+    every, fewer = np.arange(count), max(2, int(count * share))
     held = None
     kind = torch.bfloat16 if has_bf16() else torch.float32
     if len(features) * count * width * kind.itemsize <= MAX_IN_MEMORY // local_size():

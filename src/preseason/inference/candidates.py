@@ -24,6 +24,7 @@ class Candidate:
         spec: the pass whose rows the head reads.
         crops_from: name of an earlier way whose attention chooses this one's looks.
         joined: whether the head also reads the rows of `crops_from`, in front of its own.
+        beside: name of an earlier way whose rows the head also reads, in front of its own.
         config: of the head's own kind; None for its usual one, and where it was fitted long ago.
         fold_models: how many of the folds get a member; the others' examples have no answer from this way.
             With 1, that member judges and the one delivered is fitted on every example, unless `refit` is
@@ -44,6 +45,17 @@ class Candidate:
     caution: str = ""
     trusted: bool = False
     refit: bool = True
+    beside: str | None = None
+
+    @property
+    def before(self) -> str | None:
+        """Name of the earlier way whose rows, with those before them, stand in front of this one's own."""
+        return self.crops_from if self.joined else self.beside
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Names of the earlier ways without which this one cannot be."""
+        return tuple(dict.fromkeys(name for name in (self.crops_from, self.before) if name is not None))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from preseason.engine.passes import Box
+from preseason.engine.passes import Box, frame_of, within
 from preseason.media.image import decode
 
 if TYPE_CHECKING:
@@ -17,8 +17,10 @@ MAX_SIDE = 1600
 """Photos are decoded no larger than this: the closest window is then still sharp."""
 
 
-def crops_of(photo: Path | bytes, boxes: Sequence[Box], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Regions of a photo, uint8 [boxes, h, w, 3] of a shape (h, w).
+def crops_of(
+    photo: Path | bytes, boxes: Sequence[Box], shape: tuple[int, int], frame: str = "whole"
+) -> NDArray[np.uint8]:
+    """Regions of a photo's frame, uint8 [boxes, h, w, 3] of a shape (h, w).
 
     Raises:
         MediaError: it cannot be decoded.
@@ -26,8 +28,11 @@ def crops_of(photo: Path | bytes, boxes: Sequence[Box], shape: tuple[int, int]) 
     from PIL import Image
 
     narrowest = min(min(abs(box.x1 - box.x0), box.y1 - box.y0) for box in boxes)
-    picture = Image.fromarray(decode(photo, min(MAX_SIDE, round(1.5 * shape[1] / narrowest))))
-    return np.stack([cut_out(picture, box, shape) for box in boxes])
+    # How much longer than its square a picture is shows only when it is decoded.
+    longest = MAX_SIDE if frame != "whole" else min(MAX_SIDE, round(1.5 * shape[1] / narrowest))
+    picture = Image.fromarray(decode(photo, longest))
+    place = frame_of(frame, picture.height, picture.width)
+    return np.stack([cut_out(picture, within(place, box), shape) for box in boxes])
 
 
 def cut_out(picture: "Image | NDArray[np.uint8]", box: Box, shape: tuple[int, int]) -> NDArray[np.uint8]:

@@ -140,7 +140,7 @@ class Predictor:
                 kept = kept[found.kept]
                 features = {name: f.take(found.kept) for name, f in features.items()}
                 attention = {name: f[found.kept] for name, f in attention.items()}
-            before = [] if not candidate.joined else features[str(candidate.crops_from)].read()
+            before = [] if candidate.before is None else features[candidate.before].read()
             features[candidate.name] = Features.of([*before, found.rows])
             weights = fitted.attention(features[candidate.name]) if current else None
             if weights is not None:
@@ -190,7 +190,11 @@ class Predictor:
 def plain_candidate(candidates: Sequence[Candidate]) -> Candidate | None:
     """The first way whose rows show whole examples as the frozen network sees them."""
     return next(
-        (candidate for candidate in candidates if candidate.spec.kept == "pooled" and not candidate.joined),
+        (
+            candidate
+            for candidate in candidates
+            if candidate.spec.kept == "pooled" and candidate.before is None
+        ),
         None,
     ) or next(
         (

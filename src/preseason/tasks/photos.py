@@ -32,9 +32,17 @@ REGIONS = (WHOLE, *grid(3, 0.5), *grid(4, 4 / 14))
 SINGLE_CROPS = (WHOLE, *grid(3, 0.5), *grid(4, 0.3))
 """The same places as `REGIONS`, each fed on its own: sharper, at six times the cost."""
 QUARTERS = (WHOLE, *grid(2, 4 / 7))
-FIRST_SCALE = 2
+FINE_REGIONS = (*REGIONS, *grid(5, 0.2))
+SQUARE_CROPS, FINE_CROPS = (WHOLE, *grid(2, 0.6)), grid(3, 0.4)
+"""For networks that take no larger input than their own."""
+FIRST_SCALE, FINE_SCALE = 2, 2
 """The first look is this many times the network's own input side: small things are seen, at 4 x the cost."""
 TAIL_BLOCKS, TUNED_EPOCHS = 2, 8
+SQUARE_EPOCHS, FINE_EPOCHS = 20, 40
+SCALES = {"part_loss": 0.3, "label_smoothing": 0.1}
+"""How attention over several scales learns: parts are many and small, so each learns by itself as well."""
+MOST_PARTS = 20
+"""Parts that a step of it sees."""
 
 
 class PhotoDecoder:
@@ -42,7 +50,7 @@ class PhotoDecoder:
 
     def decode(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
         """uint8 [looks, size, size, 3]."""
-        return crops_of(sample.path, spec.crops, spec.shape)
+        return crops_of(sample.path, spec.crops, spec.shape, spec.frame)
 
 
 class Photos:
@@ -100,9 +108,12 @@ class Photos:
         linear = Candidate("linear", "linear", first)
         if recipe.head == "auto":
             tuned = _tuned_closer(recipe, backbone) if cut is None else ()
-            return (linear, *_attention(recipe, first, backbone), _single_crops(recipe, backbone), *tuned)
+            attention, closer = _attention(recipe, first, backbone)
+            looks = (attention, *_finer(recipe, first, backbone), closer)
+            return (linear, *looks, _single_crops(recipe, backbone), *tuned)
         if recipe.head == "attention":
-            return _attention(recipe, first, backbone)
+            attention, closer = _attention(recipe, first, backbone)
+            return (attention, *_finer(recipe, first, backbone), closer)
         return (Candidate(recipe.head, recipe.head, first, config=config_of(recipe.head, recipe)),)
 
     def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
@@ -143,12 +154,45 @@ def _attention(recipe: Recipe, first: FeatureSpec, backbone: "Backbone") -> tupl
     own = backbone.preprocessing.size
     closer = FeatureSpec(own, crops=(), dynamic_crops=dynamic_crops(), regions=QUARTERS)
     kinds = first.kinds()
-    both = kinds + [kind + max(kinds) + 1 for kind in closer.kinds()]
-    configs = [config_of("attention", recipe, part_types=tuple(each)) for each in (kinds, both)]
+    configs = [
+        config_of("attention", recipe, part_types=each) for each in (tuple(kinds), _kinds(first, closer))
+    ]
     return (
         Candidate("attention", "attention", first, config=configs[0]),
         Candidate("closer look", "attention", closer, "attention", joined=True, config=configs[1]),
     )
+
+
+def _finer(recipe: Recipe, first: FeatureSpec, backbone: "Backbone") -> tuple[Candidate, ...]:
+    """The square in the middle, not squeezed, beside the first look, then at twice its size beside both.
+
+    What lies beyond the square is still seen in the first look, whose parts each of the two reads as well.
+    """
+    if backbone.preprocessing.resizable:
+        square = FeatureSpec(first.size, regions=REGIONS, frame="square")
+        fine = FeatureSpec(FINE_SCALE * first.size, regions=FINE_REGIONS, frame="square")
+    else:
+        square = FeatureSpec(first.size, crops=SQUARE_CROPS, regions=first.regions, frame="square")
+        fine = FeatureSpec(first.size, crops=FINE_CROPS, regions=first.regions, frame="square")
+    one, both = _kinds(first, square), _kinds(first, square, fine)
+    settings = [
+        config_of(
+            "attention", recipe, part_types=kinds, epochs=epochs, kept_parts=MOST_PARTS / len(kinds), **SCALES
+        )
+        for kinds, epochs in ((one, SQUARE_EPOCHS), (both, FINE_EPOCHS))
+    ]
+    return (
+        Candidate("square look", "attention", square, beside="attention", config=settings[0]),
+        Candidate("finer look", "attention", fine, beside="square look", config=settings[1]),
+    )
+
+
+def _kinds(*specs: FeatureSpec) -> tuple[int, ...]:
+    """For each part of all specs in a row a number that is shared by parts of one spec and size."""
+    found: list[int] = []
+    for spec in specs:
+        found += [kind + max(found, default=-1) + 1 for kind in spec.kinds()]
+    return tuple(found)
 
 
 def _single_crops(recipe: Recipe, backbone: "Backbone") -> Candidate:

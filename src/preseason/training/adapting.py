@@ -72,9 +72,9 @@ def _way(
     shares: Floats,
     progress: Progress,
 ) -> tuple[Fitted, float | None]:
-    """A way re-centred; as it is, and None, where its looks are chosen or its blocks are trained."""
+    """A way re-centred; as it is, and None, where it builds on another one or trains blocks."""
     candidate = fitted.candidate
-    if candidate.crops_from is not None or candidate.spec.kept != "pooled":
+    if candidate.origins or candidate.spec.kept != "pooled":
         return fitted, None
     orders = orders_for(candidate, samples, None, ())
     found = extractors.extractor(candidate.spec).extract(orders, progress, f"reading for {candidate.name}")

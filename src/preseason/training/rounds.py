@@ -72,9 +72,9 @@ class Trials:
             fit.fitted.candidate.spec.parts() for fit in self.fits if fit.fitted.candidate.name == name
         )
 
-    def has(self, name: str | None) -> bool:
-        """Whether a way of that name was fitted (true for None)."""
-        return name is None or any(fit.fitted.candidate.name == name for fit in self.fits)
+    def has(self, name: str) -> bool:
+        """Whether a way of that name was fitted."""
+        return any(fit.fitted.candidate.name == name for fit in self.fits)
 
 
 class Rounds:
@@ -103,8 +103,9 @@ class Rounds:
         Where two ways through the network give no wrong answer, cross-validation cannot judge a further one.
         """
         for number, candidate in enumerate(candidates):
-            if not self.trials.has(candidate.crops_from):
-                self._leave_out(candidate, f"needs {candidate.crops_from}")
+            absent = [name for name in candidate.origins if not self.trials.has(name)]
+            if absent:
+                self._leave_out(candidate, f"needs {absent[0]}")
                 continue
             if self.clock.strict and not candidate.always and self._all_right():
                 self._leave_out(candidate, "skipped: accuracy is already 100 %")
@@ -170,7 +171,7 @@ class Rounds:
                 f"{found.failed[0].path}: {found.failed[0].reason}. Run the command again: what was read "
                 "is kept."
             )
-        before = self.trials.features[str(candidate.crops_from)].sources if candidate.joined else ()
+        before = () if candidate.before is None else self.trials.features[candidate.before].sources
         self.trials.features[candidate.name] = Features.of([*before, found.rows])
         return None
 

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,9 @@ class PictureFeed:
     def __init__(self, backbone: BackboneSource, spec: FeatureSpec, device: str = "cpu") -> None:
         self.precision = precision_on(device)
         times = larger_on(device)
-        self._backbone, self.graph, frames = backbone, spec, backbone.preprocessing.frames
+        self._backbone, frames = backbone, backbone.preprocessing.frames
+        # Where the looks come from shapes no graph: one converted network serves every frame.
+        self.graph = replace(spec, frame="whole")
         self._look_shape = (*([frames] if frames else []), *spec.shape, 3)
         pixels = max(frames, 1) * spec.shape[0] * spec.shape[1]
         self._step = max(1, times * BATCH_PIXELS // pixels)
