@@ -1,4 +1,4 @@
-"""Candidates that build on earlier ones: what they need, what stands in front of their rows, how they are saved."""
+"""Candidates that build on earlier ones: what they need, whose rows they read, how they are saved."""
 
 from dataclasses import replace
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from preseason.arrays.scaling import rotation_of
 from preseason.arrays.types import Ints
 from preseason.engine.networks import has_bf16
 from preseason.heads.base import TrainingSet, heads
@@ -28,6 +29,8 @@ KEPT_PARTS = 0.5
 EPOCHS, LEARNING_RATE, WEIGHT_DECAY = 15, 1e-3, 1e-2
 MIN_STEPS, MIN_BATCH, MAX_BATCH = 150, 8, 32
 """Few examples are shown in smaller batches and more often: 15 steps, one an epoch, teach little."""
+SAMPLED_PARTS = 1536
+"""Parts whose leading directions stand for those of all."""
 MAX_IN_MEMORY = 2 * 2**30
 """Bytes up to which scaled parts are kept in memory while training, by all workers of a machine together;
 beyond, they are read at each step."""
@@ -83,6 +86,8 @@ class AttentionConfig:
             learns to tell the classes, however little attention it has yet.
         label_smoothing: share of the target spread over all classes.
         kept_parts: share of an example's parts that a training step sees; the rest are left out at random.
+        directions: how many leading directions of the scaled parts are learnt from, in a fraction of the
+            time; 0 for all features. The head that is given reads the features themselves.
     """
 
     part_types: Sequence[int] = ()
@@ -92,6 +97,7 @@ class AttentionConfig:
     part_loss: float = 0.0
     label_smoothing: float = 0.0
     kept_parts: float = KEPT_PARTS
+    directions: int = 0
 
 
 class Attention:
@@ -105,17 +111,18 @@ class Attention:
         count, width = shape_of(features)
         config = training_set.config_as(AttentionConfig)
         scales = scales_of(features, np.array(config.part_types or [0] * count))
+        basis = _leading(features, scales, config.directions, training_set.seed)
         torch.manual_seed(training_set.seed)
-        network = AttentionNetwork(width, training_set.classes)
+        network = AttentionNetwork(width if basis is None else basis.shape[1], training_set.classes)
         trainer = Trainer(
             WithParts(network) if config.part_loss else network,
             training_set.targets,
-            _some_parts(features, scales, config.kept_parts),
+            _some_parts(features, scales, config.kept_parts, basis),
             _config(network, training_set),
-            loss=_loss(config) if config.part_loss else None,
+            loss=loss_of(config) if config.part_loss else None,
         )
         trainer.run(training_set.checkpoint, training_set.progress, training_set.stage)
-        return head_of(scales, network)
+        return head_of(scales, network if basis is None else _unprojected(network, basis))
 
 
 def head_of(scales: Scales, network: AttentionNetwork) -> AttentionHead:
@@ -150,7 +157,7 @@ def _config(network: nn.Module, training_set: TrainingSet) -> TrainingConfig:
     )
 
 
-def _loss(config: AttentionConfig) -> Loss:
+def loss_of(config: AttentionConfig) -> Loss:
     """Of logits [n, 1 + p, c] against targets [n]: that of the examples and, at its weight, that of parts."""
 
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -165,26 +172,60 @@ def _loss(config: AttentionConfig) -> Loss:
     return loss
 
 
-def _some_parts(features: Features, scales: Scales, share: float) -> Any:
+def _leading(features: Features, scales: Scales, directions: int, seed: int) -> Tensor | None:
+    """Orthonormal directions float32 [d, r] in which a sample of scaled parts varies most; None for all."""
+    count, width = shape_of(features)
+    if not 0 < directions < min(width, len(features) * count):
+        return None
+    rng = np.random.default_rng(seed)
+    parts = rng.choice(len(features) * count, min(SAMPLED_PARTS, len(features) * count), replace=False)
+    examples, places = np.divmod(np.sort(parts), count)
+    rows = np.empty((len(parts), width), np.float32)
+    for example in np.unique(examples):
+        mine = examples == example
+        read = rows_of(features, np.array([example]))[:, places[mine]]
+        rows[mine] = scales(read, places[mine])[0]
+    return torch.from_numpy(np.ascontiguousarray(rotation_of(rows, seed)[:, -directions:]))
+
+
+def _unprojected(network: AttentionNetwork, basis: Tensor) -> AttentionNetwork:
+    """The network that says of features [d] what this one says of their `basis` [d, r]."""
+    tensors = network.state_dict()
+    tensors["hidden.1.weight"] = tensors["hidden.1.weight"] @ basis.T
+    whole = AttentionNetwork(len(basis), len(tensors["classifier.1.bias"]))
+    whole.load_state_dict(tensors)
+    return whole
+
+
+def _some_parts(features: Features, scales: Scales, share: float, basis: Tensor | None) -> Any:
     """Batches with parts left out at random, in bfloat16 where the processor multiplies it by itself."""
     count, width = shape_of(features)
+    width = width if basis is None else basis.shape[1]
     every, fewer = np.arange(count), max(2, int(count * share))
     held = None
     kind = torch.bfloat16 if has_bf16() else torch.float32
     if len(features) * count * width * kind.itemsize <= MAX_IN_MEMORY // local_size():
-        held = torch.cat([_all_parts(features, scales, chunk).to(kind) for chunk in features.chunks()])
+        held = torch.cat([_all_parts(features, scales, chunk, basis, kind) for chunk in features.chunks()])
 
     def batch(chosen: Ints, rng: np.random.Generator) -> Tensor:
         kept = np.sort(rng.permutation(every)[:fewer])
         if held is not None:
             return held[torch.from_numpy(chosen)[:, None], torch.from_numpy(kept)]
-        return torch.from_numpy(scales(rows_of(features, chosen)[:, kept], kept)).to(kind)
+        return _along(torch.from_numpy(scales(rows_of(features, chosen)[:, kept], kept)), basis, kind)
 
     return batch
 
 
-def _all_parts(features: Features, scales: Scales, chosen: Ints) -> Tensor:
-    return torch.from_numpy(scales(rows_of(features, chosen), np.arange(len(scales.kinds))))
+def _all_parts(
+    features: Features, scales: Scales, chosen: Ints, basis: Tensor | None, kind: torch.dtype
+) -> Tensor:
+    parts = torch.from_numpy(scales(rows_of(features, chosen), np.arange(len(scales.kinds))))
+    return _along(parts, basis, kind)
+
+
+def _along(parts: Tensor, basis: Tensor | None, kind: torch.dtype) -> Tensor:
+    """Scaled parts in the precision of training, along the directions of `basis` where there is one."""
+    return parts.to(kind) if basis is None else parts.to(kind) @ basis.to(kind)
 
 
 heads.add("attention", Attention())

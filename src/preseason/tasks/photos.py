@@ -39,7 +39,7 @@ FIRST_SCALE, FINE_SCALE = 2, 2
 """The first look is this many times the network's own input side: small things are seen, at 4 x the cost."""
 TAIL_BLOCKS, TUNED_EPOCHS = 2, 8
 SQUARE_EPOCHS, FINE_EPOCHS = 20, 40
-SCALES = {"part_loss": 0.3, "label_smoothing": 0.1}
+SCALES = {"part_loss": 0.3, "label_smoothing": 0.1, "directions": 512}
 """How attention over several scales learns: parts are many and small, so each learns by itself as well."""
 MOST_PARTS = 20
 """Parts that a step of it sees."""
