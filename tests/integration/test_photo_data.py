@@ -55,8 +55,8 @@ class StoppedError(Exception):
         ({"budget_s": 100}, 100),
         ({"budget_s": 100, "test_fraction": 0.2}, 55),
         ({"budget_s": 100, "test_fraction": 0.2, "refit": False}, 100),
-        ({}, 60 + 0.22 * 30),
-        ({"test_fraction": 0.2}, 60 + 0.22 * 30),
+        ({}, 60 + 0.27 * 30),
+        ({"test_fraction": 0.2}, 60 + 0.27 * 30),
     ],
 )
 def test_a_budget_leaves_time_to_fit_once_more_after_testing(
