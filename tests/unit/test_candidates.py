@@ -1,11 +1,14 @@
 """Candidates that build on earlier ones: what they need, whose rows they read, how they are saved."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from preseason.backbones.base import Backbone
 from preseason.backbones.timm_networks import create, preprocessing_of, split_of
+from preseason.data.dataset import File, Sample
 from preseason.engine.passes import FeatureSpec
 from preseason.inference.candidates import Candidate
 from preseason.models.manifest import candidate_from, candidate_values
@@ -14,9 +17,13 @@ from preseason.tasks.photos import Photos
 
 
 @pytest.fixture(scope="module")
-def offered() -> dict[str, Candidate]:
+def backbone() -> Backbone:
     network = create("test_efficientnet")
-    backbone = Backbone("tiny", network, split_of(network), preprocessing_of(network), "none")
+    return Backbone("tiny", network, split_of(network), preprocessing_of(network), "none")
+
+
+@pytest.fixture(scope="module")
+def offered(backbone: Backbone) -> dict[str, Candidate]:
     return {each.name: each for each in Photos().candidates(Recipe(), backbone)}
 
 
@@ -57,3 +64,24 @@ def test_a_candidate_is_saved_and_one_of_before_is_read(offered: dict[str, Candi
     assert candidate_from(older).spec == FeatureSpec(
         offered["linear"].spec.size, regions=finer.spec.regions[:26]
     )
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "looks"),
+    [
+        (1200, 800, ("square look", "finer look")),
+        (800, 820, ("finer look",)),
+        (90, 160, ("square look",)),
+        (64, 64, ()),
+    ],
+)
+def test_looks_that_would_show_nothing_new_are_not_offered(
+    width: int, height: int, looks: tuple[str, ...], backbone: Backbone, tmp_path: Path
+) -> None:
+    Image.new("RGB", (width, height)).save(tmp_path / "a.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    samples = [Sample(File(tmp_path / name)) for name in ("a.png", "broken.png")]
+    offered = {each.name: each for each in Photos().candidates(Recipe(), backbone, samples)}
+    assert tuple(name for name in offered if name in ("square look", "finer look")) == looks
+    if "finer look" in looks:
+        assert offered["finer look"].before == ("square look" if "square look" in looks else "attention")

@@ -1,6 +1,8 @@
 """Photos into classes: recognise players, or anything else that one picture shows."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from preseason.errors import MediaError
 from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate, dynamic_crops
 from preseason.inference.pictures import crops_of
-from preseason.media.image import check, decode, thumbnail_jpeg
+from preseason.media.image import check, decode, size, thumbnail_jpeg
 from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import tasks
@@ -37,6 +39,10 @@ SQUARE_CROPS, FINE_CROPS = (WHOLE, *grid(2, 0.6)), grid(3, 0.4)
 """For networks that take no larger input than their own."""
 FIRST_SCALE, FINE_SCALE = 2, 2
 """The first look is this many times the network's own input side: small things are seen, at 4 x the cost."""
+NEARLY_SQUARE = 1.1
+"""Longer over shorter side up to which nothing is squeezed that matters."""
+MEASURED = 200
+"""Photos whose size tells that of all."""
 TAIL_BLOCKS, TUNED_EPOCHS = 2, 8
 SQUARE_EPOCHS, FINE_EPOCHS = 20, 40
 SCALES = {"part_loss": 0.3, "label_smoothing": 0.1, "directions": 512}
@@ -109,11 +115,11 @@ class Photos:
         if recipe.head == "auto":
             tuned = _tuned_closer(recipe, backbone) if cut is None else ()
             attention, closer = _attention(recipe, first, backbone)
-            looks = (attention, *_finer(recipe, first, backbone), closer)
+            looks = (attention, *_finer(recipe, first, backbone, samples), closer)
             return (linear, *looks, _single_crops(recipe, backbone), *tuned)
         if recipe.head == "attention":
             attention, closer = _attention(recipe, first, backbone)
-            return (attention, *_finer(recipe, first, backbone), closer)
+            return (attention, *_finer(recipe, first, backbone, samples), closer)
         return (Candidate(recipe.head, recipe.head, first, config=config_of(recipe.head, recipe)),)
 
     def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
@@ -163,28 +169,44 @@ def _attention(recipe: Recipe, first: FeatureSpec, backbone: "Backbone") -> tupl
     )
 
 
-def _finer(recipe: Recipe, first: FeatureSpec, backbone: "Backbone") -> tuple[Candidate, ...]:
+def _finer(
+    recipe: Recipe, first: FeatureSpec, backbone: "Backbone", samples: Sequence[Sample]
+) -> tuple[Candidate, ...]:
     """The square in the middle, not squeezed, beside the first look, then at twice its size beside both.
 
     What lies beyond the square is still seen in the first look, whose parts each of the two reads as well.
+    The square is left out where photos are nearly square as they are, the finer look where they have no more
+    pixels than the first look shows.
     """
-    if backbone.preprocessing.resizable:
-        square = FeatureSpec(first.size, regions=REGIONS, frame="square")
-        fine = FeatureSpec(FINE_SCALE * first.size, regions=FINE_REGIONS, frame="square")
-    else:
-        square = FeatureSpec(first.size, crops=SQUARE_CROPS, regions=first.regions, frame="square")
-        fine = FeatureSpec(first.size, crops=FINE_CROPS, regions=first.regions, frame="square")
-    one, both = _kinds(first, square), _kinds(first, square, fine)
-    settings = [
-        config_of(
-            "attention", recipe, part_types=kinds, epochs=epochs, kept_parts=MOST_PARTS / len(kinds), **SCALES
-        )
-        for kinds, epochs in ((one, SQUARE_EPOCHS), (both, FINE_EPOCHS))
-    ]
-    return (
-        Candidate("square look", "attention", square, beside="attention", config=settings[0]),
-        Candidate("finer look", "attention", fine, beside="square look", config=settings[1]),
-    )
+    elongated, sharp = _shown_by(samples, first.size)
+    resizable = backbone.preprocessing.resizable
+    square = replace(first, frame="square", crops=(WHOLE,) if resizable else SQUARE_CROPS)
+    fine = replace(square, size=FINE_SCALE * first.size, regions=FINE_REGIONS)
+    if not resizable:
+        fine = replace(square, crops=FINE_CROPS)
+    offered = [("square look", square, SQUARE_EPOCHS)] if elongated else []
+    offered += [("finer look", fine, FINE_EPOCHS)] if sharp else []
+    specs, beside, found = [first], "attention", []
+    for name, spec, epochs in offered:
+        specs.append(spec)
+        kinds = _kinds(*specs)
+        share = MOST_PARTS / len(kinds)
+        config = config_of("attention", recipe, part_types=kinds, epochs=epochs, kept_parts=share, **SCALES)
+        found.append(Candidate(name, "attention", spec, beside=beside, config=config))
+        beside = name
+    return tuple(found)
+
+
+def _shown_by(samples: Sequence[Sample], side: int) -> tuple[bool, bool]:
+    """Whether most photos are longer than wide or wider than long, and sharper than `side` pixels."""
+    shapes = []
+    for sample in samples[:: -(-len(samples) // MEASURED) or 1]:
+        with suppress(MediaError):
+            shapes.append(size(sample.path))
+    if not shapes:
+        return True, True
+    sides = np.sort(np.array(shapes, np.float64), axis=1)
+    return bool(np.median(sides[:, 1] / sides[:, 0]) > NEARLY_SQUARE), bool(np.median(sides[:, 0]) > side)
 
 
 def _kinds(*specs: FeatureSpec) -> tuple[int, ...]:
