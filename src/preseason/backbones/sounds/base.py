@@ -1,0 +1,56 @@
+"""A pretrained network of sounds: it reads waves, and its maps lie in time."""
+
+import torch
+from torch import Tensor, nn
+
+from preseason.backbones.base import Backbone, Split
+from preseason.backbones.facts import Preprocessing
+
+MODALITY = "sound"
+
+
+class SoundBackbone(Backbone):
+    """A network that reads waves float32 [n, samples], 16,000 a second; `preprocessing.size` of them at once.
+
+    Its first block is the front end. Blocks give [n, c, t, bands] or, where nothing is left of the bands,
+    [n, t, c]. One whose `preprocessing.resizable` is true reads waves of any length.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        split: Split,
+        size: int,
+        resizable: bool,
+        licence: str,
+        library: str,
+    ) -> None:
+        own = Preprocessing(size, (0.0,) * 3, (1.0,) * 3, resizable)
+        super().__init__(name, network, split, own, licence, library, MODALITY)
+
+    def blank(self, device: str = "cpu") -> Tensor:
+        """An input of silence, float32 [1, samples]."""
+        return torch.zeros(1, self.preprocessing.size, device=device)
+
+    def maps(self, x: Tensor, blocks: "tuple[int, ...] | list[int] | range") -> list[Tensor]:  # type: ignore[override]
+        """The chosen blocks' outputs for waves [n, samples], as [n, c, t, bands]."""
+        out, last = [], max(blocks)
+        for index, block in enumerate(self.split.blocks[: last + 1]):
+            x = block(x)
+            if index in blocks:
+                out.append(x if x.ndim == 4 else x.transpose(1, 2)[..., None])
+        return out
+
+    def with_random_weights(self, network: nn.Module, split: Split) -> "SoundBackbone":
+        """The same architecture as `network` has it, of which nothing was trained."""
+        own, name = self.preprocessing, f"{self.name} with random weights"
+        return SoundBackbone(name, network, split, own.size, own.resizable, "none", self.library)
+
+
+class MeanOverTime(nn.Module):
+    """[n, c, t, bands] or [n, t, c] to [n, c]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Averages."""
+        return x.mean((2, 3)) if x.ndim == 4 else x.mean(1)
