@@ -27,7 +27,9 @@ CODED = (
 )
 
 DIGITS = [f"{digit}_{who}_{take}.wav" for digit in "0123" for who in ("theo", "jackson") for take in range(3)]
-COMMANDS = [f"{word}_{who}_nohash_0.wav" for word in ("go", "no", "on", "up") for who in ("0a7c2a8d", "1b4c9689")]
+COMMANDS = [
+    f"{word}_{who}_nohash_0.wav" for word in ("go", "no", "on", "up") for who in ("0a7c2a8d", "1b4c9689")
+]
 CUTTINGS = [f"{1 + source % 2}-{source}-{take}.ogg" for source in range(4997, 5003) for take in "AB"]
 
 

@@ -57,7 +57,7 @@ def grouped(dataset: Dataset) -> Dataset:
 
 
 def named_by_fields(samples: Sequence[Sample]) -> Named | None:
-    """The field of the names that names speakers, else the one that names recordings; None where none does."""
+    """The field of the names that tells speakers, else the one that tells recordings; or None."""
     split = [FIELD.split(PurePath(sample.source.name).stem) for sample in samples]
     if len(samples) < 8 or len({len(fields) for fields in split}) != 1 or len(split[0]) < 2:
         return None

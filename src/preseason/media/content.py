@@ -152,7 +152,7 @@ def _tracks(name: str, head: bytes) -> str:
 
 
 def _is_mpeg_sound(head: bytes) -> bool:
-    """Whether it begins as frames of MPEG sound do: ADTS, or layer III with a bit rate and a sampling rate."""
+    """Whether it begins as frames of MPEG sound do: ADTS, or layer III with a bit rate and a rate."""
     if len(head) < 4 or head[0] != 0xFF:
         return False
     if head[1] & 0xF6 == 0xF0:

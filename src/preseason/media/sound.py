@@ -262,13 +262,18 @@ def _channels(
             at = float(frame.time or 0.0) - begin[0] if jumped or begin[1] else 0.0
             skip = round((start_s - at) * rate)
         for made in resampler.resample(frame):
-            skip, piece = _after(skip, made.to_ndarray())
+            skip, piece = _after(skip, _floats(made))
             if piece.shape[1]:
                 yield piece
     for made in resampler.resample(None) if skip is not None else ():
-        skip, piece = _after(skip or 0, made.to_ndarray())
+        skip, piece = _after(skip or 0, _floats(made))
         if piece.shape[1]:
             yield piece
+
+
+def _floats(frame: Any) -> NDArray[np.float32]:
+    """Channels of a frame, float32 [k, samples]."""
+    return np.asarray(frame.to_ndarray(), np.float32)
 
 
 def _after(skip: int, channels: NDArray[np.float32]) -> tuple[int, NDArray[np.float32]]:

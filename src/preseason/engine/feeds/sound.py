@@ -71,7 +71,7 @@ class SoundFeed:
 
 
 def windows_of(backbone: BackboneSource, spec: FeatureSpec) -> int:
-    """How many windows of an example are fed to the network: one that reads any length gets one, for each view."""
+    """How many windows of an example are fed to the network; where it reads any length, one for each view."""
     views = len(spec.crops) or 1
     return views * (1 if backbone.preprocessing.resizable else max(spec.frames, 1))
 

@@ -12,7 +12,8 @@ from preseason.engine.passes import FeatureSpec
 class SoundFeatures(nn.Module):
     """The graph of a pass: waves float32 [n, samples] to rows of one window.
 
-    Gives float32 [n, moments, d] for "pooled", with d the averages over bands of every chosen block; float32 [n, ...] of the input of block `cut` for "map".
+    Gives float32 [n, moments, d] for "pooled", with d the averages over bands of every chosen block; float32
+    [n, ...] of the input of block `cut` for "map".
 
     Args:
         moments: into how many the time of a window is divided.

