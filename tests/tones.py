@@ -52,6 +52,7 @@ def write_coded(
     with av.open(str(path), "w", format=container) as out:
         stream: Any = out.add_stream(codec, rate=rate)
         stream.layout = "mono"
+        stream.bit_rate = 12_200 if codec.endswith("amrnb") else 48_000
         frame = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
         frame.sample_rate, frame.pts = RATE, 0
         context = stream.codec_context

@@ -44,9 +44,9 @@ def test_every_format_is_a_sound_by_its_content_and_never_a_clip(
     heard = sound.read(path)
     assert abs(len(heard) - len(made)) < 0.2 * RATE
     assert sound.facts(path).rate == rate
-    # Delays of coders are known to most containers; AAC without one has none that says so.
+    # Delays of coders are known to most containers; bare AAC has none, and WMA's first frame gives nothing.
     likeness = np.correlate(heard, made, "full")
-    assert abs(int(likeness.argmax()) - len(made) + 1) < (0.07 if name == "a.aac" else 0.01) * RATE
+    assert abs(int(likeness.argmax()) - len(made) + 1) < (0.07 if name in ("a.aac", "a.wma") else 0.01) * RATE
 
 
 def test_another_name_changes_nothing(tmp_path: Path) -> None:
