@@ -8,6 +8,7 @@ from PIL import Image
 
 import movies
 import tiny_matches
+import tiny_pitches
 
 LABELS = ("dark", "light")
 EACH = 6
@@ -50,15 +51,22 @@ def texts(root: Path) -> Path:
     return root / "mood.csv"
 
 
+def pitches(root: Path) -> Path:
+    """Drawn pitches with boxes."""
+    return tiny_pitches.write(root, 8)
+
+
 DATA: dict[str, Callable[[Path], Path]] = {
     "actions": actions,
     "clips": clips,
+    "detection": pitches,
     "photos": photos,
     "texts": texts,
 }
 ASKED: dict[str, Callable[[Path], str]] = {
     "actions": lambda data: str(next(data.parent.glob("*.mp4"))),
     "clips": lambda data: str(data / "dark/0.mp4"),
+    "detection": lambda data: str(data / "pitch-000.png"),
     "photos": lambda data: str(data / "dark/0.png"),
     "texts": lambda data: "a great goal",
 }

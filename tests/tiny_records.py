@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from preseason.problems.base import problems
-from preseason.results import BatchPredictions, FitRecord
+from preseason.results import BatchPredictions, BoxPredictions, FitRecord
 
 
-def fit_record(answers: BatchPredictions, **changes: Any) -> FitRecord:
+def fit_record(answers: BatchPredictions | BoxPredictions, **changes: Any) -> FitRecord:
     """A fit of photos, measured on `answers`; `changes` are fields that differ."""
+    boxes = isinstance(answers, BoxPredictions)
     made = FitRecord(
         task="photos",
         backbone="efficientnet_lite0",
@@ -17,7 +18,7 @@ def fit_record(answers: BatchPredictions, **changes: Any) -> FitRecord:
         labels=answers.labels,
         counts=dict.fromkeys(answers.labels, 30),
         answers=answers,
-        metrics=problems.get("classification").measure(answers),
+        metrics=problems.get("detection" if boxes else "classification").measure(answers),
         baselines={"scratch": 0.3},
         candidates=(),
         boxes=None,

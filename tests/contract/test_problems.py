@@ -2,13 +2,16 @@
 
 import html
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from preseason.cli import shapes, words
 from preseason.cli.problems.base import terminals
+from preseason.data.boxes import FoundBox, LabelledBox
 from preseason.data.dataset import Dataset, File, Sample
 from preseason.data.split import group_numbers
 from preseason.errors import DataError
@@ -18,7 +21,7 @@ from preseason.problems.base import Problem, problems
 from preseason.report.card import write_card
 from preseason.report.html import write_report
 from preseason.report.problems.base import pages
-from preseason.results import BatchPredictions, Evaluation, score_of
+from preseason.results import BatchPredictions, BoxPredictions, Evaluation, score_of
 from preseason.tasks.base import tasks
 from tiny_records import fit_record
 
@@ -37,7 +40,20 @@ def samples(count: int) -> tuple[Sample, ...]:
     )
 
 
-def answered(problem: Problem, count: int = 24, wrong: int = 3) -> BatchPredictions:
+def boxed(problem: Problem[Any], count: int, wrong: int) -> BoxPredictions:
+    """A box on each picture that is found, of the `wrong` first ones as another class."""
+    given = tuple(
+        replace(sample, label=None, boxes=(LabelledBox(str(sample.label), 0.2, 0.2, 0.6, 0.7),))
+        for sample in samples(count)
+    )
+    said = [LABELS[(i + (i < wrong)) % 3] for i in range(count)]
+    found = tuple((FoundBox(label, 0.8 - 0.001 * i, 0.2, 0.2, 0.6, 0.7),) for i, label in enumerate(said))
+    return BoxPredictions(given, LABELS, found)
+
+
+def answered(problem: Problem[Any], count: int = 24, wrong: int = 3) -> Any:
+    if problem.name == "detection":
+        return boxed(problem, count, wrong)
     given = samples(count)
     targets = problem.targets(given, LABELS)
     proba = np.full((count, 3), 0.1, np.float32)
@@ -97,9 +113,11 @@ def test_figures_pass_through_json_and_back(problem: Problem) -> None:
 
 
 def test_figures_of_nothing_are_finite(problem: Problem) -> None:
-    nothing = BatchPredictions(
+    nothing: Any = BatchPredictions(
         (), LABELS, np.zeros(0, np.int64), np.zeros((0, 3), np.float32), np.zeros(0, np.float32)
     )
+    if problem.name == "detection":
+        nothing = BoxPredictions((), LABELS, ())
     figures = problem.measure(nothing)
     assert score_of(figures).n == 0
     assert all(np.isfinite(figure.value) for figure in figures.values())

@@ -76,7 +76,7 @@ def asked_of(context: FitContext) -> tuple[Any, ...]:
 def test_a_setting_changes_the_fit_or_is_refused(
     task: Task, context_of: Callable[..., FitContext], item: "Field[Any]"
 ) -> None:
-    value = task.heads[-1] if item.name == "head" else value_of(item)
+    value = task.heads[-1] if item.name == "head" and task.heads else value_of(item)
     for base in (*BASES, *({"head": head} for head in task.heads)):
         if item.name in base:
             continue
@@ -93,6 +93,8 @@ def test_a_setting_changes_the_fit_or_is_refused(
 
 
 def test_epochs_say_where_they_would_count(context_of: Callable[..., FitContext], task: Task) -> None:
+    if not task.heads:
+        pytest.skip("epochs count in every fit of it")
     head = "statistics" if task.name in ("clips", "actions") else "linear"
     with pytest.raises(
         UsageError, match=r"--epochs 5 has no effect in this fit: it counts with .*--unfreeze N"

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+import tiny_pitches
 from movies import level, picture, write
 from preseason.backbones.base import Backbone
 from preseason.backbones.encoders import Encoder
@@ -57,9 +58,19 @@ def words(folder: Path) -> Path:
     return folder / "example" / "1.txt"
 
 
-MAKERS = {"photos": photo, "clips": clip, "actions": match, "texts": words}
+def pitch(folder: Path) -> Path:
+    """A drawn pitch with its boxes."""
+    tiny_pitches.write(folder, 1)
+    for suffix in ("txt", "png"):
+        (folder / f"pitch-000.{suffix}").rename(folder / f"example.{suffix}")
+    return folder / "example.png"
+
+
+MAKERS = {"photos": photo, "clips": clip, "actions": match, "texts": words, "detection": pitch}
 ENCODER = "tiny-bert"
 NETWORKS = {name: [ENCODER] if name == "texts" else ["test_efficientnet", "test_vit"] for name in tasks}
+FINDS = "boxes"
+"""The head of the task that finds things, which no other task has."""
 PAIRS = [(name, network) for name, several in NETWORKS.items() for network in several]
 TEXTBOOK = {
     "frozen-dense": {"name": "frozen-dense", "head": "mlp", "unfreeze": "0"},
@@ -70,7 +81,8 @@ TEXTBOOK = {
 def recipes_of(name: str) -> list[dict[str, str]]:
     """A recipe for each head of a task, and for each way to fine-tune."""
     heads = [{"head": head} for head in ("auto", *tasks.get(name).heads)]
-    return heads + [{"unfreeze": blocks} for blocks in ("0", "2", "all")]
+    tuned = ("0", "2", "all") if tasks.get(name).heads else ("0",)
+    return heads + [{"unfreeze": blocks} for blocks in tuned]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -148,7 +160,7 @@ def check_candidates(candidates: tuple[Candidate, ...], backbone: Backbone, fram
     names = [candidate.name for candidate in candidates]
     assert len(set(names)) == len(names) > 0
     for number, candidate in enumerate(candidates):
-        assert candidate.head in registered_heads
+        assert candidate.head in registered_heads or candidate.head == FINDS
         assert candidate.crops_from is None or candidate.crops_from in names[:number]
         assert bool(candidate.spec.crops) == (candidate.crops_from is None)
         assert candidate.spec.count() in (max(candidate.spec.frames, 1) * len(candidate.spec.crops), CROPS)

@@ -5,9 +5,9 @@ import pytest
 
 from preseason.data.boxes import FoundBox, LabelledBox
 from preseason.data.dataset import Sample, Text
+from preseason.evaluation.matching import pairings
 from preseason.inference.detection.peaks import Found
 from preseason.inference.detection.plan import decide, plan_from
-from preseason.report.problems.box_views import pairings
 from preseason.results import BoxPredictions
 from preseason.training.detection.worth import calibrate, right_ones
 

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 
 FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "AVIF", "HEIC", "JPEG 2000", "Netpbm", "TGA", "DICOM")
-_OFTEN = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff")
+OFTEN = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff")
+"""Suffixes of pictures, the usual ones first."""
 _SELDOM = (".jp2", ".j2k", ".jpf", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".dcm", ".dicom")
-SUFFIXES = frozenset((*_OFTEN, *_SELDOM, ".avif", ".avifs", ".heic", ".heif"))
+SUFFIXES = frozenset((*OFTEN, *_SELDOM, ".avif", ".avifs", ".heic", ".heif"))
 PIXEL_LIMIT = 180_000_000  # a 180 megapixel RGB picture takes 0.5 GB while it is decoded
 EXIF_INNER, TAKEN, MAKER, MODEL = 0x8769, 0x9003, 0x010F, 0x0110
 _DRAFT_MARGIN = 2  # JPEG is decoded no smaller than this times the size asked, then filtered down
@@ -87,11 +88,20 @@ def size(source: Path | bytes) -> tuple[int, int]:
     Raises:
         MediaError: no image, or its header is damaged.
     """
+    return header(source)[0]
+
+
+def header(source: Path | bytes) -> tuple[tuple[int, int], int]:
+    """`size`, and the EXIF orientation 1..8 by which the stored picture is turned to be shown.
+
+    Raises:
+        MediaError: as of `size`.
+    """
     with _opened(source) as image:
         width, height = image.size
         # Pillow reports a TIFF the right way up already
-        turned = image.format != "TIFF" and _orientation(image) >= 5
-    return (width, height) if turned else (height, width)
+        orientation = 1 if image.format == "TIFF" else _orientation(image)
+    return ((width, height) if orientation >= 5 else (height, width)), orientation
 
 
 def taken(source: Path | bytes) -> tuple[str, float] | None:

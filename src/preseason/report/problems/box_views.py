@@ -1,79 +1,18 @@
 """What the sections on boxes show, as plain values for their templates."""
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from preseason.arrays.types import Ints
-from preseason.data.boxes import FoundBox, LabelledBox
-from preseason.data.dataset import Sample
-from preseason.inference.detection.peaks import overlaps
+from preseason.evaluation.matching import Pairing, pairings
 from preseason.report import charts
 from preseason.report.pictures import Album, Mark
 from preseason.report.problems.base import View
-from preseason.results import BoxPredictions, FitRecord
+from preseason.results import FitRecord
 
 MAX_PICTURES, MAX_MIXUPS = 8, 8
-OVERLAP = 0.5
 NOTHING = "nothing there"
 RIGHT, MISSED, GHOST = (90, 200, 120), (235, 70, 60), (255, 200, 60)
 SIZES = ("smallest third", "middle third", "largest third")
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """What was found on one picture beside what is there.
-
-    Attributes:
-        pairs: a labelled box and the box found on it, of whatever class.
-        missed: labelled boxes with nothing found on them.
-        ghosts: boxes found where nothing is labelled.
-    """
-
-    sample: Sample
-    pairs: tuple[tuple[LabelledBox, FoundBox], ...]
-    missed: tuple[LabelledBox, ...]
-    ghosts: tuple[FoundBox, ...]
-
-    @property
-    def faults(self) -> int:
-        """How much is wrong."""
-        return (
-            sum(there.label != found.label for there, found in self.pairs)
-            + len(self.missed)
-            + len(self.ghosts)
-        )
-
-
-def pairings(answers: BoxPredictions) -> list[Pairing]:
-    """Each picture's boxes beside each other, those alone that reach their threshold."""
-    both = zip(answers.samples, answers.counted(), strict=True)
-    return [_paired(sample, found) for sample, found in both]
-
-
-def _paired(sample: Sample, found: tuple[FoundBox, ...]) -> Pairing:
-    there = sample.boxes or ()
-    shared = overlaps(_edges(found), _edges(there)) if found and there else np.zeros((len(found), len(there)))
-    # A box of the right class goes first; then whatever else lies there.
-    same = np.array([[f.label == t.label for t in there] for f in found]).reshape(shared.shape)
-    pairs, used, taken = [], set(), set()
-    for bonus in (same, ~same):
-        value = np.where(bonus, shared, 0)
-        for place in np.argsort(-value, axis=None):
-            one, other = (int(k) for k in np.unravel_index(int(place), shared.shape))
-            if value[one, other] < OVERLAP:
-                break
-            if one not in used and other not in taken:
-                used.add(one)
-                taken.add(other)
-                pairs.append((there[other], found[one]))
-    missed = tuple(box for place, box in enumerate(there) if place not in taken)
-    return Pairing(sample, tuple(pairs), missed, tuple(b for i, b in enumerate(found) if i not in used))
-
-
-def _edges(boxes: tuple[Any, ...]) -> Any:
-    return np.array([(b.x0, b.y0, b.x1, b.y1) for b in boxes], np.float32).reshape(-1, 4)
 
 
 def classes(record: FitRecord, album: Album) -> View:

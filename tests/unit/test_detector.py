@@ -1,0 +1,153 @@
+"""A model that finds things: same boxes from pictures and from the bank, before and after it is saved."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import preseason
+import tiny_pitches
+from preseason.cli.problems.base import terminals
+from preseason.engine.passes import WHOLE
+from preseason.errors import ModelFolderError, UsageError
+from preseason.heads.detection.network import DetectionHead, folded
+from preseason.inference.detection.finder import Finder
+from preseason.inference.detection.plan import decide
+from preseason.inference.detection.scores import Calibration
+from preseason.inference.predictor import FeatureExtractors
+from preseason.models.detector import Detector
+from preseason.models.loading import classifier
+from preseason.problems.base import problems
+from preseason.results import BoxPredictions
+from preseason.runtime.progress import Silent
+from preseason.tasks.base import tasks
+from preseason.tasks.reading import read
+from preseason.training.detection.levels import levels_of
+from preseason.training.detection.looks import labelled, looks_at
+from preseason.training.detection.members import found_on, head_shape
+from tiny_engine import tiny
+from tiny_records import fit_record
+
+LABELS = tiny_pitches.LABELS
+COUNT = 3
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn pitches in `data`, and a cache."""
+    folder = tmp_path_factory.mktemp("finder")
+    tiny_pitches.write(folder / "data", COUNT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(place: Path) -> Detector:
+    """Two heads that were not trained, on a tiny network."""
+    task, backbone = tasks.get("detection"), tiny()
+    audited = read(place / "data", Silent())
+    pictures = labelled(audited.dataset.samples, audited.sizes, LABELS)
+    extractors = FeatureExtractors(backbone, task.decoder(backbone), place / "cache", "cpu")
+    plan = decide(pictures.sizes, pictures.boxes, levels_of(backbone), 160)
+    looks = looks_at(extractors, plan, pictures, Silent(), "", (WHOLE,))
+    shape = head_shape(looks, plan, len(LABELS))
+    torch.manual_seed(0)
+    heads = [DetectionHead(shape).eval() for _ in range(2)]
+    for head in heads:
+        torch.nn.init.normal_(head.answer.weight, std=0.4)
+    finder = Finder(extractors, plan, shape, tuple(folded(head) for head in heads))
+    raw = np.tile(np.linspace(0, 1, 5, dtype=np.float32), (2, 1))
+    calibration = Calibration(raw, raw**2, np.array([0.01, 0.2], np.float32))
+    problem = problems.get("detection")
+    nothing = BoxPredictions((), LABELS, ())
+    record = fit_record(nothing, task="detection", problem="detection", metrics=problem.measure(nothing))
+    return Detector(task, finder, LABELS, calibration, record)
+
+
+def test_the_bank_and_a_picture_give_the_same_boxes(model: Detector, place: Path) -> None:
+    audited = read(place / "data", Silent())
+    pictures = labelled(audited.dataset.samples, audited.sizes, LABELS)
+    looks = looks_at(model.extractors, model.finder.plan, pictures, Silent(), "", (WHOLE,))
+    banked = found_on(model.finder, looks, range(COUNT))
+    for number, fresh in enumerate(model.finder.find_in(audited.dataset.samples)):
+        assert not isinstance(fresh, Exception)
+        assert fresh.size == (120, 160)
+        most = min(10, len(fresh.found.scores))
+        assert most > 0
+        assert np.allclose(banked[number].scores[:most], fresh.found.scores[:most], atol=5e-3)
+
+
+def test_saved_and_loaded_it_finds_the_same_and_names_what_cannot_be_read(
+    model: Detector, place: Path, tmp_path: Path
+) -> None:
+    model.save(tmp_path / "finder")
+    loaded = preseason.load(tmp_path / "finder", cache=str(place / "cache"))
+    (tmp_path / "torn.png").write_bytes((place / "data" / "pitch-000.png").read_bytes()[:900])
+    one, other = (each.predict(place / "data", tmp_path / "torn.png") for each in (model, loaded))
+    assert one == other
+    assert len(one) == COUNT
+    assert [Path(each.path).name for each in one.skipped] == ["torn.png"]
+    assert (one[0].width, one[0].height) == (160, 120)
+    boxes = [box for each in one.predictions for box in each.boxes]
+    assert boxes
+    assert all(0 <= b.x0 < b.x1 <= 1 and 0 <= b.y0 < b.y1 <= 1 for b in boxes)
+    assert all(box.score >= {"ball": 0.01, "player": 0.2}[box.label] - 1e-6 for box in boxes)
+    assert [b.score for b in one[0].boxes] == sorted((b.score for b in one[0].boxes), reverse=True)
+    lines = terminals.get("detection").csv(one).splitlines()
+    assert lines[0] == "input,label,score,x0,y0,x1,y1"
+    assert len(lines) == 1 + len(boxes)
+    assert "pitch-000.png" in terminals.get("detection").table(one)
+
+
+def test_it_is_scored_on_labelled_pictures(model: Detector, place: Path) -> None:
+    evaluation = model.evaluate(place / "data")
+    values = problems.get("detection").values(evaluation.metrics)
+    assert values["n"] == COUNT
+    assert 0 <= values["ap"] <= values["ap50"] <= 1
+    assert set(values["per_class"]) == set(LABELS)
+    assert values["per_class"]["player"]["n"] == 3 * COUNT
+
+
+def test_a_damaged_folder_is_named(model: Detector, tmp_path: Path) -> None:
+    model.save(tmp_path / "finder")
+    (tmp_path / "finder" / "heads.safetensors").write_bytes(b"x")
+    with pytest.raises(ModelFolderError, match=r"heads\.safetensors"):
+        preseason.load(tmp_path / "finder")
+
+
+def test_what_it_does_not_do_is_said_in_a_sentence(model: Detector, place: Path) -> None:
+    with pytest.raises(UsageError, match="name files, folders"):
+        model.predict()
+    with pytest.raises(UsageError, match="--adapt"):
+        model.predict(place, adapt=True)
+    for refused in (lambda: model.add("new", place), lambda: model.remove("ball")):
+        with pytest.raises(UsageError, match="learnt from boxes"):
+            refused()
+    with pytest.raises(UsageError, match="finds things on pictures: next needs"):
+        classifier(model, "next")
+
+
+def test_a_network_without_maps_of_several_scales_is_refused() -> None:
+    backbone = tiny()
+    backbone.preprocessing = replace(backbone.preprocessing, resizable=False)
+    with pytest.raises(UsageError, match="name a convolutional network"):
+        levels_of(backbone)
+
+
+@pytest.mark.slow
+def test_a_fit_finds_players_and_goes_through_every_door(tmp_path: Path) -> None:
+    tiny_pitches.write(tmp_path / "boxes", 24)
+    model = preseason.fit(
+        tmp_path / "boxes",
+        tmp_path / "finder",
+        folds=2,
+        epochs=25,
+        budget_s=200,
+        cache=str(tmp_path / "cache"),
+    )  # fmt: skip
+    figures = problems.get("detection").values(model.record.metrics)
+    assert figures["n"] == 24
+    assert figures["ap50"] > 0.6
+    page = (tmp_path / "finder" / "report.html").read_text("utf-8")
+    assert "Pictures with most faults" in page
