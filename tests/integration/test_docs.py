@@ -23,6 +23,7 @@ import pytest
 
 import tiny_language
 import tiny_matches
+import tiny_pitches
 from preseason.cli import python_reference
 from preseason.cli.demo_pictures import Pictures
 from preseason.cli.main import run
@@ -71,7 +72,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def desk(pictures: Pictures, cache: Path, tmp_path: Path) -> Iterator[Path]:
     """A folder with what the pages name: photos/, new-photos/, match/ and kane/ hold frames of games.
 
-    plays/, matches/ and match.mp4 are drawn; the tables of tweets are written.
+    plays/, matches/, match.mp4, boxes/ and new-pitches/ are drawn; the tables of tweets are written.
     """
     (tmp_path / "cache").symlink_to(cache)
     for game, player in PLAYERS.items():
@@ -86,6 +87,10 @@ def desk(pictures: Pictures, cache: Path, tmp_path: Path) -> Iterator[Path]:
     tiny_matches.write(tmp_path / "match.mp4", tiny_matches.events_of(12.0, 77), 12.0, 77)
     for name in ("tweets.csv", "new-tweets.csv"):
         (tmp_path / name).write_text("\n".join(["Tweet,Sentiment", *tweets(name)]), "utf-8")
+    tiny_pitches.write(tmp_path / "boxes", 12)
+    for path in tiny_pitches.write(tmp_path / "new-pitches", 2, first=50).iterdir():
+        if path.suffix != ".png":
+            path.unlink()
     fill_language(tmp_path, cache)
     yield tmp_path
     end_server(tmp_path / "server.pid")

@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import preseason
 import tiny_pitches
 from preseason.cli.problems.base import terminals
+from preseason.data.boxes import FoundBox
+from preseason.data.dataset import File, Sample
 from preseason.engine.passes import WHOLE
 from preseason.errors import ModelFolderError, UsageError
 from preseason.heads.detection.network import DetectionHead, folded
@@ -20,8 +23,10 @@ from preseason.inference.predictor import FeatureExtractors
 from preseason.models.detector import Detector
 from preseason.models.loading import classifier
 from preseason.problems.base import problems
-from preseason.results import BoxPredictions
+from preseason.report.drawn import write_drawn
+from preseason.results import BoxPredictions, PictureBoxes
 from preseason.runtime.progress import Silent
+from preseason.serving.batching import answers_of
 from preseason.tasks.base import tasks
 from preseason.tasks.reading import read
 from preseason.training.detection.levels import levels_of
@@ -109,6 +114,36 @@ def test_it_is_scored_on_labelled_pictures(model: Detector, place: Path) -> None
     assert values["per_class"]["player"]["n"] == 3 * COUNT
 
 
+def test_a_server_gives_the_same_boxes(model: Detector, place: Path, tmp_path: Path) -> None:
+    torn = tmp_path / "torn.png"
+    torn.write_bytes((place / "data" / "pitch-000.png").read_bytes()[:900])
+    samples = [Sample(File(path), fingerprint="f") for path in (torn, place / "data" / "pitch-001.png")]
+    unread, answered = answers_of(model, samples)
+    assert unread.prediction is None
+    assert "cut short" in unread.reason
+    assert answered.prediction == model.predict(place / "data" / "pitch-001.png")[0]
+
+
+def test_pictures_are_written_with_their_boxes(tmp_path: Path) -> None:
+    tiny_pitches.write(tmp_path / "a", 1)
+    tiny_pitches.write(tmp_path / "b", 1)
+    box = FoundBox("player", 0.9, 0.25, 0.5, 0.75, 0.9)
+    found = [PictureBoxes(str(tmp_path / each / "pitch-000.png"), 160, 120, (box,)) for each in "ab"]
+    first, second = write_drawn(found, LABELS, tmp_path / "drawn")
+    assert (first.name, second.name) == ("pitch-000.jpg", "pitch-000-2.jpg")
+    red, green, blue = Image.open(first).convert("RGB").getpixel((40, 80))  # type: ignore[misc]
+    assert blue > red + 60
+    assert blue > green
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UsageError, match="--draw"):
+        write_drawn(found, LABELS, tmp_path / "file")
+
+
+def test_scouting_is_for_labels(place: Path) -> None:
+    with pytest.raises(UsageError, match="scout compares networks by how well they tell labels apart"):
+        preseason.scout(place / "data", cache=str(place / "cache"))
+
+
 def test_a_damaged_folder_is_named(model: Detector, tmp_path: Path) -> None:
     model.save(tmp_path / "finder")
     (tmp_path / "finder" / "heads.safetensors").write_bytes(b"x")
@@ -124,7 +159,7 @@ def test_what_it_does_not_do_is_said_in_a_sentence(model: Detector, place: Path)
     for refused in (lambda: model.add("new", place), lambda: model.remove("ball")):
         with pytest.raises(UsageError, match="learnt from boxes"):
             refused()
-    with pytest.raises(UsageError, match="finds things on pictures: next needs"):
+    with pytest.raises(UsageError, match="`next` needs a classifier; this is a detection model"):
         classifier(model, "next")
 
 

@@ -1,5 +1,6 @@
 """`preseason predict MODEL PATHS...`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -7,7 +8,7 @@ import click
 from preseason.cli import shapes, words
 from preseason.cli.bars import progress
 from preseason.cli.verbs import Outcome, model_options, verb
-from preseason.errors import DataError
+from preseason.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from preseason.results import Predictions
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Output format; json is the same as --json.",
 )
+@click.option(
+    "--draw", metavar="FOLDER", help="Of things found: write the pictures there with their boxes drawn."
+)
 @click.option("--adapt", is_flag=True, help="Re-centre the features on these examples first.")
 @model_options
 def predict(
@@ -31,6 +35,7 @@ def predict(
     model: str,
     paths: tuple[str, ...],
     form: str,
+    draw: str | None,
     adapt: bool,
     device: str,
     cache: str | None,
@@ -42,13 +47,22 @@ def predict(
     input unlike every known class is labelled `unknown`.
     """
     import preseason
+    from preseason.trained_model import FINDS
 
     report = progress(quiet)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
     more = {"adapt": True} if adapt else {}
+    if draw is not None and FINDS not in loaded.capabilities:
+        raise UsageError(
+            f"--draw is for models that find things; {model} is one of {loaded.task}: leave it out."
+        )
     predictions = loaded.predict(*paths, progress=report, **more)
     none_read = bool(predictions.skipped) and not len(predictions)
     fields = shapes.of_predictions(model, predictions)
+    if draw is not None:
+        from preseason.report.drawn import write_drawn
+
+        fields["drawn"] = write_drawn(predictions.predictions, loaded.labels, Path(draw))
     if form == "csv":
         for line in words.of_skipped(predictions.skipped):
             click.echo(line, err=True)

@@ -280,6 +280,7 @@ class GraphEngine:
 
     def begin(self, inputs: Sequence[NDArray[Any]]) -> Callable[[], tuple[NDArray[np.float32], ...]]:
         """Run inputs [1, ...]; the function given back waits for each output float32 [...]."""
+        refuse_fork()
         request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
         request.start_async(list(inputs), share_inputs=True)
 

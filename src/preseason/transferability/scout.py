@@ -139,6 +139,11 @@ class Scout:
         """Read, compare, look ahead."""
         columns = Columns(self.recipe.text, self.recipe.label, path=self.recipe.path)
         task = task_for(root, columns)
+        if not task.scouted:
+            raise UsageError(
+                f"scout compares networks by how well they tell labels apart, and {root} holds {task.noun} "
+                f"for {task.name}: fit it at once, preseason fit {root}"
+            )
         with self.watch.stage("reading and auditing files"):
             audit = read_for(task, root, self.progress, columns)
         told = check_trainable(audit.dataset, task.noun)

@@ -17,6 +17,7 @@ from preseason.fitting.budget import budget_s
 from preseason.fitting.context import FitContext
 from preseason.fitting.problems.base import fitters
 from preseason.fitting.problems.classification import HELD_OUT, divide
+from preseason.heads.decisions import all_decided
 from preseason.heads.detection.training import DetectionTraining
 from preseason.inference.detection.finder import Finder
 from preseason.inference.detection.peaks import Found
@@ -232,6 +233,7 @@ def _record(
         fingerprint=context.run_id,
         trust={"plan": plan.values() | {"told": plan.sentence()}},
         problem=context.problem.name,
+        decisions=all_decided(context.checkpoints),
         examples=len(dataset.samples),
     )
 

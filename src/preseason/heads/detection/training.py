@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from preseason.engine.networks import has_bf16
+from preseason.heads.decisions import decide, decided
 from preseason.heads.detection.crops import Batch, View, batch_of
 from preseason.heads.detection.losses import loss
 from preseason.heads.detection.network import DetectionHead
@@ -28,6 +29,7 @@ class DetectionTraining:
     Attributes:
         side: of a crop, in pixels.
         seconds: that all epochs may take; None for as long as they take.
+        elapsed_s: seconds of the whole fit until this training.
     """
 
     epochs: int = 60
@@ -36,6 +38,7 @@ class DetectionTraining:
     weight_decay: float = 1e-4
     side: int = 416
     seconds: float | None = None
+    elapsed_s: float = 0.0
     seed: int = 0
     device: str = "cpu"
     checkpoint: Path | None = None
@@ -74,9 +77,7 @@ class _Run:
         self.first = len(pictures[0][0].shapes) - len(shape.channels)
         self.epoch = 0
         known = self._known()
-        self.epochs = how.epochs if known is None else int(known["epochs"])
-        if known is None and how.seconds is not None:
-            self.epochs = self._affordable(how.seconds)
+        self.epochs = self._planned()
         total = self.epochs * self._steps() + 1
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer,
@@ -102,8 +103,19 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "epoch": self.epoch,
-            "epochs": self.epochs,
         }
+
+    def _planned(self) -> int:
+        """Epochs that are run; what the clock decided of a fit that was begun before stands."""
+        how = self.how
+        folder = None if how.checkpoint is None else how.checkpoint.parent
+        name = "epochs" if how.checkpoint is None else f"epochs of {how.checkpoint.stem}"
+        before = decided(folder, name)
+        if before is not None:
+            return int(before)
+        epochs = how.epochs if how.seconds is None else self._affordable(how.seconds)
+        decide(folder, name, epochs, how.elapsed_s)
+        return epochs
 
     def _known(self) -> dict[str, Any] | None:
         """The checkpoint; None where there is none, or it is damaged."""

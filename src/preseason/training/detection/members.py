@@ -73,6 +73,7 @@ def train_crosswise(
             seed=how.seed + number,
             device=extractors.device,
             seconds=time.share(len(folds) - number),
+            elapsed_s=time.watch.elapsed(),
             checkpoint=None if checkpoints is None else checkpoints / f"boxes-{number}.pt",
             stage=f"{how.stage} {number + 1} of {len(folds)}",
         )
