@@ -206,7 +206,8 @@ def _record(
         task=context.task.name,
         backbone=backbone.name,
         head="boxes on maps",
-        recipe=context.recipe.as_dict() | {"cache": None, "weights": None},
+        # What was held out is not learnt from afterwards, and so card and report say.
+        recipe=context.recipe.as_dict() | {"cache": None, "weights": None, "refit": False},
         labels=dataset.labels,
         counts={label: counts[label] for label in dataset.labels},
         answers=answers,
