@@ -139,11 +139,14 @@ class Recipe:
         ("default", "frozen-dense", "last-10-layers"),
         also=("recipe",),
     )
+    task: str = _option(
+        "auto", "Kind of examples, e.g. sounds for the sound tracks of videos; auto tells it from them."
+    )
     backbone: str = _option(
         "auto",
         (
             "Pretrained network: any timm name, or for texts any name on the Hugging Face hub; auto "
-            "is the bundled one."
+            "is the bundled one. Several, separated by commas, are compared by cross-validation."
         ),
     )
     weights: str | None = _option(None, "File or folder with the backbone's weights.")

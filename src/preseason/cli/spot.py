@@ -67,7 +67,7 @@ def spot(words: tuple[str, ...], similar_to: tuple[str, ...], quiet: bool, **opt
     labels that `fit` reads.
 
     The suffix of FILE sets its format: .json (SoccerNet's results), .csv, .jsonl, .ffmeta or .vtt or .txt
-    (chapters of mpv, VLC and YouTube), .m3u (a playlist), .html (a timeline to look at).
+    (chapters of mpv, VLC and YouTube), .labels (Audacity), .m3u (a playlist), .html (a timeline to look at).
     """
     model, match = _named(words, bool(similar_to))
     if similar_to:
@@ -184,12 +184,13 @@ def _cut(match: str, found: "list[Action]", folder: str | None, report: "Progres
 def _fields(action: "Action") -> dict[str, Any]:
     from preseason.data.clock import clock
 
+    end = {} if action.end_s is None else {"end_s": round(action.end_s, 3)}
     return {
         "time_s": round(action.time_s, 3),
         "clock": clock(action.time_s),
         "label": action.label,
         "confidence": round(action.confidence, 4),
-    }
+    } | end
 
 
 def _text(found: "list[Action]", files: list[str], clips: list[str]) -> str:

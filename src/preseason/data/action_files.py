@@ -34,6 +34,7 @@ def write(path: Path, videos: Sequence[LabelledVideo], url: str = "") -> None:
     | .ffmeta | chapters, one video | mpv (`--chapters-file`), ffmpeg (`-map_chapters`) |
     | .vtt | captions, one video | VLC and mpv as subtitles, browsers as chapters |
     | .txt | chapters, one video | the description of a YouTube video |
+    | .labels | start, end and label, one video | Audacity |
     | .m3u | a playlist of the actions | VLC |
 
     Args:
@@ -146,6 +147,15 @@ def _youtube(path: Path, videos: Sequence[LabelledVideo]) -> str:
     return "".join(f"{clock(int(at))} {title}\n" for at, title in named)
 
 
+def _audacity(path: Path, videos: Sequence[LabelledVideo]) -> str:
+    """A line for each action: start, end and label, parted by tabs."""
+    ordered = sorted(_only(path, videos).actions, key=lambda action: (action.time_s, action.label))
+    return "".join(
+        f"{a.time_s:.6f}\t{a.time_s if a.end_s is None else a.end_s:.6f}\t{' '.join(a.label.split())}\n"
+        for a in ordered
+    )
+
+
 def _playlist(path: Path, videos: Sequence[LabelledVideo]) -> str:
     """An entry for each action, with options that VLC reads."""
     lines = ["#EXTM3U"]
@@ -170,6 +180,7 @@ _WRITERS: dict[str, Callable[[Path, Sequence[LabelledVideo]], str]] = {
     ".ffmeta": _ffmetadata,
     ".vtt": _webvtt,
     ".txt": _youtube,
+    ".labels": _audacity,
     ".m3u": _playlist,
 }
 FORMATS = tuple(_WRITERS)

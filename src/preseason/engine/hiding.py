@@ -62,7 +62,9 @@ class Hiding:
 
     def _decoded(self, sample: Sample, spec: FeatureSpec) -> Array:
         """Decoded once for many variants in a row."""
-        key = f"{sample.fingerprint} {sample.span}"
+        # A variant that no cover stands for is hidden by the decoder itself.
+        own = "" if sample.variant in self.covers else sample.variant
+        key = f"{sample.fingerprint} {sample.span} {own}"
         held = self._held
         if held is not None and held[:2] == (key, spec):
             return held[2]

@@ -18,6 +18,8 @@ def announce(context: FitContext) -> None:
     more = f" and {rest} more" if rest > 0 else ""
     noun = context.task.noun
     say(f"Found {len(dataset.samples)} {noun} of {len(dataset.labels)} classes: {listed}{more}.")
+    for note in dataset.notes:
+        say(note)
     for line in list_skipped(dataset.skipped):
         say(line)
     clusters = len(context.audit.clusters)

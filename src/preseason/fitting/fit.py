@@ -65,7 +65,7 @@ def fit(
 def _fit_here(
     root: Path, folder: Path | None, recipe: Recipe, progress: Progress, workers: Workers | None = None
 ) -> TrainedModel:
-    if recognises(root):
+    if recipe.task == "auto" and recognises(root):
         return fit_chat(root, folder, recipe, progress, workers)
     return pipeline.run(root, folder, recipe, progress, workers)
 
@@ -76,7 +76,7 @@ def _help_leader(root: Path, folder: Path | None, recipe: Recipe, workers: Worke
         raise UsageError("A fit by several workers needs a folder to write: name it (output, or -o).")
 
     def extractors() -> FeatureExtractors:
-        return pipeline.extractors_for(recipe, task_for(root, pipeline.columns_of(recipe)))
+        return pipeline.extractors_for(recipe, task_for(root, pipeline.columns_of(recipe), recipe.task))
 
     assist(workers, recipe, extractors)
     return load(folder, device=recipe.device, cache=recipe.cache)

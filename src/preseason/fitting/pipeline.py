@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from preseason import backbones
+from preseason.data.audit import Audit
 from preseason.data.checks import alike_warnings
 from preseason.data.files import Columns
 from preseason.distributed.workers import Workers
@@ -15,6 +16,7 @@ from preseason.fitting import summary
 from preseason.fitting.announce import announce
 from preseason.fitting.context import FitContext, WarningLog
 from preseason.fitting.problems.base import FittedModel, fitters
+from preseason.fitting.source_networks import choose, names_of
 from preseason.fitting.taking_up import take_up
 from preseason.fitting.unused import refuse_unused
 from preseason.formatting import did_you_mean
@@ -56,7 +58,7 @@ def prepare(root: Path, recipe: Recipe, progress: Progress, workers: Workers | N
     """The audited examples and the network, with the warnings that follow from the examples alone."""
     watch, warnings = Stopwatch(), WarningLog()
     columns = columns_of(recipe)
-    task = task_for(root, columns)
+    task = task_for(root, columns, recipe.task)
     _check_head(recipe, task)
     with watch.stage("reading and auditing files"):
         audit = read_for(task, root, progress, columns)
@@ -64,7 +66,7 @@ def prepare(root: Path, recipe: Recipe, progress: Progress, workers: Workers | N
     warnings.add("classes", problems.get(task.problem).check(audit.dataset, task.noun))
     warnings.add("scenes", summary.scene_warnings(audit, task.noun))
     with watch.stage("loading the network"):
-        extractors = extractors_for(recipe, task, workers)
+        extractors = _chosen(recipe, task, audit, progress, workers)
     return FitContext(recipe, task, audit, extractors, progress, watch, warnings)
 
 
@@ -73,9 +75,21 @@ def columns_of(recipe: Recipe) -> Columns:
     return Columns(recipe.text, recipe.label, recipe.group, recipe.path, recipe.split, recipe.rename)
 
 
-def extractors_for(recipe: Recipe, task: Task, workers: Workers | None = None) -> FeatureExtractors:
-    """The task's network, or the one that the user named."""
-    name = task.backbone if recipe.backbone == "auto" else recipe.backbone
+def _chosen(
+    recipe: Recipe, task: Task, audit: Audit, progress: Progress, workers: Workers | None
+) -> FeatureExtractors:
+    """Of several networks the one that serves the examples; several workers take the first."""
+    names = names_of(recipe, task)
+    if workers is not None:
+        return extractors_for(recipe, task, workers)
+    return choose(names, recipe, task, audit, progress, lambda name: extractors_for(recipe, task, name=name))
+
+
+def extractors_for(
+    recipe: Recipe, task: Task, workers: Workers | None = None, name: str | None = None
+) -> FeatureExtractors:
+    """The network called `name`, or the first of those that the recipe names."""
+    name = names_of(recipe, task)[0] if name is None else name
     backbone = backbones.load(name, recipe.weights)
     if backbone.preprocessing.frames and recipe.frames is not None:
         backbone = backbone.with_frames(recipe.frames)

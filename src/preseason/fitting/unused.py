@@ -12,6 +12,7 @@ ALWAYS = (
     *("backbone", "weights", "device", "cache", "cache_limit_gb", "budget_s", "seed", "folds", "group"),
     "max_unknown_accepted",
     "rename",
+    "task",
 )
 """Settings that count in every fit of labelled examples."""
 COLUMNS_OF = {

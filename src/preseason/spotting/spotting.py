@@ -20,6 +20,7 @@ from preseason.runtime.progress import Progress, Silent
 from preseason.spotting.nms import suppress
 from preseason.spotting.readers import WindowReader
 from preseason.spotting.scan import VideoScan
+from preseason.spotting.sounds import events, hear
 from preseason.tasks.actions import labelled
 from preseason.tasks.clips import MAX_SIDE
 from preseason.trained_model import TrainedModel
@@ -91,6 +92,10 @@ def spot(
         found.actions[0].time_s
     """
     model, path, told = _classifier(model), Path(match), progress or Silent()
+    if model.job.modality.name == "sound":
+        heard = hear(model, path, told, rate)
+        found = events(heard, model.labels, threshold, apart_s)
+        return Spotted(path, model.labels, found, heard.scores, 1 / heard.hop_s)
     seen = scores_of(model, path, rate, told)
     actions = chosen(model, seen, threshold, apart_s)
     return Spotted(path, model.labels, actions, seen.scores, seen.rate, drift_in(model, path, told))

@@ -28,15 +28,21 @@ if TYPE_CHECKING:
 NOT_NAMED = Columns()
 
 
-def task_for(root: Path, columns: Columns = NOT_NAMED) -> "Task":
+def task_for(root: Path, columns: Columns = NOT_NAMED, named: str = "auto") -> "Task":
     """The task that recognises what lies at `root`; columns of texts, where named, tell it too.
+
+    Args:
+        named: the task itself, where the user says it.
 
     Raises:
         DataError: nothing is there.
+        UsageError: there is no such task.
     """
     if not root.exists():
         expected = "Expected a folder with one folder of photos for each label."
         raise DataError(f"There is no {root}. {expected}", code="PS-D02")
+    if named != "auto":
+        return tasks.get(named)
     ranked = sorted((tasks.get(name) for name in tasks), key=lambda task: task.rank)
     if texts_named(root, columns):
         return next(task for task in ranked if task.accept.cells)

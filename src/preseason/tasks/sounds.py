@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preseason.backbones.embedded import SPEECH, speech_file
 from preseason.backbones.facts import BackboneSource, require
 from preseason.data import layouts, near_duplicates
 from preseason.data.audit import Signature
@@ -70,8 +71,10 @@ class SoundDecoder:
             MediaError: it cannot be decoded.
         """
         wave = sound.read(sample.path, sample.span)
-        if sample.variant:
-            wave = hidden(wave, sample.variant, sound.RATE)
+        return self.of_wave(hidden(wave, sample.variant, sound.RATE) if sample.variant else wave, spec)
+
+    def of_wave(self, wave: mel.Wave, spec: FeatureSpec) -> NDArray[Any]:
+        """As `decode`, of a wave at hand."""
         views = all_views(wave, spec.crops, sound.RATE)
         windows = np.stack([self._windows(view, spec) for view in views], axis=1)
         flat = windows.reshape(-1, windows.shape[-1])
@@ -100,6 +103,11 @@ class Sounds:
     backbone = "efficientnet_lite0"
     networks: tuple[str, ...] = ("image", "sound")
     scouted = networks
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Networks that a fit tries where none is named: those that packages on this machine bring."""
+        return (self.backbone, *((SPEECH,) if speech_file() is not None else ()))
 
     @property
     def accept(self) -> Accept:

