@@ -8,6 +8,7 @@ from preseason.data.audit import Audit
 from preseason.diagnostics import data_quality, messages
 from preseason.diagnostics.deciding_words import deciders, hidden_words
 from preseason.diagnostics.evidence import Evidence
+from preseason.diagnostics.false_alarms import false_alarms
 from preseason.diagnostics.label_errors import suspects
 from preseason.diagnostics.shortcuts import hidden_parts
 from preseason.diagnostics.split_check import honest_split
@@ -32,7 +33,7 @@ RANKS = {
     for rank, kind in enumerate(
         (
             "parts", "alike", "leak", "copies", "label_errors", "honest_split", "scenes", "shortcuts",
-            "transfer", "classes", "strangers", "odd", "groups", "way", "time",
+            "transfer", "classes", "strangers", "false_alarms", "odd", "groups", "way", "time",
         )
     )
 }  # fmt: skip
@@ -85,6 +86,8 @@ def check(judged: Judged) -> Checked:
         "strangers": lambda j: price(j.choice, j.answers, j.budget, j.evidence.noun),
         "curve": curve,
     }
+    if judged.evidence.modality.name == "sound":
+        steps["false_alarms"] = lambda j: false_alarms(j.evidence)
     for name, step in steps.items():
         with watch.stage(name):
             found = step(judged)

@@ -54,6 +54,8 @@ REGIONS = (WHOLE, *(Box(round(x / 4, 4), 0.0, round(x / 4 + 0.25, 4), 1.0) for x
 MEASURED = 400
 LOOKED_AT = 200
 LAST_BLOCKS = 2
+SHORTEST_S, ROOM = 1.6, 1.25
+"""Networks that read any length hear so much at least: others speak more slowly than those in the examples."""
 TAIL_BLOCKS, TUNED_EPOCHS = 3, 12
 
 
@@ -210,7 +212,7 @@ def first_pass(backbone: "Backbone", usual_s: float) -> FeatureSpec:
         return _picture_pass(own.size, own.resizable, usual_s)
     blocks = _blocks(backbone)
     if own.resizable:
-        size = max(round(usual_s * sound.RATE), own.size)
+        size = max(round(max(SHORTEST_S, ROOM * usual_s) * sound.RATE), own.size)
         return FeatureSpec(size, blocks=blocks, frames=_most(size / sound.RATE / HOP_S))
     window_s = own.size / sound.RATE
     return FeatureSpec(own.size, blocks=blocks, frames=_most(2 * usual_s / window_s - 1))
