@@ -9,8 +9,8 @@ from preseason.media import sound
 THRESHOLD = 0.5
 """Least probability of an event where the user names none."""
 WITHOUT = (
-    "No folder is called background, noise, silence, other or none: in a long recording only the sense of the "
-    "unknown keeps the model quiet. Add one with what is heard when nothing happens."
+    "No folder is called background, noise, silence, other or none: in a long recording only the check of "
+    "unknown inputs keeps the model quiet. Add one with what is heard when nothing happens."
 )
 
 
@@ -30,14 +30,12 @@ def false_alarms(evidence: Evidence) -> dict[str, Any]:
     hours = sum(_seconds(evidence, int(index)) for index, _ in places) / 3600
     values = {"threshold": THRESHOLD, "alarms": alarms, "hours": hours, "examples": len(places)}
     rate = alarms / hours if hours else 0.0
-    said = (
-        f"False alarms: {alarms} in {60 * hours:.1f} minutes of background, {rate:.0f} an hour at the threshold "
-        f"{THRESHOLD:g}."
-    )
+    heard = f"{60 * hours:.1f} minutes of background at the threshold {THRESHOLD:g}"
+    said = f"False alarms: {alarms} in {heard}, {rate:.0f} an hour."
     if alarms == 0 and hours:
         # Three events would be missed once in twenty times (rule of three).
         said = (
-            f"False alarms: none in {60 * hours:.1f} minutes of background at the threshold {THRESHOLD:g}, so "
+            f"False alarms: none in {heard}, so "
             f"hardly more than {3 / hours:.0f} an hour; longer background would tell more."
         )
     return values | {"per_hour": rate, "said": said}

@@ -55,7 +55,7 @@ MEASURED = 400
 LOOKED_AT = 200
 LAST_BLOCKS = 2
 SHORTEST_S, ROOM = 1.6, 1.25
-"""Networks that read any length hear so much at least: others speak more slowly than those in the examples."""
+"""Networks that read any length hear so much at least: others may speak more slowly."""
 TAIL_BLOCKS, TUNED_EPOCHS = 3, 12
 
 

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from preseason.data.column_names import guess_columns
 from preseason.data.dataset import Dataset, File, Sample, Skipped
 from preseason.data.files import Accept, files_in, folders_in, label_from, readable
 from preseason.data.layouts.base import Layout, layouts
-from preseason.data.layouts.table import COLUMNS, guess_columns
 from preseason.data.rows import SUFFIXES, read_rows
 from preseason.errors import DataError
 
 FOLD = "fold"
-PATHS = {
-    **COLUMNS,
+ROLES = {
     "path": ("filename", "slicefilename", "file", "path"),
     "label": ("category", "class", "label"),
+    FOLD: ("fold",),
 }
 
 
@@ -62,11 +62,13 @@ def _tables(root: Path) -> Iterator[tuple[Path, dict[str, str]]]:
             header, rows = read_rows(path, limit=1)
         except DataError:
             continue
-        found = guess_columns(header, PATHS | {FOLD: ("fold",)})
-        if rows and {"path", "label", FOLD} <= set(found):
-            first = Path(rows[0].values.get(found["path"], "")).name
-            if any(path.name == first for path in _files(root)):
-                yield path, found
+        found = guess_columns(header, ROLES)
+        if not rows or not {"path", "label", FOLD} <= set(found):
+            continue
+        first = rows[0].values.get(found["path"], "")
+        # What lies where the table says is an ordinary table of paths.
+        if not (path.parent / first).exists() and any(each.name == Path(first).name for each in _files(root)):
+            yield path, found
 
 
 def _files(root: Path) -> Iterator[Path]:
