@@ -71,7 +71,40 @@ def make_texts(root: Path) -> Path:
     return root / "labels.jsonl"
 
 
+def make_recordings(root: Path) -> list[tuple[str, str]]:
+    """Names and labels of six files and of one that is none."""
+    named = [(f"{place}-{each}.png", CLASSES[each]) for place in "ab" for each in range(3)]
+    for shade, (name, _) in enumerate(named):
+        photo(root / name, shade)
+    (root / "page.jpg").write_text("<html></html>")
+    return [*named, ("page.jpg", CLASSES[0])]
+
+
+def make_audacity(root: Path) -> Path:
+    for name, label in make_recordings(root):
+        (root / name).with_suffix(".txt").write_text(f"0.5\t1.5\t{label}\n", "utf-8")
+    return root
+
+
+def make_raven(root: Path) -> Path:
+    head = "Selection\tBegin Time (s)\tEnd Time (s)\tBegin File\tAnnotation"
+    rows = [f"1\t0.5\t1.5\t{name}\t{label}" for name, label in make_recordings(root)]
+    (root / "selections.txt").write_text("\n".join([head, *rows]), "utf-8")
+    return root
+
+
+def make_folds(root: Path) -> Path:
+    named = make_recordings(root / "audio")
+    (root / "meta").mkdir()
+    rows = [f"{name},{number % 3},{label}" for number, (name, label) in enumerate(named)]
+    (root / "meta" / "all.csv").write_text("\n".join(["filename,fold,category", *rows]), "utf-8")
+    return root
+
+
 MAKERS: dict[str, Callable[[Path], Path]] = {
+    "audacity": make_audacity,
+    "raven": make_raven,
+    "folds": make_folds,
     "folders": make_folders,
     "inner-parts": make_inner_parts,
     "batches": make_batches,

@@ -86,7 +86,7 @@ def check(judged: Judged) -> Checked:
         "strangers": lambda j: price(j.choice, j.answers, j.budget, j.evidence.noun),
         "curve": curve,
     }
-    if judged.evidence.modality.name == "sound":
+    if getattr(judged.evidence.modality, "listened", False):
         steps["false_alarms"] = lambda j: false_alarms(j.evidence)
     for name, step in steps.items():
         with watch.stage(name):

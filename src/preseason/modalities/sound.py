@@ -17,7 +17,11 @@ BANDS = (0, 250, 500, 1000, 2000, 4000, 8001)
 
 
 class Sound:
-    """The modality `sound`."""
+    """The modality `sound`.
+
+    Attributes:
+        listened: whether a model of it can be left to listen for events in a long recording.
+    """
 
     name = "sound"
     viewer = "sound"
@@ -27,6 +31,7 @@ class Sound:
     typed = False
     timed = True
     hides_words = False
+    listened = True
 
     def check(self, path: Path) -> str | None:
         """None for a sound."""

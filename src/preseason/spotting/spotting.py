@@ -92,7 +92,7 @@ def spot(
         found.actions[0].time_s
     """
     model, path, told = _classifier(model), Path(match), progress or Silent()
-    if model.job.modality.name == "sound":
+    if getattr(model.job.modality, "listened", False):
         heard = hear(model, path, told, rate)
         found = events(heard, model.labels, threshold, apart_s)
         return Spotted(path, model.labels, found, heard.scores, 1 / heard.hop_s)
