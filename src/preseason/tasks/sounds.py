@@ -52,6 +52,8 @@ SHOWN = (224, 448)
 """Height and width of a spectrogram, of networks that take no squares alone."""
 REGIONS = (WHOLE, *(Box(round(x / 4, 4), 0.0, round(x / 4 + 0.25, 4), 1.0) for x in range(4)))
 MEASURED = 400
+COMPARED_S = 3.0
+"""Sounds from this length on are searched for near-copies."""
 LOOKED_AT = 200
 LAST_BLOCKS = 2
 SHORTEST_S, ROOM = 1.6, 1.25
@@ -121,14 +123,19 @@ class Sounds:
         return grouped(layouts.read(root, accept))
 
     def signature(self, sample: Sample) -> Signature:
-        """Fingerprint and the spectrogram as a thumbnail.
+        """Fingerprint, the wave's own digest and, of longer sounds, the spectrogram as a thumbnail.
+
+        Words and calls are so short that the spectrograms of different ones are alike.
 
         Raises:
             MediaError: no sound, damaged or cut short.
         """
         wave = sound.read(sample.path, sample.span)
-        shown = mel.picture(wave, near_duplicates.HEIGHT, near_duplicates.WIDTH)[..., 0]
-        return Signature(self.fingerprint(sample), thumbnail=shown, fault=sound.fault_of(wave))
+        shown = None
+        if len(wave) >= COMPARED_S * sound.RATE:
+            shown = mel.picture(wave, near_duplicates.HEIGHT, near_duplicates.WIDTH)[..., 0]
+        essence = digest(np.round(127 * wave).astype(np.int8).tobytes())
+        return Signature(self.fingerprint(sample), (0, 0), shown, essence, fault=sound.fault_of(wave))
 
     def fingerprint(self, sample: Sample) -> str:
         """Digest of the file, another one than if it were seen."""
