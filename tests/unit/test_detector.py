@@ -159,6 +159,8 @@ def test_what_it_does_not_do_is_said_in_a_sentence(model: Detector, place: Path)
     for refused in (lambda: model.add("new", place), lambda: model.remove("ball")):
         with pytest.raises(UsageError, match="learnt from boxes"):
             refused()
+    with pytest.raises(UsageError, match="This is a detection model: `spot` needs"):
+        preseason.spot(model, place / "match.mp4")
     with pytest.raises(UsageError, match="`next` needs a classifier; this is a detection model"):
         classifier(model, "next")
 

@@ -14,7 +14,7 @@ from preseason.errors import UsageError
 from preseason.evaluation.spotting import Recording, SpottingMetrics, by_half, measure
 from preseason.media import video
 from preseason.models.classifier import Model
-from preseason.models.loading import classifies, load
+from preseason.models.loading import classifies, load, talks
 from preseason.results import Drift
 from preseason.runtime.progress import Progress, Silent
 from preseason.spotting.nms import suppress
@@ -195,7 +195,8 @@ def _most_frames(model: Model) -> int:
 def _classifier(model: TrainedModel | str | Path) -> Model:
     loaded = load(model) if isinstance(model, str | Path) else model
     if not classifies(loaded):
-        raise UsageError("This is a chat model: `spot` needs a model of clips or of actions.")
+        kind = "chat" if talks(loaded) else loaded.task
+        raise UsageError(f"This is a {kind} model: `spot` needs a model of clips or of actions.")
     return loaded
 
 
