@@ -72,6 +72,14 @@ def test_a_size_that_the_user_names_is_kept() -> None:
     assert plan.longest == 512
 
 
+def test_a_picture_where_nothing_is_or_nothing_was_found_has_its_faults_too() -> None:
+    box, found = LabelledBox("ball", 0, 0, 0.1, 0.1), FoundBox("ball", 0.9, 0, 0, 0.1, 0.1)
+    samples = tuple(Sample(Text("1"), boxes=boxes) for boxes in ((), (box,), ()))
+    answers = BoxPredictions(samples, ("ball",), ((found,), (), ()))
+    ghost, missed, empty = pairings(answers)
+    assert (ghost.ghosts, missed.missed, empty.faults) == ((found,), (box,), 0)
+
+
 def test_faults_of_a_picture_are_told_apart() -> None:
     there = (
         LabelledBox("ball", 0, 0, 0.1, 0.1), LabelledBox("human", 0.5, 0.5, 0.7, 0.9),

@@ -49,7 +49,7 @@ def _paired(sample: Sample, found: tuple[FoundBox, ...]) -> Pairing:
     there = sample.boxes or ()
     shared = overlaps(_edges(found), _edges(there)) if found and there else np.zeros((len(found), len(there)))
     # A box of the right class goes first; then whatever else lies there.
-    same = np.array([[f.label == t.label for t in there] for f in found]).reshape(shared.shape)
+    same = np.array([[f.label == t.label for t in there] for f in found], np.bool_).reshape(shared.shape)
     pairs, used, taken = [], set(), set()
     for bonus in (same, ~same):
         value = np.where(bonus, shared, 0)
