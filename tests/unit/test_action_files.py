@@ -1,5 +1,6 @@
 """Writing and reading actions; what players read is opened by ffmpeg's own readers."""
 
+import csv
 import json
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ import tiny_matches
 from preseason.data import soccernet
 from preseason.data.action_files import FORMATS, write
 from preseason.data.actions import Action, LabelledVideo
+from preseason.data.files import label_from
 from preseason.data.labelled_videos import holds_actions, read
 from preseason.errors import DataError, UsageError
 
@@ -104,7 +106,7 @@ def test_a_table_says_the_time_on_the_clock_too(tmp_path: Path) -> None:
     write(tmp_path / "labels.csv", [video(tmp_path)])
     header, *rows = (tmp_path / "labels.csv").read_text("utf-8").splitlines()
     assert header == "video,time,label,confidence,clock"
-    assert rows[2] == "match .mp4,3723.5,-->,1.0,1:02:03.5"
+    assert rows[2] == "match .mp4,3723.5,'-->,1.0,1:02:03.5"
 
 
 def test_a_table_of_nothing_has_a_header(tmp_path: Path) -> None:
@@ -182,3 +184,17 @@ def test_what_a_file_cannot_hold(tmp_path: Path) -> None:
     ):
         write(tmp_path / "a.xml", two)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("label", ["=1+1", "+49", "-->", "@x", "Tor"])
+def test_labels_that_a_spreadsheet_would_compute_are_guarded_and_read_back(
+    tmp_path: Path, label: str
+) -> None:
+    (tmp_path / "m.mp4").write_bytes(b"\x00\x00\x00\x18ftypisom")
+    found = LabelledVideo(tmp_path / "m.mp4", (Action(3.0, label),))
+    write(tmp_path / "found.csv", [found])
+    cells = list(csv.DictReader((tmp_path / "found.csv").open(encoding="utf-8")))
+    assert not cells[0]["label"].startswith(("=", "+", "-", "@"))
+    assert label_from(cells[0]["label"]) == label
+    write(tmp_path / "found.jsonl", [found])
+    assert json.loads((tmp_path / "found.jsonl").read_text("utf-8").splitlines()[0])["label"] == label

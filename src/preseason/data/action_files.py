@@ -13,6 +13,7 @@ from pathlib import Path
 from preseason.data import soccernet
 from preseason.data.actions import Action, LabelledVideo
 from preseason.data.clock import clock, full_clock
+from preseason.data.safe_names import cell
 from preseason.errors import UsageError
 from preseason.runtime.files import write_text
 
@@ -66,7 +67,8 @@ def _csv(path: Path, videos: Sequence[LabelledVideo]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, list(columns), restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow({key: cell(str(value)) if key == "label" else value for key, value in row.items()})
     return out.getvalue()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.errors import MediaError
+from preseason.media.whole import is_cut
 
 if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
@@ -173,7 +174,8 @@ def packet_times(container: "InputContainer", stream: "VideoStream", span: Span 
     base, start = float(stream.time_base or 1), stream.start_time or 0
     found = []
     for packet in container.demux(stream):
-        if packet.pts is None:
+        # An edit list hides frames that are only decoded for others.
+        if packet.pts is None or packet.is_discard:
             continue
         found.append((packet.pts - start) * base)
         # Packets come in the order of decoding: a key frame is shown after all that came before it.
@@ -183,7 +185,9 @@ def packet_times(container: "InputContainer", stream: "VideoStream", span: Span 
 
 
 def refuse_cut(container: "InputContainer", stream: "VideoStream", times: Sequence[float]) -> None:
-    """Raise MediaError for a file that holds less than it declares."""
+    """Raise MediaError for a file that holds less than it declares since bytes are missing at its end."""
+    if is_cut(Path(container.name)) is False:
+        return
     if stream.frames and "mp4" in container.format.name and len(times) < MIN_THERE * stream.frames:
         raise MediaError(f"cut short: {len(times)} of {stream.frames} frames are there")
     declared = _video_s(container, stream)

@@ -45,6 +45,8 @@ SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".
 SUFFIXES |= {".mpg", ".mpeg", ".flv", ".wmv", ".3gp", ".ogv"}
 FOLDER_FPS = 25.0
 """Frames a second of a clip that is a folder of numbered pictures."""
+UNEVEN = 1.75
+"""Times of the usual gap between two frames from which on a clip counts as one of uneven rate."""
 _NUMBERED = re.compile(r"(.*?)(\d+)$")
 
 
@@ -132,9 +134,9 @@ def length_s(path: Path) -> float:
 
 
 def evenly(path: Path, count: int, span: Span | None = None, longest_side: int | None = None) -> Pixels:
-    """`count` frames spread evenly from the first to the last of a clip: uint8 [count, h, w, 3].
+    """`count` frames spread evenly in time from the first to the last of a clip: uint8 [count, h, w, 3].
 
-    Frames are repeated where the clip has fewer.
+    Frames are repeated where the clip has fewer, or where one stays on show for long.
 
     Args:
         span: start and end in seconds inside the file; None for the whole of it.
@@ -144,8 +146,17 @@ def evenly(path: Path, count: int, span: Span | None = None, longest_side: int |
         MediaError: no video, no frames in the span, damaged or cut short.
     """
     shown = _times(path, span)
-    places = np.linspace(0, len(shown) - 1, count).round().astype(int)
-    return at(path, [shown[i] for i in places], longest_side)
+    if _is_even(shown):
+        places = np.linspace(0, len(shown) - 1, count).round().astype(int)
+        return at(path, [shown[i] for i in places], longest_side)
+    return at(path, np.linspace(shown[0], shown[-1], count).tolist(), longest_side)
+
+
+def _is_even(shown: Sequence[float]) -> bool:
+    """Whether frames follow each other at one rate, so that counting them spreads them in time."""
+    gaps = np.diff(shown)
+    usual = float(np.median(gaps)) if len(gaps) else 0.0
+    return bool(((gaps <= UNEVEN * usual) & (gaps * UNEVEN >= usual)).all())
 
 
 def at(path: Path, times_s: Sequence[float], longest_side: int | None = None) -> Pixels:
@@ -203,12 +214,32 @@ def _times(path: Path, span: Span | None) -> list[float]:
             every = packet_times(container, stream, span)
             if span is None:
                 refuse_cut(container, stream, every)
-    inside = [t for t in every if span is None or span[0] - 1e-6 <= t < span[1]]
-    if not inside:
+    found = every if span is None else _in_span(every, span)
+    if not found:
         raise MediaError(
             "a video without frames" + ("" if span is None else f" from {span[0]} to {span[1]} s")
         )
-    return inside
+    return found
+
+
+def _in_span(every: Sequence[float], span: Span) -> list[float]:
+    """Times at which frames come on show in a span; where the rate is uneven, its start and end as well.
+
+    A frame that began before stays on show until the next one: of a screen that does not change there may be
+    none that begins in the span.
+    """
+    start, end = span
+    inside = [t for t in every if start - 1e-6 <= t < end]
+    before, after = [t for t in every if t < start - 1e-6], [t for t in every if t >= end]
+    if not before or (not inside and not after):
+        return inside
+    around = [before[-1], *inside, *after[:1]]
+    usual = float(np.median(np.diff(every)))
+    if inside and float(np.diff(around).max()) <= UNEVEN * usual:
+        return inside
+    first = [start] if not inside or inside[0] - start > UNEVEN * usual else []
+    last = [end] if after and end - [start, *inside][-1] > UNEVEN * usual else []
+    return [*first, *inside, *last]
 
 
 def _numbered(folder: Path) -> list[tuple[int, Path]]:
