@@ -92,6 +92,7 @@ class FeatureSpec:
         cut: index of the first trainable block (kept="map").
         frame: what the crops are parts of: the "whole" picture, whatever its shape, or the "square" of its
             shorter side, in which nothing is squeezed (`frame_of`).
+        white: the value of grey of more than 8 bits that becomes white; 0 tells it from each picture.
     """
 
     size: int
@@ -107,6 +108,7 @@ class FeatureSpec:
     middle: float = 1.0
     longest: int = 0
     frame: str = "whole"
+    white: float = 0.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -127,7 +129,7 @@ class FeatureSpec:
 
     def facts(self) -> dict[str, Any]:
         """What shapes the rows; what came later only where it is used, so that older rows keep their keys."""
-        usual = {"height": 0, "middle": 1.0, "longest": 0, "frame": "whole"}
+        usual = {"height": 0, "middle": 1.0, "longest": 0, "frame": "whole", "white": 0.0}
         return {name: value for name, value in asdict(self).items() if usual.get(name, ...) != value}
 
     def count(self) -> int:

@@ -61,6 +61,7 @@ class Stage:
             "file": file,
             "size": self.spec.size,
             "frame": self.spec.frame,
+            "white": self.spec.white,
             "looks": [list(box) for box in self.spec.crops],
             "looks_from": self.crops_from,
             "parts": [list(box) for box in self.parts],

@@ -39,7 +39,7 @@ class Exported(Runner):
         looks = [Box(*box) for box in stage["looks"]]
         boxes = looks or crops_for([digest(content)], found[stage["looks_from"]], parts)[0]
         shape = (stage["size"], stage["size"])
-        given = {"pictures": crops_of(content, boxes, shape, stage["frame"])[None]}
+        given = {"pictures": crops_of(content, boxes, shape, stage["frame"], stage["white"])[None]}
         return given | ({"before": found[stage["before"]]} if stage["before"] else {})
 
 

@@ -18,9 +18,13 @@ MAX_SIDE = 1600
 
 
 def crops_of(
-    photo: Path | bytes, boxes: Sequence[Box], shape: tuple[int, int], frame: str = "whole"
+    photo: Path | bytes,
+    boxes: Sequence[Box],
+    shape: tuple[int, int],
+    frame: str = "whole",
+    white: float = 0.0,
 ) -> NDArray[np.uint8]:
-    """Regions of a photo's frame, uint8 [boxes, h, w, 3] of a shape (h, w).
+    """Regions of a photo's frame, uint8 [boxes, h, w, 3] of a shape (h, w); `white` as of `decode`.
 
     Raises:
         MediaError: it cannot be decoded.
@@ -30,7 +34,7 @@ def crops_of(
     narrowest = min(min(abs(box.x1 - box.x0), box.y1 - box.y0) for box in boxes)
     # How much longer than its square a picture is shows only when it is decoded.
     longest = MAX_SIDE if frame != "whole" else min(MAX_SIDE, round(1.5 * shape[1] / narrowest))
-    picture = Image.fromarray(decode(photo, longest))
+    picture = Image.fromarray(decode(photo, longest, white))
     place = frame_of(frame, picture.height, picture.width)
     return np.stack([cut_out(picture, within(place, box), shape) for box in boxes])
 

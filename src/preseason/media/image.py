@@ -9,8 +9,8 @@ import math
 import struct
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -35,6 +35,9 @@ _SELDOM = (".jp2", ".j2k", ".jpf", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".tga
 SUFFIXES = frozenset((*OFTEN, *_SELDOM, ".avif", ".avifs", ".heic", ".heif"))
 PIXEL_LIMIT = 180_000_000  # a 180 megapixel RGB picture takes 0.5 GB while it is decoded
 EXIF_INNER, TAKEN, MAKER, MODEL = 0x8769, 0x9003, 0x010F, 0x0110
+MAX_SAMPLE = 281
+DEEP = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)
+"""Ranges of grey values of 8, 10, 12, 14 and 16 bits."""
 _DRAFT_MARGIN = 2  # JPEG is decoded no smaller than this times the size asked, then filtered down
 _TURNS = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE"}
 _TURNS |= {6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90"}
@@ -63,12 +66,15 @@ def check(path: Path) -> str | None:
     return None if found else _not_an_image(head, path.suffix)
 
 
-def decode(source: Path | bytes, longest_side: int | None = None) -> Pixels:
+def decode(source: Path | bytes, longest_side: int | None = None, white: float = 0.0) -> Pixels:
     """The picture as uint8 [h, w, 3], RGB, 0..255, turned as its EXIF orientation says.
 
     With `longest_side` the picture is filtered down (never up) until its longer side is that many
     pixels; a JPEG much larger than that is decoded at 1/2, 1/4 or 1/8 of its size in the first place.
     Safe to call from several threads.
+
+    Args:
+        white: the value of grey of more than 8 bits that becomes white; 0 tells it from the picture.
 
     Raises:
         MediaError: no image, damaged, cut short, or more than `PIXEL_LIMIT` pixels to decode.
@@ -78,8 +84,41 @@ def decode(source: Path | bytes, longest_side: int | None = None) -> Pixels:
             _draft(image, longest_side)
         _refuse_bomb(image)
         image.load()
-        shown = _on_white(_shrunk(_eight_bit(image), longest_side))
+        shown = _on_white(_shrunk(_eight_bit(image, white), longest_side))
         return np.array(_upright(shown, _orientation(image)), dtype=np.uint8)
+
+
+def white_of(paths: Iterable[Path]) -> float:
+    """The white of a data set: the range that values of its grey pictures of more than 8 bits fill.
+
+    Their tags tell it (TIFF 6.0, MaxSampleValue), else the fewest bits that hold the largest value:
+    pictures of one instrument keep their brightness among each other. 0 where there are none, or values below 0.
+    """
+    largest = 0.0
+    for path in paths:
+        with suppress(MediaError):
+            if _may_be_deep(content.read_head(path)):
+                largest = max(largest, _largest_in(path))
+    return next((top for top in DEEP if largest <= top), 0.0) if largest else 0.0
+
+
+def _may_be_deep(head: bytes) -> bool:
+    """Whether a file of this head may hold grey of more than 8 bits; all others need not be opened."""
+    found = sniff(head)
+    return found in ("TIFF", "JPEG 2000", "Netpbm") or (found == "PNG" and head[24:26] == b"\x10\x00")
+
+
+def _largest_in(path: Path) -> float:
+    """The largest value of a deep grey picture, or that its tags name; 0 of any other."""
+    with _opened(path) as image:
+        if not image.mode.startswith("I"):
+            return 0.0
+        tagged = getattr(image, "tag_v2", {}).get(MAX_SAMPLE)
+        if tagged:
+            return float(tagged[0] if isinstance(tagged, tuple) else tagged)
+        _refuse_bomb(image)
+        values = np.asarray(image)
+        return 0.0 if float(values.min()) < 0 else float(values.max())
 
 
 def size(source: Path | bytes) -> tuple[int, int]:
@@ -264,25 +303,27 @@ def _refuse_bomb(image: "ImageFile") -> None:
         )
 
 
-def _eight_bit(image: "Image") -> "Image":
+def _eight_bit(image: "Image", white: float = 0.0) -> "Image":
     """Any mode to one that can be resized: L, LA, RGB, RGBA or CMYK, 8 bit a channel."""
     if image.mode.startswith("I") or image.mode == "F":
-        return _from_deep(image)
+        return _from_deep(image, white)
     if image.mode in ("PA", "La", "RGBa", "LA") or "transparency" in image.info:
         return image.convert("RGBA")
     return image if image.mode in ("L", "RGB", "RGBA", "CMYK") else image.convert("RGB")
 
 
-def _from_deep(image: "Image") -> "Image":
-    """16-bit, 32-bit and float grey to 8 bit.
+def _from_deep(image: "Image", white: float = 0.0) -> "Image":
+    """16-bit, 32-bit and float grey to 8 bit: integers up to `white` where that is known.
 
-    Values up to 255, 4095 (12-bit scanners) or 65535 are scaled by that full range, so that pictures of
+    Else values up to 255, 4095 (12-bit scanners) or 65535 are scaled by that full range, so that pictures of
     one source stay comparable; anything else has no agreed range and is stretched from least to largest.
     """
     from PIL import Image
 
     values = np.nan_to_num(np.asarray(image).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     least, largest = float(values.min()), float(values.max())
+    if white and image.mode != "F" and least >= 0:
+        return Image.fromarray(np.rint(values * (255.0 / white)).clip(0, 255).astype(np.uint8))
     full = next((top for top in (255.0, 4095.0, 65535.0) if largest <= top), None)
     if image.mode == "F" or least < 0 or full is None:
         values, full = values - least, max(largest - least, 1e-12)

@@ -21,7 +21,7 @@ from preseason.errors import MediaError
 from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate, dynamic_crops
 from preseason.inference.pictures import crops_of
-from preseason.media.image import check, decode, size, thumbnail_jpeg
+from preseason.media.image import check, decode, size, thumbnail_jpeg, white_of
 from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import tasks
@@ -56,7 +56,7 @@ class PhotoDecoder:
 
     def decode(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
         """uint8 [looks, size, size, 3]."""
-        return crops_of(sample.path, spec.crops, spec.shape, spec.frame)
+        return crops_of(sample.path, spec.crops, spec.shape, spec.frame, spec.white)
 
 
 class Photos:
@@ -105,6 +105,14 @@ class Photos:
     ) -> tuple[Candidate, ...]:
         """Linear, attention, a closer look, crops and a tuned tail, or the one way the recipe names."""
         require(backbone, self.networks, self.noun)
+        white = white_of(sample.path for sample in samples)
+        tried = self._tried(recipe, backbone)
+        return (
+            tuple(replace(each, spec=replace(each.spec, white=white)) for each in tried) if white else tried
+        )
+
+    def _tried(self, recipe: Recipe, backbone: "Backbone") -> tuple[Candidate, ...]:
+        """The candidates, whatever the photos are."""
         if recipe.name == "frozen-dense":
             return (_textbook_dense(recipe, backbone),)
         cut = Unfreeze.parse(recipe.unfreeze).cut(len(backbone))
