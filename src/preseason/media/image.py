@@ -92,7 +92,7 @@ def white_of(paths: Iterable[Path]) -> float:
     """The white of a data set: the range that values of its grey pictures of more than 8 bits fill.
 
     Their tags tell it (TIFF 6.0, MaxSampleValue), else the fewest bits that hold the largest value:
-    pictures of one instrument keep their brightness among each other. 0 where there are none, or values below 0.
+    pictures of one instrument keep their brightness among each other. 0 without such values.
     """
     largest = 0.0
     for path in paths:
