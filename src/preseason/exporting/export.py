@@ -270,7 +270,8 @@ def write_settings(part: Path, values: dict[str, Any]) -> None:
     """Add to exported.json, or replace there."""
     path = part / SETTINGS
     before = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    path.write_text(json.dumps(before | values, indent=1, ensure_ascii=False), "utf-8")
+    text = json.dumps(before | values, indent=1, ensure_ascii=False)
+    path.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def write_known(part: Path, model: "Model") -> None:

@@ -92,7 +92,8 @@ def _write(model: "Model", part: Path) -> None:
         "metrics": model.problem.values(model.record.metrics),
     }
     text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
-    (part / MANIFEST).write_text(text, "utf-8")
+    # Bytes of names that are no text: an escape of JSON, so that they are read back as they were.
+    (part / MANIFEST).write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def _distribution_arrays(model: "Model") -> dict[str, Any]:

@@ -71,7 +71,7 @@ def write_timeline(path: Path, timelines: Sequence[Timeline]) -> None:
     title = timelines[0].video.name if len(timelines) == 1 else f"{len(timelines)} videos"
     page = Markup(PAGE).format(title=title, style=Markup(STYLE), body=Markup("").join(parts))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, "utf-8")
+    path.write_text(page, "utf-8", errors="replace")
 
 
 def picture(timeline: Timeline, link: str) -> Markup:
