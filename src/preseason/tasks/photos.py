@@ -106,13 +106,15 @@ class Photos:
         """Linear, attention, a closer look, crops and a tuned tail, or the one way the recipe names."""
         require(backbone, self.networks, self.noun)
         white = white_of(sample.path for sample in samples)
-        tried = self._tried(recipe, backbone)
+        tried = self._tried(recipe, backbone, samples)
         return (
             tuple(replace(each, spec=replace(each.spec, white=white)) for each in tried) if white else tried
         )
 
-    def _tried(self, recipe: Recipe, backbone: "Backbone") -> tuple[Candidate, ...]:
-        """The candidates, whatever the photos are."""
+    def _tried(
+        self, recipe: Recipe, backbone: "Backbone", samples: Sequence[Sample]
+    ) -> tuple[Candidate, ...]:
+        """The candidates, however bright the photos are."""
         if recipe.name == "frozen-dense":
             return (_textbook_dense(recipe, backbone),)
         cut = Unfreeze.parse(recipe.unfreeze).cut(len(backbone))
