@@ -1,6 +1,8 @@
 """Figures and names in messages, said alike wherever they are said."""
 
 import difflib
+import re
+import shlex
 from collections.abc import Iterable
 
 BASELINES = {
@@ -56,3 +58,25 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     near = nearest_name(name, known)
     return f" Did you mean {near!r}?" if near else ""
+
+
+_PLAIN_WORDS = re.compile(r"[\w.,/:+@%=~ -]+")
+
+
+def shell_word(text: str) -> str:
+    """A text as one word of a command that a person pastes into a shell, whatever is in it.
+
+    Example:
+        >>> shell_word("photos/1.jpg"), shell_word("my photos"), shell_word("a$b;c"), shell_word("it's")
+        ('photos/1.jpg', '"my photos"', "'a$b;c'", '\'it\'"\'"\'s\'')
+    """
+    if not text.isprintable():
+        kept = "".join(rf"\{letter}" if letter in "\\'" else letter for letter in text)
+        return "$'" + "".join(each if each.isprintable() else _escape(each) for each in kept) + "'"
+    if _PLAIN_WORDS.fullmatch(text) and not text.startswith("~"):
+        return f'"{text}"' if " " in text else text
+    return shlex.quote(text)
+
+
+def _escape(letter: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in letter.encode("utf-8", "surrogateescape"))

@@ -140,7 +140,8 @@ class Recipe:
         also=("recipe",),
     )
     task: str = _option(
-        "auto", "Kind of examples, e.g. sounds for the sound tracks of videos; auto tells it from them."
+        "auto",
+        "What the data are: photos, clips, texts, actions, sounds, detection or chat; auto tells it from them.",
     )
     backbone: str = _option(
         "auto",
@@ -211,6 +212,11 @@ class Recipe:
         (), "Label to call otherwise, OLD=NEW; may be given several times. OLD=OLD keeps it as it is written."
     )
 
+    layout: str | None = _option(
+        None,
+        "How the data lie: folders (each is a label), parts (train, validation and test above the labels), "
+        "inner-parts, batches, table or another; by default that is seen.",
+    )
     group: str | None = _option(
         None,
         (

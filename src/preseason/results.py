@@ -138,6 +138,8 @@ class FitRecord:
         span_s: seconds of a video that an example usually shows, None for other examples.
         words: of texts, for each label the words that speak most for it when words alone are counted.
         examples: how many there were where `counts` are not of them, as of boxes; else 0.
+        data: how the data were read: `layout`, `sentence`, `notes`, `splits`, `groups`, `ignored`; empty in
+            models that were saved before.
         trust: what was found about when to believe the model, by name of the check, in plain values.
         decisions: what the clock decided, by name, in plain values: a fit with `--config MODEL` repeats it.
     """
@@ -170,6 +172,7 @@ class FitRecord:
     problem: str = "classification"
     decisions: dict[str, Any] = field(default_factory=dict)
     examples: int = 0
+    data: dict[str, Any] = field(default_factory=dict)
 
     @property
     def score(self) -> Figure:

@@ -39,7 +39,7 @@ def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
     Raises:
         ModelFolderError: the folder cannot be written, or holds something that is no model.
     """
-    folder = folder.absolute()
+    folder = folder.resolve()  # a link stays one: what it leads to is replaced
     refuse_other(folder)
     try:
         with folder_beside(folder) as part:

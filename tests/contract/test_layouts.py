@@ -101,6 +101,18 @@ def make_folds(root: Path) -> Path:
     return root
 
 
+def make_tables(root: Path) -> Path:
+    for part in ("train", "test"):
+        for number in range(len(CLASSES)):
+            photo(root / part / f"{number}.jpg", number)
+        rows = [f'{{"file_name": "{number}.jpg", "label": "{name}"}}' for number, name in enumerate(CLASSES)]
+        (root / part / "metadata.jsonl").write_text("\n".join(rows), "utf-8")
+    (root / "test" / "page.jpg").write_text("<html></html>")
+    with (root / "test" / "metadata.jsonl").open("a", encoding="utf-8") as file:
+        file.write('\n{"file_name": "page.jpg", "label": "messi"}')
+    return root
+
+
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "audacity": make_audacity,
     "raven": make_raven,
@@ -110,6 +122,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "batches": make_batches,
     "parts": make_parts,
     "table": make_table,
+    "tables": make_tables,
     "texts": make_texts,
     "unlabelled": make_folders,
 }

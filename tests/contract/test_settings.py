@@ -12,7 +12,7 @@ import pytest
 from contract.test_tasks import MAKERS, networks
 from preseason.backbones.base import Backbone
 from preseason.errors import UsageError
-from preseason.fitting import chat, pipeline
+from preseason.fitting import chat, fit, pipeline
 from preseason.fitting.context import FitContext, WarningLog
 from preseason.fitting.unused import ALWAYS, refuse_unused, used
 from preseason.inference.predictor import FeatureExtractors
@@ -132,8 +132,8 @@ def test_what_counts_always_is_read_by_a_fit(tmp_path: Path, encoder_folder: Pat
 @pytest.mark.parametrize(
     ("counting", "parts"),
     [
-        (language_pipeline.USED, (language_pipeline, chat, training_setup, tuning)),
-        (hosted_fit.USED, (hosted_fit, chat)),
+        (language_pipeline.USED, (language_pipeline, fit, chat, training_setup, tuning)),
+        (hosted_fit.USED, (hosted_fit, fit, chat)),
     ],
     ids=["language model", "service"],
 )

@@ -144,7 +144,7 @@ def test_parts_in_batches_are_refused(tmp_path: Path) -> None:
         told(tmp_path, *(f"{y}/{p}/{c}" for y in ("one", "two") for p in ("train", "test") for c in "ab"))
 
 
-@pytest.mark.parametrize("wrapper", ["data", "data/images", "My Export (2)/data/all"])
+@pytest.mark.parametrize("wrapper", ["data", "export", "data/images", "My Export (2)/data/all"])
 def test_wrappers_are_gone_through_and_told(tmp_path: Path, wrapper: str) -> None:
     dataset = told(tmp_path, f"{wrapper}/Messi", f"{wrapper}/Salah")
     assert dataset.labels == ("Messi", "Salah")

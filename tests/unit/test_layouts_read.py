@@ -9,10 +9,11 @@ from preseason.data.checks import check_trainable, look_alike_labels
 from preseason.data.dataset import Dataset, File, Sample
 from preseason.data.files import Accept, walk
 from preseason.data.layouts import find, read
+from preseason.data.layouts.inputs import collect as collect_texts
 from preseason.data.layouts.unlabelled import collect
 from preseason.data.safe_names import folder_names
 from preseason.errors import DataError, UsageError
-from preseason.media import image
+from preseason.media import image, text
 
 PHOTOS = Accept(image.check, "photos")
 FOOTBALLERS = Path(__file__).resolve().parents[3] / "shared" / "data" / "footballers"
@@ -247,6 +248,36 @@ def test_collecting_for_prediction_keeps_the_order_asked(tmp_path: Path) -> None
         "none.png": "there is no such file",
         "*.bmp": "nothing matches this pattern",
     }
+
+
+def test_one_answer_or_one_skip_for_each_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.png", "b.png"):
+        photo(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    dataset = collect(["a.png", "", "b.png", " ", "a.png", "none*.png"], PHOTOS)
+    assert [s.source.name for s in dataset.samples] == ["a.png", "b.png", "a.png"]
+    assert [(item.path, item.reason) for item in dataset.skipped] == [
+        ("''", "an empty name"),
+        ("' '", "an empty name"),
+        ("none*.png", "nothing matches this pattern"),
+    ]
+
+
+def test_texts_are_texts_also_where_a_folder_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "goal").mkdir()
+    (tmp_path / "goal" / "a.txt").write_text("from a file")
+    (tmp_path / "README").write_text("no text")
+    monkeypatch.chdir(tmp_path)
+    accept = Accept(text.check, "texts", cells=True)
+    given = ["goal", ".", "*", "", "..", "README", "goal?", "[a-z]*", "What a goal."]
+    dataset = collect_texts(given, accept)
+    assert [s.source.read() for s in dataset.samples] == [each for each in given if each]
+    assert [item.reason for item in dataset.skipped] == ["an empty text"]
+    named = collect_texts(["goal/", Path("goal"), "goal/*.txt", "goal/none.txt"], accept)
+    assert [s.source.read() for s in named.samples] == ["from a file"] * 3
+    assert [item.reason for item in named.skipped] == ["there is no such file"]
 
 
 def sample_set(labels: str, groups: dict[int, str] | None = None) -> Dataset:

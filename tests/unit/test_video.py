@@ -8,7 +8,7 @@ from PIL import Image
 
 from movies import level, picture, turned, write
 from preseason.errors import MediaError
-from preseason.media import video
+from preseason.media import frames, video
 
 TEN = [picture(i) for i in range(10)]
 
@@ -85,7 +85,7 @@ def frames_folder(folder: Path, count: int = 12, size: tuple[int, int] = (64, 48
 
 def test_a_folder_of_numbered_frames_is_one_clip(tmp_path: Path) -> None:
     folder = frames_folder(tmp_path / "clip")
-    assert video.is_frames_folder(folder)
+    assert frames.is_frames_folder(folder)
     assert [level(f) for f in video.evenly(folder, 4)] == [0, 4, 7, 11]
     assert [level(f) for f in video.at(folder, [0.0, 0.2, 5.0])] == [0, 5, 11]
     assert video.facts(folder).duration_s == pytest.approx(12 / 25)
@@ -93,13 +93,13 @@ def test_a_folder_of_numbered_frames_is_one_clip(tmp_path: Path) -> None:
 
 def test_photos_that_merely_have_numbers_are_no_clip(tmp_path: Path) -> None:
     few = frames_folder(tmp_path / "few", 3)
-    assert not video.is_frames_folder(few)
+    assert not frames.is_frames_folder(few)
     odd = frames_folder(tmp_path / "odd")
     Image.new("RGB", (90, 20)).save(odd / "frame_0012.png")
-    assert not video.is_frames_folder(odd)
+    assert not frames.is_frames_folder(odd)
     mixed = frames_folder(tmp_path / "mixed")
-    (mixed / "notes.txt").write_text("x")
-    assert not video.is_frames_folder(mixed)
+    (mixed / "notes.html").write_text("x")
+    assert not frames.is_frames_folder(mixed)
 
 
 def test_a_file_cut_short_is_named(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from preseason.analysis.causes import Error
+from preseason.formatting import shell_word
 from preseason.openset.reference_set import ReferenceSet
 from preseason.results import BatchPredictions
 
@@ -86,7 +87,7 @@ def _additions(errors: Sequence[Error], answers: BatchPredictions, model: str) -
         own = [each for each in mine if answers.samples[each.place].label == label]
         if count >= MIN_TO_ADD:
             words = f"Add the class {label} from these {count} examples, without fitting again."
-            command = f"preseason add {model} {_quoted(label)} PATHS"
+            command = f"preseason add {shell_word(model)} {shell_word(label)} PATHS"
             inputs = _inputs(own, answers)
             found.append(Repair(words, command, MENDED_BY_ADDING * count, COMMAND_MIN, inputs))
     return found
@@ -106,7 +107,7 @@ def _adapting(errors: Sequence[Error], answers: BatchPredictions, model: str, da
         return []
     words = f"Label {MORE} examples of this new kind of data, chosen by `next`, and fit again with them."
     mends = len(mine) * (1 - (1 + MORE / 10) ** -DECAY)
-    command = f"preseason next {model} {data} -n {MORE}"
+    command = f"preseason next {shell_word(model)} {shell_word(data)} -n {MORE}"
     return [Repair(words, command, mends, LABEL_MIN * MORE, _inputs(mine, answers))]
 
 
@@ -155,7 +156,3 @@ def _mended(errors: int, count: int, more: int) -> float:
 
 def _count(number: int, noun: str) -> str:
     return f"1 {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"' if " " in name else name

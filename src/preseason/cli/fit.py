@@ -11,10 +11,12 @@ from preseason.cli.bars import progress
 from preseason.cli.recipe_options import recipe_options
 from preseason.cli.verbs import Outcome, verb
 from preseason.errors import DataError, UsageError
+from preseason.formatting import shell_word
 from preseason.recipe import recipe_from
 from preseason.runtime.launcher import process_info
 
 if TYPE_CHECKING:
+    from preseason.recipe import Recipe
     from preseason.results import FitRecord
 
 MANIFEST = "preseason.json"
@@ -29,7 +31,10 @@ MANIFEST = "preseason.json"
     help="Settings from a TOML file, or from a model, whose fit is repeated with the same time decisions; "
     "flags take precedence.",
 )
-def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags: Any) -> Outcome:
+@click.option("--dry-run", is_flag=True, help="Only say how DATA is read: labels, splits, what is left out.")
+def fit(
+    data: str, output: str | None, config: str | None, dry_run: bool, quiet: bool, **flags: Any
+) -> Outcome:
     """Fine-tune a pretrained network on labelled photos, clips, matches or texts.
 
     DATA is a folder with one folder of photos or clips per label (also inside train/, val/ and test/), a CSV
@@ -38,6 +43,8 @@ def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags:
     labels (JSONL with text, .txt, .md) give a chat model.
     """
     recipe = recipe_from(None, Path(config) if config else None, flags)
+    if dry_run:
+        return _say_reading(data, recipe, quiet)
     folder = choose_output(Path(data), output)
     report = progress(quiet or process_info().rank > 0)
     report.say(_announcement(folder, output))
@@ -48,12 +55,21 @@ def fit(data: str, output: str | None, config: str | None, quiet: bool, **flags:
     model = preseason.fit(data, folder, recipe=recipe, progress=report)
     if process_info().rank > 0:
         raise SystemExit(0)  # The worker that leads prints.
-    name, quoted = str(folder), _quoted(str(folder))
+    name, quoted = str(folder), shell_word(str(folder))
     if TALKS in model.capabilities:
         return chat_words.of_fit(name, model.record, quoted)
     record: Any = model.record
     following = f"preseason predict {quoted} {_example(record)}"
     return Outcome(shapes.of_fit(name, record), words.of_fit(name, record, following))
+
+
+def _say_reading(data: str, recipe: "Recipe", quiet: bool) -> Outcome:
+    """How the data would be read; exit code 3 where a fit would refuse them."""
+    from preseason.fitting.fit import look
+
+    account, refusal = look(data, recipe, progress(quiet))
+    code = DataError.exit_code if refusal else 0
+    return Outcome(shapes.of_reading(account, refusal), words.of_reading(account, refusal), code)
 
 
 def choose_output(data: Path, output: str | None) -> Path:
@@ -119,8 +135,4 @@ def _example(record: "FitRecord") -> str:
     samples = record.answers.samples
     if not samples:
         return "PHOTO..."
-    return _quoted(str(samples[0].source)) if samples[0].source.name else '"What a goal!"'
-
-
-def _quoted(text: str) -> str:
-    return f'"{text}"' if " " in text else text
+    return shell_word(str(samples[0].source)) if samples[0].source.name else '"What a goal!"'

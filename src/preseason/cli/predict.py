@@ -56,7 +56,7 @@ def predict(
         raise UsageError(
             f"--draw is for models that find things; {model} is one of {loaded.task}: leave it out."
         )
-    predictions = loaded.predict(*paths, progress=report, **more)
+    predictions = loaded.predict(*map(_typed, paths), progress=report, **more)
     none_read = bool(predictions.skipped) and not len(predictions)
     fields = shapes.of_predictions(model, predictions)
     if draw is not None:
@@ -67,6 +67,15 @@ def predict(
         for line in words.of_skipped(predictions.skipped):
             click.echo(line, err=True)
     return Outcome(fields, _text(predictions, form), DataError.exit_code if none_read else 0)
+
+
+def _typed(given: str) -> str | Path:
+    """What was typed: the name of a folder is that folder, also where a text could be meant."""
+    try:
+        folder = bool(given.strip()) and Path(given).is_dir()
+    except (OSError, ValueError):  # a text, longer than a path may be
+        folder = False
+    return Path(given) if folder else given
 
 
 def _text(predictions: "Predictions", form: str) -> str:

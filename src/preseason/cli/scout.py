@@ -7,6 +7,7 @@ import click
 from preseason.cli.bars import progress
 from preseason.cli.verbs import Outcome, column_options, model_options, verb
 from preseason.cli.words import table
+from preseason.formatting import shell_word
 
 if TYPE_CHECKING:
     from preseason.transferability.scout import Scouted
@@ -55,7 +56,7 @@ def scout(
     lines = words.lines_of(report)
     rows = [_row(network) for network in report.networks]
     counted = f"Based on {report.looked_at} of {report.examples} {report.noun}."
-    following = f"Next: preseason fit {data} --backbone {report.best.name}"
+    following = f"Next: preseason fit {shell_word(data)} --backbone {report.best.name}"
     fields = {
         "task": report.task,
         "examples": report.examples,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from preseason.data.account import Account
     from preseason.results import Evaluation, Figure, FitRecord, Predictions, Update
 
 
@@ -36,6 +37,7 @@ def of_fit(model: str, record: "FitRecord") -> dict[str, Any]:
         "head": record.head,
         "labels": record.labels,
         "counts": record.counts,
+        "data": record.data,
         "metrics": metrics_of(record.problem, record.metrics),
         "baselines": record.baselines,
         "candidates": record.candidates,
@@ -50,6 +52,23 @@ def of_fit(model: str, record: "FitRecord") -> dict[str, Any]:
         "licence": record.licence,
         "fingerprint": record.fingerprint,
         "versions": record.versions,
+    }
+
+
+def of_reading(account: "Account", refusal: str) -> dict[str, Any]:
+    """What `fit --dry-run --json` prints."""
+    return {
+        "task": account.task,
+        "layout": account.layout,
+        "sentence": account.sentence,
+        "examples": account.examples,
+        "labels": account.labels,
+        "splits": account.splits,
+        "groups": account.groups,
+        "notes": account.notes,
+        "ignored": account.ignored,
+        "skipped": account.skipped,
+        "refusal": refusal or None,
     }
 
 

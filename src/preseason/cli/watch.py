@@ -2,6 +2,7 @@
 
 import signal
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -67,7 +68,7 @@ def watch(
     from preseason.serving.folder_watch import Watch
 
     report = progress(quiet)
-    target = output if output is not None else f"{folder.rstrip('/')}-answers.csv"
+    target = output if output is not None else answers_beside(folder)
     watch = Watch(folder, target, every_s=every, settle_s=settle)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
     if not classifies(loaded):
@@ -77,6 +78,15 @@ def watch(
     seen = watch.run(loaded, report, once=once)
     fields = {"model": model, "folder": folder, "output": target}
     return Outcome(fields | asdict(seen), _text(target, seen))
+
+
+def answers_beside(folder: str) -> str:
+    """Where answers go when nothing is said: beside the folder and named after it, also for `.` and links."""
+    given = Path(folder)
+    if given.name not in ("", ".."):
+        return f"{given}-answers.csv"
+    place = given.resolve()
+    return str(place.parent / f"{place.name or 'watched'}-answers.csv")
 
 
 def _text(target: str, seen: "Seen") -> str:

@@ -7,10 +7,12 @@ from preseason import formatting
 from preseason.formatting import duration
 
 if TYPE_CHECKING:
+    from preseason.data.account import Account
     from preseason.data.dataset import Skipped
     from preseason.results import Drift, Evaluation, Figure, FitRecord, Predictions, Update
 
 SHOWN_SKIPS = 5
+MAX_LABELS = 40
 SHOWN_WARNINGS = 5
 SHOWN_FIRST = 12
 MAX_INPUT = 72
@@ -64,6 +66,19 @@ def of_fit(model: str, record: "FitRecord", next_line: str) -> str:
         f"Next:   {next_line}",
     ]
     return "\n".join(lines)
+
+
+def of_reading(account: "Account", refusal: str) -> str:
+    """How data were read: the sentence, labels with counts, parts, groups, what was left out."""
+    counted = {"Labels": account.labels, "Splits": account.splits}
+    lines = [f"Read as {account.task} ({account.layout}): {account.sentence}", *account.notes]
+    for name, counts in counted.items():
+        shown = [f"{label} {n}" for label, n in list(counts.items())[:MAX_LABELS]]
+        more = f" and {len(counts) - MAX_LABELS} more" if len(counts) > MAX_LABELS else ""
+        lines += [f"{name}: {', '.join(shown)}{more}."] if shown else []
+    lines.append(f"Groups that are never parted: {account.groups}.")
+    lines += of_skipped(account.skipped)
+    return "\n".join([*lines, f"A fit would stop here: {refusal}" if refusal else "Nothing was fitted."])
 
 
 def of_warnings(warnings: "Sequence[str]") -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from preseason.data import soccernet
 from preseason.data.actions import Action, LabelledVideo
 from preseason.data.clock import clock, full_clock
+from preseason.data.files import FORMULAS
 from preseason.data.safe_names import cell
 from preseason.errors import UsageError
 from preseason.runtime.files import write_text
@@ -221,6 +222,8 @@ def _only(path: Path, videos: Sequence[LabelledVideo]) -> LabelledVideo:
 def _beside(video: Path, table: Path) -> str:
     """The video as seen from the table's folder, with slashes; its full path where there is no way there."""
     try:
-        return Path(os.path.relpath(video, table.parent)).as_posix()
+        beside = Path(os.path.relpath(video, table.parent)).as_posix()
+        # neither a formula for spreadsheets nor a comment for players
+        return f"./{beside}" if beside.startswith((*FORMULAS, "#")) else beside
     except ValueError:  # another drive
         return video.resolve().as_posix()

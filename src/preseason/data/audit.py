@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.data import groups, near_duplicates
+from preseason.data.account import Account, account_of
 from preseason.data.actions import BACKGROUND
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import readable
@@ -65,6 +66,7 @@ class Audit:
             declared groups stand, and only exact copies join them.
         odd: samples that show little, each with the reason; the tiny ones among them.
         families: groups from names, folders and times, and whether they are used.
+        task, noun: what would be learnt, by name, and what the examples are called.
         sizes: int64 [n, 2], height and width.
     """
 
@@ -78,6 +80,13 @@ class Audit:
     bridges: Clusters = ()
     odd: tuple[tuple[int, str], ...] = ()
     families: tuple[groups.Family, ...] = ()
+    task: str = ""
+    noun: str = "examples"
+
+    @property
+    def account(self) -> Account:
+        """How the data were read, in a sentence and in plain values."""
+        return account_of(self.dataset, self.task, self.noun)
 
 
 def fingerprint(path: Path) -> str:

@@ -30,6 +30,7 @@ class Columns:
         path: of the files.
         split: of the parts (train, validation, test).
         rename: `OLD=NEW` for labels that are to be called otherwise.
+        layout, task: how the data lie and what they are, where the user named it, by name.
     """
 
     text: str | None = None
@@ -38,6 +39,8 @@ class Columns:
     path: str | None = None
     split: str | None = None
     rename: tuple[str, ...] = ()
+    layout: str | None = None
+    task: str | None = None
 
     @property
     def named(self) -> tuple[str, ...]:

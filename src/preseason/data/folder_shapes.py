@@ -14,7 +14,7 @@ from pathlib import Path
 from preseason.data.files import files_in, folders_in, label_from, readable
 from preseason.data.split_names import split_from
 from preseason.errors import DataError
-from preseason.media.video import is_frames_folder
+from preseason.media.frames import is_frames_folder, shows_one_scene
 
 CLASSES, PARTS, INNER_PARTS, BATCHES = "folders", "parts", "inner-parts", "batches"
 """Names of layouts: labels on top; parts above labels; parts inside labels; batches above labels."""
@@ -160,10 +160,15 @@ def only_folder(root: Path) -> Path | None:
     if not root.is_dir() or any(map(is_example, files_in(root))):
         return None
     branches = [branch_of(folder) for folder in folders_in(root)]
-    main = [each for each in branches if _plain(each.name) not in _TOOLS | _UNLABELLED]
-    if len(main) != 1 or main[0].direct or not main[0].inner or main[0].split is not None:
+    if len(branches) > 1:
+        branches = [each for each in branches if _plain(each.name) not in _TOOLS | _UNLABELLED]
+    if len(branches) != 1 or branches[0].direct or not branches[0].inner or branches[0].split is not None:
         return None
-    return None if all(map(is_frames_folder, main[0].inner)) else main[0].path
+    return None if all(map(_is_clip, branches[0].inner)) else branches[0].path
+
+
+def _is_clip(folder: Path) -> bool:
+    return is_frames_folder(folder) and (is_batch_name(folder.name) or shows_one_scene(folder))
 
 
 def is_unlabelled_name(name: str) -> bool:
@@ -230,12 +235,12 @@ def _level_of_labels(root: Path, main: Sequence[Branch]) -> str:
     repeated = sum(n for n in inner.values() if n > 1) / inner.total()
     if repeated < REPEATED or len(inner) < 2:
         return CLASSES
-    if any(is_frames_folder(each.inner[0]) for each in main):
-        return CLASSES
     outer_counts = all(is_batch_name(each.name) for each in main)
     inner_counts = all(map(is_batch_name, inner))
     if outer_counts != inner_counts:
         return BATCHES if outer_counts else CLASSES
+    if outer_counts and all(is_frames_folder(each.inner[0]) for each in main):
+        return CLASSES
     raise DataError(_two_levels(root, main))
 
 

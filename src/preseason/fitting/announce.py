@@ -18,7 +18,7 @@ def announce(context: FitContext) -> None:
     more = f" and {rest} more" if rest > 0 else ""
     noun = context.task.noun
     say(f"Found {len(dataset.samples)} {noun} of {len(dataset.labels)} classes: {listed}{more}.")
-    for note in dataset.notes:
+    for note in (context.audit.account.sentence, *dataset.notes):
         say(note)
     for line in list_skipped(dataset.skipped):
         say(line)

@@ -3,21 +3,27 @@
 from pathlib import Path
 from typing import Any
 
+from preseason.data.account import Account
 from preseason.distributed.workers import Workers
-from preseason.errors import UsageError
+from preseason.errors import DataError, UsageError
 from preseason.errors.surroundings import refuse_lost_folder
 from preseason.fitting import pipeline
 from preseason.fitting.chat import fit_chat
 from preseason.fitting.worker import assist
 from preseason.inference.predictor import FeatureExtractors
-from preseason.language.reading import recognises
+from preseason.language.reading import account_of_corpus, recognises
 from preseason.models.loading import load
+from preseason.problems.base import problems
 from preseason.recipe import Recipe, recipe_from
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.launcher import process_info
 from preseason.runtime.progress import Progress, Silent
-from preseason.tasks.reading import task_for
+from preseason.tasks.base import tasks
+from preseason.tasks.reading import read, task_for
 from preseason.trained_model import TrainedModel
+
+CHAT = "chat"
+"""The task of a model that talks, which has a pipeline of its own."""
 
 
 def fit(
@@ -65,9 +71,37 @@ def fit(
 def _fit_here(
     root: Path, folder: Path | None, recipe: Recipe, progress: Progress, workers: Workers | None = None
 ) -> TrainedModel:
-    if recipe.task == "auto" and recognises(root):
+    if holds_dialogues(root, recipe):
         return fit_chat(root, folder, recipe, progress, workers)
     return pipeline.run(root, folder, recipe, progress, workers)
+
+
+def look(data: str | Path, recipe: Recipe, progress: Progress | None = None) -> tuple[Account, str]:
+    """How a fit would read `data`, and why it could not learn from it; no network is loaded.
+
+    Returns:
+        The reading, and the reason as a sentence, empty where a fit can begin.
+
+    Raises:
+        UsageError: a setting names a column, task or layout that is not there.
+        DataError: nothing usable is there, or it can be read in two ways.
+    """
+    root = Path(data)
+    if holds_dialogues(root, recipe):
+        return account_of_corpus(root), ""
+    audit = read(root, progress, pipeline.columns_of(recipe))
+    try:
+        problems.get(tasks.get(audit.task).problem).check(audit.dataset, audit.noun)
+    except DataError as error:
+        return audit.account, str(error)
+    return audit.account, ""
+
+
+def holds_dialogues(root: Path, recipe: Recipe) -> bool:
+    """Whether a fit gives a model that talks: the user says so, or the data do."""
+    if recipe.task == "auto":
+        return recognises(root)
+    return recipe.task == CHAT
 
 
 def _help_leader(root: Path, folder: Path | None, recipe: Recipe, workers: Workers) -> TrainedModel:
@@ -76,7 +110,7 @@ def _help_leader(root: Path, folder: Path | None, recipe: Recipe, workers: Worke
         raise UsageError("A fit by several workers needs a folder to write: name it (output, or -o).")
 
     def extractors() -> FeatureExtractors:
-        return pipeline.extractors_for(recipe, task_for(root, pipeline.columns_of(recipe), recipe.task))
+        return pipeline.extractors_for(recipe, task_for(root, pipeline.columns_of(recipe)))
 
     assist(workers, recipe, extractors)
     return load(folder, device=recipe.device, cache=recipe.cache)

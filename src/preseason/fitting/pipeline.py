@@ -58,7 +58,7 @@ def prepare(root: Path, recipe: Recipe, progress: Progress, workers: Workers | N
     """The audited examples and the network, with the warnings that follow from the examples alone."""
     watch, warnings = Stopwatch(), WarningLog()
     columns = columns_of(recipe)
-    task = task_for(root, columns, recipe.task)
+    task = task_for(root, columns)
     _check_head(recipe, task)
     with watch.stage("reading and auditing files"):
         audit = read_for(task, root, progress, columns)
@@ -71,8 +71,10 @@ def prepare(root: Path, recipe: Recipe, progress: Progress, workers: Workers | N
 
 
 def columns_of(recipe: Recipe) -> Columns:
-    """The columns of a table that the user named."""
-    return Columns(recipe.text, recipe.label, recipe.group, recipe.path, recipe.split, recipe.rename)
+    """What the user said of how the data are to be read."""
+    given = (recipe.text, recipe.label, recipe.group, recipe.path, recipe.split)
+    task = None if recipe.task == "auto" else recipe.task
+    return Columns(*given, rename=recipe.rename, layout=recipe.layout, task=task)
 
 
 def _chosen(

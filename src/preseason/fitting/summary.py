@@ -65,6 +65,7 @@ def record_of(
         trust=checked.values,
         problem=context.problem.name,
         decisions=all_decided(context.checkpoints),
+        data=context.audit.account.values(),
     )
 
 

@@ -10,9 +10,7 @@ from preseason.tasks.base import Task
 
 ALWAYS = (
     *("backbone", "weights", "device", "cache", "cache_limit_gb", "budget_s", "seed", "folds", "group"),
-    "max_unknown_accepted",
-    "rename",
-    "task",
+    *("max_unknown_accepted", "rename", "task"),
 )
 """Settings that count in every fit of labelled examples."""
 COLUMNS_OF = {
@@ -71,4 +69,6 @@ def _read(context: FitContext, examples: int) -> set[str]:
         read.add("frames")
     if noted.refits or any(each.fold_models == 1 for each in candidates):
         read.add("refit")
+    if context.audit.dataset.layout == context.recipe.layout:
+        read.add("layout")
     return read | COLUMNS_OF.get(context.audit.dataset.layout, set())

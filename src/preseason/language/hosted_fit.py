@@ -22,7 +22,7 @@ from preseason.recipe import Recipe
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Stopwatch
 
-USED = ("backbone", "base_url", "cache", "seed", "epochs", "batch_size")
+USED = ("backbone", "base_url", "cache", "seed", "epochs", "batch_size", "task")
 """Settings that count where a service tunes."""
 EVERY_S = 2.0
 OVER = ("succeeded", "failed", "cancelled")

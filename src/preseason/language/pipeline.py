@@ -72,6 +72,7 @@ GENERATIONS_SHARE = 0.02
 
 USED = (
     *("backbone", "weights", "device", "cache", "cache_limit_gb", "budget_s", "seed", "unfreeze", "epochs"),
+    "task",
     *("learning_rate", "batch_size", "spread_weights", "merge"),
 )
 """Settings that count in every fit of a language model on this machine."""

@@ -4,6 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from preseason.data.account import Account
 from preseason.data.dataset import Skipped
 from preseason.data.files import readable
 from preseason.data.litter import is_litter
@@ -66,6 +67,28 @@ def _notes(paths: list[Path]) -> tuple[str, ...]:
                     name = readable(path.name)
                     return (f"{name} holds pairs of answers: the chosen ones are learnt, the others not.",)
     return ()
+
+
+def account_of_corpus(root: Path) -> Account:
+    """How the dialogues and texts at `root` were read.
+
+    Raises:
+        DataError: as of `read_corpus`.
+    """
+    corpus = read_corpus(root)
+    held = sum(1 for example in corpus.examples if example.held)
+    count = len(corpus.examples)
+    return Account(
+        task="chat",
+        noun="dialogues" if corpus.style == "dialogue" else "texts",
+        layout="dialogues" if corpus.style == "dialogue" else "texts",
+        examples=count,
+        labels={},
+        splits={"train": count - held, "test": held} if held else {},
+        groups=len(corpus.groups),
+        notes=("There are no labels: a model that talks is fitted.",),
+        skipped=corpus.skipped,
+    )
 
 
 def _files(folder: Path) -> list[Path]:

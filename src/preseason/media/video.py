@@ -4,7 +4,6 @@ Times are seconds from the first frame. Frames are uint8 RGB the right way up. N
 A `MediaError` of this module carries the bare reason, so that readers can put it beside the file's name.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from preseason.errors import MediaError
 from preseason.media import content, image
+from preseason.media.frames import numbered
 from preseason.media.stream import (
     SEEK_GAP_S,
     SOUND_SUFFIXES,
@@ -47,7 +47,6 @@ FOLDER_FPS = 25.0
 """Frames a second of a clip that is a folder of numbered pictures."""
 UNEVEN = 1.75
 """Times of the usual gap between two frames from which on a clip counts as one of uneven rate."""
-_NUMBERED = re.compile(r"(.*?)(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -86,24 +85,6 @@ def check(path: Path) -> str | None:
     return f"{'an' if found[0] in 'aeioAEIO' else 'a'} {found}{saved}, not a video"
 
 
-def is_frames_folder(folder: Path) -> bool:
-    """Whether a folder is one clip: nothing but numbered pictures, eight or more, of one size.
-
-    Example:
-        frame_0001.jpg, frame_0002.jpg, ...
-    """
-    names = _numbered(folder)
-    if len(names) < 8:
-        return False
-    numbers = [number for number, _ in names]
-    if numbers[-1] - numbers[0] >= 4 * len(numbers):
-        return False
-    try:
-        return len({image.size(path) for _, path in (names[0], names[len(names) // 2], names[-1])}) == 1
-    except MediaError:
-        return False
-
-
 def facts(path: Path) -> Facts:
     """Duration, rate and size, without decoding more than the first frame.
 
@@ -111,7 +92,7 @@ def facts(path: Path) -> Facts:
         MediaError: no video, damaged, or without frames.
     """
     if path.is_dir():
-        frames = _numbered(path)
+        frames = numbered(path)
         height, width = image.size(frames[0][1])
         return Facts(len(frames) / FOLDER_FPS, FOLDER_FPS, height, width)
     with opened(path) as (container, stream):
@@ -202,13 +183,13 @@ def stream(
 
 def folder_content(folder: Path) -> bytes:
     """The content of a folder of frames, for its digest."""
-    return b"".join(path.name.encode() + path.read_bytes() for _, path in _numbered(folder))
+    return b"".join(path.name.encode() + path.read_bytes() for _, path in numbered(folder))
 
 
 def _times(path: Path, span: Span | None) -> list[float]:
     """When the frames in the span are shown, rising; read from packets without decoding."""
     if path.is_dir():
-        every = [i / FOLDER_FPS for i in range(len(_numbered(path)))]
+        every = [i / FOLDER_FPS for i in range(len(numbered(path)))]
     else:
         with opened(path) as (container, stream):
             every = packet_times(container, stream, span)
@@ -242,21 +223,8 @@ def _in_span(every: Sequence[float], span: Span) -> list[float]:
     return [*first, *inside, *last]
 
 
-def _numbered(folder: Path) -> list[tuple[int, Path]]:
-    """Pictures of a folder by their numbers; none where anything else lies there."""
-    found = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.name.startswith(".") or path.name.lower() == "thumbs.db":
-            continue
-        match = _NUMBERED.fullmatch(path.stem)
-        if match is None or path.suffix.lower() not in image.SUFFIXES or not path.is_file():
-            return []
-        found.append((int(match[2]), path))
-    return sorted(found)
-
-
 def _from_folder(folder: Path, times_s: Sequence[float], longest_side: int | None) -> Pixels:
-    frames = [path for _, path in _numbered(folder)]
+    frames = [path for _, path in numbered(folder)]
     if not frames:
         raise MediaError("a folder without numbered pictures")
     places = [min(int(t * FOLDER_FPS + 0.5), len(frames) - 1) for t in times_s]

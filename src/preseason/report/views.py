@@ -49,6 +49,7 @@ def data(record: FitRecord, album: Album) -> View:
         "clusters": [_cluster(cluster, album) for cluster in record.duplicates[:MAX_CLUSTERS]],
         "cluster_count": len(record.duplicates),
         "judged": words.judged(record),
+        "reading": [record.data["sentence"], *record.data["notes"]] if record.data else [],
     }
 
 

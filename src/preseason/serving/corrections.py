@@ -12,7 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from preseason.data.dataset import File, Source, Text
-from preseason.data.safe_names import folder_name, label_of
+from preseason.data.safe_names import cell, folder_name, label_of
 from preseason.media import content
 from preseason.media.content import digest
 from preseason.runtime.files import atomic_write, write_text
@@ -68,7 +68,7 @@ class Corrections:
         with self._lock:
             rows = [row for row in _rows(table) if row[0] != text]
             out = io.StringIO()
-            csv.writer(out, lineterminator="\n").writerows([COLUMNS, *rows, (text, label)])
+            csv.writer(out, lineterminator="\n").writerows([COLUMNS, *rows, (text, cell(label))])
             table.parent.mkdir(parents=True, exist_ok=True)
             write_text(table, out.getvalue())
         return table

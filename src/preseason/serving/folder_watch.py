@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from preseason.data.audit import fingerprint
+from preseason.data.litter import is_litter
 from preseason.data.safe_names import cell
 from preseason.errors import DataError, UsageError
 from preseason.results import Predictions
@@ -182,10 +183,10 @@ class Watch:
     def _listed(self) -> Iterator[tuple[str, State]]:
         own = {self.answers.absolute()}
         for place, folders, names in os.walk(self.folder):
-            folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
+            folders[:] = sorted(folder for folder in folders if not is_litter(folder))
             for name in names:
                 path = Path(place, name)
-                if name.startswith(".") or name.lower().endswith(UNFINISHED) or path.absolute() in own:
+                if is_litter(name) or name.lower().endswith(UNFINISHED) or path.absolute() in own:
                     continue
                 with suppress(OSError):  # gone again
                     status = path.stat()

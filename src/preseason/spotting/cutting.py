@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preseason.data.actions import Action
+from preseason.data.safe_names import folder_name
 from preseason.errors import MediaError
 from preseason.runtime.files import atomic_write
 
@@ -18,15 +19,14 @@ def cut(match: Path, actions: Sequence[Action], folder: Path) -> Iterator[Path]:
     """Write a clip for each action, from four seconds before it to four after; gives each when complete.
 
     Pictures and sound are copied as they are, so a clip begins at the key frame before its start. Files are
-    called by number, time and label.
+    called by number, time and label, which `label_of` reads back.
 
     Raises:
         MediaError: the video cannot be read, or its streams do not fit into its own kind of file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for number, action in enumerate(actions, start=1):
-        label = "".join(c if c.isalnum() or c in "-_" else "-" for c in action.label)
-        path = folder / f"{number:03}_{int(action.time_s):05}s_{label}{match.suffix}"
+        path = folder / f"{number:03}_{int(action.time_s):05}s_{folder_name(action.label)}{match.suffix}"
         _write(match, path, max(0.0, action.time_s - BEFORE_S), (action.end_s or action.time_s) + AFTER_S)
         yield path
 

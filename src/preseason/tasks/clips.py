@@ -4,12 +4,10 @@ A network of pictures sees frames spread evenly over a clip, and a head reads th
 video network sees runs of frames.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from io import BytesIO
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,22 +19,21 @@ from preseason.data import layouts, near_duplicates
 from preseason.data.audit import Signature
 from preseason.data.audit import fingerprint as file_fingerprint
 from preseason.data.dataset import Dataset, Sample
-from preseason.data.files import Accept, walk
-from preseason.data.layouts.table import files_named
-from preseason.data.rows import is_table
-from preseason.data.split_names import split_from
+from preseason.data.files import Accept
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError
 from preseason.heads.base import config_of, reader_of
 from preseason.inference.candidates import Candidate
 from preseason.inference.pictures import cut_out
-from preseason.media import image, video
+from preseason.media import video
 from preseason.media.content import digest
+from preseason.media.frames import is_frames_folder
 from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import refuse_photo_recipe, tasks
 from preseason.tasks.crops import views
+from preseason.tasks.frames_or_photos import told, weigh
 
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
@@ -60,8 +57,6 @@ SHEET = (4, 2)
 """Columns and rows of frames in the picture that stands for a clip."""
 MEASURED = 50
 """Clips whose length is measured."""
-LOOKED_AT = 200
-"""Files that are looked at before a folder is taken for clips."""
 
 
 Shape = Callable[[int], tuple[int, int]]
@@ -113,11 +108,11 @@ class Clips:
     @property
     def accept(self) -> Accept:
         """Files whose content is a video, and folders of numbered frames."""
-        return Accept(video.check, "clips", video.is_frames_folder)
+        return Accept(video.check, "clips", is_frames_folder)
 
     def read(self, root: Path, accept: Accept) -> Dataset:
         """Clips in any registered layout."""
-        return layouts.read(root, accept)
+        return told(layouts.read(root, accept), self.name)
 
     def signature(self, sample: Sample) -> Signature:
         """Fingerprint, size and the thumbnail of the middle frame.
@@ -138,12 +133,8 @@ class Clips:
         return _fingerprint(path, status.st_size, status.st_mtime_ns)
 
     def recognises(self, root: Path) -> bool:
-        """Whether most media files at `root` are videos, or folders of frames."""
-        if root.is_file() and is_table(root):
-            found = Counter(_kind(path) for path in files_named(root, LOOKED_AT))
-        else:
-            found = Counter(_kind(path) for path in islice(_media(root), LOOKED_AT))
-        return found["clip"] > found["photo"]
+        """Whether more of what lies at `root` are videos, or folders of frames, than photos."""
+        return weigh(root).for_clips
 
     def decoder(self, backbone: BackboneSource) -> Decoder:
         """Frames as the network's input."""
@@ -230,30 +221,6 @@ def _length_s(sample: Sample) -> float:
     if sample.span is not None:
         return sample.span[1] - sample.span[0]
     return video.length_s(sample.path)
-
-
-def _media(root: Path) -> list[Path]:
-    """Files and folders of frames; a class folder of numbered pictures of one size holds photos."""
-
-    def is_clip(folder: Path) -> bool:
-        return not _is_class(folder, root) and video.is_frames_folder(folder)
-
-    return walk(root, Accept(lambda path: None, "files", is_clip)).paths
-
-
-def _is_class(folder: Path, root: Path) -> bool:
-    """Whether what lies in `folder` has its name as label."""
-    above = folder.parent
-    return above == root or (above.parent == root and split_from(above.name) is not None)
-
-
-def _kind(path: Path) -> str:
-    if path.is_dir():
-        return "clip"
-    if video.check(path) is None:
-        # A GIF may be either.
-        return "photo" if image.pictures_in(path) == 1 else "clip"
-    return "photo" if image.check(path) is None else "other"
 
 
 def _in_sheet(place: int, box: Box) -> Box:

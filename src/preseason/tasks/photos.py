@@ -26,6 +26,7 @@ from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import tasks
 from preseason.tasks.crops import views
+from preseason.tasks.frames_or_photos import told
 
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
@@ -82,7 +83,7 @@ class Photos:
 
     def read(self, root: Path, accept: Accept) -> Dataset:
         """Photos in any registered layout."""
-        return layouts.read(root, accept)
+        return told(layouts.read(root, accept), self.name)
 
     def signature(self, sample: Sample) -> Signature:
         """Fingerprint, size and thumbnail of a photo."""

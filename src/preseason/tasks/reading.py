@@ -28,11 +28,8 @@ if TYPE_CHECKING:
 NOT_NAMED = Columns()
 
 
-def task_for(root: Path, columns: Columns = NOT_NAMED, named: str = "auto") -> "Task":
-    """The task that recognises what lies at `root`; columns of texts, where named, tell it too.
-
-    Args:
-        named: the task itself, where the user says it.
+def task_for(root: Path, columns: Columns = NOT_NAMED) -> "Task":
+    """The task that recognises what lies at `root`; columns of texts, or the task itself, where named.
 
     Raises:
         DataError: nothing is there.
@@ -41,8 +38,8 @@ def task_for(root: Path, columns: Columns = NOT_NAMED, named: str = "auto") -> "
     if not root.exists():
         expected = "Expected a folder with one folder of photos for each label."
         raise DataError(f"There is no {root}. {expected}", code="PS-D02")
-    if named != "auto":
-        return tasks.get(named)
+    if columns.task is not None:
+        return tasks.get(columns.task)
     ranked = sorted((tasks.get(name) for name in tasks), key=lambda task: task.rank)
     if texts_named(root, columns):
         return next(task for task in ranked if task.accept.cells)
@@ -53,10 +50,14 @@ def read(data: str | Path, progress: Progress | None = None, columns: Columns = 
     """Read labelled data: samples, skipped files, duplicates and conflicting labels.
 
     Args:
-        columns: columns of a table of texts; those that are None are guessed from the header.
+        columns: what is named of a table, of the layout and of the task; the rest is guessed.
+
+    Returns:
+        What was found; `account` says in a sentence what was taken for what.
 
     Raises:
-        DataError: it contains nothing usable.
+        DataError: nothing usable is there, or it can be read in two ways.
+        UsageError: no task or layout has the name given.
     """
     root = Path(data)
     return read_for(task_for(root, columns), root, progress, columns)
@@ -71,9 +72,10 @@ def read_for(
         DataError: it contains nothing usable.
     """
     column, pattern = group_of(root, columns.group)
-    accept = replace(accept_of(task, columns), group=column)
-    found = joined(task.read(root, accept), rename=columns.rename)
-    return audit(found, task.signature, progress or Silent(), group=pattern)
+    accept = replace(accept_of(task, columns), group=column, layout=columns.layout)
+    dataset = joined(task.read(root, accept), rename=columns.rename)
+    found = audit(dataset, task.signature, progress or Silent(), group=pattern)
+    return replace(found, task=task.name, noun=task.noun)
 
 
 def read_labelled(
@@ -85,7 +87,7 @@ def read_labelled(
         DataError: nothing usable is there.
         UsageError: a column or a label that was named is not there.
     """
-    found = task.read(root, accept_of(task, columns))
+    found = task.read(root, replace(accept_of(task, columns), layout=columns.layout))
     one = joined(found, known, columns.rename)
     return one, one.notes[len(found.notes) :]
 

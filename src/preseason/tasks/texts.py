@@ -1,6 +1,7 @@
 """Texts into classes: sentiment, topics, or anything else that a text says."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,10 +16,11 @@ from preseason.data.audit import Signature
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept, files_in, folders_in
 from preseason.data.layouts import texts as tables
+from preseason.data.layouts.several_tables import parts_at
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.engine.tokens import Windows
-from preseason.errors import UsageError
+from preseason.errors import DataError, UsageError
 from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate
 from preseason.media.content import digest
@@ -103,7 +105,7 @@ class Texts:
 
     def recognises(self, root: Path) -> bool:
         """A table with a column of texts, or class folders that hold text files and nothing else."""
-        return tables.matches(root) or _is_folder_of_texts(root)
+        return tables.matches(root) or _are_tables_of_texts(root) or _is_folder_of_texts(root)
 
     def decoder(self, backbone: BackboneSource) -> Decoder:
         """Texts as they are."""
@@ -177,10 +179,18 @@ def _essence(text: str) -> str:
     return digest(bare.encode()) if bare else ""
 
 
+def _are_tables_of_texts(root: Path) -> bool:
+    with suppress(DataError):
+        found = parts_at(root)
+        return found is not None and found.texts
+    return False
+
+
 def _is_folder_of_texts(root: Path) -> bool:
     """Whether two or more folders hold text files, and among the first files are no others."""
     if not root.is_dir():
         return False
+    root, _ = layouts.innermost(root)
     inside = [list(islice(_files_under(folder), LOOKED_AT)) for folder in folders_in(root)[:LOOKED_AT]]
     suffixes = {path.suffix.lower() for files in inside for path in files}
     return sum(bool(files) for files in inside) >= 2 and suffixes <= SUFFIXES

@@ -4,12 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from preseason.data.dataset import Dataset
-from preseason.data.files import Accept, files_in, readable
-from preseason.data.folder_shapes import only_folder
+from preseason.data.files import Accept, files_in, folders_in, readable
+from preseason.data.folder_shapes import holds_examples, listed, only_folder
 from preseason.data.layouts import table, texts
 from preseason.data.layouts.base import BY_SHAPE, Layout, layouts
 from preseason.data.litter import litter_below
 from preseason.errors import DataError
+
+OF_TABLES = ("table", "tables")
+"""Layouts whose labels stand in tables, so that folders beside say nothing."""
 
 
 def find(root: Path, labelled: bool = True) -> str:
@@ -55,9 +58,24 @@ def read(root: Path, accept: Accept, layout: str | None = None) -> Dataset:
     dataset = layouts.get(name).read(reached, accept)
     if not dataset.samples:
         raise DataError(_nothing_usable(dataset, accept, layouts.get(name)), code="PS-D03")
+    if name in OF_TABLES:
+        dataset = _beside_table(dataset)
     litter = litter_below(reached) if reached.is_dir() else ""
     notes = (passed, *dataset.notes, litter)
     return replace(dataset, notes=tuple(note for note in notes if note))
+
+
+def _beside_table(dataset: Dataset) -> Dataset:
+    """The dataset with the folders named of which its table says nothing: they are left for predictions."""
+    if not dataset.root.is_dir():
+        return dataset
+    read_from = {parent for sample in dataset.samples for parent in Path(str(sample.source)).parents}
+    unlabelled = [path for path in folders_in(dataset.root) if path not in read_from and holds_examples(path)]
+    if not unlabelled:
+        return dataset
+    names = [f"{readable(path.name)}/" for path in unlabelled]
+    note = f"The table says nothing of what lies in {listed(names)}: left for next and predict."
+    return replace(dataset, notes=(*dataset.notes, note), ignored=(*dataset.ignored, *names))
 
 
 def innermost(root: Path) -> tuple[Path, str]:
@@ -76,7 +94,9 @@ def innermost(root: Path) -> tuple[Path, str]:
 
 def _known_by_content(root: Path) -> bool:
     known = (layouts.get(name) for name in layouts)
-    return any(each.labelled and each.rank < BY_SHAPE and each.matches(root) for each in known)
+    return any(
+        each.labelled and (each.boxes or each.rank < BY_SHAPE) and each.matches(root) for each in known
+    )
 
 
 def _named(root: Path, accept: Accept) -> str | None:

@@ -14,8 +14,9 @@ from preseason.media.text import SUFFIXES
 def collect(inputs: Sequence[str | Path], accept: Accept) -> Dataset:
     """Samples of every input in the order given: a file's path, a table's texts, or the input itself.
 
-    An input that is no file, folder or pattern of files is a text; one that looks like the name of a file
-    is named as missing.
+    An input that is no file, folder or pattern of files is a text, and so is a word that happens to be the
+    name of a folder, `.` or `*`: folders are named with a slash (`reports/`) or as a `Path`. One that looks
+    like the name of a file is named as missing.
 
     Raises:
         DataError: it is not clear which column of a table holds the texts.
@@ -31,6 +32,8 @@ def collect(inputs: Sequence[str | Path], accept: Accept) -> Dataset:
 
 
 def _one(given: str | Path, accept: Accept) -> Dataset:
+    if isinstance(given, str) and not _may_name_files(given):
+        return _as_text(given)
     path = _existing(given)
     if path is not None and path.is_file() and is_table(path):
         return texts.read_unlabelled(path, accept.columns)
@@ -39,6 +42,16 @@ def _one(given: str | Path, accept: Accept) -> Dataset:
         return found
     if isinstance(given, Path) or _names_a_file(given):
         return Dataset(Path(), "loose", (), (), (Skipped(readable(str(given)), "there is no such file"),))
+    return _as_text(given)
+
+
+def _may_name_files(given: str) -> bool:
+    """Whether a text may name files at all: it has a slash in it, or the ending of a file."""
+    name = given.strip()
+    return any(slash in name for slash in "/\\") or Path(name).suffix != ""
+
+
+def _as_text(given: str) -> Dataset:
     if not given.strip():
         return Dataset(Path(), "loose", (), (), (Skipped(repr(given), "an empty text"),))
     return Dataset(Path(), "loose", (Sample(Text(readable(given.strip()))),), ())

@@ -4,7 +4,7 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
-from preseason.data.dataset import Dataset, File, Sample
+from preseason.data.dataset import Dataset, File, Sample, Skipped
 from preseason.data.files import Accept, Found, walk
 from preseason.data.layouts.base import Layout, layouts
 
@@ -24,18 +24,27 @@ def read(root: Path, accept: Accept) -> Dataset:
 
 
 def collect(inputs: Sequence[str | Path], accept: Accept) -> Dataset:
-    """Usable examples of files, folders and globs, in the order given, each path once.
+    """Usable examples of files, folders and globs, in the order given.
 
-    What does not exist or cannot be used is named in `skipped`. An existing file whose name holds `*`,
-    `?` or `[` is taken as that file.
+    A file that is named twice is there twice; folders and globs add what is not there yet. What does not
+    exist or cannot be used is named in `skipped`. An existing file whose name holds `*`, `?` or `[` is taken
+    as that file.
     """
+    named = {Path(text) for text in inputs if str(text).strip() and Path(text).is_file()}
+    taken = set(named)
+    paths: list[Path] = []
     found = Found()
     for text in inputs:
+        if not str(text).strip():
+            found.skipped.append(Skipped(repr(str(text)), "an empty name"))
+            continue
         for path in _matching(text):
             _gather(path, accept, found)
-    unique = dict.fromkeys(found.paths)
+        paths += [path for path in found.paths if path not in taken or path == Path(text)]
+        taken.update(found.paths)
+        found.paths.clear()
     root = Path(inputs[0]) if len(inputs) == 1 else Path()
-    return Dataset(root, "unlabelled", tuple(Sample(File(path)) for path in unique), (), tuple(found.skipped))
+    return Dataset(root, "unlabelled", tuple(Sample(File(path)) for path in paths), (), tuple(found.skipped))
 
 
 def _matching(text: str | Path) -> list[Path]:
