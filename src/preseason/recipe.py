@@ -141,7 +141,7 @@ class Recipe:
     )
     task: str = _option(
         "auto",
-        "What the data are: photos, clips, texts, actions, sounds, detection or chat; auto tells it from them.",
+        "What the data are: photos, clips, texts, actions, sounds, detection or chat; auto looks at them.",
     )
     backbone: str = _option(
         "auto",
