@@ -9,6 +9,7 @@ from PIL import Image
 import movies
 import tiny_matches
 import tiny_pitches
+from tones import tone, write_wav
 
 LABELS = ("dark", "light")
 EACH = 6
@@ -56,11 +57,20 @@ def pitches(root: Path) -> Path:
     return tiny_pitches.write(root, 8)
 
 
+def sounds(root: Path) -> Path:
+    """A folder of short tones for each label."""
+    for label, hertz in zip(LABELS, (330.0, 990.0), strict=True):
+        for number in range(EACH):
+            write_wav(root / label / f"{number}.wav", tone(hertz * (1 + 0.02 * number), 0.5, number))
+    return root
+
+
 DATA: dict[str, Callable[[Path], Path]] = {
     "actions": actions,
     "clips": clips,
     "detection": pitches,
     "photos": photos,
+    "sounds": sounds,
     "texts": texts,
 }
 ASKED: dict[str, Callable[[Path], str]] = {
@@ -68,5 +78,6 @@ ASKED: dict[str, Callable[[Path], str]] = {
     "clips": lambda data: str(data / "dark/0.mp4"),
     "detection": lambda data: str(data / "pitch-000.png"),
     "photos": lambda data: str(data / "dark/0.png"),
+    "sounds": lambda data: str(data / "dark/0.wav"),
     "texts": lambda data: "a great goal",
 }

@@ -67,8 +67,8 @@ def shell_word(text: str) -> str:
     """A text as one word of a command that a person pastes into a shell, whatever is in it.
 
     Example:
-        >>> shell_word("photos/1.jpg"), shell_word("my photos"), shell_word("a$b;c"), shell_word("it's")
-        ('photos/1.jpg', '"my photos"', "'a$b;c'", '\'it\'"\'"\'s\'')
+        >>> shell_word("photos/1.jpg"), shell_word("my photos"), shell_word("a$b;c")
+        ('photos/1.jpg', '"my photos"', "'a$b;c'")
     """
     if not text.isprintable():
         kept = "".join(rf"\{letter}" if letter in "\\'" else letter for letter in text)

@@ -11,7 +11,6 @@ from preseason.data.actions import BACKGROUND, Action, LabelledVideo
 from preseason.data.clock import clock, full_clock, seconds_from
 from preseason.data.files import label_from
 from preseason.data.labelled_videos import holds_actions, read
-from preseason.data.layouts.table import EMPTY
 from preseason.data.windows import WindowPlan, windows
 from preseason.errors import DataError
 
@@ -20,7 +19,7 @@ letters = st.characters(exclude_categories=("Cs", "Cc"))
 labels = (
     st.text(letters, min_size=1, max_size=12)
     .map(lambda text: " ".join(label_from(text).split()))
-    .filter(lambda text: bool(text) and text.lower() not in EMPTY and text.casefold() != BACKGROUND)
+    .filter(lambda text: bool(text) and text.casefold() != BACKGROUND)
 )
 actions = st.builds(
     lambda at, label, sure: Action(at / 1000, label, sure / 1000),

@@ -43,8 +43,8 @@ def test_it_stands_beside_the_figure_and_in_the_json_object(
     (tmp_path / "new.csv").write_text("\n".join(["text,label", *LEARNT, *NEW]), "utf-8")
     assert run(["evaluate", str(mood_folder), str(tmp_path / "new.csv"), "-q"]) == 0
     first, second = capsys.readouterr().out.splitlines()[:2]
-    assert first.startswith("Right on")
-    assert "learnt from 2 of the 4 examples. Of the others alone: Right on" in second
+    assert first.startswith("Accuracy ")
+    assert "learnt from 2 of the 4 examples. Of the others alone: Accuracy " in second
     assert run(["evaluate", str(mood_folder), str(tmp_path / "new.csv"), "--json", "-q"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["learnt"], told["unseen"]["n"]) == (2, 2)

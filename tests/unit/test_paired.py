@@ -55,7 +55,7 @@ def test_the_verdict_names_the_better_one_and_says_when_it_may_be_chance() -> No
     assert "new is better than old by 28.0 points" in sure
     assert sure.endswith("more than chance.")
     unsure = verdict(paired(*right(50, 6, 4, 40), np.arange(100)), ("old", "new"))
-    assert "old is better than new by 2.0 points (-" in unsure
+    assert "old is better than new by 2.0 points (95 % CI -" in unsure
     assert "this may be chance" in unsure
     same = paired(*right(50, 0, 0, 50), np.arange(100))
     assert "same examples" in verdict(same, ("old", "new"))

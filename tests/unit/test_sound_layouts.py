@@ -9,6 +9,7 @@ from preseason.data.action_files import write
 from preseason.data.actions import Action, LabelledVideo
 from preseason.data.background import is_background
 from preseason.data.dataset import File, Sample
+from preseason.data.files import Columns
 from preseason.media import sound
 from preseason.tasks.reading import task_for
 from preseason.tasks.sounds import Sounds
@@ -77,7 +78,7 @@ def test_a_folder_of_music_in_mp4_is_one_of_sounds(tmp_path: Path) -> None:
     for label in ("low", "high"):
         write_wav(tmp_path / label / "1.wav", tone(440, 0.3))
     assert task_for(tmp_path).name == "sounds"
-    assert task_for(tmp_path, named="photos").name == "photos"
+    assert task_for(tmp_path, Columns(task="photos")).name == "photos"
 
 
 @pytest.mark.parametrize("label", ["background", "Noise", "_background_noise_", "None", "silence", "other"])

@@ -135,7 +135,7 @@ def test_what_cannot_be_watched_is_named(folder: Path) -> None:
     with pytest.raises(UsageError, match=r"ending in \.csv or \.jsonl"):
         Watch(folder, "answers.txt")
     (folder.parent / "answers.csv").write_text("a,b\n")
-    with pytest.raises(UsageError, match="holds other columns"):
+    with pytest.raises(UsageError, match="has other columns"):
         watch(folder, Lengths())
 
 

@@ -38,7 +38,13 @@ def _option(item: "Field[Any]") -> click.Option:
         return click.Option([f"{flag}/{flag.replace('--', '--no-', 1)}", name], default=None, help=text)
     names = {"--" + other.replace("_", "-") for other in (name, *item.metadata["also"])} - {flag}
     if name == "rename":
-        return click.Option([flag, name], multiple=True, metavar="OLD=NEW", help=item.metadata["help"])
+        return click.Option(
+            [flag, name],
+            multiple=True,
+            metavar="OLD=NEW",
+            callback=lambda context, option, given: given or None,
+            help=item.metadata["help"],
+        )
     choices = item.metadata["choices"]
     metavar = f"[{'|'.join(choices)}]" if choices else METAVARS.get(name)
     kind = str if name == "budget_s" else _kind(item.type)

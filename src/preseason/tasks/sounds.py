@@ -142,13 +142,13 @@ class Sounds:
         return digest(f"sound {file_fingerprint(sample.path)}".encode())
 
     def recognises(self, root: Path) -> bool:
-        """Whether most media files at `root` are sounds."""
+        """Whether most media files at `root` are sounds, and not a few among many texts."""
         if root.is_file() and root.suffix.lower() in TABLES:
             paths: Any = files_named(root, LOOKED_AT)
         else:
             paths = islice(walk(root, Accept(lambda path: None, "files")).paths, LOOKED_AT)
         found = Counter(map(_kind, paths))
-        return found["sound"] > found["video"] + found["photo"]
+        return found["sound"] > found["video"] + found["photo"] and 3 * found["sound"] >= found["other"]
 
     def decoder(self, backbone: BackboneSource) -> Decoder:
         """Sounds as the network's input."""
