@@ -14,6 +14,9 @@ from preseason.errors import DataError
 OF_TABLES = ("table", "tables")
 """Layouts whose labels stand in tables, so that folders beside say nothing."""
 
+USUAL = ("folders", "parts", "table", "texts")
+"""Layouts that are named where nothing fits, the plainest first."""
+
 
 def find(root: Path, labelled: bool = True) -> str:
     """The name of the layout that `root` has.
@@ -109,8 +112,7 @@ def _named(root: Path, accept: Accept) -> str | None:
 
 
 def _no_layout(root: Path) -> str:
-    plain = (layouts.get(name) for name in layouts)
-    expected = "; or ".join(each.expects for each in plain if each.labelled and not each.boxes)
+    expected = "; or ".join(layouts.get(name).expects for name in USUAL)
     if root.is_file():
         return f"{root} is one file without labels. Expected {expected}."
     loose = files_in(root)
