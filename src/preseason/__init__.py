@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from preseason.analysis.active_learning import suggest
     from preseason.analysis.compare import compare
     from preseason.analysis.error_analysis import post_mortem
+    from preseason.data.given import dataset
     from preseason.errors import PreseasonError
     from preseason.exporting.export import export
     from preseason.fitting.fit import fit
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "Model", "PreseasonError", "Recipe", "compare", "export", "fit", "load", "post_mortem", "read",
+    "Model", "PreseasonError", "Recipe", "compare", "dataset", "export", "fit", "load", "post_mortem", "read",
     "scout", "spot", "suggest",
 ]  # fmt: skip
 
@@ -29,8 +30,9 @@ _HOMES = {
     "Model": "preseason.models.classifier",
     "PreseasonError": "preseason.errors",
     "Recipe": "preseason.recipe",
-    "export": "preseason.exporting.export",
     "compare": "preseason.analysis.compare",
+    "dataset": "preseason.data.given",
+    "export": "preseason.exporting.export",
     "fit": "preseason.fitting.fit",
     "load": "preseason.models.loading",
     "post_mortem": "preseason.analysis.error_analysis",

@@ -1,6 +1,9 @@
 """What a fit or an evaluation found, as plain values: the JSON output, the report and the card read it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +12,10 @@ from numpy.typing import NDArray
 from preseason.arrays.types import Floats, Ints
 from preseason.data.boxes import FoundBox
 from preseason.data.dataset import Sample, Skipped, Source
+from preseason.errors import MediaError, UsageError
+from preseason.formatting import percent
+from preseason.media import image
+from preseason.runtime import notebook
 
 
 @dataclass(frozen=True)
@@ -179,6 +186,20 @@ class FitRecord:
         """The figure that decides."""
         return score_of(self.metrics)
 
+    def _repr_html_(self) -> str:
+        """In a notebook: the figures, what was tried, the warnings."""
+        kept = [(item, item.accuracy) for item in self.candidates if item.accuracy is not None]
+        tried = [
+            (item.name, percent(reached), notebook.bar(reached), "yes" if item.kept else "")
+            for item, reached in kept
+        ]
+        found = [
+            notebook.paragraph(f"{self.task}: {len(self.labels)} labels, network {self.backbone}"),
+            _figures_html(self.metrics),
+        ]
+        found += [notebook.table(("candidate", "score", "", "kept"), tried)] if tried else []
+        return notebook.block(*found, *(notebook.paragraph(f"Warning: {text}") for text in self.warnings))
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -190,6 +211,12 @@ class Prediction:
     unknown: bool
     probabilities: dict[str, float]
 
+    def rows(self) -> list[dict[str, Any]]:
+        """One row of a table: input, label, probability, unknown, `p(label)` of each label."""
+        first = {"input": self.input, "label": self.label, "probability": self.probability}
+        shares = {f"p({label})": share for label, share in self.probabilities.items()}
+        return [first | {"unknown": self.unknown} | shares]
+
 
 @dataclass(frozen=True)
 class PictureBoxes:
@@ -199,6 +226,15 @@ class PictureBoxes:
     width: int
     height: int
     boxes: tuple[FoundBox, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row of a table for each box: input, label, score, and its edges x0, y0, x1, y1 in pixels."""
+        width, height = self.width, self.height
+        return [
+            {"input": self.input, "label": box.label, "score": box.score}
+            | {"x0": box.x0 * width, "y0": box.y0 * height, "x1": box.x1 * width, "y1": box.y1 * height}
+            for box in self.boxes
+        ]
 
 
 @dataclass(frozen=True)
@@ -259,6 +295,38 @@ class Predictions:
     def __getitem__(self, index: int) -> Any:
         return self.predictions[index]
 
+    def rows(self) -> list[dict[str, Any]]:
+        """The answers as rows of a table, as plain values."""
+        return [row for item in self.predictions for row in item.rows()]
+
+    def to_pandas(self) -> Any:
+        """The rows as a pandas `DataFrame`.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        return _frames("pandas").DataFrame(self.rows())
+
+    def to_polars(self) -> Any:
+        """The rows as a polars `DataFrame`.
+
+        Raises:
+            UsageError: polars is not installed.
+        """
+        return _frames("polars").DataFrame(self.rows())
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the first answers, with a picture of each input that is one."""
+        rows = self.rows()
+        shown = [
+            [_thumbnail(row["input"]), row["input"], row["label"], *_certainty(row)] for row in rows[:SHOWN]
+        ]
+        rest = len(rows) - len(shown)
+        found = [notebook.table(("", "input", "label", "confidence", ""), shown)]
+        found += [notebook.paragraph(f"... and {rest} more")] if rest > 0 else []
+        left = [notebook.paragraph(f"Left out {item.path}: {item.reason}.") for item in self.skipped]
+        return notebook.block(*found, *left[:SHOWN])
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -285,6 +353,12 @@ class Evaluation:
         """The figure that decides."""
         return score_of(self.metrics)
 
+    def _repr_html_(self) -> str:
+        """In a notebook: the figures and the warnings."""
+        return notebook.block(
+            _figures_html(self.metrics), *(notebook.paragraph(f"Warning: {text}") for text in self.warnings)
+        )
+
 
 @dataclass(frozen=True)
 class Update:
@@ -296,3 +370,42 @@ class Update:
     after: dict[str, float]
     skipped: tuple[Skipped, ...]
     warnings: tuple[str, ...] = ()
+
+
+SHOWN = 20
+"""Rows of a table in a notebook."""
+
+
+def _figures_html(metrics: dict[str, Figure]) -> str:
+    """The figures with their intervals; shares have a bar."""
+    rows: list[Sequence[str]] = []
+    for name, figure in metrics.items():
+        known = figure.low is not None and figure.high is not None
+        interval = f"{percent(figure.interval[0])} to {percent(figure.interval[1])}" if known else ""
+        share = 0 <= figure.value <= 1
+        value = percent(figure.value, 1) if share else f"{figure.value:g}"
+        rows.append((name, value, notebook.bar(figure.value) if share else "", interval, f"{figure.n:,}"))
+    return notebook.table(("figure", "value", "", "95 % interval", "n"), rows)
+
+
+def _certainty(row: dict[str, Any]) -> tuple[str, str]:
+    share = float(row.get("probability", row.get("score", 0.0)))
+    return percent(share) + (" (unknown)" if row.get("unknown") else ""), notebook.bar(share)
+
+
+def _thumbnail(given: str) -> str:
+    """A small picture of the file where it is one that can still be read."""
+    try:
+        path = Path(given)
+        if not path.is_file() or image.check(path) is not None:
+            return ""
+        return notebook.picture(image.thumbnail_jpeg(image.decode(path, longest_side=96), 96))
+    except (OSError, ValueError, MediaError):
+        return ""
+
+
+def _frames(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        raise UsageError(f"{name} is not installed: pip install {name}.") from None

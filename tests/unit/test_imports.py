@@ -28,7 +28,7 @@ LAYERS = (
     ("analysis", "exporting", "spotting"),
     ("report",),
     ("fitting", "serving"),
-    ("cli",),
+    ("cli", "sklearn"),
     ("__main__",),
 )
 # These alone import parts of their own package inside functions: the doors, which must open at once.

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from preseason.data.account import Account
+from preseason.data.dataset import Dataset
 from preseason.distributed.workers import Workers
 from preseason.errors import DataError, UsageError
 from preseason.errors.surroundings import refuse_lost_folder
@@ -27,7 +28,7 @@ CHAT = "chat"
 
 
 def fit(
-    data: str | Path,
+    data: str | Path | Dataset,
     output: str | Path | None = None,
     *,
     recipe: Recipe | None = None,
@@ -39,7 +40,8 @@ def fit(
 
     Args:
         data: folder with one folder per label, or a CSV, TSV, JSON Lines or Parquet table; dialogues or texts
-            without labels give a chat model.
+            without labels give a chat model. Or a `Dataset`: what `preseason.read(data).dataset` found, or
+            what `preseason.dataset(inputs, labels)` makes of paths or texts.
         output: model folder to write; None keeps the model in memory.
         recipe: settings to start from; single ones may be given as keywords, e.g. `budget_s="5m"`.
         config: TOML file with settings, or a model folder whose fit is repeated; keywords take precedence.
@@ -57,7 +59,8 @@ def fit(
     """
     refuse_lost_folder()
     chosen = recipe_from(recipe, Path(config) if config else None, settings)
-    root, folder = Path(data), None if output is None else Path(output)
+    root = data if isinstance(data, Dataset) else Path(data)
+    folder = None if output is None else Path(output)
     here = process_info()
     if here.size == 1:
         return _fit_here(root, folder, chosen, progress or Silent())
@@ -69,9 +72,13 @@ def fit(
 
 
 def _fit_here(
-    root: Path, folder: Path | None, recipe: Recipe, progress: Progress, workers: Workers | None = None
+    root: Path | Dataset,
+    folder: Path | None,
+    recipe: Recipe,
+    progress: Progress,
+    workers: Workers | None = None,
 ) -> TrainedModel:
-    if holds_dialogues(root, recipe):
+    if not isinstance(root, Dataset) and holds_dialogues(root, recipe):
         return fit_chat(root, folder, recipe, progress, workers)
     return pipeline.run(root, folder, recipe, progress, workers)
 
@@ -104,7 +111,7 @@ def holds_dialogues(root: Path, recipe: Recipe) -> bool:
     return recipe.task == CHAT
 
 
-def _help_leader(root: Path, folder: Path | None, recipe: Recipe, workers: Workers) -> TrainedModel:
+def _help_leader(root: Path | Dataset, folder: Path | None, recipe: Recipe, workers: Workers) -> TrainedModel:
     """Help the worker that leads, and load what it wrote."""
     if folder is None:
         raise UsageError("A fit by several workers needs a folder to write: name it (output, or -o).")

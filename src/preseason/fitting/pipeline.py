@@ -7,6 +7,7 @@ from pathlib import Path
 from preseason import backbones
 from preseason.data.audit import Audit
 from preseason.data.checks import alike_warnings
+from preseason.data.dataset import Dataset
 from preseason.data.files import Columns
 from preseason.distributed.workers import Workers
 from preseason.engine.networks import device_for
@@ -33,7 +34,11 @@ from preseason.tasks.reading import read_for, task_for
 
 
 def run(
-    root: Path, output: Path | None, recipe: Recipe, progress: Progress, workers: Workers | None = None
+    root: Path | Dataset,
+    output: Path | None,
+    recipe: Recipe,
+    progress: Progress,
+    workers: Workers | None = None,
 ) -> FittedModel:
     """A model of the labelled examples at `root`, saved at `output` unless that is None.
 
@@ -48,13 +53,17 @@ def run(
     model = fitters.get(context.problem.name)(context)
     if output is not None:
         model = save_with_pages(context, model, output)
-    remember_place(context.extractors.cache, context.run_id, root)
+    remember_place(context.extractors.cache, context.run_id, _folder_of(root))
     shutil.rmtree(context.checkpoints, ignore_errors=True)
     _evict(context)
     return model
 
 
-def prepare(root: Path, recipe: Recipe, progress: Progress, workers: Workers | None) -> FitContext:
+def _folder_of(root: Path | Dataset) -> Path:
+    return root.root if isinstance(root, Dataset) else root
+
+
+def prepare(root: Path | Dataset, recipe: Recipe, progress: Progress, workers: Workers | None) -> FitContext:
     """The audited examples and the network, with the warnings that follow from the examples alone."""
     watch, warnings = Stopwatch(), WarningLog()
     columns = columns_of(recipe)

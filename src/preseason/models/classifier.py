@@ -323,6 +323,10 @@ class Model:
                 probabilities={name: float(p) for name, p in zip(self.labels, row, strict=True)},
             )
 
+    def _repr_html_(self) -> str:
+        """In a notebook: what the fit found."""
+        return self.record._repr_html_()
+
     def _flattered(self, learnt: NDArray[np.bool_]) -> tuple[str, ...]:
         """What to say where examples that were learnt from are judged."""
         if not learnt.any():

@@ -169,6 +169,10 @@ class Detector:
         """The same model with another record."""
         return replace(self, record=record)
 
+    def _repr_html_(self) -> str:
+        """In a notebook: what the fit found."""
+        return self.record._repr_html_()
+
     def _located(
         self, samples: Sequence[Sample], progress: Progress
     ) -> Iterator[tuple[Sample, Located | MediaError]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preseason.data.audit import audit
-from preseason.data.dataset import Dataset, Sample, Skipped
+from preseason.data.dataset import Dataset, File, Sample, Skipped
 from preseason.data.files import Accept, Columns, files_in
 from preseason.data.groups import NONE
 from preseason.data.layouts import unlabelled
@@ -26,15 +26,21 @@ if TYPE_CHECKING:
     from preseason.tasks.base import Task
 
 NOT_NAMED = Columns()
+LABELS = "classification"
+"""The problem of examples that bear one label each."""
+LOOKED_AT = 40
+"""Examples that are looked at to tell of what kind they are."""
 
 
-def task_for(root: Path, columns: Columns = NOT_NAMED) -> "Task":
+def task_for(root: Path | Dataset, columns: Columns = NOT_NAMED) -> "Task":
     """The task that recognises what lies at `root`; columns of texts, or the task itself, where named.
 
     Raises:
         DataError: nothing is there.
         UsageError: there is no such task.
     """
+    if isinstance(root, Dataset):
+        return tasks.get(columns.task) if columns.task else _task_of(root)
     if not root.exists():
         expected = "Expected a folder with one folder of photos for each label."
         raise DataError(f"There is no {root}. {expected}", code="PS-D02")
@@ -44,6 +50,21 @@ def task_for(root: Path, columns: Columns = NOT_NAMED) -> "Task":
     if texts_named(root, columns):
         return next(task for task in ranked if task.accept.cells)
     return next(task for task in ranked if task.recognises(root))
+
+
+def _task_of(dataset: Dataset) -> "Task":
+    """The task whose kind of examples most of the first samples are; of texts, where no sample is a file."""
+    ranked = sorted((tasks.get(name) for name in tasks), key=lambda task: task.rank)
+    ranked = [task for task in ranked if task.problem == LABELS]
+    files = [sample.path for sample in dataset.samples if isinstance(sample.source, File)][:LOOKED_AT]
+    if not files:
+        return next(task for task in ranked if task.accept.cells)
+    taken = [sum(_takes(task.accept, path) for path in files) for task in ranked]
+    return ranked[taken.index(max(taken))]
+
+
+def _takes(accept: Accept, path: Path) -> bool:
+    return accept.folder(path) if path.is_dir() else accept.file(path) is None
 
 
 def read(data: str | Path, progress: Progress | None = None, columns: Columns = NOT_NAMED) -> "Audit":
@@ -64,18 +85,31 @@ def read(data: str | Path, progress: Progress | None = None, columns: Columns = 
 
 
 def read_for(
-    task: "Task", root: Path, progress: Progress | None = None, columns: Columns = NOT_NAMED
+    task: "Task", root: Path | Dataset, progress: Progress | None = None, columns: Columns = NOT_NAMED
 ) -> "Audit":
-    """As `read`, for a task that was found before.
+    """As `read`, for a task that was found before; a data set is taken as it is.
 
     Raises:
         DataError: it contains nothing usable.
+        UsageError: a column of a table is named, and there is no table.
     """
-    column, pattern = group_of(root, columns.group)
-    accept = replace(accept_of(task, columns), group=column, layout=columns.layout)
-    dataset = joined(task.read(root, accept), rename=columns.rename)
-    found = audit(dataset, task.signature, progress or Silent(), group=pattern)
-    return replace(found, task=task.name, noun=task.noun)
+    if isinstance(root, Dataset):
+        dataset, pattern = root, _pattern_of(columns)
+    else:
+        column, pattern = group_of(root, columns.group)
+        accept = replace(accept_of(task, columns), group=column, layout=columns.layout)
+        dataset = joined(task.read(root, accept), rename=columns.rename)
+    audited = audit(dataset, task.signature, progress or Silent(), group=pattern)
+    return replace(audited, task=task.name, noun=task.noun)
+
+
+def _pattern_of(columns: Columns) -> str | None:
+    """The regular expression of `--group`; nothing else of how data are read applies to a data set."""
+    others = (("--layout", columns.layout), ("--rename", columns.rename))
+    named = (*columns.named, *(flag for flag, value in others if value))
+    if named:
+        raise UsageError(f"{', '.join(named)}: the examples are given one by one, with their labels.")
+    return columns.group
 
 
 def read_labelled(

@@ -18,12 +18,14 @@ from preseason.engine.networks import device_for
 from preseason.errors import DataError, PreseasonError, UsageError
 from preseason.evaluation.learning_curve import Curve, learning_curve
 from preseason.evaluation.metrics import measure
+from preseason.formatting import percent
 from preseason.heads.base import TrainingSet
 from preseason.inference.features import Features
 from preseason.inference.frames import summarised
 from preseason.inference.predictor import FeatureExtractors, orders_for
 from preseason.openset.detection import thin
 from preseason.recipe import Recipe
+from preseason.runtime import notebook
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent, Stopwatch
 from preseason.tasks.base import Task
@@ -92,6 +94,17 @@ class Report:
     def best(self) -> Scouted:
         """The network to take."""
         return self.networks[0]
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the networks, the best first."""
+        rows = [
+            (item.name, item.note, "")
+            if item.linear is None
+            else (item.name, percent(item.linear, 1), notebook.bar(item.linear))
+            for item in self.networks
+        ]
+        warned = (notebook.paragraph(f"Warning: {text}") for text in self.warnings)
+        return notebook.block(notebook.table(("network", "accuracy of a linear head", ""), rows), *warned)
 
 
 def scout(
