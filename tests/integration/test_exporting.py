@@ -119,7 +119,7 @@ def test_an_added_class_travels_along(
 
 
 def test_an_export_never_replaces_another_folder(looking_closer: Model, exported: Path) -> None:
-    with pytest.raises(ModelFolderError, match="no exported model"):
+    with pytest.raises(ModelFolderError, match="not an exported model"):
         preseason.export(looking_closer, exported.parent)
 
 

@@ -8,6 +8,8 @@ import old_models
 import preseason
 
 TASKS = sorted(path.name.removesuffix("_format_1.json") for path in old_models.FIXTURES.glob("*.json"))
+TOLERANCE = {"texts": 2e-3}
+"""Rows of texts were computed in bf16, which not every processor has; 1e-4 for all else."""
 WAYS = [(task, way) for task in TASKS for way in old_models.recorded(task)]
 
 
@@ -23,5 +25,5 @@ def test_a_model_of_format_1_answers_as_it_did(task: str, way: str, tmp_path: Pa
     found = model.predict(*old_models.asked(task, tmp_path)).predictions
     assert [each.unknown for each in found] == [each["unknown"] for each in stored["answers"]]
     for now, then in zip(found, stored["answers"], strict=True):
-        assert now.probabilities == pytest.approx(then["probabilities"], abs=1e-4)
+        assert now.probabilities == pytest.approx(then["probabilities"], abs=TOLERANCE.get(task, 1e-4))
     assert list(model.labels) == stored["manifest"]["labels"]

@@ -127,9 +127,9 @@ def test_a_photo_that_cannot_be_answered_is_refused_in_words(
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [
-        ({"content": b'{"inputs', "headers": {"content-type": "application/json"}}, 400, "no JSON"),
-        ({"json": ["a"]}, 400, "no object"),
-        ({"json": {"inputs": [{"data": "%%%"}]}}, 400, "no base64"),
+        ({"content": b'{"inputs', "headers": {"content-type": "application/json"}}, 400, "not JSON"),
+        ({"json": ["a"]}, 400, "not an object"),
+        ({"json": {"inputs": [{"data": "%%%"}]}}, 400, "not base64"),
         ({"json": {"inputs": [{}]}}, 422, "neither text nor data"),
         ({"json": {"inputs": []}}, 422, "holds no photos"),
         ({"json": {"texts": ["What a goal"]}}, 415, "reads photos"),

@@ -164,6 +164,6 @@ def test_the_leader_keeps_the_time_of_all() -> None:
     begin = time.monotonic()
     with workers_at("test_shared_training", "together", [("gpt2", "auto", False, "timed")]) as started:
         leader, helper = said_by(started)
-    assert leader.endswith("the time was used")
+    assert leader.endswith("the time was used up")
     assert leader == helper
     assert time.monotonic() - begin < 90
