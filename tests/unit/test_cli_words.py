@@ -111,9 +111,10 @@ def test_fit_ends_with_accuracy_comparison_place_and_next_step(record: FitRecord
     assert "linear head alone 70.0 %, same network with random weights 40.0 %." in text
     assert "4 of the 30 photos were held out as a test set." in text
     assert "The model you get was then fitted on all 30 photos." in text
-    assert "Left out: 0.txt: no image" in text
-    assert "... and 2 more" in text
+    assert "Left out: 7 files or rows, such as 0.txt: no image" in text
     assert "Warning: son has few photos" in text
+    every = words.of_fit("players", record, "", verbose=True).splitlines()
+    assert sum(line.startswith("Left out: ") for line in every) == 7
     assert "Model:  players  (fitted in 2 min 14 s)" in text
     assert text.endswith("Next:   preseason predict players a.jpg")
 
@@ -208,6 +209,17 @@ def test_a_stage_within_a_stage_leaves_the_outer_one_its_count() -> None:
     lines.finish()
     shown = stream.getvalue().splitlines()
     assert [line.rsplit(" in ", 1)[0] for line in shown] == ["  one: 2", "  all: 2"]
+
+
+def test_brief_stages_leave_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = io.StringIO()
+    bars = Bars(brief_s=60.0)
+    for shown in (Lines(stream, brief_s=60.0), bars):
+        shown.start("decode", 1)
+        shown.advance()
+        shown.finish()
+    assert stream.getvalue() == ""
+    assert "decode: 1 in" not in capsys.readouterr().err
 
 
 def test_the_time_left_is_told_by_the_speed_after_the_first_steps() -> None:

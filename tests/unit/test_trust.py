@@ -206,13 +206,13 @@ def test_the_outlook_names_what_helps_and_what_does_not() -> None:
     assert score.value <= found["forecasts"][0]["accuracy"] <= found["forecasts"][1]["accuracy"] <= 1
 
 
-def test_at_most_five_lines_of_warnings_are_printed() -> None:
+def test_the_two_worst_warnings_are_printed_and_the_others_counted() -> None:
     many = [f"worry {number}" for number in range(9)]
-    lines = of_warnings(many)
-    assert len(lines) == 5
-    assert lines[0] == "Warning: worry 0"
-    assert "5 more" in lines[-1]
-    assert of_warnings(many[:5]) == [f"Warning: {text}" for text in many[:5]]
+    rest = "7 more warnings in the report; --verbose prints all."
+    assert of_warnings(many) == ["Warning: worry 0", "Warning: worry 1", rest]
+    assert of_warnings(many[:3])[-1].startswith("1 more warning in")
+    assert of_warnings(many[:2]) == ["Warning: worry 0", "Warning: worry 1"]
+    assert of_warnings(many, most=9) == [f"Warning: {text}" for text in many]
 
 
 def test_no_path_and_no_text_of_the_user_goes_into_the_model_folder() -> None:

@@ -13,15 +13,22 @@ if TYPE_CHECKING:
     from preseason.runtime.progress import Progress
 
 LINE_EVERY_S = 10.0
+BRIEF_S = 1.0
+"""Stages shorter than this leave no line behind, but with `--verbose`."""
 
 
-def progress(quiet: bool) -> "Progress":
-    """What a verb reports to: nothing under `--quiet`, bars on a terminal, plain lines otherwise."""
+def progress(quiet: bool, verbose: bool = False) -> "Progress":
+    """What a verb reports to: nothing under `--quiet`, bars on a terminal, plain lines otherwise.
+
+    Args:
+        verbose: every stage leaves a line behind, also the shortest.
+    """
     from preseason.runtime.progress import Silent
 
     if quiet:
         return Silent()
-    shown = Bars() if sys.stderr.isatty() else Lines(sys.stderr)
+    brief_s = 0.0 if verbose else BRIEF_S
+    shown = Bars(brief_s) if sys.stderr.isatty() else Lines(sys.stderr, brief_s=brief_s)
     _tell_of_the_cache(shown)
     return shown
 
@@ -74,9 +81,10 @@ class Stage:
         since, count = self.warm
         return (now - since) / (self.done - count) * max(self.total - self.done, 0)
 
-    def closing(self, now: float) -> str:
-        """The line that stays when it is over."""
-        return f"  {self.name}: {self.done} in {duration(now - self.begin)}"
+    def closing(self, now: float, brief_s: float) -> str | None:
+        """The line that stays when it is over; None where it took less than `brief_s` seconds."""
+        took = now - self.begin
+        return None if took < brief_s else f"  {self.name}: {self.done} in {duration(took)}"
 
 
 class Lines:
@@ -85,9 +93,9 @@ class Lines:
     A stage within a stage reports itself; the outer one goes on when the inner one is over.
     """
 
-    def __init__(self, stream: IO[str], every_s: float = LINE_EVERY_S) -> None:
+    def __init__(self, stream: IO[str], every_s: float = LINE_EVERY_S, brief_s: float = 0.0) -> None:
         self._stream = stream
-        self._every_s = every_s
+        self._every_s, self._brief_s = every_s, brief_s
         self._stages: list[Stage] = []
 
     def start(self, stage: str, total: int) -> None:
@@ -110,7 +118,9 @@ class Lines:
     def finish(self) -> None:
         """Say how long the innermost stage took."""
         if self._stages:
-            self.say(self._stages.pop().closing(time.monotonic()))
+            line = self._stages.pop().closing(time.monotonic(), self._brief_s)
+            if line is not None:
+                self.say(line)
 
     def say(self, line: str) -> None:
         """Write the line."""
@@ -120,9 +130,10 @@ class Lines:
 class Bars:
     """Stages as bars, one below the other, that give way to one line each when they are over."""
 
-    def __init__(self) -> None:
+    def __init__(self, brief_s: float = 0.0) -> None:
         from rich.console import Console
 
+        self._brief_s = brief_s
         self._console = Console(stderr=True, highlight=False)
         self._stages: list[Stage] = []
         self._drawn: RichProgress | None = None
@@ -154,7 +165,9 @@ class Bars:
         if not self._stages:
             self._drawn.stop()
             self._drawn = None
-        self.say(stage.closing(time.monotonic()))
+        line = stage.closing(time.monotonic(), self._brief_s)
+        if line is not None:
+            self.say(line)
 
     def say(self, line: str) -> None:
         """Write the line above the bars."""

@@ -32,8 +32,17 @@ MANIFEST = "preseason.json"
     "flags take precedence.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say how DATA is read: labels, splits, what is left out.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Print every stage, every warning and everything that was left out."
+)
 def fit(
-    data: str, output: str | None, config: str | None, dry_run: bool, quiet: bool, **flags: Any
+    data: str,
+    output: str | None,
+    config: str | None,
+    dry_run: bool,
+    verbose: bool,
+    quiet: bool,
+    **flags: Any,
 ) -> Outcome:
     """Fine-tune a pretrained network on labelled photos, clips, matches or texts.
 
@@ -46,7 +55,9 @@ def fit(
     if dry_run:
         return _say_reading(data, recipe, quiet)
     folder = choose_output(Path(data), output)
-    report = progress(quiet or process_info().rank > 0)
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose exclude each other: give one of them.")
+    report = progress(quiet or process_info().rank > 0, verbose)
     report.say(_announcement(folder, output))
 
     import preseason
@@ -60,7 +71,7 @@ def fit(
         return chat_words.of_fit(name, model.record, quoted)
     record: Any = model.record
     following = f"preseason predict {quoted} {_example(record)}"
-    return Outcome(shapes.of_fit(name, record), words.of_fit(name, record, following))
+    return Outcome(shapes.of_fit(name, record), words.of_fit(name, record, following, verbose))
 
 
 def _say_reading(data: str, recipe: "Recipe", quiet: bool) -> Outcome:

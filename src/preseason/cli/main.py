@@ -7,11 +7,13 @@ import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import click
 
 from preseason import __version__
+from preseason.cli.greeting import greeting
 from preseason.cli.shapes import plain
 from preseason.cli.verbs import VERBS, Outcome
 from preseason.errors import DeviceMemoryError, PreseasonError, UsageError, device_is_full
@@ -66,11 +68,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = wants_json(given)
     _accept_any_character()
+    if not given:
+        return _print_outcome(Outcome({}, greeting(Path())), as_json=False)
     try:
         refuse_lost_folder()
         # A library that prints must not break the one JSON object on stdout.
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
-            outcome = program.main(given or ["--help"], prog_name="preseason", standalone_mode=False)
+            outcome = program.main(given, prog_name="preseason", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
         return _print_failure(error, as_json)
     return _print_outcome(outcome, as_json) if isinstance(outcome, Outcome) else int(outcome or 0)
@@ -98,9 +102,9 @@ def _print_failure(error: BaseException, as_json: bool) -> int:
     if code == 1 or os.environ.get("PRESEASON_DEBUG") == "1":
         traceback.print_exception(error, file=sys.stderr)
     stopped = code == 130
-    click.secho(
-        message if stopped else f"error: {message} [{name}]", err=True, fg="yellow" if stopped else "red"
-    )
+    text = message if stopped else f"error: {message} [{name}]"
+    plain_text = False if os.environ.get("NO_COLOR") else None
+    click.secho(text, err=True, fg="yellow" if stopped else "red", color=plain_text)
     if not as_json:
         return code
     kind = "Stopped" if stopped else type(error).__name__

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SHOWN_SKIPS = 5
 MAX_LABELS = 40
-SHOWN_WARNINGS = 5
+SHOWN_WARNINGS = 2
 SHOWN_FIRST = 12
 MAX_INPUT = 72
 
@@ -51,16 +51,16 @@ def unseen_lines(record: "FitRecord") -> list[str]:
     return [sentence_of(record.problem, record.metrics), f"{judged(record)} {delivered(record)}"]
 
 
-def of_fit(model: str, record: "FitRecord", next_line: str) -> str:
-    """The closing lines of a fit."""
+def of_fit(model: str, record: "FitRecord", next_line: str, verbose: bool = False) -> str:
+    """The closing lines of a fit; with `verbose` all warnings and all that was left out."""
     known = {name: text for name, text in formatting.BASELINES.items() if name in record.baselines}
     beside = ", ".join(f"{text} {percent(record.baselines[name])}" for name, text in known.items())
     took = sum(record.seconds.values())
     lines = [
         *unseen_lines(record),
         *([f"Baselines: {beside}."] if beside else []),
-        *of_skipped(record.skipped),
-        *of_warnings(record.warnings),
+        *(of_skipped(record.skipped, len(record.skipped)) if verbose else _count_of_skipped(record.skipped)),
+        *of_warnings(record.warnings, len(record.warnings) if verbose else SHOWN_WARNINGS),
         f"Model:  {model}  (fitted in {duration(took)})",
         f"Report: {model}/report.html",
         f"Next:   {next_line}",
@@ -81,13 +81,19 @@ def of_reading(account: "Account", refusal: str) -> str:
     return "\n".join([*lines, f"A fit would stop here: {refusal}" if refusal else "Nothing was fitted."])
 
 
-def of_warnings(warnings: "Sequence[str]") -> list[str]:
-    """At most five lines, the worst first; the report and the JSON object have all."""
-    if len(warnings) <= SHOWN_WARNINGS:
-        return [f"Warning: {warning}" for warning in warnings]
-    shown = [f"Warning: {warning}" for warning in warnings[: SHOWN_WARNINGS - 1]]
+def of_warnings(warnings: "Sequence[str]", most: int = SHOWN_WARNINGS) -> list[str]:
+    """The `most` worst warnings, a line each, and how many there are besides."""
+    shown = [f"Warning: {warning}" for warning in warnings[:most]]
     more = len(warnings) - len(shown)
-    return [*shown, f"Warning: ... and {more} more; see the report or --json."]
+    rest = "1 more warning" if more == 1 else f"{more} more warnings"
+    return [*shown, *([f"{rest} in the report; --verbose prints all."] if more > 0 else [])]
+
+
+def _count_of_skipped(skipped: "Sequence[Skipped]") -> list[str]:
+    """One line on what was left out, with an example: the files were named when the fit began."""
+    if len(skipped) < 2:
+        return of_skipped(skipped)
+    return [f"Left out: {len(skipped)} files or rows, such as {skipped[0].path}: {skipped[0].reason}"]
 
 
 def of_evaluation(evaluation: "Evaluation") -> str:
@@ -173,10 +179,10 @@ def of_update(verb: str, model: str, update: "Update") -> str:
     return "\n".join(lines)
 
 
-def of_skipped(skipped: "Sequence[Skipped]") -> list[str]:
+def of_skipped(skipped: "Sequence[Skipped]", most: int = SHOWN_SKIPS) -> list[str]:
     """The first files that were left out and why; the JSON object and the report name all."""
-    lines = [f"Left out: {item.path}: {item.reason}" for item in skipped[:SHOWN_SKIPS]]
-    rest = len(skipped) - SHOWN_SKIPS
+    lines = [f"Left out: {item.path}: {item.reason}" for item in skipped[:most]]
+    rest = len(skipped) - most
     return [*lines, *([f"... and {rest} more; see --json."] if rest > 0 else [])]
 
 

@@ -18,7 +18,9 @@ def announce(context: FitContext) -> None:
     more = f" and {rest} more" if rest > 0 else ""
     noun = context.task.noun
     say(f"Found {len(dataset.samples)} {noun} of {len(dataset.labels)} classes: {listed}{more}.")
-    for note in (context.audit.account.sentence, *dataset.notes):
+    account = context.audit.account
+    # Where there are neither parts nor litter the sentence would say the same again.
+    for note in (*([account.sentence] if account.splits or account.ignored else []), *dataset.notes):
         say(note)
     for line in list_skipped(dataset.skipped):
         say(line)
