@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path, nargs="+")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--budget", default="2m", help="time of one fit; 2m is the default of a fit")
+    parser.add_argument("--budget", help="time of one fit; by default that of every fit")
     parser.add_argument("--grey", action="store_true", help="also try copies without colour")
     parser.add_argument("--cache", help="feature bank; a temporary one by default")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
@@ -45,7 +45,7 @@ def main() -> None:
         asked.json.write_text(json.dumps({"command": sys.argv, "fits": rows}, indent=1), "utf-8")
 
 
-def row_of(data: Path, seed: int, budget: str, cache: str) -> dict[str, Any]:
+def row_of(data: Path, seed: int, budget: str | None, cache: str) -> dict[str, Any]:
     """Fit once, print a line and give its figures."""
     begin = time.perf_counter()
     record = preseason.fit(data, seed=seed, budget_s=budget, cache=cache).record

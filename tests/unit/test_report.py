@@ -13,6 +13,7 @@ from PIL import Image
 from preseason.data.dataset import File, Sample, Skipped
 from preseason.evaluation.metrics import measure
 from preseason.inference.probabilities import softmax
+from preseason.report.glance import glance
 from preseason.report.html import sections_of, write_report
 from preseason.report.pictures import MAX_PICTURES, Album, place_of, small, spotlight
 from preseason.report.problems.base import Section
@@ -368,23 +369,49 @@ def trusted() -> FitRecord:
     return replace(record_of(), trust=trust, warnings=(twice,))
 
 
-def test_trust_is_asked_before_any_figure_and_the_worst_comes_first(tmp_path: Path) -> None:
+def test_the_first_screen_has_figure_trust_and_next_steps_and_the_rest_is_folded(tmp_path: Path) -> None:
     page = page_of(trusted(), tmp_path)
     text = page.text[page.text.index("Trained on") :]
     order = [
+        "Accuracy ",
+        "Can I trust it?",
+        "Duplicates need a look",
+        "What next?",
         "One thing needs a look first",
         "Are there duplicates?",
         "Are the labels right?",
-        "Accuracy ",
     ]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
-    assert "%" not in text[: places[1]]
+    folded = [attributes for tag, attributes in page.tags if tag == "details"]
+    assert len(folded) >= len(sections_of(trusted())) - 3
+    assert not any("open" in attributes for attributes in folded)
     assert page.text.count("1 set of copies lies under two labels.") == 1
     assert page.open == []
     assert "labelled yes" in page.text
     assert "a random split says" in page.text
     assert "/home/coach" not in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_next_steps_follow_from_what_was_found() -> None:
+    gains = [{"label": "son", "gain": 0.14, "sure": True}, {"label": "messi", "gain": 0.3, "sure": False}]
+    trust = {
+        "label_errors": {"said": "2 labels", "tone": "warn", "suspects": [{}, {}]},
+        "curve": {"said": "", "gains": gains},
+        "strangers": {"said": "83 %", "tone": "note", "named": 0.83},
+    }
+    found = glance(replace(record_of(), trust=trust, warnings=("A class has only 4 photos.",)))
+    assert found.checks == (
+        ("warn", "Some labels look wrong"),
+        ("warn", "1 more warning"),
+        ("note", "Unknown inputs may get a label"),
+    )
+    assert found.steps == (
+        "Check 2 labels that may be wrong, and fit again.",
+        "Label 20 more of son: about +14 points.",
+        "If unknown inputs occur in use, fit with --max-unknown-accepted 1/50.",
+    )
+    assert glance(replace(record_of(), trust={}, skipped=())).steps[-1].startswith("Predict new photos")
 
 
 def test_without_warnings_nothing_speaks_against_it(tmp_path: Path) -> None:

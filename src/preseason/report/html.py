@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from preseason.data.dataset import Sample
 from preseason.report import views, words
+from preseason.report.glance import glance
 from preseason.report.pictures import Album
 from preseason.report.problems.base import Section, pages
 from preseason.results import FitRecord
@@ -61,6 +62,7 @@ def write_report(
         .get_template("report.html")
         .render(
             headline=pages.get(record.problem).headline(record),
+            glance=glance(record),
             sections=[(section, view) for section, view in shown if view is not None],
             noun=words.noun_of(record.task),
             version=record.versions.get("preseason", ""),

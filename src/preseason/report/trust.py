@@ -149,7 +149,7 @@ def _hidden(found: Block) -> list[Block]:
             full = test["full"]
             bars.append(_bar("with everything" + NEAR * (test["key"] in NEAR_KEYS), full, own=True))
         bars.append(_bar(test["shown"], test["accuracy"]) | {"icon": charts.hiding(test["key"])})
-    return [*bars, _bar("by luck", found["chance"])] if bars else []
+    return [*bars, _bar("by chance", found["chance"])] if bars else []
 
 
 def _price(found: Block) -> list[Block]:

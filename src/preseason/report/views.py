@@ -25,7 +25,7 @@ def trust(record: FitRecord, album: Album) -> View:
     """What the checks found, a question each, then short verdicts, the careful ones first."""
     told = trust_page.warned(record)
     others = (line for line in record.warnings if line not in told)
-    found = [words.Verdict("warn", "Careful", words.without_folders(line)) for line in others]
+    found = [words.Verdict("warn", "Warning", words.without_folders(line)) for line in others]
     found += [words.transfer(record), _separation(record)]
     found += pages.get(record.problem).verdicts(record)
     order = {"warn": 0, "note": 1, "good": 2}

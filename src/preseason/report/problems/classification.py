@@ -45,7 +45,9 @@ class LabelPage:
             "Of answers given at 80\xa0%, 80 in 100 should be right.",
             views.calibration,
         ),
-        Section("unknown", "Strangers", "What happens with inputs unlike any known class.", views.unknown),
+        Section(
+            "unknown", "Unknown inputs", "What happens with inputs unlike any known class.", views.unknown
+        ),
     )
 
     def headline(self, record: FitRecord) -> dict[str, Any]:
