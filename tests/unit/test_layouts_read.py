@@ -301,6 +301,11 @@ def test_what_is_learnt_badly_is_a_warning() -> None:
         "Class 'b' has only one of the photos: it is learnt but cannot be tested.",
         "Class 'c' has only 2 photos: its score says little.",
     )
+    several = check_trainable(sample_set("a" * 9 + "bb" + "ccc" + "dd" + "ee"))
+    assert several == (
+        "4 classes have few photos, so their scores say little: b 2, c 3, d 2 and 1 more. "
+        "5 or more of each are enough to tell.",
+    )
     together = check_trainable(sample_set("a" * 9 + "b" * 6, dict.fromkeys(range(9, 15), "burst")))
     assert together == (
         "Class 'b' has only 6 photos that belong together: it is learnt but cannot be tested.",

@@ -44,7 +44,7 @@ def test_it_stands_beside_the_figure_and_in_the_json_object(
     assert run(["evaluate", str(mood_folder), str(tmp_path / "new.csv"), "-q"]) == 0
     first, second = capsys.readouterr().out.splitlines()[:2]
     assert first.startswith("Accuracy ")
-    assert "learnt from 2 of the 4 examples. Of the others alone: Accuracy " in second
+    assert "Of the 2 it has not learnt from: Accuracy " in second
     assert run(["evaluate", str(mood_folder), str(tmp_path / "new.csv"), "--json", "-q"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["learnt"], told["unseen"]["n"]) == (2, 2)

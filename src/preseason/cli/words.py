@@ -111,17 +111,11 @@ def of_evaluation(evaluation: "Evaluation") -> str:
 
 
 def _of_learnt(evaluation: "Evaluation") -> list[str]:
-    """Beside the figure: how many of the examples were learnt from, and the figure of the others."""
-    if not evaluation.learnt:
-        return []
-    every = len(evaluation.answers.samples)
+    """Where some of the examples were learnt from, which a warning tells: the figure of the others."""
     if not evaluation.unseen:
-        return ["This figure flatters: the model has learnt from all of these examples."]
-    others = sentence_of(evaluation.problem, evaluation.unseen)
-    return [
-        f"This figure flatters: the model has learnt from {evaluation.learnt} of the {every} examples. "
-        f"Of the others alone: {others}"
-    ]
+        return []
+    others = len(evaluation.answers.samples) - evaluation.learnt
+    return [f"Of the {others} it has not learnt from: {sentence_of(evaluation.problem, evaluation.unseen)}"]
 
 
 def of_predictions(predictions: "Predictions") -> str:

@@ -36,7 +36,7 @@ def check_trainable(dataset: Dataset, noun: str = "photos", minimum_per_class: i
     scarce = [label for label in groups if label not in lonely and counts[label] < FEW]
     return (
         *(_lonely(label, counts[label], noun) for label in lonely),
-        *(_scarce(label, counts[label], noun) for label in scarce),
+        *_scarce({label: counts[label] for label in scarce}, noun),
         *alike_warnings(dataset.labels),
     )
 
@@ -145,8 +145,19 @@ def _lonely(label: str, count: int, noun: str) -> str:
     return f"Class {label!r} has only {what}: it is learnt but cannot be tested."
 
 
-def _scarce(label: str, count: int, noun: str) -> str:
-    return f"Class {label!r} has only {count} {noun}: its score says little."
+def _scarce(counts: dict[str, int], noun: str) -> tuple[str, ...]:
+    """One warning for all classes whose score says little; none where there are no such classes."""
+    if len(counts) <= 1:
+        return tuple(
+            f"Class {label!r} has only {count} {noun}: its score says little."
+            for label, count in counts.items()
+        )
+    shown = ", ".join(f"{label} {count}" for label, count in list(counts.items())[:NAMED])
+    more = f" and {len(counts) - NAMED} more" if len(counts) > NAMED else ""
+    return (
+        f"{len(counts)} classes have few {noun}, so their scores say little: {shown}{more}. "
+        f"{FEW} or more of each are enough to tell.",
+    )
 
 
 def _alike(names: tuple[str, ...]) -> str:
