@@ -11,7 +11,6 @@ import io
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import pytest
 import tiny_language
 import tiny_matches
 import tiny_pitches
+from desk_data import PLAYERS, copy_numbered, copy_players, tweets
 from preseason.cli import python_reference
 from preseason.cli.demo_pictures import Pictures
 from preseason.cli.main import run
@@ -35,13 +35,6 @@ FENCE = re.compile(
     r"(?:<!-- (not|real) run: [^>]+ -->\n)?^```(console|bash|python)\n(.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-PLAYERS = {
-    "freeway": "messi",
-    "boxing": "salah",
-    "double_dunk": "son",
-    "tennis": "mbappe",
-    "ice_hockey": "ronaldo",
-}
 
 
 @dataclass(frozen=True)
@@ -58,8 +51,6 @@ def blocks_of(page: str) -> list[Block]:
 
 
 PAGES = [page for page in ("README.md", *GUIDES) if blocks_of(page)]
-MAX_EXAMPLES = 4
-"""Pictures of each player: enough for every command, few enough for every run of the suite."""
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +66,7 @@ def desk(pictures: Pictures, cache: Path, tmp_path: Path) -> Iterator[Path]:
     plays/, matches/, match.mp4, boxes/ and new-pitches/ are drawn; the tables of tweets are written.
     """
     (tmp_path / "cache").symlink_to(cache)
-    for game, player in PLAYERS.items():
-        for place in (pictures.photos, pictures.new_photos):
-            copy_numbered(place / game, tmp_path / place.name / player)
-    copy_numbered(pictures.new_photos / "boxing", tmp_path / "match")
+    copy_players(pictures, tmp_path)
     copy_numbered(pictures.strangers / "skiing", tmp_path / "kane")
     for number in range(1, 5):
         for label in tiny_matches.LABELS:
@@ -103,27 +91,6 @@ def end_server(noted: Path) -> None:
             os.kill(int(noted.read_text()), signal.SIGTERM)
 
 
-def tweets(salt: str) -> list[str]:
-    """Rows of a table of texts; other ones for each `salt`."""
-    good = (
-        "What a goal",
-        "Wonderful pass",
-        "So happy with this team",
-        "A joy to watch",
-        "Best match in years",
-    )
-    bad = (
-        "Three hours in a queue",
-        "Awful referee",
-        "So sad about this team",
-        "A pain to watch",
-        "Worst game ever",
-    )
-    when = ("today", "tonight") if salt == "tweets.csv" else ("once more",)
-    rows = [(text, "positive") for text in good] + [(text, "negative") for text in bad]
-    return [f"{text} {time},{label}" for text, label in rows for time in when]
-
-
 def fill_language(desk: Path, cache: Path) -> None:
     """What the page on chat names; a tiny Gemma lies in the place of the default, a tiny GPT-2 in gpt2/."""
     default = cache / "language" / "gemma-3-270m"
@@ -137,13 +104,6 @@ def fill_language(desk: Path, cache: Path) -> None:
         (desk / "commentary" / f"{match}.txt").write_text("\n".join(lines))
     (desk / "reports").mkdir()
     (desk / "reports" / "derby.md").write_text("# Derby\n\nSalah scored twice against Everton.")
-
-
-def copy_numbered(source: Path, target: Path) -> None:
-    target.mkdir(parents=True)
-    files = sorted(source.iterdir())
-    for number, path in enumerate(files[:: -(-len(files) // MAX_EXAMPLES)], start=1):
-        shutil.copy(path, target / f"{number}.jpg")
 
 
 def run_in(desk: Path, *command: str) -> str:

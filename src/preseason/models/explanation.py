@@ -14,17 +14,21 @@ from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Columns
 from preseason.engine.hiding import Hiding
 from preseason.errors import DataError, PreseasonError
+from preseason.formatting import percent
 from preseason.inference.predictor import FeatureExtractors, Predictor
 from preseason.modalities.base import Units
 from preseason.models.prediction import predict_batch
 from preseason.openset.reference_set import Example, ReferenceSet
 from preseason.results import BatchPredictions
+from preseason.runtime import notebook
 from preseason.runtime.cache_dir import recall_place
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.base import Task
 from preseason.tasks.reading import accept_of, fingerprinted
 
 NEAREST = 4
+MOST_SHOWN = 8
+"""Parts that a notebook shows."""
 
 Found = dict[str, Sample]
 
@@ -83,6 +87,19 @@ class Explanation:
 
     def __getitem__(self, place: int) -> tuple[str, float]:
         return self.parts[place], self.weights[place]
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the answer, and the parts that count most for or against it."""
+        unknown = " (unknown)" if self.unknown else ""
+        heading = f"{self.label}{unknown}, {percent(self.probability)}: {self.sample.source.shown()}"
+        strongest = sorted(self, key=lambda part: -abs(part[1]))[:MOST_SHOWN]
+        largest = max((abs(weight) for _, weight in strongest), default=0.0) or 1.0
+        rows = [
+            (name, f"{100 * weight:+.0f} points", notebook.bar(abs(weight) / largest))
+            for name, weight in strongest
+        ]
+        header = (self.kind, "what hiding it costs", "")
+        return notebook.block(notebook.paragraph(heading), notebook.table(header, rows))
 
 
 class Explainer:

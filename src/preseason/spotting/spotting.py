@@ -8,14 +8,17 @@ import numpy as np
 
 from preseason.arrays.types import Floats
 from preseason.data.actions import BACKGROUND, Action, LabelledVideo
+from preseason.data.clock import clock
 from preseason.data.dataset import File, Sample
 from preseason.engine.upkeep import WALKS
 from preseason.errors import UsageError
 from preseason.evaluation.spotting import Recording, SpottingMetrics, by_half, measure
+from preseason.formatting import percent
 from preseason.media import video
 from preseason.models.classifier import Model
 from preseason.models.loading import classifies, load, talks
 from preseason.results import Drift
+from preseason.runtime import notebook
 from preseason.runtime.progress import Progress, Silent
 from preseason.spotting.nms import suppress
 from preseason.spotting.readers import WindowReader
@@ -63,6 +66,17 @@ class Spotted:
     scores: Floats
     rate: float
     drift: Drift | None = None
+
+    def _repr_html_(self) -> str:
+        """In a notebook: what was found when, and how sure it is."""
+        rows = [
+            (clock(each.time_s), each.label, percent(each.confidence), notebook.bar(each.confidence))
+            for each in self.actions
+        ]
+        counted = f"{len(rows)} found in {self.path.name}"
+        return notebook.block(
+            notebook.paragraph(counted), notebook.table(("time", "label", "confidence", ""), rows)
+        )
 
 
 def spot(
