@@ -21,7 +21,7 @@ from preseason.errors.surroundings import refuse_lost_folder
 
 READING_ORDER = (
     "scout", "fit", "evaluate", "predict", "explain", "next", "compare", "post-mortem",
-    "add", "remove", "spot", "chat", "serve", "watch", "export",
+    "add", "remove", "spot", "chat", "serve", "watch", "export", "push",
 )  # fmt: skip
 STOPPED = "Interrupted. Finished work is saved; run the same command to resume."
 

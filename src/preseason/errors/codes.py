@@ -124,6 +124,11 @@ CODES: dict[str, Explained] = {
         ("A service with the OpenAI protocol refused, failed or did not answer; the message quotes it."),
         ("Check `--base-url` (the address up to `/v1`) and the key in `OPENAI_API_KEY`, then try again."),
     ),
+    "PS-N02": Explained(
+        "The hub failed",
+        "The Hugging Face hub cannot be reached, has no such model, or does not let you write there.",
+        "Check the name and the connection; `hf auth login` or `HF_TOKEN` gives access to your own models.",
+    ),
     "PS-M01": Explained(
         "The model folder cannot be used",
         "Files of the model are missing, damaged, or do not fit together.",

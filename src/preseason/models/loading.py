@@ -11,6 +11,7 @@ from preseason.errors import UsageError
 from preseason.errors.surroundings import refuse_lost_folder
 from preseason.models.classifier import Model
 from preseason.models.detector import Detector
+from preseason.models.hub import fetch, is_address
 from preseason.registry import Registry
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress
@@ -41,13 +42,17 @@ def load(
 ) -> TrainedModel:
     """Load a model from its folder; loading never runs code from it.
 
+    Args:
+        folder: the model folder, or `hf://USER/NAME` for one on the Hugging Face hub.
+
     Raises:
         UsageError: the current folder is gone, or the process was forked from one that had computed.
         ModelFolderError: it is no model folder, a file is missing or damaged, or the format is newer.
+        WeightsError: it lies on the hub, which cannot be reached, and was never fetched.
     """
     refuse_lost_folder()
     refuse_fork()
-    place = Path(folder)
+    place = fetch(str(folder)) if is_address(folder) else Path(folder)
     manifest = read_manifest(place)
     where = Where(cache_folder(cache), device_for(device), progress)
     return kinds.get(_kind(manifest))(place, manifest, where)
