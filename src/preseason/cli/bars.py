@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from preseason.runtime.progress import Progress
 
 LINE_EVERY_S = 10.0
-BRIEF_S = 1.0
+BRIEF_S = 5.0
 """Stages shorter than this leave no line behind, but with `--verbose`."""
 
 
