@@ -136,7 +136,7 @@ def test_a_workbook_without_its_package_names_the_extra(
         ("a.csv", b"%PDF-1.7 1 0 obj", "is a PDF document, not a table"),
         ("a.csv", b"<!DOCTYPE html><html>Log in</html>", "is a web page, not a table"),
         ("a.csv", b"PK\x03\x04\x14\x00 word/document.xml", "is a ZIP archive, not a table"),
-        ("a.csv", b"\x1f\x8b\x08\x00\x00", "is a gzip archive, not a table"),
+        ("a.csv", b"\x1f\x8b\x08\x00\x00", "is damaged: it cannot be unpacked"),
         ("a.xlsx", b"PK\x03\x04 xl/workbook.xml", "cannot be read: .*save the sheet as CSV"),
         ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "cannot be read: .*save the sheet as CSV"),
         ("a.json", b'{"a": [1, 2}', "is no JSON: Expecting"),

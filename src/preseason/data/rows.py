@@ -1,8 +1,11 @@
 """Rows of tables, whatever program wrote them: CSV and its kin, JSON, Excel, Parquet."""
 
 import csv
+import gzip
+import io
 import json
 import math
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -10,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from preseason.data import workbooks
-from preseason.data.column_names import names_nothing
+from preseason.data.column_names import COLUMNS, TEXT_COLUMNS, guess_columns, names_nothing
 from preseason.data.delimited import Grid, read_delimited
 from preseason.data.json_rows import TWICE, columns_of, parse, rows_of_lines, rows_of_value
 from preseason.errors import DataError, MediaError
@@ -21,6 +24,13 @@ from preseason.media.text import decoded, encoding_of
 JSON_LINES = frozenset({".jsonl", ".ndjson"})
 JSON = JSON_LINES | {".json"}
 SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".parquet"}) | JSON | workbooks.SUFFIXES
+TEXT_FILE, GZIP = ".txt", ".gz"
+PEEKED = 2**16
+"""Bytes of a text file from which is told whether its lines are rows."""
+FEW_LINES = 4
+"""Lines of a text file below which nothing is told from them."""
+MOST_UNPACKED = 2**31
+"""Bytes that a compressed table may have."""
 MAX_NAME = 40
 MAX_PEEK = 2**26
 """Bytes of a file that has to be read whole, when it is read only to see what it is."""
@@ -123,20 +133,84 @@ def listed(header: Sequence[str]) -> str:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file is called as a table; not the ones that Excel makes while it has one open."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith("~$")
+    """Whether a file is called as a table, or is a text file whose lines are rows.
+
+    The files that Excel makes while it has a table open are none.
+    """
+    if path.name.startswith("~$"):
+        return False
+    ending = ending_of(path)
+    return ending in SUFFIXES or (
+        ending == TEXT_FILE and path.suffix.lower() == TEXT_FILE and _has_rows(path)
+    )
+
+
+def ending_of(path: Path) -> str:
+    """The ending of a file's name in small letters, without that of gzip.
+
+    Example:
+        >>> ending_of(Path("tweets.CSV")), ending_of(Path("tweets.csv.gz"))
+        ('.csv', '.csv')
+    """
+    return Path(path.stem if path.suffix.lower() == GZIP else path.name).suffix.lower()
+
+
+def _has_rows(path: Path) -> bool:
+    """Whether the first lines of a text file are rows: under a header of examples, or a text and a label.
+
+    Times in front of a label, as Audacity and Raven write them, are read by layouts of their own.
+    """
+    try:
+        with path.open("rb") as file:
+            head = decoded(file.read(PEEKED))
+    except (OSError, MediaError):
+        return False
+    lines = [line for line in head.splitlines()[:_LOOKED_AT] if line.strip()]
+    lines = lines[:-1] if len(head) >= PEEKED // 4 and len(lines) > FEW_LINES else lines
+    if len(lines) < FEW_LINES or "begin time" in lines[0].lower():
+        return False
+    for separator in "\t;,|":
+        if not all(separator in line for line in lines):
+            continue
+        header = [cell.strip().strip('"') for cell in lines[0].split(separator)]
+        for names in (TEXT_COLUMNS, COLUMNS):
+            roles = guess_columns(header, names)
+            if "label" in roles and ("text" in roles or "path" in roles):
+                return True
+    return {line.count("\t") for line in lines} == {1} and any(
+        _may_be_labels([cells[place].strip() for cells in (line.split("\t") for line in lines)])
+        for place in (0, 1)
+    )
+
+
+def _may_be_labels(cells: Sequence[str]) -> bool:
+    """Whether the cells are single words that repeat, and no numbers."""
+    words = set(cells)
+    single = all(cell and len(cell) <= MAX_NAME and not cell.split()[1:] for cell in words)
+    return single and 1 < len(words) <= len(cells) // 2 and any(not cell[0].isdigit() for cell in words)
 
 
 def _bytes(path: Path) -> bytes:
+    """The content of a file, unpacked where it is compressed by gzip."""
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise DataError(f"The table {path} cannot be opened: {error.strerror}.") from None
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+            unpacked = packed.read(MOST_UNPACKED + 1)
+    except (OSError, EOFError, zlib.error):
+        raise DataError(f"{path} is damaged: it cannot be unpacked to its end. Copy it again.") from None
+    if len(unpacked) > MOST_UNPACKED:
+        raise DataError(f"{path} is larger than {MOST_UNPACKED >> 30} GB when it is unpacked: split it.")
+    return unpacked
 
 
 def _form(path: Path, data: bytes) -> str:
     """What a file is: by its first bytes, else by its ending."""
-    suffix = path.suffix.lower()
+    suffix = ending_of(path)
     if data.startswith(b"PAR1") or (suffix == ".parquet" and not data):
         return "parquet"
     if data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
@@ -208,9 +282,7 @@ def _workbook(path: Path, limit: int | None) -> Table:
 
 def _as_csv(rows: Iterable[Sequence[str]]) -> str:
     """Cells as the text that `read_delimited` reads, so that titles and comments are found here too."""
-    from io import StringIO
-
-    out = StringIO()
+    out = io.StringIO()
     csv.writer(out).writerows(rows)
     return out.getvalue()
 
@@ -218,7 +290,7 @@ def _as_csv(rows: Iterable[Sequence[str]]) -> str:
 def _delimited(path: Path, text: str, limit: int | None, notes: tuple[str, ...]) -> Table:
     try:
         most = None if limit is None else max(limit, _LOOKED_AT)
-        grid = read_delimited(text, most, tabs=path.suffix.lower() in (".tsv", ".tab"))
+        grid = read_delimited(text, most, tabs=ending_of(path) in (".tsv", ".tab", TEXT_FILE))
     except csv.Error as error:
         raise DataError(f"{path} cannot be read as a table: {error}. {_WAY_OUT}") from None
     if names_nothing(grid.header, [cells for _, cells in grid.lines[:_LOOKED_AT] if any(cells)]):
@@ -265,7 +337,7 @@ def _json(path: Path, text: str, limit: int | None, notes: tuple[str, ...]) -> T
 
 
 def _json_records(path: Path, text: str, limit: int | None) -> Iterable[Record]:
-    if path.suffix.lower() in JSON_LINES:
+    if ending_of(path) in JSON_LINES:
         return [
             Record(number, {}, fault) if fault else _record(number, value)
             for number, value, fault in rows_of_lines(text, limit)

@@ -41,18 +41,25 @@ class Finder:
     """Finds the files that the cells of one table name.
 
     A cell that leads to a file beside the table, or from the current folder, names that. Otherwise the file
-    is looked for below the table's folder by the longest end of its path that fits, then without its suffix;
-    of several the one in a folder of the table's own part (`train_images/` of `train.csv`).
+    is looked for below the table's folder (or `base`) by the longest end of its path that fits, then without
+    its suffix; of several the one in a folder of the table's own part (`train_images/` of `train.csv`).
     Case and Unicode form do not count there; a file that cannot be told from another is not guessed.
 
     Attributes:
         table: the table.
         usable: whether a file can be what a name without suffix means.
+        base: the folder that is searched; None for that of the table.
     """
 
     table: Path
     usable: Callable[[Path], bool] = Path.is_file
+    base: Path | None = None
     _found: dict[str, Place] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        """The folder that is searched."""
+        return self.table.parent if self.base is None else self.base
 
     def find(self, text: str) -> Place:
         """Where a cell leads to."""
@@ -93,6 +100,7 @@ class Finder:
             return
         for written in dict.fromkeys((text, _unslashed(text), unicodedata.normalize("NFC", text))):
             yield self.table.parent / written
+            yield self.root / written
         yield Path(text)
 
     def _ending(self, end: tuple[str, ...]) -> list[Path]:
@@ -116,14 +124,14 @@ class Finder:
         return own or hits
 
     def _folders(self, path: Path) -> tuple[str, ...]:
-        return tuple(_folded(part) for part in path.parent.relative_to(self.table.parent).parts)
+        return tuple(_folded(part) for part in path.parent.relative_to(self.root).parts)
 
     @cached_property
     def _index(self) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
         """Everything below the table's folder by its name, and files by their name without suffix."""
         names: defaultdict[str, list[Path]] = defaultdict(list)
         stems: defaultdict[str, list[Path]] = defaultdict(list)
-        for folder, folders, files in os.walk(self.table.parent):
+        for folder, folders, files in os.walk(self.root):
             folders[:] = sorted(
                 name for name in folders if not (is_litter(name) or is_program(Path(folder) / name))
             )
@@ -142,8 +150,8 @@ class Finder:
         return f"{len(hits)} files may be meant ({shown}{more}): name its folder too"
 
     def _below(self, path: Path) -> str:
-        inside = path.is_relative_to(self.table.parent)
-        shown = (path.relative_to(self.table.parent) if inside else path).as_posix()
+        inside = path.is_relative_to(self.root)
+        shown = (path.relative_to(self.root) if inside else path).as_posix()
         return shown if shown != "." else "the table's folder"
 
 

@@ -29,6 +29,8 @@ def recognises(root: Path) -> bool:
     if root.is_file():
         return _recognises_file(root)
     files = _files(root) if root.is_dir() else []
+    if len(files) > 1 and all(path.suffix.lower() in PROSE for path in files):
+        return True  # transcripts, also where a speaker and a tab stand in front of each line
     return bool(files) and all(path.suffix.lower() in TABLES | PROSE for path in files) and all(
         _recognises_file(path) for path in files[:PEEKED_ROWS]
     )  # fmt: skip
@@ -107,7 +109,7 @@ def _held_out(paths: list[Path]) -> set[Path]:
 
 def _recognises_file(path: Path) -> bool:
     suffix = path.suffix.lower()
-    if suffix in PROSE:
+    if suffix in PROSE and not is_table(path):
         return True
     if not is_table(path) or (suffix == ".json" and path.stat().st_size > MAX_PEEK):
         return False

@@ -56,8 +56,10 @@ def read(root: Path, accept: Accept) -> Dataset:
     parts = parts_at(root)
     if parts is None:
         raise DataError(f"{root} holds no tables of parts. Expected {_EXPECTS}.")
-    layout = texts if parts.texts else table
-    read_by = {path: layout.read(path, accept) for path in parts.of}
+    read_by = {
+        path: texts.read(path, accept) if parts.texts else table.read(path, accept, _base(root, path))
+        for path in parts.of
+    }
     several = len(set(parts.of.values())) > 1
     samples = tuple(
         replace(sample, split=sample.split or parts.of[path]) if several else sample
@@ -82,13 +84,20 @@ def parts_at(root: Path) -> Parts | None:
     here = tuple(path for path in files_in(root) if is_table(path))
     if len(here) > 1:
         return _in_one_folder(root, here)
+    apart = tuple(table.tables_apart(root))
+    if len(apart) > 1:
+        return _in_one_folder(root, apart)
     beside = {path: split_from(folder.name) for folder in folders_in(root) for path in _tables_beside(folder)}
     named = {path: part for path, part in beside.items() if part is not None}
     return Parts(named, False, ()) if named and not here else None
 
 
 def _in_one_folder(root: Path, here: tuple[Path, ...]) -> Parts | None:
-    of_files = {path: split_from(path.stem) for path in here if not _is_submission(path) and table.fits(path)}
+    of_files = {
+        path: split_from(path.stem)
+        for path in here
+        if not _is_submission(path) and table.fits(path, base=_base(root, path))
+    }
     cells = not of_files and not any(map(is_example, files_in(root))) and not folders_in(root)
     labelled = of_files or (
         {path: split_from(path.stem) for path in here if texts.matches(path)} if cells else {}
@@ -104,6 +113,11 @@ def _in_one_folder(root: Path, here: tuple[Path, ...]) -> Parts | None:
             "train.csv, validation.csv and test.csv."
         )
     return Parts(chosen, bool(cells), tuple(path for path in here if path not in chosen))
+
+
+def _base(root: Path, path: Path) -> Path | None:
+    """Where the files of a table are searched: beside the folder of tables that it lies in, if it does."""
+    return root if path in table.tables_apart(root) else None
 
 
 def _tables_beside(folder: Path) -> list[Path]:

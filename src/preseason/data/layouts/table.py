@@ -8,7 +8,7 @@ from pathlib import Path
 from preseason.data.clock import seconds_from
 from preseason.data.columns import LOOKED_AT, Roles, roles_of_files
 from preseason.data.dataset import Dataset, File, Sample, Skipped
-from preseason.data.files import Accept, Columns, files_in, readable
+from preseason.data.files import Accept, Columns, files_in, folders_in, readable
 from preseason.data.label_cells import Labels, labels_in, labels_of_columns
 from preseason.data.layouts.base import Layout, layouts
 from preseason.data.rows import Row, Table, is_table, read_table
@@ -45,17 +45,22 @@ def matches(root: Path) -> bool:
     return root.is_dir() and table_in(root) is not None
 
 
-def read(root: Path, accept: Accept) -> Dataset:
+def read(root: Path, accept: Accept, base: Path | None = None) -> Dataset:
     """One sample for each row with a usable file and a label; other rows are named with their number.
 
     Rows are counted as a spreadsheet does: the header is row 1.
+
+    Args:
+        root: the table, or a folder with one.
+        accept: what is an example.
+        base: the folder where files are searched, by default `root` or the table's own.
 
     Raises:
         DataError: the table cannot be read, it is not clear which column is which, or cells hold several
             labels.
         UsageError: a column that the user named is not there.
     """
-    return _read(root, accept, labelled=True)
+    return _read(root, accept, labelled=True, base=base)
 
 
 def read_unlabelled(table: Path, accept: Accept) -> Dataset:
@@ -67,11 +72,12 @@ def read_unlabelled(table: Path, accept: Accept) -> Dataset:
     return _read(table, accept, labelled=False)
 
 
-def _read(root: Path, accept: Accept, labelled: bool) -> Dataset:
+def _read(root: Path, accept: Accept, labelled: bool, base: Path | None = None) -> Dataset:
     path = root if root.is_file() else table_in(root, _named(accept))
     if path is None:
         raise DataError(f"{root} holds no table. Expected {_EXPECTS}.")
-    reading = _reading(read_table(path), accept, labelled)
+    base = root if base is None and root.is_dir() else base
+    reading = _reading(read_table(path), accept, labelled, base)
     for row in reading.table.rows:
         _read_row(reading, row, labelled)
     if reading.blank:
@@ -84,15 +90,15 @@ def _read(root: Path, accept: Accept, labelled: bool) -> Dataset:
     return Dataset(root, "table", tuple(reading.samples), labels, tuple(reading.skipped), notes)
 
 
-def _reading(table: Table, accept: Accept, labelled: bool) -> _Reading:
-    finder = Finder(table.path, lambda path: accept.file(path) is None)
+def _reading(table: Table, accept: Accept, labelled: bool, base: Path | None) -> _Reading:
+    finder = Finder(table.path, lambda path: accept.file(path) is None, base)
     roles = roles_of_files(table, _named(accept), lambda cell: not finder.find(cell).fault, labelled)
     labels = Labels({})
     if roles.of_labels:
         labels = labels_of_columns(table, roles.of_labels)
     elif labelled:
         labels = labels_in(table, roles.columns["label"])
-    return _Reading(table, roles, labels, accept, Finder(table.path, finder.usable))
+    return _Reading(table, roles, labels, accept, Finder(table.path, finder.usable, base))
 
 
 def _named(accept: Accept) -> Columns:
@@ -199,16 +205,32 @@ def _span(reading: _Reading, row: Row) -> tuple[float, float] | None:
 
 
 def table_in(root: Path, named: Columns = NOT_NAMED) -> Path | None:
-    """The one table among the files of a folder that names files there and their labels."""
+    """The one table among the files of a folder that names files there and their labels.
+
+    Where there is none, one that lies in a folder of its own beside the files, such as `annotations/`.
+    """
     found = [path for path in files_in(root) if is_table(path) and fits(path, named)]
+    found = found or [path for path in tables_apart(root) if fits(path, named, root)]
     return found[0] if len(found) == 1 else None
 
 
-def fits(table: Path, named: Columns = NOT_NAMED) -> bool:
+def tables_apart(root: Path) -> list[Path]:
+    """Tables in folders at `root` that hold nothing but tables; none where tables lie at `root` itself."""
+    if any(map(is_table, files_in(root))):
+        return []
+    return [
+        path
+        for folder in folders_in(root)
+        if (inside := files_in(folder)) and not folders_in(folder) and all(map(is_table, inside))
+        for path in inside
+    ]
+
+
+def fits(table: Path, named: Columns = NOT_NAMED, base: Path | None = None) -> bool:
     """Whether a table has columns of files and labels, and one of its first cells leads to something."""
     try:
         read = read_table(table, limit=LOOKED_AT)
-        finder = Finder(table)
+        finder = Finder(table, base=base)
         roles = roles_of_files(read, named, lambda cell: not finder.find(cell).fault)
     except (DataError, UsageError):
         return False
