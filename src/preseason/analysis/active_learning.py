@@ -68,14 +68,21 @@ class Suggestions:
 
 
 def suggest(
-    model: Model, *inputs: str | Path, count: int = 20, progress: Progress | None = None
+    model: Model,
+    *inputs: str | Path,
+    count: int = 20,
+    progress: Progress | None = None,
+    text: str | None = None,
+    path: str | None = None,
 ) -> Suggestions:
     """Choose which unlabelled examples to label next: uncertain ones that differ from each other.
 
     Args:
         model: the model so far.
-        inputs: files, folders and globs, or texts and tables of texts, as for `predict`.
+        inputs: files, folders, globs and tables, or texts, as for `predict`.
         count: how many to choose.
+        progress: receives progress messages.
+        text, path: columns of tables, as for `predict`.
 
     Raises:
         UsageError: no input was given, or `count` is below 1.
@@ -87,7 +94,7 @@ def suggest(
     """
     if count < 1:
         raise UsageError(f"-n {count}: expected 1 or more.")
-    samples, skipped = model.samples_of(inputs)
+    samples, skipped = model.samples_of(inputs, text, path)
     seen = {example.fingerprint for example in model.known.examples}
     fresh = [sample for sample in samples if sample.fingerprint not in seen]
     once = list({(sample.fingerprint, sample.span): sample for sample in reversed(fresh)}.values())[::-1]

@@ -1,5 +1,6 @@
 """Two models on one labelled set, so that nobody ships noise."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,8 @@ def compare(
     *,
     text: str | None = None,
     label: str | None = None,
+    path: str | None = None,
+    rename: Sequence[str] = (),
     names: tuple[str, str] = ("A", "B"),
     progress: Progress | None = None,
 ) -> Comparison:
@@ -68,7 +71,8 @@ def compare(
     Args:
         first, second: models for the same kind of data.
         data: labelled as for `fit`.
-        text, label: columns of a table of texts.
+        text, label, path: columns of a table: of texts, labels, files.
+        rename: `OLD=NEW` for labels that the models call otherwise.
         names: names of the models in the verdict.
 
     Raises:
@@ -82,7 +86,9 @@ def compare(
         raise UsageError(f"{names[0]} is a model of {first.task}, {names[1]} one of {second.task}.")
     shown = progress or Silent()
     found = audit(
-        read_labelled(first.job, Path(data), first.columns((data,), text, label), first.labels)[0],
+        read_labelled(first.job, Path(data), first.columns((data,), text, label, path, rename), first.labels)[
+            0
+        ],
         first.job.signature,
         shown,
     )

@@ -6,7 +6,7 @@ import click
 
 from preseason.cli import shapes, words
 from preseason.cli.bars import progress
-from preseason.cli.verbs import Outcome, column_options, model_options, verb
+from preseason.cli.verbs import Outcome, column_options, model_options, naming_options, verb
 
 if TYPE_CHECKING:
     from preseason.analysis.compare import Comparison
@@ -20,6 +20,7 @@ SHOWN = 8
 @click.argument("second", metavar="B")
 @click.argument("data")
 @column_options
+@naming_options
 @model_options
 def compare(
     *,
@@ -28,6 +29,8 @@ def compare(
     data: str,
     text: str | None,
     label: str | None,
+    path: str | None,
+    rename: tuple[str, ...],
     device: str,
     cache: str | None,
     quiet: bool,
@@ -46,7 +49,15 @@ def compare(
         for each in (first, second)
     ]
     found = preseason.compare(
-        models[0], models[1], data, text=text, label=label, names=(first, second), progress=report
+        models[0],
+        models[1],
+        data,
+        text=text,
+        label=label,
+        path=path,
+        rename=rename,
+        names=(first, second),
+        progress=report,
     )
     fields = {
         "models": [first, second],

@@ -7,7 +7,7 @@ import click
 
 from preseason.cli import words
 from preseason.cli.bars import progress
-from preseason.cli.verbs import AliasedOption, Outcome, model_options, verb
+from preseason.cli.verbs import AliasedOption, Outcome, input_options, model_options, verb
 
 if TYPE_CHECKING:
     from preseason.analysis.active_learning import Suggestions
@@ -37,6 +37,7 @@ TABLES = (".csv",)
     is_flag=True,
     help="Create links in FOLDER instead of copies.",
 )
+@input_options
 @model_options
 def next_to_label(
     *,
@@ -45,21 +46,23 @@ def next_to_label(
     count: int,
     output: str | None,
     link: bool,
+    text: str | None,
+    path: str | None,
     device: str,
     cache: str | None,
     quiet: bool,
 ) -> Outcome:
     """Choose which unlabelled examples to label next.
 
-    PATHS are files, folders or patterns, as for `predict`. Each step picks the most uncertain example that
-    differs from those already picked. Inputs unlike any known class are marked.
+    PATHS are files, folders, patterns or tables, as for `predict`. Each step picks the most uncertain example
+    that differs from those already picked. Inputs unlike any known class are marked.
     """
     import preseason
     from preseason.models.loading import classifier
 
     report = progress(quiet)
     loaded = classifier(preseason.load(model, progress=report, device=device, cache=cache), "next")
-    found = preseason.suggest(loaded, *paths, count=count, progress=report)
+    found = preseason.suggest(loaded, *paths, count=count, progress=report, text=text, path=path)
     files = _written(found, output, link)
     fields = {
         "model": model,

@@ -1,13 +1,13 @@
 """`preseason predict MODEL PATHS...`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from preseason.cli import shapes, words
 from preseason.cli.bars import progress
-from preseason.cli.verbs import Outcome, model_options, verb
+from preseason.cli.verbs import Outcome, input_options, model_options, verb
 from preseason.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     "--draw", metavar="FOLDER", help="Of things found: write the pictures there with their boxes drawn."
 )
 @click.option("--adapt", is_flag=True, help="Re-centre the features on these examples first.")
+@input_options
 @model_options
 def predict(
     *,
@@ -37,21 +38,27 @@ def predict(
     form: str,
     draw: str | None,
     adapt: bool,
+    text: str | None,
+    path: str | None,
     device: str,
     cache: str | None,
     quiet: bool,
 ) -> Outcome:
     """Predict labels for photos, clips or texts.
 
-    PATHS are files, folders or patterns such as "match/*.jpg". Answers come in the order of the inputs. An
-    input unlike every known class is labelled `unknown`.
+    PATHS are files, folders, patterns such as "match/*.jpg", or tables that name files or hold texts. Answers
+    come in the order of the inputs. An input unlike every known class is labelled `unknown`.
     """
     import preseason
-    from preseason.trained_model import FINDS
+    from preseason.trained_model import CLASSIFIES, FINDS
 
     report = progress(quiet)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
-    more = {"adapt": True} if adapt else {}
+    more: dict[str, Any] = {"adapt": True} if adapt else {}
+    if CLASSIFIES in loaded.capabilities:
+        more |= {"text": text, "path": path}
+    elif text or path:
+        raise UsageError(f"--text and --path are for models of labels; {model} is one of {loaded.task}.")
     if draw is not None and FINDS not in loaded.capabilities:
         raise UsageError(
             f"--draw is for models that find things; {model} is one of {loaded.task}: leave it out."

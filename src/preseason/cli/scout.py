@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preseason.cli.bars import progress
-from preseason.cli.verbs import Outcome, column_options, model_options, verb
+from preseason.cli.verbs import Outcome, column_options, model_options, naming_options, verb
 from preseason.cli.words import table
 from preseason.formatting import shell_word
 
@@ -20,6 +20,7 @@ HEADER = ["network", "linear head", "95 % interval", "neighbours", "LogME", "H-s
 @click.option("--backbone", multiple=True, metavar="NAME", help="A network to compare. Repeatable.")
 @click.option("--budget", metavar="TIME", help="Seconds, or e.g. 2m.")
 @column_options
+@naming_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @model_options
 def scout(
@@ -29,6 +30,8 @@ def scout(
     budget: str | None,
     text: str | None,
     label: str | None,
+    path: str | None,
+    rename: tuple[str, ...],
     seed: int,
     device: str,
     cache: str | None,
@@ -48,6 +51,8 @@ def scout(
         budget_s=budget,
         text=text,
         label=label,
+        path=path,
+        rename=rename,
         seed=seed,
         device=device,
         cache=cache,

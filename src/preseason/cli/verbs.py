@@ -107,6 +107,13 @@ def column_options(function: Function) -> Function:
     return text(label(function))
 
 
+def input_options(function: Function) -> Function:
+    """Add the options of verbs that read tables without labels: `--text`, `--path`."""
+    text = click.option("--text", metavar="COLUMN", help="Column of a table that holds the texts.")
+    path = click.option("--path", metavar="COLUMN", help="Column of a table that holds the files.")
+    return text(path(function))
+
+
 def naming_options(function: Function) -> Function:
     """Add the options of verbs that hold a model against labels: `--path` and `--rename`."""
     path = click.option("--path", metavar="COLUMN", help="Column of a table that holds the files.")

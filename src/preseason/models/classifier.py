@@ -84,19 +84,27 @@ class Model:
         return frozenset({CLASSIFIES, SPOTS} if self.record.span_s else {CLASSIFIES})
 
     def predict(
-        self, *inputs: str | Path, progress: Progress | None = None, adapt: bool = False
+        self,
+        *inputs: str | Path,
+        progress: Progress | None = None,
+        adapt: bool = False,
+        text: str | None = None,
+        path: str | None = None,
     ) -> Predictions:
         """Predict files, folders and globs, or texts themselves, in the order given.
 
         Args:
+            inputs: a table among them stands for the files or the texts of its rows.
+            progress: receives progress messages.
             adapt: re-centre the features on these examples first.
+            text, path: column of the texts or of the files in tables; by default as in the fit, or guessed.
 
         Raises:
             UsageError: no input was given.
         """
         if not inputs:
             raise UsageError(f"predict needs {self.job.noun}: name files, folders or patterns of files.")
-        samples, skipped = self.samples_of(inputs)
+        samples, skipped = self.samples_of(inputs, text, path)
         model, change = self.adapted(samples, progress or Silent()) if adapt else (self, None)
         answers, failed = model.answers(samples, progress or Silent())
         predictions = tuple(self.predictions(answers))
@@ -189,9 +197,11 @@ class Model:
         known = {(example.fingerprint, example.span) for example in self.known.examples}
         return np.array([(sample.fingerprint, sample.span) in known for sample in samples], np.bool_)
 
-    def samples_of(self, inputs: Sequence[str | Path]) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
+    def samples_of(
+        self, inputs: Sequence[str | Path], text: str | None = None, path: str | None = None
+    ) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
         """Unlabelled samples from the inputs of `predict`, with fingerprints, and what could not be read."""
-        return read_inputs(tuple(inputs), self.job, self.columns(inputs))
+        return read_inputs(tuple(inputs), self.job, self.columns(inputs, text, path=path))
 
     def answers(
         self, samples: Sequence[Sample], progress: Progress

@@ -9,8 +9,8 @@ from preseason.data.audit import audit
 from preseason.data.dataset import Dataset, File, Sample, Skipped
 from preseason.data.files import Accept, Columns, files_in
 from preseason.data.groups import NONE
-from preseason.data.layouts import unlabelled
 from preseason.data.layouts.inputs import collect as collect_texts
+from preseason.data.layouts.inputs import collect_files
 from preseason.data.layouts.texts import named as texts_named
 from preseason.data.layouts.texts import table_of
 from preseason.data.rows import is_table, read_rows
@@ -172,11 +172,16 @@ def read_inputs(
 ) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
     """Unlabelled samples with fingerprints, in the order asked, and what could not be read.
 
-    Where texts are examples, an input that is no file is a text itself.
+    A table stands for the files or texts of its rows. Where texts are examples, an input that is no file is a
+    text itself.
+
+    Raises:
+        DataError: it is not clear which column of a table of texts holds them.
+        UsageError: a column that was named is not there.
     """
     accept = accept_of(task, columns)
     if not accept.cells:
-        return fingerprinted(unlabelled.collect(inputs, accept), task)
+        return fingerprinted(collect_files(inputs, accept), task)
     return fingerprinted(collect_texts(inputs, accept), task)
 
 

@@ -114,6 +114,8 @@ def scout(
     budget_s: float | str | None = None,
     text: str | None = None,
     label: str | None = None,
+    path: str | None = None,
+    rename: Sequence[str] = (),
     seed: int = 0,
     device: str = "auto",
     cache: str | None = None,
@@ -125,7 +127,8 @@ def scout(
         data: labelled as for `fit`.
         backbones: networks to compare; by default those of the task with weights on this machine.
         budget_s: seconds, or e.g. `2m`; by default a minute plus 0.1 s per example and network.
-        text, label: columns of a table of texts.
+        text, label, path: columns of a table: of texts, labels, files.
+        rename: `OLD=NEW` for labels that are to be called otherwise.
 
     Raises:
         DataError: nothing can be learned from the data.
@@ -135,9 +138,9 @@ def scout(
     Example:
         preseason.scout("photos/").best.name
     """
-    settings = {"text": text, "label": label, "cache": cache, "budget_s": budget_s}
+    settings = {"text": text, "label": label, "path": path, "cache": cache, "budget_s": budget_s}
     given = {name: value for name, value in settings.items() if value is not None}
-    recipe = Recipe().with_settings(seed=seed, device=device, **given)
+    recipe = Recipe().with_settings(seed=seed, device=device, rename=tuple(rename), **given)
     return Scout(recipe, progress or Silent()).run(Path(data), tuple(backbones))
 
 
@@ -150,7 +153,9 @@ class Scout:
 
     def run(self, root: Path, names: tuple[str, ...]) -> Report:
         """Read, compare, look ahead."""
-        columns = Columns(self.recipe.text, self.recipe.label, path=self.recipe.path)
+        columns = Columns(
+            self.recipe.text, self.recipe.label, path=self.recipe.path, rename=self.recipe.rename
+        )
         task = task_for(root, columns)
         if not task.scouted:
             raise UsageError(

@@ -1,13 +1,14 @@
-"""Texts to be answered, as they come: written on the command line, in files, in tables."""
+"""Examples to be answered, as they come: written on the command line, in files, in tables."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from preseason.data.dataset import Dataset, Sample, Skipped, Text
 from preseason.data.files import Accept, readable
-from preseason.data.layouts import texts, unlabelled
+from preseason.data.layouts import table, texts, unlabelled
 from preseason.data.rows import SUFFIXES as TABLES
 from preseason.data.rows import is_table
+from preseason.errors import DataError
 from preseason.media.text import SUFFIXES
 
 
@@ -29,6 +30,60 @@ def collect(inputs: Sequence[str | Path], accept: Accept) -> Dataset:
         samples += found.samples
         skipped += found.skipped
     return Dataset(Path(), "loose", tuple(samples), (), tuple(skipped))
+
+
+def collect_files(inputs: Sequence[str | Path], accept: Accept) -> Dataset:
+    """Samples of every input in the order given: files, what folders and patterns hold, and what tables name.
+
+    A table that lies among its own files, as in `photos/*`, adds none of them again; one that names no files
+    is named in `skipped`.
+
+    Raises:
+        UsageError: a column that was named is not there.
+    """
+    tables = [given for given in inputs if _is_table_of_files(given, accept)]
+    found = unlabelled.collect([given for given in inputs if given not in tables], accept)
+    if not tables:
+        return found
+    taken = {sample.path.resolve() for sample in found.samples}
+    rows: dict[str | Path, tuple[Sample, ...]] = {}
+    skipped = list(found.skipped)
+    for given in tables:
+        try:
+            read = table.read_unlabelled(Path(given), accept)
+        except DataError as error:
+            skipped.append(Skipped(readable(str(given)), str(error).removesuffix(".")))
+            continue
+        rows[given] = tuple(sample for sample in read.samples if sample.path.resolve() not in taken)
+        skipped += read.skipped
+    ordered = _in_order(inputs, tables, rows, found, accept)
+    return Dataset(found.root, "unlabelled", ordered, (), tuple(skipped))
+
+
+def _in_order(
+    inputs: Sequence[str | Path],
+    tables: Sequence[str | Path],
+    rows: dict[str | Path, tuple[Sample, ...]],
+    found: Dataset,
+    accept: Accept,
+) -> tuple[Sample, ...]:
+    """The samples of files and of tables, as their inputs were named."""
+    left = list(found.samples)
+    ordered: list[Sample] = []
+    for given in inputs:
+        if given in tables:
+            ordered += rows.pop(given, ())
+            continue
+        own = {sample.path for sample in unlabelled.collect([given], accept).samples}
+        while left and left[0].path in own:
+            ordered.append(left.pop(0))
+    return (*ordered, *left)
+
+
+def _is_table_of_files(given: str | Path, accept: Accept) -> bool:
+    """Whether an input is a table, and no example by itself."""
+    path = _existing(given) if str(given).strip() else None
+    return path is not None and path.is_file() and is_table(path) and accept.file(path) is not None
 
 
 def _one(given: str | Path, accept: Accept) -> Dataset:
