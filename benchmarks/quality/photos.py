@@ -28,6 +28,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--budget", help="time of one fit; by default that of every fit")
     parser.add_argument("--grey", action="store_true", help="also try copies without colour")
+    parser.add_argument("--backbone", default="auto", help="as of `preseason fit`: auto also reads faces")
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--cache", help="feature bank; a temporary one by default")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     asked = parser.parse_args()
@@ -37,7 +39,10 @@ def main() -> None:
         cache = asked.cache or f"{folder}/cache"
         grey = [grey_copy(data, Path(folder) / f"{data.name}-grey") for data in asked.data if asked.grey]
         for data in [*asked.data, *grey]:
-            mine = [row_of(data, seed, asked.budget, cache) for seed in range(asked.seeds)]
+            mine = [
+                row_of(data, seed, asked.budget, cache, asked.backbone)
+                for seed in range(asked.first_seed, asked.first_seed + asked.seeds)
+            ]
             rows += mine
             right = [100 * row["accuracy"] for row in mine]
             print(f"{data.name:28} mean {np.mean(right):12.1f}   deviation {np.std(right):.1f}", flush=True)
@@ -45,16 +50,16 @@ def main() -> None:
         asked.json.write_text(json.dumps({"command": sys.argv, "fits": rows}, indent=1), "utf-8")
 
 
-def row_of(data: Path, seed: int, budget: str | None, cache: str) -> dict[str, Any]:
+def row_of(data: Path, seed: int, budget: str | None, cache: str, backbone: str) -> dict[str, Any]:
     """Fit once, print a line and give its figures."""
     begin = time.perf_counter()
-    record = preseason.fit(data, seed=seed, budget_s=budget, cache=cache).record
+    record = preseason.fit(data, seed=seed, budget_s=budget, cache=cache, backbone=backbone).record
     seconds, score, beside = time.perf_counter() - begin, record.score, record.baselines
     ece = record.metrics["ece"].value
     linear, scratch = (100 * beside.get(name, float("nan")) for name in ("linear", "scratch"))
     print(
         f"{data.name:28} {seed:4} {score.n:5} {100 * score.value:7.1f} {linear:7.1f} {scratch:7.1f} "
-        f"{ece:6.3f} {seconds:6.0f}  {record.head}",
+        f"{ece:6.3f} {seconds:6.0f}  {record.head}; unknown {record.unknown_auroc or float('nan'):.2f}",
         flush=True,
     )
     return {
@@ -68,6 +73,7 @@ def row_of(data: Path, seed: int, budget: str | None, cache: str) -> dict[str, A
         "baselines": beside,
         "kept": record.head,
         "tried": {item.name: item.accuracy for item in record.candidates},
+        "networks": record.networks,
         "unknown_auroc": record.unknown_auroc,
         "judged": record.split["by"],
         "seconds": seconds,

@@ -147,7 +147,8 @@ class Recipe:
         "auto",
         (
             "Pretrained network: any timm name, or for texts any name on the Hugging Face hub; auto "
-            "is the bundled one. Several, separated by commas, are compared by cross-validation."
+            "is the bundled one. Several, separated by commas, are read together for photos (auto,faces), "
+            "and compared by cross-validation for everything else."
         ),
     )
     weights: str | None = _option(None, "File or folder with the backbone's weights.")

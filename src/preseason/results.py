@@ -148,6 +148,8 @@ class FitRecord:
         data: how the data were read: `layout`, `sentence`, `notes`, `splits`, `groups`, `ignored`; empty in
             models that were saved before.
         trust: what was found about when to believe the model, by name of the check, in plain values.
+        networks: what each network beside the first brought: `gain` of accuracy in cross-validation, the
+            share of examples `found` to show what it reads, and both in a sentence, `said`.
         decisions: what the clock decided, by name, in plain values: a fit with `--config MODEL` repeats it.
     """
 
@@ -180,6 +182,7 @@ class FitRecord:
     decisions: dict[str, Any] = field(default_factory=dict)
     examples: int = 0
     data: dict[str, Any] = field(default_factory=dict)
+    networks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def score(self) -> Figure:

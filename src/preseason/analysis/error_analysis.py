@@ -12,7 +12,6 @@ from preseason.data.dataset import Sample, Skipped
 from preseason.engine.hiding import Cover, Hiding
 from preseason.engine.passes import Box
 from preseason.errors import DataError
-from preseason.inference.predictor import FeatureExtractors
 from preseason.models.classifier import Model
 from preseason.openset.drift import far_off
 from preseason.results import BatchPredictions, Drift, Figure
@@ -128,14 +127,8 @@ def better_crops(model: Model, answers: BatchPredictions, progress: Progress) ->
     if model.job.modality.typed or not len(places):
         return {}
     places = places[np.argsort(-answers.probabilities[places].max(axis=1), kind="stable")][:MAX_CROPPED]
-    hiding = Hiding(model.extractors.decoder)
-    hiding.covers = {name: Cover(box=box, crop=True) for name, box in CROPS.items()}
-    looking = replace(
-        model,
-        extractors=FeatureExtractors(
-            model.extractors.backbone, hiding, model.extractors.cache, model.extractors.device
-        ),
-    )
+    covers = {name: Cover(box=box, crop=True) for name, box in CROPS.items()}
+    looking = replace(model, extractors=model.extractors.decoding(lambda decoder: Hiding(decoder, covers)))
     forms = [replace(answers.samples[place], variant=name) for place in places for name in CROPS]
     again, _ = looking.answers(forms, progress)
     told: dict[int, str] = {}

@@ -41,6 +41,7 @@ def of_fit(model: str, record: "FitRecord") -> dict[str, Any]:
         "metrics": metrics_of(record.problem, record.metrics),
         "baselines": record.baselines,
         "candidates": record.candidates,
+        "networks": record.networks,
         "split": record.split,
         "duplicates": [[each.shown() for each in cluster] for cluster in record.duplicates],
         "skipped": record.skipped,

@@ -59,6 +59,7 @@ def of_fit(model: str, record: "FitRecord", next_line: str, verbose: bool = Fals
     lines = [
         *unseen_lines(record),
         *([f"Baselines: {beside}."] if beside else []),
+        *(f"{each['said']}." for each in record.networks.values()),
         *(of_skipped(record.skipped, len(record.skipped)) if verbose else _count_of_skipped(record.skipped)),
         *of_warnings(record.warnings, len(record.warnings) if verbose else SHOWN_WARNINGS),
         f"Model:  {model}  (fitted in {duration(took)})",

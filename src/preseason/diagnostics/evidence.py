@@ -65,7 +65,8 @@ class Evidence:
     @cached_property
     def short(self) -> Short | None:
         """Pooled rows of at most `MAX_EXAMPLES`; None where no frozen network read the examples."""
-        fit = next((fit for fit in self.trials.fits if fit.fitted.candidate.spec.kept != "raw"), None)
+        read = (fit for fit in self.trials.fits if not fit.fitted.candidate.network)
+        fit = next((fit for fit in read if fit.fitted.candidate.spec.kept != "raw"), None)
         if fit is None:
             return None
         chosen = self.few

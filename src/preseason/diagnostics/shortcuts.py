@@ -97,7 +97,8 @@ def _of_parts(evidence: Evidence) -> CrossValResult | None:
     """A way whose rows hold several parts, at the same places for all examples."""
     for fit in evidence.trials.fits:
         spec = fit.fitted.candidate.spec
-        if spec.kept == "pooled" and fit.fitted.candidate.crops_from is None and len(spec.parts()) > 1:
+        own = not fit.fitted.candidate.network and fit.fitted.candidate.crops_from is None
+        if own and spec.kept == "pooled" and len(spec.parts()) > 1:
             return fit
     return None
 

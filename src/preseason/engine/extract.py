@@ -284,8 +284,11 @@ class Extractor:
     def _running(self, say: Callable[[str], None]) -> Engine:
         if self._engine is None:
             begin = time.monotonic()
-            kept = self._kept
-            self._engine = self._converted(say) if kept is None else OpenVinoEngine(kept, self.precision)
+            kept, ready = self._kept, getattr(self._feed, "engine", None)
+            if ready is not None:
+                self._engine = ready()
+            else:
+                self._engine = self._converted(say) if kept is None else OpenVinoEngine(kept, self.precision)
             self._compiling_s += time.monotonic() - begin
         return self._engine
 

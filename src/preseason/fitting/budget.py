@@ -1,6 +1,7 @@
 """How much time a fit has, and how it is shared out."""
 
 from preseason.fitting.context import FitContext
+from preseason.fitting.several_networks import seconds_each
 from preseason.training.rounds import Clock
 
 REFIT_SHARE = 0.45
@@ -9,7 +10,8 @@ REFIT_SHARE = 0.45
 
 def budget_s(context: FitContext) -> float:
     """The seconds named, else the task's, with more of them where everything is fitted twice."""
-    found = context.recipe.budget_for(len(context.samples), context.task.seconds_each)
+    each = context.task.seconds_each + seconds_each(context)
+    found = context.recipe.budget_for(len(context.samples), each)
     if context.recipe.budget_s is None and context.refits:
         found /= 1 - REFIT_SHARE
     return found

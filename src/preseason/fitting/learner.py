@@ -71,7 +71,6 @@ def search(context: FitContext, chosen: Ints, candidates: Sequence[Candidate], c
         len(context.labels),
         context.folds(chosen),
         context.recipe.seed,
-        backbone=context.extractors.backbone.loaded(),
         device=context.extractors.device,
         progress=context.progress,
     )
@@ -86,7 +85,7 @@ def learn(context: FitContext, chosen: Ints, trials: Trials, keep: Sequence[str]
     selection = select_candidates(trials, targets, keep)
     kept = tuple(trials.fits[i].fitted.candidate.name for i in selection.kept)
     temperature = calibrate(selection, targets)
-    predictor, plain = build_predictor(trials, kept, temperature)
+    predictor, plain = build_predictor(trials, kept, temperature, selection.weights)
     proba = sharpened(selection.oof_proba, temperature)
     known, choice, distance = fit_open_set(context, chosen, trials, predictor, selection.oof_index, proba)
     answers = predict_oof(context, chosen, trials, selection.oof_index, proba, distance)
@@ -111,13 +110,13 @@ def calibrate(selection: Selection, targets: Ints) -> float:
 
 
 def build_predictor(
-    trials: Trials, kept: tuple[str, ...], temperature: float
+    trials: Trials, kept: tuple[str, ...], temperature: float, weights: tuple[float, ...] = ()
 ) -> tuple[Predictor, Floats | None]:
     """The kept candidates and those that choose crops for them, and sketches [m, e] of all samples tried."""
     needed = _needed(trials, kept)
     embedding = next((name for name in kept if trials.attention(name) is not None), kept[0])
     sketch, plain = _sketched(needed, trials)
-    return Predictor(tuple(needed), kept, embedding, temperature, sketch), plain
+    return Predictor(tuple(needed), kept, embedding, temperature, sketch, weights), plain
 
 
 def fit_open_set(

@@ -17,6 +17,7 @@ from preseason.fitting import summary
 from preseason.fitting.announce import announce
 from preseason.fitting.context import FitContext, WarningLog
 from preseason.fitting.problems.base import FittedModel, fitters
+from preseason.fitting.several_networks import joined, joins
 from preseason.fitting.source_networks import choose, names_of
 from preseason.fitting.taking_up import take_up
 from preseason.fitting.unused import refuse_unused
@@ -89,11 +90,17 @@ def columns_of(recipe: Recipe) -> Columns:
 def _chosen(
     recipe: Recipe, task: Task, audit: Audit, progress: Progress, workers: Workers | None
 ) -> FeatureExtractors:
-    """Of several networks the one that serves the examples; several workers take the first."""
+    """The networks of the fit: the best of several, or all; several workers take the first alone."""
     names = names_of(recipe, task)
     if workers is not None:
         return extractors_for(recipe, task, workers)
-    return choose(names, recipe, task, audit, progress, lambda name: extractors_for(recipe, task, name=name))
+
+    def make(name: str) -> FeatureExtractors:
+        return extractors_for(recipe, task, name=name)
+
+    if joins(task):
+        return joined(recipe, task, audit, progress, make)
+    return choose(names, recipe, task, audit, progress, make)
 
 
 def extractors_for(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from preseason.data.split import leaks
 from preseason.diagnostics.checks import Checked
 from preseason.fitting.context import FitContext
 from preseason.fitting.learner import Tested
+from preseason.fitting.several_networks import brought
 from preseason.heads.decisions import all_decided
 from preseason.inference.heads.tfidf import TfidfHead
 from preseason.inference.predictor import Predictor
@@ -66,7 +68,19 @@ def record_of(
         problem=context.problem.name,
         decisions=all_decided(context.checkpoints),
         data=context.audit.account.values(),
+        networks=networks_of(context, tested),
     )
+
+
+def networks_of(context: FitContext, tested: Tested) -> dict[str, dict[str, Any]]:
+    """What each network beside the first brought, in plain values."""
+    first = tested.first
+    kept = [each.name for each in first.candidates if each.kept]
+    found = brought(context, first.trials, context.targets[first.chosen], kept)
+    return {
+        each.network: {"gain": each.gain, "found": each.found, "said": each.sentence(context.task.noun)}
+        for each in found
+    }
 
 
 def split_of(context: FitContext, tested: Tested) -> dict[str, int | str]:

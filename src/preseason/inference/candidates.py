@@ -25,6 +25,8 @@ class Candidate:
         crops_from: name of an earlier way whose attention chooses this one's looks.
         joined: whether the head also reads the rows of `crops_from`, in front of its own.
         beside: name of an earlier way whose rows the head also reads, in front of its own.
+        network: name of the further network whose rows these are; empty for the fit's first one.
+        partial: whether it says nothing of some examples, as where no face is seen: logits of zero.
         config: of the head's own kind; None for its usual one, and where it was fitted long ago.
         fold_models: how many of the folds get a member; the others' examples have no answer from this way.
             With 1, that member judges and the one delivered is fitted on every example, unless `refit` is
@@ -46,6 +48,8 @@ class Candidate:
     trusted: bool = False
     refit: bool = True
     beside: str | None = None
+    network: str = ""
+    partial: bool = False
 
     @property
     def before(self) -> str | None:

@@ -1,6 +1,6 @@
 """The fitted ways together: from samples to probabilities, looking closer where attention said so."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from preseason.inference.sketch import Sketch
 from preseason.runtime.progress import Progress
 
 if TYPE_CHECKING:
+    from preseason.backbones.base import Backbone
     from preseason.distributed.workers import Workers
 
 
@@ -29,6 +30,7 @@ class FeatureExtractors:
 
     Attributes:
         workers: the processes that share the work; None where this process is alone.
+        others: of further networks, by name, where a fit reads several.
     """
 
     def __init__(
@@ -38,9 +40,11 @@ class FeatureExtractors:
         cache: Path,
         device: str,
         workers: "Workers | None" = None,
+        others: "Sequence[FeatureExtractors]" = (),
     ) -> None:
         self.backbone, self.decoder, self.cache, self.device = backbone, decoder, cache, device
         self.workers = workers
+        self.others = {each.backbone.name: each for each in others}
         self._extractors: dict[FeatureSpec, Extractor | RawReader] = {}
 
     def extractor(self, spec: FeatureSpec) -> Extractor | RawReader:
@@ -53,9 +57,27 @@ class FeatureExtractors:
             )
         return self._extractors[spec]
 
+    def of(self, candidate: Candidate) -> "FeatureExtractors":
+        """Those of the network that `candidate` reads."""
+        return self.others[candidate.network] if candidate.network else self
+
+    def joined(self, others: "Sequence[FeatureExtractors]") -> "FeatureExtractors":
+        """With further networks beside this one."""
+        return FeatureExtractors(self.backbone, self.decoder, self.cache, self.device, self.workers, others)
+
+    def decoding(self, wrapped: Callable[[Decoder], Decoder]) -> "FeatureExtractors":
+        """The same networks, fed by what `wrapped` makes of each one's decoder."""
+        others = [each.decoding(wrapped) for each in self.others.values()]
+        return FeatureExtractors(self.backbone, wrapped(self.decoder), self.cache, self.device, others=others)
+
+    def trained(self) -> "Backbone | None":
+        """The network whose blocks a head may copy; None of one that is no list of blocks."""
+        return self.backbone.loaded() if getattr(self.backbone, "blocks_known", True) else None
+
     def shelf_names(self) -> list[str]:
         """Shelves of the bank in use here, which eviction leaves alone."""
-        return [each.shelf_name for each in self._extractors.values() if each.shelf_name]
+        own = [each.shelf_name for each in self._extractors.values() if each.shelf_name]
+        return own + [name for each in self.others.values() for name in each.shelf_names()]
 
 
 def orders_for(
@@ -101,6 +123,7 @@ class Predictor:
         embedding: name of the way whose vectors stand for an example among the known ones.
         temperature: divisor of the averaged log-probabilities.
         sketch: of whole examples as the frozen network shows them; None where no way can tell.
+        weights: of the kept ways in the average; empty where all count the same.
     """
 
     candidates: tuple[Fitted, ...]
@@ -108,6 +131,7 @@ class Predictor:
     embedding: str
     temperature: float
     sketch: Sketch | None = None
+    weights: tuple[float, ...] = ()
 
     def attention_spec(self) -> FeatureSpec | None:
         """The pass whose parts `RawPredictions.attention` weighs: the first attention over fixed crops."""
@@ -131,8 +155,10 @@ class Predictor:
         for fitted in self.candidates:
             candidate = fitted.candidate
             looked = self._cropped(candidate, current, attention)
-            found = extractors.extractor(candidate.spec).extract(
-                looked, progress, f"reading for {candidate.name}", keep
+            found = (
+                extractors.of(candidate)
+                .extractor(candidate.spec)
+                .extract(looked, progress, f"reading for {candidate.name}", keep)
             )
             if len(found.kept) < len(current):
                 skipped += found.failed
@@ -149,7 +175,7 @@ class Predictor:
 
     def average(self, each: Sequence[Floats]) -> Floats:
         """Probabilities of the kept ways averaged and calibrated, float32 [n, c]."""
-        return sharpened(averaged(each), self.temperature)
+        return sharpened(averaged(each, self.weights), self.temperature)
 
     def _cropped(
         self, candidate: Candidate, samples: list[Sample], attention: dict[str, Floats]
@@ -193,14 +219,17 @@ def plain_candidate(candidates: Sequence[Candidate]) -> Candidate | None:
         (
             candidate
             for candidate in candidates
-            if candidate.spec.kept == "pooled" and candidate.before is None
+            if candidate.spec.kept == "pooled" and candidate.before is None and not candidate.network
         ),
         None,
     ) or next(
         (
             candidate
             for candidate in candidates
-            if candidate.spec.kept == "map" and not candidate.spec.frames and candidate.crops_from is None
+            if candidate.spec.kept == "map"
+            and not candidate.spec.frames
+            and candidate.crops_from is None
+            and not candidate.network
         ),
         None,
     )

@@ -20,9 +20,17 @@ def log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return logs
 
 
-def averaged(each: Sequence[Floats]) -> Floats:
-    """The normalised geometric mean of probabilities [n, c]: a way that is sure of a no is heard."""
-    logs = np.mean([np.log(np.maximum(p, 1e-9)) for p in each], axis=0)
+def averaged(each: Sequence[Floats], weights: Sequence[float] = ()) -> Floats:
+    """The normalised geometric mean of probabilities [n, c]: a way that is sure of a no is heard.
+
+    Args:
+        weights: one for each, which need not sum to 1; all the same where there are none.
+    """
+    found = [np.log(np.maximum(p, 1e-9)) for p in each]
+    if weights:
+        logs = np.sum([weight * log for weight, log in zip(weights, found, strict=True)], axis=0)
+    else:
+        logs = np.mean(found, axis=0)
     means = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(means / means.sum(axis=1, keepdims=True), np.float32)
 

@@ -12,7 +12,7 @@ from preseason.arrays.rows import nearest_rows
 from preseason.arrays.types import Floats
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Columns
-from preseason.engine.hiding import Hiding
+from preseason.engine.hiding import Cover, Hiding
 from preseason.errors import DataError, PreseasonError
 from preseason.formatting import percent
 from preseason.inference.predictor import FeatureExtractors, Predictor
@@ -116,10 +116,8 @@ class Explainer:
     ) -> None:
         self.job, self.predictor, self.known = job, predictor, known
         self.columns, self.progress = columns, progress
-        self.hiding = Hiding(extractors.decoder)
-        self.extractors = FeatureExtractors(
-            extractors.backbone, self.hiding, extractors.cache, extractors.device
-        )
+        self.covers: dict[str, Cover] = {}
+        self.extractors = extractors.decoding(lambda decoder: Hiding(decoder, self.covers))
 
     def explain(self, sample: Sample, found: Found) -> Explanation:
         """Why the answer to `sample`, a sample with its fingerprint.
@@ -132,7 +130,8 @@ class Explainer:
             UsageError: there is nothing in it to take apart.
         """
         units = self.job.modality.units(sample)
-        self.hiding.covers = units.covers
+        self.covers.clear()
+        self.covers.update(units.covers)
         return self._told(sample, units, found)
 
     def _told(self, sample: Sample, units: Units, found: Found) -> Explanation:

@@ -55,6 +55,8 @@ def _write(model: "Model", part: Path) -> None:
 
     backbone = model.extractors.backbone
     backbone.save(part / BACKBONE)
+    for number, each in enumerate(model.extractors.others.values()):
+        each.backbone.save(part / f"{BACKBONE}-{number + 2}")
     _write_finetuned(model, part / FINETUNED)
     states = [
         [fold_model.state() for fold_model in fitted.fold_models] for fitted in model.predictor.candidates
@@ -75,10 +77,12 @@ def _write(model: "Model", part: Path) -> None:
         "task": model.task,
         "labels": list(model.labels),
         "backbone": backbone.facts(),
+        "networks": [each.backbone.facts() for each in model.extractors.others.values()],
         "predictor": {
             "kept": list(model.predictor.kept),
             "embedding": model.predictor.embedding,
             "temperature": model.predictor.temperature,
+            "weights": list(model.predictor.weights),
             "candidates": [
                 _fitted_values(fitted, fold_models)
                 for fitted, fold_models in zip(model.predictor.candidates, states, strict=True)

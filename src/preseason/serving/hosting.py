@@ -227,4 +227,4 @@ def _warm(model: Any) -> None:
     """Compile the networks now rather than with the first request."""
     predictor = getattr(model, "predictor", None)
     for fitted in predictor.candidates if predictor is not None else ():
-        model.extractors.extractor(fitted.candidate.spec).prepare(Silent().say)
+        model.extractors.of(fitted.candidate).extractor(fitted.candidate.spec).prepare(Silent().say)

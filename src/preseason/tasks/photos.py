@@ -75,6 +75,7 @@ class Photos:
     backbone = "efficientnet_lite0"
     networks: tuple[str, ...] = ("image",)
     scouted = networks
+    joins_networks = True
 
     @property
     def accept(self) -> Accept:

@@ -77,7 +77,11 @@ def _way(
     if candidate.origins or candidate.spec.kept != "pooled":
         return fitted, None
     orders = orders_for(candidate, samples, None, ())
-    found = extractors.extractor(candidate.spec).extract(orders, progress, f"reading for {candidate.name}")
+    found = (
+        extractors.of(candidate)
+        .extractor(candidate.spec)
+        .extract(orders, progress, f"reading for {candidate.name}")
+    )
     if not len(found.kept):
         return fitted, None
     features = Features.of([found.rows])

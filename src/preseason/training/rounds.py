@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample
@@ -148,7 +149,7 @@ class Rounds:
 
     def _estimate(self, candidate: Candidate) -> float:
         """Seconds for reading and training, from a few examples and the training before."""
-        extractor = self.extractors.extractor(candidate.spec)
+        extractor = self.extractors.of(candidate).extractor(candidate.spec)
         orders = self._orders(candidate)
         missing = extractor.missing(orders)
         training = self.trials.fits[-1].seconds * 0.5 if len(self.trials.fits) > 1 else 0.0
@@ -162,8 +163,10 @@ class Rounds:
     def _read_all(self, candidate: Candidate) -> str | None:
         with self.clock.watch.stage("reading through the network"):
             orders = self._orders(candidate)
-            found = self.extractors.extractor(candidate.spec).extract(
-                orders, self.training_set.progress, f"reading for {candidate.name}"
+            found = (
+                self.extractors.of(candidate)
+                .extractor(candidate.spec)
+                .extract(orders, self.training_set.progress, f"reading for {candidate.name}")
             )
         if found.failed:
             raise DataError(
@@ -185,7 +188,11 @@ class Rounds:
         seconds = None
         if self.clock.strict:
             seconds = max(self.clock.left(), 1.0) * (1.0 if last else TRAINING_SHARE)
-        training_set = replace(self.training_set, features=self.trials.features[candidate.name])
+        training_set = replace(
+            self.training_set,
+            features=self.trials.features[candidate.name],
+            backbone=self.extractors.of(candidate).trained(),
+        )
         with self.clock.watch.stage(f"training: {candidate.name}"):
             try:
                 first = not self.trials.fits
@@ -199,13 +206,26 @@ class Rounds:
                 return
         self._decide(candidate, "")
         self.trials.fits.append(fit)
-        right = accuracy(fit.oof_proba, self.training_set.targets[fit.oof_index])
-        self.trials.candidates.append(CandidateResult(candidate.name, right, fit.seconds, kept=False))
-        self.training_set.progress.say(f"{candidate.name}: {100 * right:.1f} % in cross-validation")
+        told = _told(fit) if candidate.partial else np.ones(len(fit.oof_index), np.bool_)
+        right = accuracy(fit.oof_proba[told], self.training_set.targets[fit.oof_index[told]])
+        note = f"of the {100 * told.mean():.0f} % that it can tell" if candidate.partial else ""
+        self.trials.candidates.append(
+            CandidateResult(candidate.name, right, fit.seconds, kept=False, note=note)
+        )
+        self.training_set.progress.say(
+            f"{candidate.name}: {100 * right:.1f} % in cross-validation{note and ', ' + note}"
+        )
 
     def _leave_out(self, candidate: Candidate, reason: str) -> None:
         self.training_set.progress.say(f"{candidate.name}: {reason}")
         self.trials.candidates.append(CandidateResult(candidate.name, None, 0.0, kept=False, note=reason))
+
+
+def _told(fit: CrossValResult) -> NDArray[np.bool_]:
+    """Of which examples a partial way says something, bool [h]; all where it never does."""
+    spread = fit.oof_proba.max(axis=1) - fit.oof_proba.min(axis=1)
+    told: NDArray[np.bool_] = spread > 1e-6
+    return told if told.any() else ~told
 
 
 def _decision(candidate: Candidate) -> str:

@@ -14,6 +14,7 @@ from preseason.fitting.budget import budget_s, clock_for
 from preseason.fitting.context import FitContext
 from preseason.fitting.learner import Learnt, Tested, learn, reference_distribution, search
 from preseason.fitting.problems.base import fitters
+from preseason.fitting.several_networks import candidates_of
 from preseason.heads.decisions import decide, decided
 from preseason.inference.candidates import Candidate
 from preseason.models.classifier import Model
@@ -42,7 +43,7 @@ def fit_labels(context: FitContext) -> Model:
 def learn_and_test(context: FitContext) -> Tested:
     """Try the candidates on the training part, answer the test part, and refit on everything if asked."""
     recipe, task = context.recipe, context.task
-    candidates = task.candidates(recipe, context.extractors.backbone.loaded(), context.samples)
+    candidates = candidates_of(context)
     context.warnings.add("way", dict.fromkeys(each.caution for each in candidates if each.caution))
     train, test = divide(context)
     if len(test):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from preseason.backbones.facts import BackboneSource
 from preseason.backbones.saved import SavedBackbone
 from preseason.errors import DeviceMemoryError, ModelFolderError, UsageError, device_is_full
 from preseason.inference.candidates import Fitted
@@ -17,7 +18,8 @@ from preseason.openset.drift import ReferenceDistribution
 from preseason.openset.reference_set import ReferenceSet
 from preseason.problems.base import problems
 from preseason.storage import BACKBONE, HEADS, KNOWN, MANIFEST, WORLD
-from preseason.tasks.base import tasks
+from preseason.tasks.base import Task, tasks
+from preseason.tasks.companions import companions
 
 
 def open_classifier(place: Path, manifest: dict[str, Any], where: Where) -> Model:
@@ -40,11 +42,27 @@ def open_classifier(place: Path, manifest: dict[str, Any], where: Where) -> Mode
 def _opened(place: Path, manifest: dict[str, Any], where: Where) -> Model:
     backbone = SavedBackbone(place / BACKBONE, manifest["backbone"])
     job = tasks.get(manifest["task"])
-    extractors = FeatureExtractors(backbone, job.decoder(backbone), where.cache, where.device)
+    others = [
+        _further(place, number, facts, job, where)
+        for number, facts in enumerate(manifest.get("networks", ()))
+    ]
+    extractors = FeatureExtractors(backbone, job.decoder(backbone), where.cache, where.device, others=others)
     sketch, reference_distribution = _reference_distribution(place, manifest)
     predictor = _predictor(place, manifest, extractors, sketch)
     known, record = _known(place, manifest), record_from(manifest["record"], problems.get(job.problem))
     return Model(job, extractors, predictor, known, record, reference_distribution)
+
+
+def _further(place: Path, number: int, facts: dict[str, Any], job: Task, where: Where) -> FeatureExtractors:
+    """A network that is read beside the first: a companion by its name, else out of the folder."""
+    source: BackboneSource
+    if facts.get("companion"):
+        companion = companions.get(facts["name"])
+        source, decoder = companion.source(facts["weights_id"]), companion.decoder()
+    else:
+        source = SavedBackbone(place / f"{BACKBONE}-{number + 2}", facts)
+        decoder = job.decoder(source)
+    return FeatureExtractors(source, decoder, where.cache, where.device)
 
 
 def _predictor(
@@ -58,11 +76,13 @@ def _predictor(
             State(fold_model["kind"], dict(below(tensors, f"{index}.{number}.")), fold_model["settings"])
             for number, fold_model in enumerate(fitted["fold_models"])
         ]
-        heads = tuple(restore(state, extractors.backbone, extractors.device) for state in states)
-        candidates.append(Fitted(candidate_from(fitted["candidate"]), heads, fitted["temperature"]))
-    return Predictor(
-        tuple(candidates), tuple(values["kept"]), values["embedding"], values["temperature"], sketch
-    )
+        candidate = candidate_from(fitted["candidate"])
+        backbone = extractors.of(candidate).backbone
+        heads = tuple(restore(state, backbone, extractors.device) for state in states)
+        candidates.append(Fitted(candidate, heads, fitted["temperature"]))
+    weights = tuple(float(weight) for weight in values.get("weights", ()))
+    kept, embedding, temperature = tuple(values["kept"]), values["embedding"], values["temperature"]
+    return Predictor(tuple(candidates), kept, embedding, temperature, sketch, weights)
 
 
 def _known(folder: Path, manifest: dict[str, Any]) -> ReferenceSet:
