@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+import movies
 import preseason
 import tiny_pitches
 from preseason.cli.problems.base import terminals
@@ -27,6 +28,8 @@ from preseason.report.drawn import write_drawn
 from preseason.results import BoxPredictions, PictureBoxes
 from preseason.runtime.progress import Silent
 from preseason.serving.batching import answers_of
+from preseason.spotting import video_boxes
+from preseason.spotting.video_boxes import watch
 from preseason.tasks.base import tasks
 from preseason.tasks.reading import read
 from preseason.training.detection.levels import levels_of
@@ -137,6 +140,42 @@ def test_pictures_are_written_with_their_boxes(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UsageError, match="--draw"):
         write_drawn(found, LABELS, tmp_path / "file")
+
+
+def test_a_video_is_read_in_stretches_and_goes_on_where_it_was_stopped(
+    model: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = [np.asarray(tiny_pitches.pitch(i // 10)[0]) for i in range(60)]
+    match = movies.write(tmp_path / "match.mp4", shown)
+    whole = watch(model, match, Silent(), 10.0)
+    assert len(whole) == 24
+    frames = list(whole.frames())
+    assert [frame.frame for frame in frames] == list(range(1, 25))
+    assert frames[5].time_s == 0.5
+    assert (frames[0].width, frames[0].height) == (160, 120)
+    assert any(frame.boxes for frame in frames)
+    again = replace(model, labels=("ball", "man"))  # another key, so that nothing is kept of it
+    monkeypatch.setattr("preseason.spotting.scan.STRETCH", 8)
+    rows, seen = video_boxes._rows, []
+
+    def stops(detector: Detector, pictures: list[np.ndarray]) -> dict[str, np.ndarray]:
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        seen.append(len(pictures))
+        return rows(detector, pictures)
+
+    monkeypatch.setattr(video_boxes, "_rows", stops)
+    with pytest.raises(KeyboardInterrupt):
+        watch(again, match, Silent(), 10.0)
+    late: list[int] = []
+    monkeypatch.setattr(video_boxes, "_rows", lambda m, p: (late.append(len(p)), rows(m, p))[1])
+    resumed = watch(again, match, Silent(), 10.0)
+    assert (sum(seen), sum(late)) == (16, 8)
+    assert np.allclose(resumed.found, whole.found, atol=1e-5)
+    watch(again, match, Silent(), 10.0)
+    assert sum(late) == 8
+    with pytest.raises(UsageError, match="received 0 frames a second"):
+        watch(model, match, Silent(), 0.0)
 
 
 def test_scouting_is_for_labels(place: Path) -> None:

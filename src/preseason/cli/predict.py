@@ -7,7 +7,7 @@ import click
 
 from preseason.cli import shapes, words
 from preseason.cli.bars import progress
-from preseason.cli.verbs import Outcome, input_options, model_options, verb
+from preseason.cli.verbs import Outcome, input_options, model_options, refuse_given, verb
 from preseason.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -20,14 +20,20 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "json", "csv"]),
+    type=click.Choice(["table", "json", "csv", "mot"]),
     default="table",
     show_default=True,
-    help="Output format; json is the same as --json.",
+    help="Output format; json is the same as --json; mot is that of tracks in videos.",
 )
 @click.option(
-    "--draw", metavar="FOLDER", help="Of things found: write the pictures there with their boxes drawn."
+    "--draw",
+    metavar="FOLDER",
+    help="Of things found: write the pictures and videos there with their boxes drawn.",
 )
+@click.option(
+    "--fps", type=float, metavar="N", help="Of things in a video: frames a second to look at; 5 by default."
+)
+@click.option("--track", is_flag=True, help="Of things in a video: number them, and follow them by number.")
 @click.option("--adapt", is_flag=True, help="Re-centre the features on these examples first.")
 @input_options
 @model_options
@@ -37,6 +43,8 @@ def predict(
     paths: tuple[str, ...],
     form: str,
     draw: str | None,
+    fps: float | None,
+    track: bool,
     adapt: bool,
     text: str | None,
     path: str | None,
@@ -44,12 +52,14 @@ def predict(
     cache: str | None,
     quiet: bool,
 ) -> Outcome:
-    """Predict labels for photos, clips or texts.
+    """Predict labels for photos, clips or texts, or find things on pictures and in videos.
 
     PATHS are files, folders, patterns such as "match/*.jpg", or tables that name files or hold texts. Answers
     come in the order of the inputs. An input unlike every known class is labelled `unknown`.
     """
     import preseason
+    from preseason.cli.video_boxes import Wishes, of_videos, videos_among
+    from preseason.models.detector import Detector
     from preseason.trained_model import CLASSIFIES, FINDS
 
     report = progress(quiet)
@@ -63,6 +73,14 @@ def predict(
         raise UsageError(
             f"--draw is for models that find things; {model} is one of {loaded.task}: leave it out."
         )
+    if isinstance(loaded, Detector) and (videos := videos_among(paths)):
+        if adapt:
+            raise UsageError("--adapt re-centres features of models of labels; leave it out for detection.")
+        wishes = Wishes(fps, track, form, None if draw is None else Path(draw))
+        return of_videos(model, loaded, videos, wishes, report)
+    refuse_given(["fps", "track"], "it is for a model that finds things, and videos.")
+    if form == "mot":
+        raise UsageError("--format mot is the format of tracks: name a video and --track.")
     predictions = loaded.predict(*map(_typed, paths), progress=report, **more)
     none_read = bool(predictions.skipped) and not len(predictions)
     fields = shapes.of_predictions(model, predictions)

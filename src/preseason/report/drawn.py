@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preseason.data.boxes import FoundBox
 from preseason.errors import UsageError
 from preseason.media.image import decode
 from preseason.results import PictureBoxes
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
 COLOURS = ((255, 214, 64), (79, 195, 247), (255, 138, 101), (129, 199, 132), (186, 104, 200), (240, 98, 146))
@@ -41,14 +43,23 @@ def _free(folder: Path, stem: str, taken: Sequence[Path]) -> Path:
 
 
 def _write(found: PictureBoxes, labels: Sequence[str], path: Path) -> None:
-    from PIL import Image, ImageDraw
+    from PIL import Image
 
     picture = Image.fromarray(decode(Path(found.input)))
+    draw_boxes(picture, found.boxes, labels)
+    picture.save(path, "JPEG", quality=QUALITY)
+
+
+def draw_boxes(picture: "Image", boxes: Sequence[FoundBox], labels: Sequence[str]) -> None:
+    """Boxes on a picture, each with its name: a colour for each class, or each track."""
+    from PIL import ImageDraw
+
     pen = ImageDraw.Draw(picture)
     size = max(12, max(picture.size) // 50)
     # The surest last, so that they lie on top.
-    for box in reversed(found.boxes):
-        colour = COLOURS[labels.index(box.label) % len(COLOURS)]
+    for box in reversed(boxes):
+        track = getattr(box, "track", None)
+        colour = COLOURS[(labels.index(box.label) if track is None else track) % len(COLOURS)]
         edges = (
             box.x0 * picture.width,
             box.y0 * picture.height,
@@ -56,8 +67,8 @@ def _write(found: PictureBoxes, labels: Sequence[str], path: Path) -> None:
             max(box.y1 * picture.height - 1, box.y0 * picture.height),
         )
         pen.rectangle(edges, outline=colour, width=max(2, size // 7))
-        _name(pen, f"{box.label} {100 * box.score:.0f} %", edges, colour, size)
-    picture.save(path, "JPEG", quality=QUALITY)
+        text = f"{box.label} {100 * box.score:.0f} %" if track is None else f"{box.label} {track}"
+        _name(pen, text, edges, colour, size)
 
 
 def _name(

@@ -1,0 +1,236 @@
+"""`preseason predict FINDER MATCH.mp4`: things found in videos, frame by frame."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from preseason.cli import words
+from preseason.cli.verbs import Outcome
+from preseason.data.safe_names import cell
+from preseason.errors import DataError, MediaError, UsageError
+
+if TYPE_CHECKING:
+    from preseason.data.dataset import Skipped
+    from preseason.models.detector import Detector
+    from preseason.runtime.progress import Progress
+    from preseason.spotting.video_boxes import FrameBoxes, WatchedVideo
+
+SHOWN = 40
+"""Tracks that a table has."""
+HEADER = ("input", "frame", "time_s", "track", "label", "score", "x0", "y0", "x1", "y1")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What was asked for.
+
+    Attributes:
+        form: `table`, `json`, `csv` or `mot`.
+        draw: folder of videos with boxes drawn.
+    """
+
+    fps: float | None
+    track: bool
+    form: str
+    draw: Path | None
+
+
+@dataclass
+class _Seen:
+    """What is told of a track, or of all boxes of a class that belong to none."""
+
+    first_s: float
+    last_s: float
+    boxes: int = 0
+
+
+@dataclass
+class _Told:
+    """What is printed of the frames, gathered while they pass."""
+
+    form: str
+    keep: bool
+    frames: "list[FrameBoxes]" = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    seen: dict[tuple[str, str, int], _Seen] = field(default_factory=dict)
+    count: int = 0
+
+    def passing(self, frames: "Iterator[FrameBoxes]") -> "Iterator[FrameBoxes]":
+        """The same frames; none is held unless JSON needs it."""
+        for frame in frames:
+            self.count += 1
+            if self.keep:
+                self.frames.append(frame)
+            self.lines += lines_of(frame, self.form)
+            for box in frame.boxes:
+                key = (frame.input, box.label, getattr(box, "track", None) or 0)
+                seen = self.seen.setdefault(key, _Seen(frame.time_s, frame.time_s))
+                seen.last_s, seen.boxes = frame.time_s, seen.boxes + 1
+            yield frame
+
+    def tracks(self) -> list[dict[str, Any]]:
+        """Every track: its number, class, first and last time, count of boxes."""
+        return [
+            {"input": source, "track": number, "label": label}
+            | {"start_s": seen.first_s, "end_s": seen.last_s, "boxes": seen.boxes}
+            for (source, label, number), seen in sorted(self.seen.items(), key=lambda item: item[1].first_s)
+            if number
+        ]
+
+
+def videos_among(paths: Sequence[str]) -> list[Path]:
+    """The inputs, where all are videos; none where none is.
+
+    Raises:
+        UsageError: there are both.
+    """
+    from preseason.spotting.video_boxes import is_video
+
+    videos = [Path(path) for path in paths if is_video(Path(path))]
+    if videos and len(videos) < len(paths):
+        other = next(path for path in paths if Path(path) not in videos)
+        raise UsageError(f"received both videos and pictures ({videos[0]}, {other}): name them in two runs.")
+    return videos
+
+
+def of_videos(
+    name: str, model: "Detector", videos: Sequence[Path], wishes: Wishes, report: "Progress"
+) -> Outcome:
+    """What `predict` prints of videos.
+
+    Raises:
+        UsageError: wishes that do not go together, or `trackers` is not installed.
+    """
+    from preseason.data.dataset import Skipped
+    from preseason.errors.packages import require
+
+    _check(wishes, videos)
+    if wishes.track:
+        require("--track", "trackers")
+    told = _Told(wishes.form, _wants_json(wishes))
+    drawn: list[Path] = []
+    skipped: list[Skipped] = []
+    for video in videos:
+        try:
+            drawn += _walked(model, video, wishes, told, report, drawn)
+        except MediaError as error:
+            skipped.append(Skipped(str(video), str(error)))
+    fields: dict[str, Any] = {"model": name, "predictions": told.frames, "skipped": skipped, "drift": None}
+    fields |= {"tracks": told.tracks()} if wishes.track else {}
+    fields |= {"drawn": drawn} if wishes.draw is not None else {}
+    if wishes.form in ("csv", "mot"):
+        for line in words.of_skipped(skipped):
+            click.echo(line, err=True)
+    text = _text(told, wishes, drawn, skipped)
+    return Outcome(fields, text, DataError.exit_code if len(skipped) == len(videos) else 0)
+
+
+def _wants_json(wishes: Wishes) -> bool:
+    source = click.get_current_context().get_parameter_source("json")
+    return wishes.form == "json" or source is click.core.ParameterSource.COMMANDLINE
+
+
+def _check(wishes: Wishes, videos: Sequence[Path]) -> None:
+    if wishes.form == "mot" and not wishes.track:
+        raise UsageError("--format mot is the format of tracks: add --track.")
+    if wishes.form == "mot" and len(videos) > 1:
+        raise UsageError(f"--format mot has no column for the file: received {len(videos)} videos, name one.")
+
+
+def _walked(
+    model: "Detector", path: Path, wishes: Wishes, told: _Told, report: "Progress", taken: Sequence[Path]
+) -> list[Path]:
+    from preseason.spotting.video_boxes import FPS, watch
+
+    watched = watch(model, path, report, FPS if wishes.fps is None else wishes.fps)
+    report.start(f"following {path.name}" if wishes.track else f"reading {path.name}", len(watched))
+    frames = _counted(told.passing(_frames(watched, wishes.track)), report)
+    target = None if wishes.draw is None else _target(wishes.draw, path, taken)
+    if target is None:
+        for _ in frames:
+            pass
+    else:
+        from preseason.report.drawn_video import write_drawn_video
+
+        write_drawn_video(path, frames, model.labels, watched.fps, target)
+    report.finish()
+    return [] if target is None else [target]
+
+
+def _frames(watched: "WatchedVideo", track: bool) -> "Iterator[FrameBoxes]":
+    if not track:
+        return watched.frames()
+    from preseason.spotting.tracking import tracked
+
+    return tracked(watched)
+
+
+def _counted(frames: "Iterator[FrameBoxes]", report: "Progress") -> "Iterator[FrameBoxes]":
+    for frame in frames:
+        yield frame
+        report.advance()
+
+
+def _target(folder: Path, path: Path, taken: Sequence[Path]) -> Path:
+    """A name in the folder that is neither taken nor the video itself."""
+    names = [f"{path.stem}.mp4", *(f"{path.stem}-{number}.mp4" for number in range(2, len(taken) + 4))]
+    free = (folder / name for name in names if folder / name not in taken)
+    return next(each for each in free if each.resolve() != path.resolve())
+
+
+def lines_of(frame: "FrameBoxes", form: str) -> list[str]:
+    """The lines of a frame in `csv` or `mot`; none in other formats.
+
+    MOTChallenge (Dendorfer et al. 2021): frame, id, left, top, width, height, score, -1, -1, -1, with frames
+    from 1 on and pixels from 1 on; boxes without a track have no line.
+    """
+    if form not in ("csv", "mot"):
+        return []
+    rows: list[list[Any]] = []
+    for row in frame.rows():
+        x0, y0, x1, y1 = (row[edge] for edge in ("x0", "y0", "x1", "y1"))
+        score = round(row["score"], 4)
+        if form == "csv":
+            start = [cell(row["input"]), frame.frame, frame.time_s, row["track"], cell(row["label"]), score]
+            rows.append([*start, *(round(value, 2) for value in (x0, y0, x1, y1))])
+        elif row["track"] is not None:
+            sides = (x0 + 1, y0 + 1, x1 - x0, y1 - y0)
+            rows.append([frame.frame, row["track"], *(round(v, 2) for v in sides), score, -1, -1, -1])
+    return [_line(row) for row in rows]
+
+
+def _line(row: Sequence[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(row)
+    return text.getvalue()
+
+
+def _text(told: _Told, wishes: Wishes, drawn: Sequence[Path], skipped: "Sequence[Skipped]") -> str:
+    if wishes.form in ("csv", "mot"):
+        return "\n".join([",".join(HEADER), *told.lines] if wishes.form == "csv" else told.lines)
+    counts: dict[str, int] = {}
+    for (_, label, _), seen in told.seen.items():
+        counts[label] = counts.get(label, 0) + seen.boxes
+    shares = [f"{count / told.count:.2f} {label}" for label, count in sorted(counts.items())]
+    lines = [f"{told.count} frames; found in each on average: {', '.join(shares) or 'nothing'}."]
+    if wishes.track:
+        lines += _track_lines(told.tracks())
+    lines += [f"Written: {path}" for path in drawn]
+    return "\n".join([*lines, *words.of_skipped(skipped)])
+
+
+def _track_lines(tracks: Sequence[dict[str, Any]]) -> list[str]:
+    from preseason.data.clock import clock
+
+    rows = [
+        [str(each["track"]), each["label"], clock(each["start_s"]), clock(each["end_s"]), str(each["boxes"])]
+        for each in tracks
+    ]
+    rest = len(rows) - SHOWN
+    more = [f"... and {rest} more; --json has all."] if rest > 0 else []
+    return [words.table(["track", "found", "from", "to", "frames"], rows[:SHOWN]), *more] if rows else []
