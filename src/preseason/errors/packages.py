@@ -29,6 +29,7 @@ EXTRAS = {
     "pydicom": "medical",
     "python_calamine": "excel",
     "ray": "ray",
+    "supervision": "track",
     "trackers": "track",
 }
 
