@@ -166,6 +166,13 @@ def test_spotting_is_measured(actions: Path, match: tuple[Path, Any], tmp_path: 
     assert set(measured.average) == {"loose", "tight", "at1", "at2", "at3", "at4", "at5"}
     assert all(0.5 < average.value <= 1 for average in measured.average.values())
     assert measured.plain.value > 0.5
+    table.write_text("match,time,event\n" + "".join(f"{path.stem},{at},{w.upper()} \n" for at, w in events))
+    table.rename(path.parent / "labels.csv")
+    assert evaluate_spotting(preseason.load(actions), path.parent / "labels.csv") == measured
+    labels = "".join(f"{path.stem},{at},{w}ing\n" for at, w in events)
+    (path.parent / "labels.csv").write_text("match,time,event\n" + labels)
+    again = [f"{w}ing={w}" for w in sorted({w for _, w in events})]
+    assert evaluate_spotting(preseason.load(actions), path.parent / "labels.csv", rename=again) == measured
 
 
 def test_moments_like_the_examples_are_found_without_a_model(

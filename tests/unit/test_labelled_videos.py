@@ -44,6 +44,16 @@ def table(desk: Path, text: str, name: str = "labels.csv") -> Path:
     return desk / name
 
 
+@pytest.mark.parametrize("columns", ["match,time,event", "id,timestamp,action", "game_id,minute,label"])
+def test_ids_of_matches_lead_to_their_videos(desk: Path, columns: str) -> None:
+    (desk / "a.txt").write_text("About the match.")
+    found = table(desk, f"{columns}\na,0:01,goal\nB,0:01,foul\na,0:02,goal\ngone,0:01,goal\n", "labels.csv")
+    assert holds_actions(found)
+    read_videos = read(found, check)
+    assert [video.path.name for video in read_videos.videos] == ["a.mp4", "b.mp4"]
+    assert [item.reason for item in read_videos.skipped] == ["row 5 of labels.csv: there is no such file"]
+
+
 def times(found: tuple[Action, ...]) -> list[tuple[float, str]]:
     return [(action.time_s, action.label) for action in found]
 

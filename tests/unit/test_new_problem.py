@@ -116,7 +116,12 @@ class BoxesTerminal:
         return ["3 boxes"]
 
     def search(
-        self, model: TrainedModel, data: str, progress: Progress, timeline: str | None
+        self,
+        model: TrainedModel,
+        data: str,
+        progress: Progress,
+        timeline: str | None,
+        rename: Sequence[str] = (),
     ) -> tuple[dict[str, Any], list[str]]:
         return {}, []
 

@@ -85,13 +85,9 @@ def compare(
     if first.task != second.task:
         raise UsageError(f"{names[0]} is a model of {first.task}, {names[1]} one of {second.task}.")
     shown = progress or Silent()
-    found = audit(
-        read_labelled(first.job, Path(data), first.columns((data,), text, label, path, rename), first.labels)[
-            0
-        ],
-        first.job.signature,
-        shown,
-    )
+    columns = first.columns((data,), text, label, path, rename)
+    labelled, told = read_labelled(first.job, Path(data), columns, first.labels)
+    found = audit(labelled, first.job.signature, shown)
     each = [model.answers(found.dataset.samples, shown) for model in (first, second)]
     one, two, samples = _shared(each[0][0], each[1][0])
     if not samples:
@@ -109,7 +105,7 @@ def compare(
         learnt,
         _changed(one, two, right),
         found.dataset.skipped + tuple({each.path: each for _, failed in each for each in failed}.values()),
-        _warnings(first, second, samples, learnt, names),
+        (*told, *_warnings(first, second, samples, learnt, names)),
     )
 
 

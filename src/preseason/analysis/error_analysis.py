@@ -53,6 +53,8 @@ class PostMortem:
         causes: how many errors each has.
         repairs: the three that mend most for a minute.
         drift: whether the examples are another world.
+        learnt: how many of the examples the model was trained on.
+        warnings: what makes the figures doubtful.
     """
 
     metrics: dict[str, Figure]
@@ -61,6 +63,8 @@ class PostMortem:
     repairs: tuple[Repair, ...]
     drift: Drift | None
     skipped: tuple[Skipped, ...]
+    learnt: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 def post_mortem(
@@ -91,12 +95,13 @@ def post_mortem(
     """
     shown = progress or Silent()
     columns = model.columns((data,), text, label, path, rename)
-    found, _ = read_labelled(model.job, Path(data), columns, model.labels)
+    found, told = read_labelled(model.job, Path(data), columns, model.labels)
     samples, skipped = fingerprinted(found, model.job)
     answers, failed = model.answers(samples, shown)
     if not answers.samples:
         raise DataError(f"None of the {model.job.noun} in {data} could be read.")
     drift = model.drift(answers)
+    learnt = model.has_learnt(answers.samples)
     far = np.zeros(len(answers.samples), np.bool_)
     if (
         drift is not None
@@ -117,6 +122,8 @@ def post_mortem(
         repairs_of(errors, answers, model.known, name, str(data)),
         drift,
         skipped + failed,
+        int(learnt.sum()),
+        (*told, *model.flattered(learnt)),
     )
 
 

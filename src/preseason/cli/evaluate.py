@@ -64,7 +64,7 @@ def evaluate(
         )
         fields["adapted"], more = _adapted(evaluation, again)
         lines += more
-    searched, found = terminals.get(evaluation.problem).search(loaded, data, report, timeline)
+    searched, found = terminals.get(evaluation.problem).search(loaded, data, report, timeline, rename)
     return Outcome(fields | searched, "\n".join([*lines, *found]))
 
 

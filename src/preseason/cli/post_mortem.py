@@ -71,6 +71,8 @@ def post_mortem(
         "causes": found.causes,
         "repairs": found.repairs,
         "drift": found.drift,
+        "learnt": found.learnt,
+        "warnings": found.warnings,
         "skipped": found.skipped,
         "files": [output] if output else [],
     }
@@ -111,4 +113,5 @@ def _text(found: "PostMortem", problem: str, corrected: str, output: str | None)
         for rank, each in enumerate(found.repairs, 1)
     ]
     lines += words.of_skipped(found.skipped)
+    lines += [f"Warning: {warning}" for warning in found.warnings]
     return "\n".join([*lines, *([f"Written: {output}"] if output else [])])

@@ -74,6 +74,7 @@ def watch(
     if not classifies(loaded):
         instead = "use preseason predict" if finds(loaded) else "use preseason chat"
         raise UsageError(f"{model} is a model for {loaded.task} and cannot watch a folder: {instead}.")
+    watch.tables = loaded.job.accept.cells
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     seen = watch.run(loaded, report, once=once)
     fields = {"model": model, "folder": folder, "output": target}

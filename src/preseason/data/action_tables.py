@@ -9,8 +9,8 @@ from pathlib import Path
 
 from preseason.data.actions import Action
 from preseason.data.clock import FORMS, seconds_from
-from preseason.data.column_names import COLUMNS, guess_columns
-from preseason.data.columns import Roles
+from preseason.data.column_names import COLUMNS, IDS, guess_columns, plain
+from preseason.data.columns import LOOKED_AT, Roles
 from preseason.data.files import files_in, label_from
 from preseason.data.gathering import Duration, Gathering, Mention
 from preseason.data.rows import Row, Table, is_table, listed, read_table
@@ -21,7 +21,7 @@ from preseason.media.content import kind, read_head
 LONG_S = 60.0
 """Rows with start and end are actions of a match, not clips cut out of it, where the video is this long."""
 
-EXPECTS = "a table (CSV, JSON, Excel) with the columns video, time and label (or start and end)"
+EXPECTS = "a table (CSV, JSON, Excel) with the columns video (or match), time and label (or start and end)"
 ROLES: dict[str, tuple[str, ...]] = {
     **COLUMNS,
     "path": ("video", "videopath", "videofile", *COLUMNS["path"]),
@@ -75,6 +75,9 @@ class _Table:
         minute, second = self.value(row, "minute"), self.value(row, "second")
         if text or not (minute or second):
             return text
+        if ":" in minute:  # a clock under the name of its minutes
+            return minute
+        minute = minute.rstrip("'′’")
         return f"{minute or 0}:{second.zfill(2)}" if second else f"{minute}'"
 
 
@@ -140,7 +143,29 @@ def _read(table: Path, limit: int | None = None) -> _Table:
     columns = guess_columns(read.header, ROLES)
     if "second" in columns and "minute" not in columns:
         columns.setdefault("time", columns.pop("second"))
-    return _Table(read, Roles(columns), Finder(table))
+    finder = Finder(table, _is_video)
+    _find_videos(read, columns, finder)
+    return _Table(read, Roles(columns), finder)
+
+
+def _find_videos(read: Table, columns: dict[str, str], finder: Finder) -> None:
+    """Where no column is called as files are, or its cells lead nowhere: one of ids that lead to videos."""
+    called = {plain(name): name for name in reversed(read.header)}
+    known = columns.get("path")
+    for name in (known, *(called[each] for each in (*IDS, *ROLES["group"]) if each in called)):
+        cells = [cell for row in read.rows[:LOOKED_AT] if name and (cell := row.values.get(name, "").strip())]
+        if cells and 2 * sum(not finder.find(cell).fault for cell in cells) >= len(cells):
+            columns["path"] = str(name)
+            return
+
+
+def _is_video(path: Path) -> bool:
+    """Whether a file can be what an id without suffix means."""
+    try:
+        found = kind(read_head(path)) or ""
+    except MediaError:
+        return False
+    return "video" in found or found == "GIF"
 
 
 def _absent(read: _Table) -> list[str]:
@@ -156,13 +181,7 @@ def _has_roles(read: _Table) -> bool:
 
 def _names_a_video(read: _Table) -> bool:
     path = read.video(read.rows[0]) if read.rows and read.value(read.rows[0], "path") else None
-    if path is None or not path.is_file():
-        return False
-    try:
-        found = kind(read_head(path)) or ""
-    except MediaError:
-        return False
-    return "video" in found or found == "GIF"
+    return path is not None and path.is_file() and _is_video(path)
 
 
 def _is_timed(read: _Table, row: Row) -> bool:

@@ -177,7 +177,7 @@ class Model:
         unseen = self.problem.measure(answers.part(~learnt)) if learnt.any() and not learnt.all() else {}
         warnings = (
             *told,
-            *self._flattered(learnt),
+            *self.flattered(learnt),
             *self._strangers(answers),
             *contradictions(answers.samples),
         )
@@ -337,8 +337,8 @@ class Model:
         """In a notebook: what the fit found."""
         return self.record._repr_html_()
 
-    def _flattered(self, learnt: NDArray[np.bool_]) -> tuple[str, ...]:
-        """What to say where examples that were learnt from are judged."""
+    def flattered(self, learnt: NDArray[np.bool_]) -> tuple[str, ...]:
+        """What to say where examples that were learnt from are judged, of which `has_learnt` tells."""
         if not learnt.any():
             return ()
         which = "all" if learnt.all() else f"{learnt.sum()}"

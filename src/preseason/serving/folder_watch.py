@@ -12,12 +12,15 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from preseason.data.audit import fingerprint
+from preseason.data.dataset import Skipped
+from preseason.data.files import readable
 from preseason.data.litter import is_litter
+from preseason.data.rows import is_table
 from preseason.data.safe_names import cell
 from preseason.errors import DataError, UsageError
 from preseason.results import Predictions
@@ -130,6 +133,9 @@ class Watch:
         every_s: pause between two looks.
         settle_s: how long a file must stay the same before it is read.
 
+    Attributes:
+        tables: whether a table in the folder stands for the texts in it.
+
     Raises:
         DataError: there is no such folder.
         UsageError: the answers' file has another suffix.
@@ -140,6 +146,7 @@ class Watch:
     ) -> None:
         self.folder, self.answers = Path(folder), Path(answers)
         self.every_s, self.settle_s = every_s, settle_s
+        self.tables = False
         self._waiting: dict[str, tuple[State, float]] = {}
         if not self.folder.is_dir():
             raise DataError(f"There is no folder {folder}: name the folder in which files arrive.")
@@ -214,7 +221,7 @@ class Watch:
             return
         text = ""
         if fresh:
-            predictions = model.predict(*fresh)
+            predictions = self._predictions(fresh, model)
             rows = list(_rows(predictions, header))
             text = self._as_text(rows, header)
             seen.answered += len(predictions)
@@ -222,6 +229,26 @@ class Watch:
             for row in rows:
                 progress.say(_line(row))
         journal.append(files, text)
+
+    def _predictions(self, files: Sequence[str], model: Answering) -> "Predictions":
+        """Answers to files; a file that cannot be read never stops the watch.
+
+        A table stands for texts in it where these are examples; files that it names elsewhere are not read.
+        """
+        tables = [] if self.tables else [name for name in files if is_table(Path(name))]
+        skipped = tuple(Skipped(readable(name), "a table, not an example itself") for name in tables)
+        others = [name for name in files if name not in tables]
+        try:
+            found = model.predict(*others) if others else Predictions((), ())
+        except DataError as error:
+            if len(others) == 1:
+                return Predictions((), (Skipped(readable(others[0]), str(error)), *skipped))
+            each = [self._predictions([name], model) for name in others]
+            found = Predictions(
+                tuple(item for part in each for item in part.predictions),
+                tuple(item for part in each for item in part.skipped),
+            )
+        return replace(found, skipped=(*found.skipped, *skipped))
 
     def _header(self, model: Answering) -> list[str]:
         """The columns; those of a table that is there must be the same.

@@ -1,7 +1,7 @@
 """Actions of a long video by a fitted model: every step is judged by the window around it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from preseason.arrays.types import Floats
 from preseason.data.actions import BACKGROUND, Action, LabelledVideo
 from preseason.data.clock import clock
 from preseason.data.dataset import File, Sample
+from preseason.data.spellings import renames, same_class
 from preseason.engine.upkeep import WALKS
 from preseason.errors import UsageError
 from preseason.evaluation.spotting import Recording, SpottingMetrics, by_half, measure
@@ -153,6 +154,7 @@ def evaluate_spotting(
     data: str | Path,
     progress: Progress | None = None,
     seen: Callable[[LabelledVideo, tuple[Action, ...]], None] | None = None,
+    rename: Sequence[str] = (),
 ) -> SpottingMetrics:
     """SoccerNet's measures and the plain average precision over all labelled videos at `data`.
 
@@ -161,20 +163,41 @@ def evaluate_spotting(
         data: labelled videos.
         progress: told what happens.
         seen: told each video and what was found in it, however unsure.
+        rename: `OLD=NEW` for labels that the model calls otherwise; other spellings of its own are joined.
 
     Raises:
         DataError: nothing usable is there.
-        UsageError: as `spot`.
+        UsageError: as `spot`, or a label that is renamed does not occur.
     """
     model = _classifier(model)
     recordings: list[Recording] = []
-    for each in labelled(Path(data)).videos:
+    for each in _under_names_of(model, labelled(Path(data)).videos, rename):
         found = chosen(model, scores_of(model, each.path, None, progress or Silent()), MIN_SCORE)
         recordings += by_half(each.actions, found)
         if seen is not None:
             seen(each, found)
     names = [name for name in model.labels if name != BACKGROUND]
     return measure(recordings, names)
+
+
+def _under_names_of(
+    model: Model, videos: Sequence[LabelledVideo], rename: Sequence[str]
+) -> list[LabelledVideo]:
+    """The videos with their actions called as the model calls them."""
+    written = {action.label for video in videos for action in video.actions}
+    asked = renames(rename, (*written, *model.labels))
+    called = {label: asked.get(label, label) for label in written}
+    names = {
+        label: name if name in model.labels else same_class(name, model.labels) or name
+        for label, name in called.items()
+    }
+    return [
+        replace(
+            video,
+            actions=tuple(replace(action, label=names[action.label]) for action in video.actions),
+        )
+        for video in videos
+    ]
 
 
 def scores_of(model: Model, path: Path, rate: float | None, progress: Progress) -> Scores:

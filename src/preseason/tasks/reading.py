@@ -188,7 +188,14 @@ def read_inputs(
 def has_column(inputs: Sequence[str | Path], name: str | None) -> bool:
     """Whether a column is called `name` in every table among `inputs`."""
     tables = [table for given in inputs if (table := _table(given)) is not None]
-    return name is not None and all(name in read_rows(table, limit=1)[0] for table in tables)
+    return name is not None and all(name in _columns_of(table) for table in tables)
+
+
+def _columns_of(table: Path) -> tuple[str, ...]:
+    try:
+        return read_rows(table, limit=1)[0]
+    except DataError:  # what is wrong with it is told where it is read
+        return ()
 
 
 def _table(given: str | Path) -> Path | None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from preseason.registry import Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from preseason.results import Evaluation, Predictions
     from preseason.runtime.progress import Progress
     from preseason.trained_model import TrainedModel
@@ -26,7 +28,12 @@ class Terminal(Protocol):
         """What `evaluate` prints below the figure that decides."""
 
     def search(
-        self, model: "TrainedModel", data: str, progress: "Progress", timeline: str | None
+        self,
+        model: "TrainedModel",
+        data: str,
+        progress: "Progress",
+        timeline: str | None,
+        rename: "Sequence[str]" = (),
     ) -> tuple[dict[str, Any], list[str]]:
         """What else `evaluate` measures on `data`: fields and lines; a page at `timeline`, if named."""
 

@@ -10,6 +10,8 @@ from preseason.cli.words import percent, short, table
 from preseason.data.safe_names import cell
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from preseason.results import Evaluation, Prediction, Predictions
     from preseason.runtime.progress import Progress
     from preseason.trained_model import TrainedModel
@@ -46,7 +48,12 @@ class LabelTerminal:
         return ["", table(["label", "examples", "recall", "95 % CI"], rows)]
 
     def search(
-        self, model: "TrainedModel", data: str, progress: "Progress", timeline: str | None
+        self,
+        model: "TrainedModel",
+        data: str,
+        progress: "Progress",
+        timeline: str | None,
+        rename: "Sequence[str]" = (),
     ) -> tuple[dict[str, Any], list[str]]:
         """Nothing more."""
         return {}, []

@@ -9,6 +9,8 @@ from preseason.cli.words import percent, short, table
 from preseason.data.safe_names import cell
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from preseason.results import Evaluation, Predictions
     from preseason.runtime.progress import Progress
     from preseason.trained_model import TrainedModel
@@ -40,7 +42,12 @@ class BoxTerminal:
         return ["", table(["label", "AP", "AP50", "AP75"], rows)] if rows else []
 
     def search(
-        self, model: "TrainedModel", data: str, progress: "Progress", timeline: str | None
+        self,
+        model: "TrainedModel",
+        data: str,
+        progress: "Progress",
+        timeline: str | None,
+        rename: "Sequence[str]" = (),
     ) -> tuple[dict[str, Any], list[str]]:
         """Nothing more."""
         return {}, []

@@ -7,6 +7,8 @@ from preseason.cli.problems.base import terminals
 from preseason.cli.problems.classification import LabelTerminal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from preseason.data.actions import Action, LabelledVideo
     from preseason.evaluation.spotting import SpottingMetrics
     from preseason.runtime.progress import Progress
@@ -21,7 +23,12 @@ class SpottingTerminal(LabelTerminal):
     timelines = True
 
     def search(
-        self, model: "TrainedModel", data: str, progress: "Progress", timeline: str | None
+        self,
+        model: "TrainedModel",
+        data: str,
+        progress: "Progress",
+        timeline: str | None,
+        rename: "Sequence[str]" = (),
     ) -> tuple[dict[str, Any], list[str]]:
         """Search the videos as well; draw what was found where asked."""
         from preseason.report.timeline import LIKELY, Timeline, write_timeline
@@ -33,7 +40,7 @@ class SpottingTerminal(LabelTerminal):
             likely = [action for action in found if action.confidence >= LIKELY]
             drawn.append(Timeline(video.path, likely, video.actions))
 
-        measured = evaluate_spotting(model, data, progress=progress, seen=seen)
+        measured = evaluate_spotting(model, data, progress, seen, rename)
         lines = _lines(measured)
         if timeline is not None:
             write_timeline(Path(timeline), drawn)

@@ -20,13 +20,13 @@ def collect(inputs: Sequence[str | Path], accept: Accept) -> Dataset:
     like the name of a file is named as missing.
 
     Raises:
-        DataError: it is not clear which column of a table holds the texts.
+        DataError: a table is the only input, and it is not clear which of its columns holds the texts.
         UsageError: a column that was named is not there.
     """
     samples: list[Sample] = []
     skipped: list[Skipped] = []
     for given in inputs:
-        found = _one(given, accept)
+        found = _one(given, accept, len(inputs))
         samples += found.samples
         skipped += found.skipped
     return Dataset(Path(), "loose", tuple(samples), (), tuple(skipped))
@@ -86,18 +86,28 @@ def _is_table_of_files(given: str | Path, accept: Accept) -> bool:
     return path is not None and path.is_file() and is_table(path) and accept.file(path) is not None
 
 
-def _one(given: str | Path, accept: Accept) -> Dataset:
+def _one(given: str | Path, accept: Accept, inputs: int) -> Dataset:
     if isinstance(given, str) and not _may_name_files(given):
         return _as_text(given)
     path = _existing(given)
     if path is not None and path.is_file() and is_table(path):
-        return texts.read_unlabelled(path, accept.columns)
+        return _of_texts(path, accept, inputs)
     found = unlabelled.collect([given], accept) if path is not None or _is_short(given) else None
     if found is not None and (path is not None or found.samples):
         return found
     if isinstance(given, Path) or _names_a_file(given):
         return Dataset(Path(), "loose", (), (), (Skipped(readable(str(given)), "there is no such file"),))
     return _as_text(given)
+
+
+def _of_texts(path: Path, accept: Accept, inputs: int) -> Dataset:
+    """The texts of a table; one that cannot be read ends the answers only where nothing else is asked."""
+    try:
+        return texts.read_unlabelled(path, accept.columns)
+    except DataError as error:
+        if inputs == 1:
+            raise
+        return Dataset(Path(), "loose", (), (), (Skipped(readable(str(path)), str(error)),))
 
 
 def _may_name_files(given: str) -> bool:
