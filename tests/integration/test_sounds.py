@@ -116,3 +116,11 @@ def test_several_networks_are_tried_and_the_better_one_is_said(folder: Path) -> 
     assert "speech_embedding" in line
     assert "efficientnet_lite0" in line
     assert model.record.backbone in line.split(",")[0]
+
+
+@pytest.mark.slow
+def test_networks_are_compared_before_a_fit(folder: Path) -> None:
+    found = preseason.scout(folder / "kinds", ("efficientnet_lite0",))
+    assert found.best.linear is not None
+    assert found.best.linear > 0.5
+    assert found.best.shift is None, "pictures of sound are no photographs"

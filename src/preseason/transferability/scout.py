@@ -11,10 +11,12 @@ from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.data.audit import Audit
 from preseason.data.checks import check_trainable
+from preseason.data.dataset import Sample
 from preseason.data.files import Columns
 from preseason.data.labels import targets_of
 from preseason.data.split import folds, group_numbers
 from preseason.engine.networks import device_for
+from preseason.engine.passes import FeatureSpec
 from preseason.errors import DataError, PreseasonError, UsageError
 from preseason.evaluation.learning_curve import Curve, learning_curve
 from preseason.evaluation.metrics import measure
@@ -237,8 +239,7 @@ class Scout:
         return extractors, rows, Scouted(
             backbone.name, accuracy.value, *accuracy.interval,
             neighbour_accuracy(rows, targets, pairs), logme(rows, targets), h_score(rows, targets),
-            domain_shift(backbone, extractors.decoder, samples, 1 if candidate.spec.frames else 0),
-            watch.elapsed(),
+            _shift(task, extractors, samples, candidate.spec), watch.elapsed(),
         )  # fmt: skip
 
     def _scratch(
@@ -253,6 +254,15 @@ class Scout:
         samples = [audit.dataset.samples[i] for i in chosen]
         targets = targets_of(samples, audit.dataset.labels)
         return learning_curve(rows, targets, group_numbers(samples), audit.dataset.labels)
+
+
+def _shift(
+    task: "Task", extractors: "FeatureExtractors", samples: Sequence[Sample], spec: FeatureSpec
+) -> float | None:
+    """Distance to the pretraining data; None for sounds, whose pictures are no photographs."""
+    if getattr(task.modality, "listened", False):
+        return None
+    return domain_shift(extractors.backbone.loaded(), extractors.decoder, samples, 1 if spec.frames else 0)
 
 
 def _here(task: "Task") -> list[str]:
