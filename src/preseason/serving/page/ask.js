@@ -3,6 +3,7 @@
 import { form, get, post } from "./api.js";
 import { boxed, told } from "./boxes.js";
 import { byId, chips, make, percent, say, takesFiles } from "./dom.js";
+import { heard, openMicrophone, stopListening } from "./sound.js";
 
 const AT_ONCE = 8;
 const SHOWN = 5;
@@ -26,6 +27,7 @@ export function openAsk(found, session) {
     byId("teach-count").textContent = count ? `${count} chosen` : "none chosen";
   };
   byId("teach-form").onsubmit = teach;
+  openMicrophone(() => model);
   choose(models[0].id);
 }
 
@@ -34,6 +36,8 @@ function choose(name) {
   const known = model.labels.length > 12 ? `${model.labels.slice(0, 12).join(", ")} and ${model.labels.length - 12} more` : model.labels.join(", ");
   byId("ask-about").textContent = `Knows ${known}. ${model.measured}`;
   for (const noun of document.querySelectorAll("#ask .noun")) noun.textContent = model.noun;
+  stopListening();
+  byId("listen").hidden = model.viewer !== "sound" || !navigator.mediaDevices;
   byId("ask-files").hidden = typed(model);
   byId("ask-texts").hidden = !typed(model);
   byId("teach-files").hidden = typed(model);
@@ -114,6 +118,7 @@ function card(asked, input, answer) {
 const VIEWERS = {
   image: (file) => make("img", { class: "shown", src: URL.createObjectURL(file), alt: file.name }),
   video: (file) => make("video", { class: "shown", src: URL.createObjectURL(file), controls: true, muted: true, preload: "metadata" }),
+  sound: heard,
   file: (file) => make("p", { class: "shown" }, `${file.name}, ${Math.ceil(file.size / 1024)} kB`),
 };
 
