@@ -12,17 +12,18 @@ ENTRIES, FILES = 200, 300
 """Things in the folder, and files below one of them, that are looked at; a greeting must not keep waiting."""
 EXAMPLES = 3
 MODEL_FILE = "preseason.json"
-KINDS = {
-    "photos": ("jpg", "jpeg", "png", "webp", "heic", "bmp", "tif", "tiff", "gif", "avif"),
-    "clips": ("mp4", "mov", "mkv", "avi", "webm", "m4v"),
-    "sounds": ("wav", "mp3", "ogg", "flac", "m4a", "aac", "opus"),
-    "texts": ("txt", "md"),
-}
-TABLE = "a table"
+WRITTEN = "texts"
+KINDS = (
+    ("photos", ("jpg", "jpeg", "png", "webp", "heic", "bmp", "tif", "tiff", "gif", "avif")),
+    ("clips", ("mp4", "mov", "mkv", "avi", "webm", "m4v")),
+    ("sounds", ("wav", "mp3", "ogg", "flac", "m4a", "aac", "opus")),
+    (WRITTEN, ("txt", "md")),
+)
+"""What a folder is said to hold, by the endings of most names in it: a hint, which a fit does not follow."""
 WITH_BOXES = "pictures with boxes"
 BOXES = ("data.yaml", "obj.names", "_annotations.coco.json")
 TABLES = ("csv", "tsv", "jsonl", "parquet", "xlsx")
-KIND_OF = {ending: kind for kind, endings in KINDS.items() for ending in endings}
+KIND_OF = {ending: kind for kind, endings in KINDS for ending in endings}
 ELSEWHERE = (
     ("a folder per label, photos inside", "preseason fit photos/ -o players"),
     ("a table of texts with labels", "preseason fit tweets.csv -o mood"),
@@ -61,7 +62,7 @@ def _commands_for(place: Path) -> Iterator[tuple[str, str]]:
         named, output = shell_word(path.name + "/" * path.is_dir()), shell_word(f"{path.stem}-model")
         if labels > 1:
             yield f"{path.name}: {labels} folders of {kind}", f"preseason fit {named} -o {output}"
-        elif kind in (TABLE, WITH_BOXES) or (kind == "texts" and plain[kind] == 1):
+        elif kind in (TABLE, WITH_BOXES) or (kind == WRITTEN and plain[kind] == 1):
             yield f"{path.name}: {kind}", f"preseason fit {named} -o {output}"
     for path in models:
         yield f"{path.name}: a model", f"preseason serve {shell_word(path.name)}"
