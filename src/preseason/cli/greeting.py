@@ -22,6 +22,7 @@ KINDS = (
 """What a folder is said to hold, by the endings of most names in it: a hint, which a fit does not follow."""
 WITH_BOXES = "pictures with boxes"
 BOXES = ("data.yaml", "obj.names", "_annotations.coco.json")
+TABLE = "a table"
 TABLES = ("csv", "tsv", "jsonl", "parquet", "xlsx")
 KIND_OF = {ending: kind for kind, endings in KINDS for ending in endings}
 ELSEWHERE = (
