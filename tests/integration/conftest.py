@@ -8,12 +8,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+import preseason
 import tiny_language
 import tiny_matches
 from photo_fits import GAMES, LINEAR, network_settings
+from preseason.backbones.embedded import speech_file
 from preseason.backbones.timm_networks import create
 from preseason.cli.demo_pictures import Pictures
 from preseason.cli.main import run
+from tones import rustle, three_kinds, write_wav
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +85,24 @@ def talker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = ["--weights", str(base), "--backbone", "tiny", "--learning-rate", "0.01", "--budget", "20"]
     assert run(["fit", str(home / "talks.jsonl"), "-o", str(home / "fan"), *settings, "-q"]) == 0
     return home / "fan"
+
+
+@pytest.fixture(scope="session")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three kinds of tones and noise in `kinds`, further tones in `new`."""
+    folder = tmp_path_factory.mktemp("sounds")
+    three_kinds(folder / "kinds")
+    for number in range(6):
+        write_wav(folder / "kinds" / "background" / f"{number}.wav", rustle(1.0, number))
+    three_kinds(folder / "new", 2, seed=9)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def listener(tones: Path, weights: Path) -> Path:
+    """A model of these sounds; copy it before changing it."""
+    small = {"backbone": "test_resnet", "weights": str(weights)}
+    network = small if speech_file() is None else {"backbone": "speech_embedding"}
+    settings = {"head": "moments", "unfreeze": "0", "budget_s": 60, "cache": str(tones / "cache")}
+    preseason.fit(tones / "kinds", tones / "model", **settings | network)
+    return tones / "model"

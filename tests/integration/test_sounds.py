@@ -14,28 +14,17 @@ from preseason.backbones.embedded import speech_file
 from preseason.backbones.timm_networks import create
 from preseason.models.classifier import Model
 from preseason.spotting import sounds
-from tones import RATE, chirp, rustle, three_kinds, write_wav
+from tones import RATE, chirp, rustle, write_wav
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sounds")
-    three_kinds(folder / "kinds")
-    for number in range(6):
-        write_wav(folder / "kinds" / "background" / f"{number}.wav", rustle(1.0, number))
-    three_kinds(folder / "new", 2, seed=9)
-    return folder
+def folder(tones: Path) -> Path:
+    return tones
 
 
 @pytest.fixture(scope="module")
-def model(folder: Path) -> Model:
-    settings = {"head": "moments", "unfreeze": "0", "budget_s": 60, "cache": str(folder / "cache")}
-    if speech_file() is None:
-        save_file(create("test_resnet").state_dict(), folder / "small.safetensors")
-        settings |= {"backbone": "test_resnet", "weights": str(folder / "small.safetensors")}
-    else:
-        settings |= {"backbone": "speech_embedding"}
-    found = preseason.fit(folder / "kinds", folder / "model", **settings)
+def model(listener: Path, tones: Path) -> Model:
+    found = preseason.load(listener, cache=str(tones / "cache"))
     assert isinstance(found, Model)
     return found
 

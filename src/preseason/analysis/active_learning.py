@@ -161,14 +161,14 @@ def _suggestion(model: Model, answers: BatchPredictions, place: int) -> Suggesti
     first, second = (int(index) for index in np.argsort(-row, kind="stable")[:2])
     stranger = bool(answers.distance[place] > model.known.threshold)
     names = model.labels[first], model.labels[second]
-    reason = _reason(names, float(row[first]), stranger)
+    reason = _reason(names, float(row[first]), stranger, model.job.singular)
     source = str(answers.samples[place].source)
     return Suggestion(source, names[0], float(row[first]), names[1], float(row[second]), stranger, reason)
 
 
-def _reason(names: Sequence[str], probability: float, stranger: bool) -> str:
+def _reason(names: Sequence[str], probability: float, stranger: bool, singular: str) -> str:
     if stranger:
-        return "unlike everything known: a new label, or a new kind of picture?"
+        return f"unlike everything known: a new label, or a new kind of {singular}?"
     if probability < UNSURE:
         return f"between {names[0]} and {names[1]}"
     return f"unlike those above, if it is {names[0]}"

@@ -26,6 +26,8 @@ CROPS = {
 }
 ENOUGH = 0.5
 """Probability of the labelled class from which on another crop counts as giving the right answer."""
+SEEN = ("image", "video")
+"""Viewers of modalities whose examples have a middle, a left and an upper half."""
 MAX_CROPPED = 60
 """Wrong answers of which other crops are tried, the surest first."""
 
@@ -128,10 +130,10 @@ def post_mortem(
 
 
 def better_crops(model: Model, answers: BatchPredictions, progress: Progress) -> dict[int, str]:
-    """For wrong answers, which other crop of the picture gives the right one; nothing of texts."""
+    """For wrong answers, which other crop of the picture gives the right one; nothing of what is not seen."""
     wrong = (answers.probabilities.argmax(axis=1) != answers.targets) & (answers.targets >= 0)
     places = np.flatnonzero(wrong)
-    if model.job.modality.typed or not len(places):
+    if model.job.modality.viewer not in SEEN or not len(places):
         return {}
     places = places[np.argsort(-answers.probabilities[places].max(axis=1), kind="stable")][:MAX_CROPPED]
     covers = {name: Cover(box=box, crop=True) for name, box in CROPS.items()}

@@ -50,7 +50,7 @@ class Modality(Protocol):
 
     Attributes:
         name: as `preseason models` and manifests have it.
-        viewer: how the page of `preseason serve` shows an example: "image", "video", "text" or "file".
+        viewer: how the page of `preseason serve` shows an example: "image", "video", "sound", "text", "file".
         hub_task: pipeline of the Hugging Face hub that classifies it.
         file_name: of an example, in the commands of a model card.
         package: what pip installs to use a model of it.

@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from preseason.data.background import is_background
 from preseason.models.loading import classifies, finds
 from preseason.serving.examples import refusals
 from preseason.serving.faults import RequestError
@@ -84,6 +85,7 @@ def described(hosted: ServedModel) -> dict[str, Any]:
         told |= {"backbone": backbone.name, "accuracy": figures.get("accuracy"), "added": added}
         told |= {"metrics": figures, "measured": model.problem.sentence(metrics)}
         told |= {"noun": model.job.noun, "viewer": model.job.modality.viewer, "spots": spots(hosted)}
+        told |= {"background": [label for label in model.labels if is_background(label)]}
     if finds(model):
         figures = model.problem.values(model.record.metrics)
         told |= {"backbone": model.extractors.backbone.name, "accuracy": None, "added": []}

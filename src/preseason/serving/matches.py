@@ -25,6 +25,7 @@ from preseason.serving.faults import RequestError
 from preseason.serving.state import Served, served
 from preseason.serving.videos import Video
 from preseason.spotting.alike import Search, features_of
+from preseason.spotting.sounds import events, hear
 from preseason.spotting.spotting import chosen, drift_in, scores_of
 from preseason.spotting.tagging import Tagger
 
@@ -126,7 +127,11 @@ async def spot(request: Request, asked: Spot) -> Response:
     model = hosted.classifier
     found = await _video(request, asked.match)
 
+    listened = getattr(model.job.modality, "listened", False)
+
     def work(progress: Progress) -> Any:
+        if listened:
+            return hear(model, found.path, progress), None
         scores = scores_of(model, found.path, None, progress)
         return scores, drift_in(model, found.path, progress)
 
@@ -134,7 +139,10 @@ async def spot(request: Request, asked: Spot) -> Response:
     if not await _over(chore, asked.wait_s):
         return JSONResponse(chore.told(), 202)
     scores, drift = _result(chore)
-    actions = chosen(model, scores, asked.threshold, asked.apart_s)
+    if listened:
+        actions = events(scores, model.labels, asked.threshold, asked.apart_s)
+    else:
+        actions = chosen(model, scores, asked.threshold, asked.apart_s)
     told = {"model": hosted.name, "match": found.id, "actions": [_told(each) for each in actions]}
     return JSONResponse(told | {"drift": _drift_told(drift)})
 

@@ -9,7 +9,8 @@ const FRAME = 1024;
 const RATE = 16000;
 const HOP_MS = 1000;
 const KEPT = 40;
-const QUIET = new Set(["background", "noise", "silence", "other", "none"]);
+/** What is made for calls takes whistles and crowds for noise, and removes them. */
+const UNCHANGED = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
 /** The player of a file, under its wave and its spectrogram; a file the browser cannot read has its name alone. */
 export function heard(file) {
@@ -116,7 +117,7 @@ export function openMicrophone(chosen) {
   button.onclick = async () => {
     if (listening) return stopListening();
     try {
-      const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+      const stream = await navigator.mediaDevices.getUserMedia({ audio: UNCHANGED });
       listening = { stream, begin: performance.now(), model: chosen() };
       byId("listen-log").replaceChildren();
       button.textContent = "Stop listening";
@@ -155,15 +156,15 @@ async function answered(session, data, start) {
     if (listening !== session) return;
     const [answer] = reply.predictions;
     if (!answer) return say(byId("listen-said"), reply.skipped[0]?.reason ?? "nothing heard", true);
-    shown(answer, start);
+    shown(answer, start, session.model.background);
   } catch (error) {
     if (listening === session) say(byId("listen-said"), error.message, true);
   }
 }
 
 /** The last answer in one line; what is neither background nor unknown stays in the list. */
-function shown(answer, start) {
-  const quiet = answer.unknown || QUIET.has(answer.label.toLowerCase());
+function shown(answer, start, background) {
+  const quiet = answer.unknown || background.includes(answer.label);
   say(byId("listen-said"), answer.unknown ? "nothing it knows" : `${answer.label}, ${percent(answer.probability)}`);
   if (quiet) return;
   const log = byId("listen-log");
