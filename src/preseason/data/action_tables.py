@@ -9,7 +9,7 @@ from pathlib import Path
 
 from preseason.data.actions import Action
 from preseason.data.clock import FORMS, seconds_from
-from preseason.data.column_names import COLUMNS, IDS, guess_columns, plain
+from preseason.data.column_names import COLUMNS, IDS, TEXT_COLUMNS, guess_columns, plain
 from preseason.data.columns import LOOKED_AT, Roles
 from preseason.data.files import files_in, label_from
 from preseason.data.gathering import Duration, Gathering, Mention
@@ -108,6 +108,35 @@ def holds(table: Path, duration: Duration | None = None) -> bool:
         return True
     _refuse_unread_times(read)
     return False
+
+
+def refuse_without_videos(table: Path) -> None:
+    """Raise where a table lists times and labels of matches, and no video is called as they are.
+
+    Raises:
+        DataError: it does.
+    """
+    try:
+        read = _read(table)
+    except DataError:
+        return
+    ids = next((name for name in read.table.header if plain(name) in (*ROLES["group"], *IDS)), None)
+    if ids is None or _absent(read) != ["video"] or "text" in guess_columns(read.table.header, TEXT_COLUMNS):
+        return
+    rows = [row for row in read.rows if row.values.get(ids, "").strip() and _says_when(read, row)]
+    if 2 * len(rows) > len(read.rows):
+        named = list(dict.fromkeys(row.values[ids].strip() for row in rows))
+        shown = ", ".join(named[:3]) + (", ..." if len(named) > 3 else "")
+        raise DataError(
+            f"{table} lists actions of matches by their names ({shown}), and no video below its folder is "
+            f"called so: put them there ({named[0]}.mp4), or name them in a column video."
+        )
+
+
+def _says_when(read: _Table, row: Row) -> bool:
+    """Whether a row has something that begins as times do, readable or not."""
+    said = read.time(row) or read.value(row, "frame") or read.value(row, "milliseconds")
+    return said[:1].isdigit()
 
 
 def table_in(root: Path, duration: Duration | None = None) -> Path | None:

@@ -74,6 +74,16 @@ def guess_columns(header: Sequence[str], roles: Mapping[str, Sequence[str]] = CO
     return {role: name for role, name in found.items() if name is not None}
 
 
+def is_file_name(cell: str) -> bool:
+    """Whether a cell looks like the name of a file, by its ending.
+
+    Example:
+        >>> is_file_name("images/1.png"), is_file_name("goal"), is_file_name("1.5")
+        (True, False, False)
+    """
+    return _FILE.fullmatch(cell) is not None
+
+
 def names_nothing(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether what stands in the first line is an example itself, as in a table without a header.
 

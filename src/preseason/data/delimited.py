@@ -4,8 +4,10 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
+
+from preseason.data.column_names import is_file_name
 
 _SEPARATORS = ",;\t|"
 _FIELD_LIMIT = 10_000_000  # characters; csv's own 131,072 is less than a long text
@@ -63,8 +65,37 @@ def read_delimited(text: str, limit: int | None = None, tabs: bool = False) -> G
 
 def _parsed(text: str, separator: str) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Records with their numbers: the first is 1."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    return ((number, tuple(cells)) for number, cells in enumerate(reader, start=1))
+    lines = _Lines(text)
+    for number, cells in enumerate(csv.reader(lines, delimiter=separator), start=1):
+        if len(lines.taken) > 1 and _is_open(lines.taken, separator):
+            raise csv.Error(
+                f"row {number} opens a double quote that is never closed, so its cell takes in the "
+                f"{len(lines.taken) - 1} lines below. Close or delete it"
+            )
+        lines.taken.clear()
+        yield number, tuple(cells)
+
+
+@dataclass
+class _Lines:
+    """The lines of a text, and which of them the row that is being read has taken."""
+
+    text: str
+    taken: list[str] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[str]:
+        for line in io.StringIO(self.text, newline=""):
+            self.taken.append(line)
+            yield line
+
+
+def _is_open(lines: Sequence[str], separator: str) -> bool:
+    """Whether a quote is still open at the end of a row, which only the last one can have."""
+    try:
+        list(csv.reader(lines, delimiter=separator, strict=True))
+    except csv.Error as error:
+        return "unexpected end" in str(error)
+    return False
 
 
 def _separator(text: str, tabs: bool) -> str:
@@ -105,8 +136,13 @@ def _agreeing(counts: Sequence[int]) -> int:
 
 
 def _is_spaced(lines: Sequence[str]) -> bool:
-    """Whether spaces separate cells, as R's `write.table` does: every line has as many, or one more."""
+    """Whether spaces separate cells: as R's `write.table` does, or after a file, as in lists of pictures.
+
+    Every line has as many cells, or one more than the first.
+    """
     counts = [_cells(line, " ") for line in lines]
+    if len(lines) > 2 and set(counts) == {2} and all(is_file_name(line.split(" ")[0]) for line in lines):
+        return True
     if len(counts) < 3 or min(counts) < 2 or len(set(counts[1:])) > 1:
         return False
     return counts[1] - counts[0] in (0, 1) and (lines[0].startswith('"') or counts[1] > counts[0])

@@ -4,15 +4,17 @@ Names of folders are evidence, and so is how they repeat. Where two readings are
 guessed: a `DataError` spells both out and says how to choose.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from preseason.data.files import files_in, folders_in, label_from, readable
-from preseason.data.split_names import split_from
+from preseason.data.litter import is_litter
+from preseason.data.split_names import split_from, splits_of
 from preseason.errors import DataError
 from preseason.media.frames import is_frames_folder, shows_one_scene
 
@@ -42,6 +44,8 @@ _NO_EXAMPLE_WORDS = """
     .gz .tar .7z .rar .names .cache .css .js
 """
 _NO_EXAMPLE = frozenset(_NO_EXAMPLE_WORDS.split())
+_WRITTEN = frozenset({".txt", ".md", ".rst", ""})
+"""Endings of texts, which are remarks where they lie beside folders of anything else."""
 _PAPERS = re.compile(
     r"(readme|licen[cs]e|classes|labels|notes|changelog|dataset|citation)\b.*", re.IGNORECASE
 )
@@ -66,11 +70,13 @@ class Branch:
         path: the folder.
         direct: whether examples lie in it.
         inner: its folders that hold examples, however deep.
+        part: the part that its name says beside those of its neighbours, where it does not by itself.
     """
 
     path: Path
     direct: bool
     inner: tuple[Path, ...]
+    part: str | None = None
 
     @property
     def name(self) -> str:
@@ -80,7 +86,7 @@ class Branch:
     @property
     def split(self) -> str | None:
         """The part that its name says."""
-        return split_from(self.name)
+        return self.part or split_from(self.name)
 
     @property
     def names(self) -> frozenset[str]:
@@ -117,12 +123,19 @@ def shape_of(root: Path) -> Shape:
     Raises:
         DataError: two readings are plausible, or parts hold no labels.
     """
-    branches = tuple(map(branch_of, folders_in(root)))
+    branches = _beside(tuple(map(branch_of, folders_in(root))))
     aside = tuple(each for each in branches if _stands_aside(each, branches))
     main = tuple(each for each in branches if each not in aside and (each.direct or each.inner))
     parts = tuple(each for each in main if each.split is not None)
     shape = _of_parts(root, branches, main, parts) if parts else None
     return shape or _of_classes(root, branches, main, aside)
+
+
+def _beside(branches: tuple[Branch, ...]) -> tuple[Branch, ...]:
+    """The branches with their parts, where all that hold examples say them but for words they share."""
+    full = [each for each in branches if each.inner and not each.direct]
+    parts = dict(zip(full, splits_of([each.name for each in full]), strict=True))
+    return tuple(replace(each, part=parts.get(each)) for each in branches)
 
 
 @lru_cache(4096)
@@ -157,7 +170,10 @@ def only_folder(root: Path) -> Path | None:
 
     A folder beside the one does not count where its name says that a tool made it.
     """
-    if not root.is_dir() or any(map(is_example, files_in(root))):
+    if not root.is_dir():
+        return None
+    files = [path for path in files_in(root) if is_example(path)]
+    if any(path.suffix.lower() not in _WRITTEN for path in files) or (files and not _holds_others(root)):
         return None
     branches = [branch_of(folder) for folder in folders_in(root)]
     if len(branches) > 1:
@@ -165,6 +181,16 @@ def only_folder(root: Path) -> Path | None:
     if len(branches) != 1 or branches[0].direct or not branches[0].inner or branches[0].split is not None:
         return None
     return None if all(map(_is_clip, branches[0].inner)) else branches[0].path
+
+
+def _holds_others(root: Path) -> bool:
+    """Whether the first example in the folders below is no text, so that texts beside them are remarks."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not is_litter(name))
+        found = [name for name in sorted(names) if not is_litter(name) and is_example(Path(name))]
+        if Path(folder) != root and found:
+            return Path(found[0]).suffix.lower() not in _WRITTEN
+    return False
 
 
 def _is_clip(folder: Path) -> bool:

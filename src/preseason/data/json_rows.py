@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from preseason.data import label_studio
 from preseason.media.text import encodable
 
 _LAX = re.compile(
@@ -17,6 +18,7 @@ _LAX = re.compile(
 _HALF = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 TWICE = "\ue000twice"
 """The key under which an object says which of its keys stands in it twice."""
+_CUT = "it breaks off in the middle: it was not copied or written to its end"
 _ROWS = ("data", "rows", "records", "items", "examples", "annotations")
 
 
@@ -33,9 +35,14 @@ def parse(text: str) -> Any:
         try:
             return _whole_signs(plain, json.loads(plain, object_pairs_hook=_object))
         except (json.JSONDecodeError, RecursionError):
-            raise ValueError(str(error)) from None
+            raise ValueError(f"{_CUT} ({error})" if _breaks_off(text, error) else str(error)) from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _breaks_off(text: str, error: json.JSONDecodeError) -> bool:
+    """Whether a value ends in the middle, as in a file that was not written to its end."""
+    return error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
 
 
 def rows_of_lines(text: str, limit: int | None = None) -> Iterator[tuple[int, Any, str]]:
@@ -56,7 +63,8 @@ def rows_of_lines(text: str, limit: int | None = None) -> Iterator[tuple[int, An
         try:
             yield number, parse(bare.removesuffix(",")), ""
         except ValueError:
-            yield number, {}, "no JSON"
+            last = number == len(lines) and not text.endswith(("\n", "\r"))
+            yield number, {}, f"no JSON; {_CUT}" if last else "no JSON"
 
 
 def rows_of_value(value: Any) -> list[Any]:
@@ -65,6 +73,8 @@ def rows_of_value(value: Any) -> list[Any]:
     Raises:
         ValueError: there are none.
     """
+    if isinstance(value, list) and label_studio.is_export(value):
+        return list(label_studio.rows_of(value))
     if isinstance(value, list):
         return _of_lists(value)
     if not isinstance(value, Mapping):

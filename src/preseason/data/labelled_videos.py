@@ -19,11 +19,19 @@ def holds_actions(root: Path, duration: Duration | None = None) -> bool:
     Args:
         root: an existing file or folder; False where there is nothing.
         duration: measures a video, where that helps to tell.
+
+    Raises:
+        DataError: a table lists actions of matches whose videos are not there.
     """
     if soccernet.label_files(root):
         return True
     if root.is_file():
-        return is_table(root) and action_tables.holds(root, duration)
+        if not is_table(root):
+            return False
+        found = action_tables.holds(root, duration)
+        if not found:
+            action_tables.refuse_without_videos(root)
+        return found
     return action_tables.table_in(root, duration) is not None
 
 

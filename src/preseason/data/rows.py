@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import math
+import re
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from preseason.data import workbooks
-from preseason.data.column_names import COLUMNS, TEXT_COLUMNS, guess_columns, names_nothing
+from preseason.data.column_names import COLUMNS, TEXT_COLUMNS, guess_columns, is_file_name, names_nothing
 from preseason.data.delimited import Grid, read_delimited
 from preseason.data.json_rows import TWICE, columns_of, parse, rows_of_lines, rows_of_value
 from preseason.errors import DataError, MediaError
@@ -177,6 +178,9 @@ def _has_rows(path: Path) -> bool:
             roles = guess_columns(header, names)
             if "label" in roles and ("text" in roles or "path" in roles):
                 return True
+    cells = [line.split(" ") for line in lines]
+    if all(len(row) == 2 and is_file_name(row[0]) for row in cells):
+        return True
     return {line.count("\t") for line in lines} == {1} and any(
         _may_be_labels([cells[place].strip() for cells in (line.split("\t") for line in lines)])
         for place in (0, 1)
@@ -295,12 +299,35 @@ def _delimited(path: Path, text: str, limit: int | None, notes: tuple[str, ...])
         raise DataError(f"{path} cannot be read as a table: {error}. {_WAY_OUT}") from None
     if names_nothing(grid.header, [cells for _, cells in grid.lines[:_LOOKED_AT] if any(cells)]):
         grid = _headed(grid)
-    rows = (
+    again = [number for number, cells in grid.lines if tuple(cell.strip() for cell in cells) == grid.header]
+    rows = [
         Row(number, _by_name(grid.header, cells), _surplus(grid.header, cells))
         for number, cells in grid.lines
-        if tuple(cell.strip() for cell in cells) != grid.header
-    )
-    return Table(path, grid.header, tuple(islice(rows, limit)), notes + grid.notes)
+        if number not in again and not _is_rule(cells)
+    ]
+    if most is None and rows and _breaks_off(text, grid):
+        rows[-1] = replace(
+            rows[-1], fault="the file breaks off here: it was not copied or written to its end"
+        )
+    if again:
+        one = len(again) == 1
+        shown = f"Row {again[0]} repeats" if one else f"{len(again)} rows repeat"
+        notes = (*notes, f"{shown} the header and {'is no example' if one else 'are no examples'}.")
+    return Table(path, grid.header, tuple(rows[:limit]), notes + grid.notes)
+
+
+def _is_rule(cells: Sequence[str]) -> bool:
+    """Whether a row is the line below the header of a Markdown table."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return bool(filled) and all(re.fullmatch(":?-{2,}:?", cell) for cell in filled)
+
+
+def _breaks_off(text: str, grid: Grid) -> bool:
+    """Whether the last line is shorter than all others and has no line end."""
+    filled = [cells for _, cells in grid.lines if any(cell.strip() for cell in cells)]
+    if text.endswith(("\n", "\r")) or len(filled) < FEW_LINES:
+        return False
+    return len(filled[-1]) < len(grid.header) <= min(len(cells) for cells in filled[:-1])
 
 
 def _headed(grid: Grid) -> Grid:

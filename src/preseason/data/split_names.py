@@ -1,6 +1,7 @@
 """What people call the parts of a split that they made themselves."""
 
 import re
+from collections.abc import Sequence
 
 NAMES = dict.fromkeys(("train", "training", "trn", "trainval", "learn", "learning"), "train")
 NAMES |= dict.fromkeys(
@@ -37,6 +38,24 @@ def split_from(name: str) -> str | None:
     """
     said = " ".join(_told(word) for word in _WORDS.findall(name) if _told(word) not in _MORE)
     return NAMES.get(said) or NAMES.get({"hold out": "holdout", "held out": "heldout"}.get(said, ""))
+
+
+def splits_of(names: Sequence[str]) -> tuple[str | None, ...]:
+    """The part that each of several names says; words that all of them share do not count.
+
+    Example:
+        >>> splits_of(["players_train", "players_test"]), splits_of(["train", "Messi"])
+        (('train', 'test'), ('train', None))
+        >>> splits_of(["home test", "away test"])
+        (None, None)
+    """
+    found = tuple(map(split_from, names))
+    if any(found) or len(names) < 2:
+        return found
+    words = [_WORDS.findall(name) for name in names]
+    shared = {word.lower() for word in words[0]}.intersection(*({w.lower() for w in each} for each in words))
+    found = tuple(split_from(" ".join(w for w in each if w.lower() not in shared)) for each in words)
+    return found if all(found) and len(set(found)) > 1 else (None,) * len(names)
 
 
 def _told(word: str) -> str:

@@ -5,7 +5,7 @@ submission that hold no labels; Hugging Face's imagefolder has a metadata.csv or
 pictures of each part.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from preseason.data.folder_shapes import is_example, listed
 from preseason.data.layouts import table, texts
 from preseason.data.layouts.base import Layout, layouts
 from preseason.data.rows import is_table
-from preseason.data.split_names import split_from
+from preseason.data.split_names import split_from, splits_of
 from preseason.errors import DataError
 
 NAME = "tables"
@@ -93,15 +93,11 @@ def parts_at(root: Path) -> Parts | None:
 
 
 def _in_one_folder(root: Path, here: tuple[Path, ...]) -> Parts | None:
-    of_files = {
-        path: split_from(path.stem)
-        for path in here
-        if not _is_submission(path) and table.fits(path, base=_base(root, path))
-    }
-    cells = not of_files and not any(map(is_example, files_in(root))) and not folders_in(root)
-    labelled = of_files or (
-        {path: split_from(path.stem) for path in here if texts.matches(path)} if cells else {}
+    of_files = _parts_of(
+        path for path in here if not _is_submission(path) and table.fits(path, base=_base(root, path))
     )
+    cells = not of_files and not any(map(is_example, files_in(root))) and not folders_in(root)
+    labelled = of_files or (_parts_of(path for path in here if texts.matches(path)) if cells else {})
     if not labelled:
         return None
     told = {path: part for path, part in labelled.items() if part is not None}
@@ -113,6 +109,12 @@ def _in_one_folder(root: Path, here: tuple[Path, ...]) -> Parts | None:
             "train.csv, validation.csv and test.csv."
         )
     return Parts(chosen, bool(cells), tuple(path for path in here if path not in chosen))
+
+
+def _parts_of(tables: Iterable[Path]) -> dict[Path, str | None]:
+    """The part that the name of each table says."""
+    paths = tuple(tables)
+    return dict(zip(paths, splits_of([path.stem for path in paths]), strict=True))
 
 
 def _base(root: Path, path: Path) -> Path | None:

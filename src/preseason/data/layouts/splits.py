@@ -9,7 +9,6 @@ from preseason.data.files import Accept, Found, files_in, folders_in, readable
 from preseason.data.folder_shapes import PARTS, Shape, branch_of, only_folder, shape_of
 from preseason.data.layouts.base import Layout, layouts
 from preseason.data.layouts.folders import read_classes, told
-from preseason.data.split_names import split_from
 from preseason.errors import DataError
 
 _ASTRAY = "lies beside the parts, so it has no label"
@@ -71,7 +70,7 @@ def _sentence(shape: Shape) -> str:
     """Which folders were taken for which parts."""
     names: defaultdict[str, list[str]] = defaultdict(list)
     for branch in shape.taken:
-        names[str(split_from(branch.name))].append(f"{branch.name}/")
+        names[str(branch.split)].append(f"{branch.name}/")
     said = [f"{' and '.join(folders)} as {part}" for part, folders in names.items()]
     return f"Folders taken for parts of a split: {', '.join(said)}; the folders in them are the labels."
 
