@@ -11,6 +11,7 @@ import numpy as np
 
 from preseason.arrays.types import Ints
 from preseason.data.dataset import Sample, Skipped
+from preseason.data.files import FORMULAS
 from preseason.data.safe_names import cell, folder_names
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.choosing import choose
@@ -152,7 +153,7 @@ def write_table(suggestions: Suggestions, path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(["path" if files else "text", "label", "sure", "why"])
         for item, sample in zip(suggestions.items, suggestions.samples, strict=True):
-            shown = _relative(sample.path, path.parent) if files else str(sample.source)
+            shown = _relative(sample.path, path.parent) if files else cell(str(sample.source))
             writer.writerow([shown, cell(item.label), f"{item.probability:.3f}", item.reason])
 
 
@@ -192,6 +193,7 @@ def _place(source: Path, target: Path, link: bool) -> None:
 
 def _relative(path: Path, folder: Path) -> str:
     try:
-        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+        beside = Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+        return f"./{beside}" if beside.startswith(FORMULAS) else beside
     except ValueError:  # on another drive of Windows
         return str(path.resolve())

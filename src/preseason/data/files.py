@@ -103,8 +103,17 @@ def readable(text: str) -> str:
 
 def label_from(name: str) -> str:
     """A class name as the user means it: composed Unicode, no spaces around it, no sign against formulas."""
-    plain = readable(name).strip()
-    return plain[1:] if plain[:1] == "'" and plain[1:2] in FORMULAS else plain
+    return unguarded(readable(name).strip())
+
+
+def unguarded(cell: str) -> str:
+    """A cell without the apostrophe that keeps spreadsheets from taking it for a formula.
+
+    Example:
+        >>> unguarded("'=1+1"), unguarded("'tis a goal")
+        ('=1+1', "'tis a goal")
+    """
+    return cell[1:] if cell[:1] == "'" and cell[1:2] and cell[1] in FORMULAS else cell
 
 
 def folders_in(root: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from preseason.data.dataset import File, Source, Text
+from preseason.data.files import unguarded
 from preseason.data.safe_names import cell, folder_name, label_of
 from preseason.media import content
 from preseason.media.content import digest
@@ -67,8 +68,9 @@ class Corrections:
         table = self._folder / model / TABLE
         with self._lock:
             rows = [row for row in _rows(table) if row[0] != text]
+            cells = [(cell(said), cell(as_label)) for said, as_label in (*rows, (text, label))]
             out = io.StringIO()
-            csv.writer(out, lineterminator="\n").writerows([COLUMNS, *rows, (text, cell(label))])
+            csv.writer(out, lineterminator="\n").writerows([COLUMNS, *cells])
             table.parent.mkdir(parents=True, exist_ok=True)
             write_text(table, out.getvalue())
         return table
@@ -129,4 +131,6 @@ def _rows(table: Path) -> list[tuple[str, str]]:
     if not table.is_file():
         return []
     with table.open(encoding="utf-8", newline="") as file:
-        return [(row[0], row[1]) for row in csv.reader(file) if len(row) == len(COLUMNS)][1:]
+        return [
+            (unguarded(row[0]), unguarded(row[1])) for row in csv.reader(file) if len(row) == len(COLUMNS)
+        ][1:]

@@ -7,7 +7,7 @@ from pathlib import Path
 from preseason.data.column_names import TEXT_COLUMNS, guess_columns
 from preseason.data.columns import LOOKED_AT, Roles, roles_of_texts
 from preseason.data.dataset import Dataset, Sample, Skipped, Text
-from preseason.data.files import Accept, Columns, files_in, folders_in, label_from, readable
+from preseason.data.files import Accept, Columns, files_in, folders_in, label_from, readable, unguarded
 from preseason.data.label_cells import Labels, labels_in, labels_of_columns
 from preseason.data.layouts.base import Layout, layouts
 from preseason.data.layouts.table import fits
@@ -113,7 +113,7 @@ def _looks_like_texts(path: Path) -> bool:
 
 def _sample(row: Row, roles: Roles, labels: Labels) -> Sample:
     return Sample(
-        source=Text(readable(row.values.get(roles.columns["text"], "").strip())),
+        source=Text(unguarded(readable(row.values.get(roles.columns["text"], "").strip()))),
         label=labels.of_row.get(row.number) or None,
         group=roles.cell(row, "group") or None,
         split=roles.split(row),
