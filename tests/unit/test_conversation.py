@@ -286,3 +286,22 @@ def test_a_place_without_text(tmp_path: Path) -> None:
 
 def test_words_carry_meaning() -> None:
     assert words_of("Is the keeper's glove, in 2024, a glove?") == ["keeper", "glov", "2024", "glov"]
+
+
+def test_knowledge_is_read_in_every_encoding_and_what_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("Müller scored in minute 12.".encode("utf-16"))
+    (tmp_path / "b.md").write_bytes("\ufeff# Keeper\nCasillas saved twice.".encode())
+    (tmp_path / "c.csv").write_bytes("player;goals\nMüller;3\n".encode("cp1252"))
+    (tmp_path / "d.jsonl").write_text('{"text": "Half a sign \\ud83d here."}\n', "utf-8")
+    (tmp_path / "e.txt").write_bytes(bytes(range(256)) * 4)
+    (tmp_path / "f.txt").touch()
+    (tmp_path / "g.csv").write_bytes(b"PK\x03\x04" + bytes(60))
+    passages, skipped = read_passages(tmp_path)
+    texts = [passage.text for passage in passages]
+    assert texts[:3] == [
+        "Müller scored in minute 12.",
+        "Keeper: Casillas saved twice.",
+        "player: Müller; goals: 3",
+    ]
+    assert texts[3].encode()
+    assert {item.path for item in skipped} == {"e.txt", "f.txt", "g.csv"}

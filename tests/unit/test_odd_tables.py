@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import tiny_matches
 from preseason.data.account import Account
 from preseason.data.labelled_videos import holds_actions
 from preseason.data.rows import read_table
@@ -136,3 +137,21 @@ def test_matches_whose_videos_are_elsewhere_are_named(columns: str, tmp_path: Pa
     path.write_text(f"{columns}\nm1,45+2,goal\nm1,67,foul\nm2,30,goal\n", "utf-8")
     with pytest.raises(DataError, match=r"matches by their names \(m1, m2\), .* put them there \(m1.mp4\)"):
         holds_actions(path)
+
+
+def test_a_photo_under_several_labels_is_told(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"{number}.png" for number in range(8)))
+    rows = [f"{number}.png,{('goal', 'foul')[number % 2]}" for number in range(8)]
+    (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows, "0.png,foul", "1.png,FOUL"]), "utf-8")
+    (note,) = (note for note in told(tmp_path).notes if "several labels" in note)
+    assert note.startswith("1 file stands under several labels, such as goal in row 2 and foul in row 10")
+
+
+def test_two_labels_at_one_moment_are_both_learnt_and_told(tmp_path: Path) -> None:
+    tiny_matches.write(tmp_path / "m.mp4", [(1.0, "jump")], 6.0)
+    rows = ["m.mp4,1,card", "m.mp4,1,foul", "m.mp4,2,foul", "m.mp4,3,card", "m.mp4,4,card", "m.mp4,5,foul"]
+    (tmp_path / "labels.csv").write_text("\n".join(["video,time,label", *rows]), "utf-8")
+    account, _ = look(tmp_path, Recipe())
+    assert {"card", "foul"} <= set(account.labels)
+    (note,) = (note for note in account.notes if "several labels" in note)
+    assert note.startswith("1 moment bears several labels, such as card and foul at 0:01 of m.mp4")

@@ -1,13 +1,15 @@
 """Actions in long videos: windows around their times are learnt, and moments without one as background."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preseason.data.actions import LabelledVideos
+from preseason.data.actions import LabelledVideo, LabelledVideos
+from preseason.data.clock import clock
 from preseason.data.dataset import Dataset, Sample
-from preseason.data.files import Accept
+from preseason.data.files import Accept, readable
 from preseason.data.labelled_videos import holds_actions
 from preseason.data.labelled_videos import read as read_videos
 from preseason.data.windows import windows
@@ -49,7 +51,7 @@ class Actions(Clips):
         if len({sample.group for sample in samples}) < MIN_GROUPS:
             samples = _by_stretch(samples)
         labels = tuple(sorted({str(sample.label) for sample in samples}))
-        return Dataset(root, "actions", samples, labels, found.skipped)
+        return Dataset(root, "actions", samples, labels, found.skipped, _at_one_time(found.videos))
 
     def candidates(
         self, recipe: Recipe, backbone: "Backbone", samples: Sequence[Sample] = ()
@@ -90,6 +92,23 @@ def duration_s(path: Path) -> float:
         MediaError: it cannot be read.
     """
     return video.facts(path).duration_s
+
+
+def _at_one_time(videos: Sequence[LabelledVideo]) -> tuple[str, ...]:
+    """A sentence on moments with several labels; none where there are none."""
+    labels: defaultdict[tuple[Path, float], list[str]] = defaultdict(list)
+    for each in videos:
+        for action in each.actions:
+            labels[each.path, action.time_s].append(action.label)
+    several = [(place, names) for place, names in labels.items() if len(names) > 1]
+    if not several:
+        return ()
+    (path, time_s), names = several[0]
+    what = "1 moment bears" if len(several) == 1 else f"{len(several)} moments bear"
+    return (
+        f"{what} several labels, such as {' and '.join(names)} at {clock(time_s)} of {readable(path.name)}: "
+        "all are learnt and spotted, and equal windows under several labels leave the score.",
+    )
 
 
 def _by_stretch(samples: Sequence[Sample]) -> tuple[Sample, ...]:

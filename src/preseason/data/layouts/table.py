@@ -12,6 +12,7 @@ from preseason.data.files import Accept, Columns, files_in, folders_in, readable
 from preseason.data.label_cells import Labels, labels_in, labels_of_columns
 from preseason.data.layouts.base import Layout, layouts
 from preseason.data.rows import Row, Table, is_table, read_table
+from preseason.data.spellings import spelling_key
 from preseason.data.whereabouts import Finder
 from preseason.errors import DataError, UsageError
 
@@ -85,8 +86,8 @@ def _read(root: Path, accept: Accept, labelled: bool, base: Path | None = None) 
     if labelled:
         _refuse_several(reading)
     labels = tuple(sorted({sample.label for sample in reading.samples if sample.label is not None}))
-    found = reading.finder.sentence()
-    notes = (*reading.table.notes, *reading.roles.told(), *reading.labels.notes, *([found] if found else ()))
+    told = (reading.finder.sentence(), _several(reading))
+    notes = (*reading.table.notes, *reading.roles.told(), *reading.labels.notes, *filter(None, told))
     return Dataset(root, "table", tuple(reading.samples), labels, tuple(reading.skipped), notes)
 
 
@@ -178,11 +179,32 @@ def _sample(reading: _Reading, row: Row) -> Sample:
     )
 
 
-def _refuse_several(reading: _Reading) -> None:
-    """Raise where most files stand in several rows under several labels: these belong to it together."""
+def _rows_by_label(reading: _Reading) -> dict[tuple[object, ...], dict[str, int]]:
+    """The row of each label of each file, or of each stretch of it."""
     rows: defaultdict[tuple[object, ...], dict[str, int]] = defaultdict(dict)
     for (path, span, label), number in reading.first_row.items():
-        rows[path, span][str(label)] = number
+        if label:
+            rows[path, span][str(label)] = number
+    return rows
+
+
+def _several(reading: _Reading) -> str:
+    """A sentence on files that bear several labels; empty where none does."""
+    rows = _rows_by_label(reading).values()
+    several = [labels for labels in rows if len(set(map(spelling_key, labels))) > 1]
+    if not several:
+        return ""
+    (first, at), (second, then) = list(several[0].items())[:2]
+    what = "1 file stands" if len(several) == 1 else f"{len(several)} files stand"
+    return (
+        f"{what} under several labels, such as {first} in row {at} and {second} in row {then}: all are "
+        "kept, and the score leaves them out."
+    )
+
+
+def _refuse_several(reading: _Reading) -> None:
+    """Raise where most files stand in several rows under several labels: these belong to it together."""
+    rows = _rows_by_label(reading)
     several = [labels for labels in rows.values() if len(labels) > 1]
     if several and 2 * len(several) > len(rows):
         (first, at), (second, then) = list(several[0].items())[:2]
