@@ -155,3 +155,37 @@ def test_two_labels_at_one_moment_are_both_learnt_and_told(tmp_path: Path) -> No
     assert {"card", "foul"} <= set(account.labels)
     (note,) = (note for note in account.notes if "several labels" in note)
     assert note.startswith("1 moment bears several labels, such as card and foul at 0:01 of m.mp4")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.txt", "\n".join(f"__label__{label} {text}" for text, label in TEXTS)),
+        ("a.json", json.dumps(dict(TEXTS))),
+        ("a.json", json.dumps({"rows": [{"row_idx": 1, "row": {"text": t, "label": b}} for t, b in TEXTS]})),
+        (
+            "a.jsonl",
+            "\n".join(
+                json.dumps({"text": text, "_input_hash": 7, "accept": [label], "answer": "accept"})
+                for text, label in TEXTS
+            )
+            + '\n{"text": "skipped by a person", "_input_hash": 7, "accept": ["good"], "answer": "ignore"}',
+        ),
+    ],
+    ids=["fasttext", "texts as keys", "rows with numbers", "prodigy"],
+)
+def test_labelled_texts_as_tools_write_them(name: str, content: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content, "utf-8")
+    account = told(tmp_path / name)
+    assert (account.task, account.labels) == ("texts", {"bad": 6, "good": 6})
+
+
+def test_a_column_whose_values_name_parts_is_the_split(tmp_path: Path) -> None:
+    rows = [
+        f"{text.replace(',', '')},{label},{('TRAINING', 'Testing')[n % 3 == 0]}"
+        for n, (text, label) in enumerate(TEXTS)
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label,dataset", *rows]), "utf-8")
+    account = told(tmp_path / "a.csv")
+    assert account.splits == {"train": 8, "test": 4}
+    assert any("'dataset' was taken for the split" in note for note in account.notes)

@@ -20,7 +20,7 @@ _TEXT = ("text", "tweet", "sentence", "review", "comment", "message", "content",
 _SAID = ("sentiment", "topic", "emotion", "intent", "stance", "polarity")
 TEXT_COLUMNS: dict[str, tuple[str, ...]] = {
     "text": (*_TEXT, "texts", "tweettext", "fulltext", "reviewtext", "headline", "utterance", "description"),
-    "label": ("label", *_SAID, *(s for s in COLUMNS["label"] if s not in ("label", "name", "y"))),
+    "label": ("label", *_SAID, "accept", *(s for s in COLUMNS["label"] if s not in ("label", "name", "y"))),
     "group": (*COLUMNS["group"], "thread", "threadid", "conversation", "conversationid", "author"),
     "part": COLUMNS["part"],
 }

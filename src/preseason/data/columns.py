@@ -301,10 +301,23 @@ def _judge_split(guess: _Guess) -> None:
         guess.notes.append(
             f"The column {name!r} is no split: its values ({shown}) name no train, validation, test."
         )
+    parts = next((each for each in guess.free() if _names_parts(guess.cells(each))), None)
+    if parts is not None:
+        guess.columns["part"] = parts
+        guess.notes.append(
+            f"The column {parts!r} was taken for the split: its values name parts (--split names another)."
+        )
+        return
     flag = next((each for each in guess.free() if plain(each) in _FLAGS), None)
     if flag is not None and set(map(str.lower, guess.cells(flag))) <= _TRUE | _FALSE:
         guess.columns["part"] = flag
         guess.notes.append(f"The column {flag!r} was taken for the split (--split names another).")
+
+
+def _names_parts(cells: Sequence[str]) -> bool:
+    """Whether all values name parts of a split, and more than one of them."""
+    parts = {split_from(cell) for cell in cells}
+    return None not in parts and len(parts) > 1
 
 
 def _is_flag(name: str, cell: str) -> bool:

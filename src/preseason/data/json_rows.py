@@ -15,7 +15,10 @@ _LAX = re.compile(
     r"|,(?=(?:\s|//[^\n]*|/\*.*?\*/)*[}\]])",  # a comma before the end of a list
     re.DOTALL,
 )
+_BESIDE_ROW = frozenset({"row_idx", "truncated_cells"})
 _HALF = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
+_PROSE_WORDS = 3
+"""Words of a text, at least."""
 TWICE = "\ue000twice"
 """The key under which an object says which of its keys stands in it twice."""
 _CUT = "it breaks off in the middle: it was not copied or written to its end"
@@ -76,7 +79,7 @@ def rows_of_value(value: Any) -> list[Any]:
     if isinstance(value, list) and label_studio.is_export(value):
         return list(label_studio.rows_of(value))
     if isinstance(value, list):
-        return _of_lists(value)
+        return _of_lists([_unwrapped(row) for row in value])
     if not isinstance(value, Mapping):
         raise ValueError("it holds no list of rows")
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
@@ -87,7 +90,7 @@ def rows_of_value(value: Any) -> list[Any]:
     listed = [value[name] for name in _ROWS if isinstance(value.get(name), list)]
     listed += [item for item in value.values() if isinstance(item, list)]
     if listed:
-        return _of_lists(listed[0])
+        return _of_lists([_unwrapped(row) for row in listed[0]])
     return _of_named(value) or [value]
 
 
@@ -133,6 +136,16 @@ def _is_json(line: str) -> bool:
     return True
 
 
+def _unwrapped(row: Any) -> Any:
+    """A row itself where it stands beside its number, as servers of data sets send it."""
+    inner = row.get("row") if isinstance(row, Mapping) else None
+    return (
+        inner
+        if isinstance(inner, dict) and len(row) <= len(_BESIDE_ROW) + 1 and _BESIDE_ROW & set(row)
+        else row
+    )
+
+
 def _of_lists(rows: Sequence[Any]) -> list[Any]:
     """Rows as they are; lists of which the first has names are rows under these names."""
     if len(rows) > 1 and all(isinstance(row, list) for row in rows):
@@ -163,7 +176,16 @@ def _of_named(value: Mapping[str, Any]) -> list[Any] | None:
     files = [name for name, _ in items if re.search(r"\.\w{2,4}$", name)]
     if len(items) > 1 and len(files) == len(items) and all(isinstance(item, str | int) for _, item in items):
         return [{"path": name, "label": item} for name, item in items]
+    prose = [name for name, _ in items if len(name.split()) >= _PROSE_WORDS]
+    if len(items) > _PROSE_WORDS and 2 * len(prose) > len(items) and _are_labels([item for _, item in items]):
+        return [{"text": name, "label": item} for name, item in items]
     return None
+
+
+def _are_labels(values: Sequence[Any]) -> bool:
+    """Whether values are short texts or numbers that repeat."""
+    plain = all(isinstance(value, str | int) for value in values)
+    return plain and 1 < len({str(value) for value in values}) <= len(values) // 2
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ MAX_PEEK = 2**26
 """Bytes of a file that has to be read whole, when it is read only to see what it is."""
 _LOOKED_AT = 50
 """Rows from which is told whether there is a header."""
+_PREFIX = "__label__"
 _WAY_OUT = "Save the table as CSV (comma separated, UTF-8)."
 
 
@@ -178,6 +179,8 @@ def _has_rows(path: Path) -> bool:
             roles = guess_columns(header, names)
             if "label" in roles and ("text" in roles or "path" in roles):
                 return True
+    if is_fasttext(head):
+        return True
     cells = [line.split(" ") for line in lines]
     if all(len(row) == 2 and is_file_name(row[0]) for row in cells):
         return True
@@ -250,6 +253,8 @@ def _read(path: Path, data: bytes, limit: int | None) -> Table:
     notes = () if encoding is None else (f"Its letters were read as {encoding}, a guess.",)
     if form == "json":
         return _json(path, text, limit, notes)
+    if is_fasttext(text):
+        return _fasttext(path, text, limit, notes)
     return _delimited(path, text, limit, notes)
 
 
@@ -330,6 +335,25 @@ def _breaks_off(text: str, grid: Grid) -> bool:
     return len(filled[-1]) < len(grid.header) <= min(len(cells) for cells in filled[:-1])
 
 
+def is_fasttext(text: str) -> bool:
+    """Whether every line begins with a label as fastText writes it: `__label__goal What a goal!`."""
+    lines = [line for line in text.splitlines()[:_LOOKED_AT] if line.strip()]
+    return len(lines) > 1 and all(line.lstrip().startswith(_PREFIX) for line in lines)
+
+
+def _fasttext(path: Path, text: str, limit: int | None, notes: tuple[str, ...]) -> Table:
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.split(" ")
+        labels = [
+            word.removeprefix(_PREFIX) for word in takewhile(lambda word: word.startswith(_PREFIX), words)
+        ]
+        said = " ".join(words[len(labels) :])
+        shown = labels[0] if len(labels) == 1 else json.dumps(labels) if labels else ""
+        rows.append(Row(number, {"text": said, "label": shown}))
+    return Table(path, ("text", "label"), tuple(rows[:limit]), notes)
+
+
 def _headed(grid: Grid) -> Grid:
     """A table without a header, under the names `column 1`, `column 2`."""
     names = tuple(f"column {number}" for number in range(1, len(grid.header) + 1))
@@ -386,6 +410,8 @@ def _json_records(path: Path, text: str, limit: int | None) -> Iterable[Record]:
 def _record(number: int, value: Any) -> Record:
     if not isinstance(value, dict):
         return Record(number, {}, "no JSON object")
+    if "_input_hash" in value and value.get("answer") in ("reject", "ignore"):
+        return Record(number, value, f"it was answered with {value['answer']} in Prodigy")
     if TWICE in value:
         return Record(number, {}, f"it names {value[TWICE]!r} twice")
     return Record(number, value)
