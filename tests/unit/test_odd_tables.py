@@ -189,3 +189,13 @@ def test_a_column_whose_values_name_parts_is_the_split(tmp_path: Path) -> None:
     account = told(tmp_path / "a.csv")
     assert account.splits == {"train": 8, "test": 4}
     assert any("'dataset' was taken for the split" in note for note in account.notes)
+
+
+def test_ids_and_times_of_photos_and_texts_are_no_matches(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"img/{number}.png" for number in range(6)))
+    rows = [f"{number},12:3{number},{'ab'[number % 2]}" for number in range(6)]
+    (tmp_path / "list.csv").write_text("\n".join(["id,time,label", *rows]), "utf-8")
+    assert (told(tmp_path).task, told(tmp_path / "list.csv").task) == ("photos", "photos")
+    said = [f"{n},12:{n + 10},{text.replace(',', '')},{label}" for n, (text, label) in enumerate(TEXTS)]
+    (tmp_path / "said.csv").write_text("\n".join(["match,time,what he said,label", *said]), "utf-8")
+    assert told(tmp_path / "said.csv").task == "texts"

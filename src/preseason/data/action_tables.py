@@ -10,7 +10,7 @@ from pathlib import Path
 from preseason.data.actions import Action
 from preseason.data.clock import FORMS, seconds_from
 from preseason.data.column_names import COLUMNS, IDS, TEXT_COLUMNS, guess_columns, plain
-from preseason.data.columns import LOOKED_AT, Roles
+from preseason.data.columns import LOOKED_AT, WORDS_OF_TEXT, Roles
 from preseason.data.files import files_in, label_from
 from preseason.data.gathering import Duration, Gathering, Mention
 from preseason.data.rows import Row, Table, is_table, listed, read_table
@@ -123,6 +123,11 @@ def refuse_without_videos(table: Path) -> None:
     ids = next((name for name in read.table.header if plain(name) in (*ROLES["group"], *IDS)), None)
     if ids is None or _absent(read) != ["video"] or "text" in guess_columns(read.table.header, TEXT_COLUMNS):
         return
+    anything = Finder(table)
+    if _holds_texts(read.table) or any(
+        not anything.find(row.values.get(ids, "")).fault for row in read.rows[:LOOKED_AT]
+    ):
+        return
     rows = [row for row in read.rows if row.values.get(ids, "").strip() and _says_when(read, row)]
     if 2 * len(rows) > len(read.rows):
         named = list(dict.fromkeys(row.values[ids].strip() for row in rows))
@@ -131,6 +136,15 @@ def refuse_without_videos(table: Path) -> None:
             f"{table} lists actions of matches by their names ({shown}), and no video below its folder is "
             f"called so: put them there ({named[0]}.mp4), or name them in a column video."
         )
+
+
+def _holds_texts(table: Table) -> bool:
+    """Whether a column holds sentences rather than names, times and labels."""
+    rows = table.rows[:LOOKED_AT]
+    return any(
+        sum(len(row.values.get(name, "").split()) for row in rows) >= WORDS_OF_TEXT * max(len(rows), 1)
+        for name in table.header
+    )
 
 
 def _says_when(read: _Table, row: Row) -> bool:
