@@ -304,7 +304,7 @@ def _delimited(path: Path, text: str, limit: int | None, notes: tuple[str, ...])
         raise DataError(f"{path} cannot be read as a table: {error}. {_WAY_OUT}") from None
     if names_nothing(grid.header, [cells for _, cells in grid.lines[:_LOOKED_AT] if any(cells)]):
         grid = _headed(grid)
-    again = [number for number, cells in grid.lines if tuple(cell.strip() for cell in cells) == grid.header]
+    again = {number for number, cells in grid.lines if tuple(cell.strip() for cell in cells) == grid.header}
     rows = [
         Row(number, _by_name(grid.header, cells), _surplus(grid.header, cells))
         for number, cells in grid.lines
@@ -316,7 +316,7 @@ def _delimited(path: Path, text: str, limit: int | None, notes: tuple[str, ...])
         )
     if again:
         one = len(again) == 1
-        shown = f"Row {again[0]} repeats" if one else f"{len(again)} rows repeat"
+        shown = f"Row {min(again)} repeats" if one else f"{len(again)} rows repeat"
         notes = (*notes, f"{shown} the header and {'is no example' if one else 'are no examples'}.")
     return Table(path, grid.header, tuple(rows[:limit]), notes + grid.notes)
 
