@@ -1,5 +1,8 @@
 """A model that finds things: same boxes from pictures and from the bank, before and after it is saved."""
 
+import io
+import json
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from PIL import Image
 import movies
 import preseason
 import tiny_pitches
+from preseason.cli.main import run
 from preseason.cli.problems.base import terminals
 from preseason.data.boxes import FoundBox
 from preseason.data.dataset import File, Sample
@@ -227,3 +231,25 @@ def test_a_fit_finds_players_and_goes_through_every_door(tmp_path: Path) -> None
     assert figures["ap50"] > 0.6
     page = (tmp_path / "finder" / "report.html").read_text("utf-8")
     assert "Pictures with most faults" in page
+    finds_feed_the_other_roads(tmp_path)
+
+
+def finds_feed_the_other_roads(place: Path) -> None:
+    """What was found is a data set to learn from again; crops teach a model of photos to name each box."""
+    new = tiny_pitches.write(place / "new", 8, first=60)
+    asked = ["predict", str(place / "finder"), *(str(path) for path in sorted(new.glob("*.png"))), "-q"]
+    own = ["--cache", str(place / "cache")]
+    wanted = ["--format", "yolo", "-o", str(place / "set"), "--crops", str(place / "crops")]
+    assert run([*asked, *own, *wanted]) == 0
+    again = preseason.read(place / "set").account
+    assert (again.task, again.examples, set(again.labels)) == ("detection", 8, set(tiny_pitches.LABELS))
+    assert run([*asked, *own, "--format", "yolo"]) == 2, "a data set needs a folder"
+    preseason.fit(place / "crops", place / "named", head="linear", unfreeze=0, cache=str(place / "cache"))
+    assert set(preseason.read(place / "crops").account.labels) == set(tiny_pitches.LABELS)
+    named = ["predict", str(place / "named"), str(new / "pitch-060.png"), "--on", str(place / "finder")]
+    with redirect_stdout(io.StringIO()) as shown:
+        assert run([*named, *own, "--json", "-q"]) == 0
+    rows = json.loads(shown.getvalue())["predictions"]
+    assert rows
+    assert sum(row["label"] == row["found"] for row in rows) >= 0.7 * len(rows)
+    assert run([*named[:3], "--on", str(place / "named"), *own, "-q"]) == 2

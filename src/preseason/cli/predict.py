@@ -7,11 +7,14 @@ import click
 
 from preseason.cli import shapes, words
 from preseason.cli.bars import progress
+from preseason.cli.boxed_pictures import DATA_SETS, who_is_where, write_found
 from preseason.cli.verbs import Outcome, input_options, model_options, refuse_given, verb
 from preseason.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from preseason.results import Predictions
+    from preseason.runtime.progress import Progress
+    from preseason.trained_model import TrainedModel
 
 
 @verb("predict")
@@ -20,10 +23,23 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "json", "csv", "mot"]),
+    type=click.Choice(["table", "json", "csv", "mot", *DATA_SETS]),
     default="table",
     show_default=True,
-    help="Output format; json is the same as --json; mot is that of tracks in videos.",
+    help="Output format; json is the same as --json; mot is that of tracks in videos; coco, voc and yolo "
+    "write a data set of pictures and boxes.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FOLDER",
+    help="New folder of the data set that --format coco, voc, yolo writes.",
+)
+@click.option(
+    "--crops", metavar="FOLDER", help="Of things found on pictures: cut each out, a folder per class."
+)
+@click.option(
+    "--on", "finder", metavar="FINDER", help="Predict each thing that the model FINDER finds on pictures."
 )
 @click.option(
     "--draw",
@@ -42,6 +58,9 @@ def predict(
     model: str,
     paths: tuple[str, ...],
     form: str,
+    output: str | None,
+    crops: str | None,
+    finder: str | None,
     draw: str | None,
     fps: float | None,
     track: bool,
@@ -60,20 +79,17 @@ def predict(
     import preseason
     from preseason.cli.video_boxes import Wishes, of_videos, videos_among
     from preseason.models.detector import Detector
-    from preseason.trained_model import CLASSIFIES, FINDS
 
     report = progress(quiet)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
-    more: dict[str, Any] = {"adapt": True} if adapt else {}
-    if CLASSIFIES in loaded.capabilities:
-        more |= {"text": text, "path": path}
-    elif text or path:
-        raise UsageError(f"--text and --path are for models of labels; {model} is one of {loaded.task}.")
-    if draw is not None and FINDS not in loaded.capabilities:
-        raise UsageError(
-            f"--draw is for models that find things; {model} is one of {loaded.task}: leave it out."
-        )
+    _refuse_unfit(model, loaded, form, text or path, draw)
+    if finder is not None:
+        found = preseason.load(finder, progress=report, device=device, cache=cache)
+        return _on_finder(model, loaded, (finder, found), paths, form, report)
     if isinstance(loaded, Detector) and (videos := videos_among(paths)):
+        refuse_given(["crops", "output"], "it is for pictures, not for videos.")
+        if form in DATA_SETS:
+            raise UsageError(f"--format {form} is for pictures, not for videos.")
         if adapt:
             raise UsageError("--adapt re-centres features of models of labels; leave it out for detection.")
         wishes = Wishes(fps, track, form, None if draw is None else Path(draw))
@@ -81,17 +97,57 @@ def predict(
     refuse_given(["fps", "track"], "it is for a model that finds things, and videos.")
     if form == "mot":
         raise UsageError("--format mot is the format of tracks: name a video and --track.")
+    more: dict[str, Any] = {"adapt": True} if adapt else {}
+    more |= {name: value for name, value in (("text", text), ("path", path)) if value}
     predictions = loaded.predict(*map(_typed, paths), progress=report, **more)
-    none_read = bool(predictions.skipped) and not len(predictions)
     fields = shapes.of_predictions(model, predictions)
-    if draw is not None:
-        from preseason.report.drawn import write_drawn
-
-        fields["drawn"] = write_drawn(predictions.predictions, loaded.labels, Path(draw))
+    if isinstance(loaded, Detector):
+        fields |= write_found(form, predictions, loaded.labels, output, crops, draw)
     if form == "csv":
         for line in words.of_skipped(predictions.skipped):
             click.echo(line, err=True)
+    none_read = bool(predictions.skipped) and not len(predictions)
     return Outcome(fields, _text(predictions, form), DataError.exit_code if none_read else 0)
+
+
+def _refuse_unfit(name: str, model: "TrainedModel", form: str, column: str | None, draw: str | None) -> None:
+    """Refuse options that the kind of model does not know."""
+    from preseason.trained_model import CLASSIFIES, FINDS
+
+    if column and CLASSIFIES not in model.capabilities:
+        raise UsageError(f"--text and --path are for models of labels; {name} is one of {model.task}.")
+    if FINDS in model.capabilities:
+        return
+    if draw is not None:
+        raise UsageError(
+            f"--draw is for models that find things; {name} is one of {model.task}: leave it out."
+        )
+    refuse_given(["crops", "output"], "it is for models that find things.")
+    if form in DATA_SETS:
+        raise UsageError(f"--format {form} is for models that find things; {name} is one of {model.task}.")
+
+
+def _on_finder(
+    name: str,
+    model: "TrainedModel",
+    finder: "tuple[str, TrainedModel]",
+    paths: tuple[str, ...],
+    form: str,
+    report: "Progress",
+) -> Outcome:
+    """The answers to what another model finds."""
+    from preseason.models.classifier import Model
+    from preseason.models.detector import Detector
+
+    refuse_given(["adapt", "text", "path", "draw", "crops", "output", "fps", "track"], "--on was given.")
+    if form in DATA_SETS or form == "mot":
+        raise UsageError(f"--format {form} holds boxes alone: with --on choose table, json or csv.")
+    found = finder[1]
+    if not isinstance(found, Detector):
+        raise UsageError(f"--on takes a model that finds things; {finder[0]} is one of {found.task}.")
+    if not isinstance(model, Model) or model.job.modality is not found.job.modality:
+        raise UsageError(f"--on is for models of photos; {name} is one of {model.task}.")
+    return who_is_where(name, model, found, paths, form, report)
 
 
 def _typed(given: str) -> str | Path:
