@@ -121,7 +121,8 @@ def save_with_pages(context: FitContext, model: FittedModel, output: Path) -> Fi
 
     def pages(part: Path) -> None:
         write_card(record, part / CARD, output.name)
-        write_report(record, part / REPORT, context.task.picture)
+        task = context.task
+        write_report(record, part / REPORT, task.picture, excerpt=getattr(task, "excerpt", None))
 
     with context.watch.stage("report and saving"):
         model.save(output, pages)

@@ -45,6 +45,7 @@ def write_report(
     path: Path,
     picture: Picture | None = None,
     sections: tuple[Section, ...] | None = None,
+    excerpt: Picture | None = None,
 ) -> None:
     """Write the report to `path`, by rename, so that a half-written page is never found there.
 
@@ -54,8 +55,9 @@ def write_report(
         picture: encoded picture of a sample (any format that Pillow reads) or None if there is none; also
             asked for members of `record.duplicates`, as `Sample(source)`. None: no pictures.
         sections: in the order shown, by default `sections_of` the record; one without a view is left out.
+        excerpt: WAV file of a sample to play under its picture, or None.
     """
-    album = Album(picture)
+    album = Album(picture, excerpt)
     shown = [(section, section.view(record, album)) for section in sections or sections_of(record)]
     page = (
         environment()
@@ -65,6 +67,7 @@ def write_report(
             glance=glance(record),
             sections=[(section, view) for section, view in shown if view is not None],
             noun=words.noun_of(record.task),
+            sounds=album.sounds,
             version=record.versions.get("preseason", ""),
         )
     )

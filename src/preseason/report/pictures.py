@@ -21,17 +21,25 @@ QUALITY = 78
 MAX_PICTURES = 60
 MAX_BYTES = 1_200_000
 MAX_PIXELS = 120_000_000
+MAX_SOUNDS = 40
 GRID = 96
 OUTLINE = (255, 214, 64)
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture in the page: its data URI, and its width and height in pixels."""
+    """A picture in the page.
+
+    Attributes:
+        uri: data URI of the picture.
+        width, height: in pixels.
+        sound: data URI of what can be played under it; empty where there is nothing.
+    """
 
     uri: str
     width: int
     height: int
+    sound: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,26 +55,34 @@ class Album:
 
     Args:
         picture: gives the encoded picture of a sample (any format that Pillow reads), or None.
+        excerpt: gives a WAV file to play under its picture; None where examples cannot be heard.
+
+    Attributes:
+        sounds: how many excerpts the page holds.
     """
 
-    def __init__(self, picture: Callable[[Sample], bytes | None] | None) -> None:
-        self._picture = picture
+    def __init__(
+        self,
+        picture: Callable[[Sample], bytes | None] | None,
+        excerpt: Callable[[Sample], bytes | None] | None = None,
+    ) -> None:
+        self._picture, self._excerpt, self.sounds = picture, excerpt, 0
         self._pictures = 0
         self._bytes = 0
 
     def thumbnail(self, sample: Sample) -> "Shown | None":
         """The sample's picture, or None: unreadable, not a picture, or the page is full."""
-        return self._add(self._open(sample))
+        return self._add(self._open(sample), sample)
 
     def attention_spec(self, sample: Sample, boxes: Floats, weights: Floats) -> "Shown | None":
         """Like `thumbnail`, with the parts that counted kept bright (boxes [p, 4], weights [p])."""
         image = self._open(sample)
-        return self._add(None if image is None else spotlight(image, boxes, weights))
+        return self._add(None if image is None else spotlight(image, boxes, weights), sample)
 
     def marked(self, sample: Sample, marks: "Sequence[Mark]") -> "Shown | None":
         """Like `thumbnail`, with boxes drawn."""
         image = self._open(sample)
-        return self._add(None if image is None else outlined(image, marks))
+        return self._add(None if image is None else outlined(image, marks), sample)
 
     def _open(self, sample: Sample) -> "Image | None":
         if self._picture is None or self._pictures >= MAX_PICTURES or self._bytes >= MAX_BYTES:
@@ -74,7 +90,7 @@ class Album:
         data = self._picture(sample)
         return None if data is None else small(data)
 
-    def _add(self, image: "Image | None") -> "Shown | None":
+    def _add(self, image: "Image | None", sample: Sample) -> "Shown | None":
         if image is None:
             return None
         data = jpeg(image)
@@ -83,7 +99,14 @@ class Album:
         self._pictures += 1
         self._bytes += len(data)
         uri = "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
-        return Shown(uri, image.width, image.height)
+        return Shown(uri, image.width, image.height, self._heard(sample))
+
+    def _heard(self, sample: Sample) -> str:
+        data = None if self._excerpt is None or self.sounds >= MAX_SOUNDS else self._excerpt(sample)
+        if data is None:
+            return ""
+        self.sounds += 1
+        return "data:audio/wav;base64," + base64.b64encode(data).decode("ascii")
 
 
 def small(data: bytes, side: int = SIDE) -> "Image | None":

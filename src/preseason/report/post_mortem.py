@@ -26,7 +26,7 @@ class Card:
 
 def write_page(found: PostMortem, path: Path, job: Task) -> None:
     """One self-contained page, written by rename."""
-    album = Album(job.picture)
+    album = Album(job.picture, getattr(job, "excerpt", None))
     groups = [
         (CAUSES[cause], count, [_card(each, album) for each in found.mistakes if each.cause == cause])
         for cause, count in found.causes.items()
@@ -36,6 +36,7 @@ def write_page(found: PostMortem, path: Path, job: Task) -> None:
         .get_template("post_mortem.html")
         .render(
             found=found,
+            sounds=album.sounds,
             groups=groups,
             most=max(found.causes.values(), default=1),
             noun=job.noun,

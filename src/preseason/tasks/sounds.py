@@ -33,6 +33,7 @@ from preseason.inference.candidates import Candidate
 from preseason.inference.waves import all_views, chained, hidden, spread, wave_views
 from preseason.media import image, mel, sound, video
 from preseason.media.content import digest
+from preseason.media.excerpt import excerpt
 from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import refuse_photo_recipe, tasks
@@ -190,6 +191,13 @@ class Sounds:
         except MediaError:
             return None
         return spectrogram(wave)
+
+    def excerpt(self, sample: Sample) -> bytes | None:
+        """A piece to play, None where the file is gone."""
+        try:
+            return excerpt(sound.read(sample.path, sample.span), sound.RATE)
+        except MediaError:
+            return None
 
     def span_s(self, samples: Sequence[Sample]) -> float | None:
         """The median length of a few sounds."""
