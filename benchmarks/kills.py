@@ -1,0 +1,115 @@
+"""A fit that is killed at random moments, while it reads and while it trains, and what becomes of its model.
+
+Drawn photos are fitted once undisturbed. The same fit, repeating its decisions by `--config`, is then begun
+again and again in a cache of its own and killed (SIGKILL) at random moments, until it is left to finish.
+Heads, manifests and predictions of both models are compared.
+
+    python benchmarks/kills.py --kills 10
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+COLOURS = {"red": (190, 40, 40), "blue": (40, 40, 190), "green": (40, 160, 40)}
+SETTINGS = ["--head", "attention", "--unfreeze", "0", "--budget", "40s", "--seed", "1"]
+PASSING = ("seconds", "fitted", "versions", "recipe")
+"""Fields of the record that tell of a run rather than of its model."""
+
+
+def draw(root: Path, each: int) -> None:
+    """Noisy photos of a shirt in one of three colours, a third of them with a stripe of another."""
+    chance = np.random.default_rng(3)
+    for label, colour in COLOURS.items():
+        (root / label).mkdir(parents=True)
+        for number in range(each):
+            picture = Image.fromarray(chance.integers(0, 255, (160, 120, 3), np.uint8))
+            pen = ImageDraw.Draw(picture)
+            x, y = (int(value) for value in chance.integers(5, 40, 2))
+            pen.rectangle((x, y, x + 60, y + 80), fill=colour)
+            if number % 3 == 0:
+                pen.rectangle((x, y + 30, x + 60, y + 50), fill=COLOURS["green" if label == "red" else "red"])
+            picture.save(root / label / f"{number}.png")
+
+
+def command(photos: Path, model: Path, cache: Path, *more: str) -> list[str]:
+    words = ["fit", str(photos), "-o", str(model), "--cache", str(cache), *SETTINGS, *more, "--json", "-q"]
+    return [sys.executable, "-m", "preseason", *words]
+
+
+def killed(line: list[str], kills: int, whole_s: float, model: Path) -> dict[str, int]:
+    """Run the fit and kill it, `kills` times; how many kills found finished epochs in the cache.
+
+    A fit that was faster than its killer is forgotten, and counts for nothing.
+    """
+    chance, fell = random.Random(5), {"without an epoch": 0, "with some": 0}
+    while sum(fell.values()) < kills:
+        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(1.0, whole_s))
+        if process.poll() is not None:
+            subprocess.run(["rm", "-r", str(model)], check=True)
+            continue
+        process.kill()
+        process.wait()
+        cache = Path(line[line.index("--cache") + 1])
+        fell["with some" if list(cache.glob("fits/*/*.pt")) else "without an epoch"] += 1
+    return fell
+
+
+def record(model: Path) -> dict[str, Any]:
+    values: dict[str, Any] = without_times(
+        json.loads((model / "preseason.json").read_text("utf-8"))["record"]
+    )
+    return {name: value for name, value in values.items() if name not in PASSING}
+
+
+def without_times(value: Any) -> Any:
+    """The value without what is called seconds in it, however deep."""
+    if isinstance(value, dict):
+        return {name: without_times(item) for name, item in value.items() if "seconds" not in name}
+    return [without_times(item) for item in value] if isinstance(value, list) else value
+
+
+def answers(model: Path, photos: Path, cache: Path) -> Any:
+    words = ["predict", str(model), str(photos), "--cache", str(cache), "--json", "-q"]
+    done = subprocess.run([sys.executable, "-m", "preseason", *words], capture_output=True, check=True)
+    return json.loads(done.stdout)["predictions"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--photos", type=int, default=12, help="of each class")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place)
+        photos, first, second = root / "photos", root / "first", root / "second"
+        draw(photos, asked.photos)
+        begun = time.monotonic()
+        subprocess.run(command(photos, first, root / "one"), check=True, stdout=subprocess.DEVNULL)
+        whole_s = time.monotonic() - begun
+        line = command(photos, second, root / "two", "--config", str(first))
+        fell = killed(line, asked.kills, whole_s, second)
+        subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
+        heads = [(model / "heads.safetensors").read_bytes() for model in (first, second)]
+        one, other = record(first), record(second)
+        differing = sorted(name for name in one if one[name] != other.get(name))
+        said = [answers(model, photos, root / "one") for model in (first, second)]
+    print(f"undisturbed {whole_s:.0f} s; kills: {fell}")
+    print(f"heads equal: {heads[0] == heads[1]}; predictions equal: {said[0] == said[1]}")
+    print(f"fields of the record that differ, but for times: {', '.join(differing) or 'none'}")
+    for name in differing:
+        print(name, json.dumps(one[name])[:1500], json.dumps(other.get(name))[:1500], sep="\n")
+
+
+if __name__ == "__main__":
+    main()
