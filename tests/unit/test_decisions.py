@@ -102,6 +102,13 @@ class Extractors:
 
     workers = None
 
+    def of(self, candidate: Candidate) -> "Extractors":
+        """Itself: there is one network."""
+        return self
+
+    def trained(self) -> None:
+        """No network: heads of these tests read rows alone."""
+
 
 class Timed(Rounds):
     """Rounds whose passes take `reading_s` seconds by a clock of the test."""

@@ -23,6 +23,8 @@ READING_ORDER = (
     "scout", "fit", "evaluate", "predict", "explain", "next", "compare", "post-mortem",
     "add", "remove", "spot", "chat", "serve", "watch", "export", "push",
 )  # fmt: skip
+COMPLETES = "_PRESEASON_COMPLETE"
+"""Variable by which a shell asks what may be typed next; then there are no arguments."""
 STOPPED = "Interrupted. Finished work is saved; run the same command to resume."
 
 
@@ -68,7 +70,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = wants_json(given)
     _accept_any_character()
-    if not given:
+    if not given and COMPLETES not in os.environ:
         return _print_outcome(Outcome({}, greeting(Path())), as_json=False)
     try:
         refuse_lost_folder()
