@@ -4,7 +4,7 @@ preseason.json       manifest, written last: format, labels, recipe, metrics, ve
 heads.safetensors    tensors of the fitted heads
 known.safetensors    vectors of the known examples
 world.safetensors    what training looked like to the frozen network, to notice another world
-backbone/            the pretrained network; timm opens it
+backbone/            the pretrained network; timm opens it; further ones in backbone-2/ and so on
 finetuned/           the fine-tuned network, where blocks were trained; timm opens it
 adapter/ tokenizer/  of a language model; model/ where the whole of it is kept (language/folder.py)
 README.md            model card
@@ -31,6 +31,20 @@ HOSTED = "hosted"
 """Key of the manifest of a model that lies with a service."""
 
 OWN = {MANIFEST, HEADS, KNOWN, WORLD, CARD, REPORT, BACKBONE, FINETUNED, ADAPTER, TOKENIZER, WHOLE}
+FURTHER = f"{BACKBONE}-"
+"""How folders of further networks begin, whose number follows: the second lies in `backbone-2`."""
+PATTERNS = [f"{name}{end}" for name in (*sorted(OWN), f"{FURTHER}*") for end in ("", "/*")]
+"""Of everything that a model folder holds, as the Hugging Face hub's client takes them."""
+
+
+def is_own(name: str) -> bool:
+    """Whether a file or folder in a model folder belongs to the model, not to the user.
+
+    Example:
+        >>> is_own("heads.safetensors"), is_own("backbone-2"), is_own("notes.txt")
+        (True, True, False)
+    """
+    return name in OWN or name.startswith(FURTHER)
 
 
 def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
@@ -117,5 +131,5 @@ def _swap(part: Path, folder: Path) -> None:
 def _keep_foreign(old: Path, new: Path) -> None:
     """Files that the user put into the model folder stay in it."""
     for path in old.iterdir():
-        if path.name not in OWN and not (new / path.name).exists():
+        if not is_own(path.name) and not (new / path.name).exists():
             path.rename(new / path.name)

@@ -15,9 +15,11 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from huggingface_hub.utils import filter_repo_objects
 
 from preseason.errors import UsageError
 from preseason.models.hub import fetch, push
+from preseason.storage import PATTERNS, is_own
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -175,3 +177,9 @@ def test_what_is_no_address_is_refused(mood_folder: Path) -> None:
             fetch(wrong)
     with pytest.raises(UsageError, match="expected USER/NAME"):
         push(mood_folder, "mood")
+
+
+def test_further_networks_travel_and_what_the_user_added_does_not() -> None:
+    there = ["preseason.json", "backbone/model.safetensors", "backbone-2/model.safetensors", "notes.txt"]
+    assert list(filter_repo_objects(there, allow_patterns=PATTERNS)) == there[:3]
+    assert [is_own(name) for name in ("backbone-2", "backbone", "notes.txt")] == [True, True, False]

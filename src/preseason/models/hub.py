@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from preseason.errors import ModelFolderError, UsageError, WeightsError, first_line
-from preseason.storage import MANIFEST, OWN, REPORT, read_manifest
+from preseason.storage import MANIFEST, PATTERNS, REPORT, read_manifest
 
 SCHEME = "hf://"
 NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
@@ -38,9 +38,8 @@ def fetch(address: str) -> Path:
         raise UsageError(
             f"{address} is no address of a model: expected hf://USER/NAME, or hf://USER/NAME@REVISION."
         )
-    patterns = [f"{name}{end}" for name in sorted(OWN) for end in ("", "/*")]
     try:
-        folder = snapshot_download(found["repository"], revision=found["revision"], allow_patterns=patterns)
+        folder = snapshot_download(found["repository"], revision=found["revision"], allow_patterns=PATTERNS)
     except Exception as error:
         raise WeightsError(
             f"{address} cannot be fetched: {first_line(error)}. Check the name and the connection; a "
@@ -76,12 +75,11 @@ def push(folder: Path, repository: str, *, private: bool = False, with_report: b
     if found is None or found["revision"]:
         raise UsageError(f"{repository!r} is no name on the hub: expected USER/NAME.")
     left: dict[str, Any] = {} if with_report else {"ignore_patterns": [REPORT]}
-    patterns = [f"{name}{end}" for name in sorted(OWN) for end in ("", "/*")]
     hub = HfApi()
     try:
         hub.create_repo(found["repository"], private=private, exist_ok=True)
         hub.upload_folder(
-            repo_id=found["repository"], folder_path=folder, allow_patterns=patterns,
+            repo_id=found["repository"], folder_path=folder, allow_patterns=PATTERNS,
             commit_message="A model of preseason", **left,
         )  # fmt: skip
     except Exception as error:

@@ -16,6 +16,7 @@ from preseason.storage import (
     CARD,
     FINETUNED,
     FORMAT,
+    FURTHER,
     HEADS,
     KNOWN,
     MANIFEST,
@@ -56,7 +57,7 @@ def _write(model: "Model", part: Path) -> None:
     backbone = model.extractors.backbone
     backbone.save(part / BACKBONE)
     for number, each in enumerate(model.extractors.others.values()):
-        each.backbone.save(part / f"{BACKBONE}-{number + 2}")
+        each.backbone.save(part / f"{FURTHER}{number + 2}")
     _write_finetuned(model, part / FINETUNED)
     states = [
         [fold_model.state() for fold_model in fitted.fold_models] for fitted in model.predictor.candidates

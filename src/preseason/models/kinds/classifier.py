@@ -17,7 +17,7 @@ from preseason.models.manifest import candidate_from, record_from, upgraded
 from preseason.openset.drift import ReferenceDistribution
 from preseason.openset.reference_set import ReferenceSet
 from preseason.problems.base import problems
-from preseason.storage import BACKBONE, HEADS, KNOWN, MANIFEST, WORLD
+from preseason.storage import BACKBONE, FURTHER, HEADS, KNOWN, MANIFEST, WORLD
 from preseason.tasks.base import Task, tasks
 from preseason.tasks.companions import companions
 
@@ -60,7 +60,7 @@ def _further(place: Path, number: int, facts: dict[str, Any], job: Task, where: 
         companion = companions.get(facts["name"])
         source, decoder = companion.source(facts["weights_id"]), companion.decoder()
     else:
-        source = SavedBackbone(place / f"{BACKBONE}-{number + 2}", facts)
+        source = SavedBackbone(place / f"{FURTHER}{number + 2}", facts)
         decoder = job.decoder(source)
     return FeatureExtractors(source, decoder, where.cache, where.device)
 
