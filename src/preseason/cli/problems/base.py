@@ -35,7 +35,11 @@ class Terminal(Protocol):
         timeline: str | None,
         rename: "Sequence[str]" = (),
     ) -> tuple[dict[str, Any], list[str]]:
-        """What else `evaluate` measures on `data`: fields and lines; a page at `timeline`, if named."""
+        """What else `evaluate` measures on `data`: fields and lines; a page at `timeline`, if named.
+
+        Nothing more, for problems that have nothing to search.
+        """
+        return {}, []
 
     def table(self, predictions: "Predictions") -> str:
         """A row for each input; empty where there is none."""

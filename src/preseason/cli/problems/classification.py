@@ -5,19 +5,15 @@ import io
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from preseason.cli.problems.base import terminals
+from preseason.cli.problems.base import Terminal, terminals
 from preseason.cli.words import percent, short, table
 from preseason.data.safe_names import cell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from preseason.results import Evaluation, Prediction, Predictions
-    from preseason.runtime.progress import Progress
-    from preseason.trained_model import TrainedModel
 
 
-class LabelTerminal:
+class LabelTerminal(Terminal):
     """Labelled answers."""
 
     timelines = False
@@ -47,17 +43,6 @@ class LabelTerminal:
         ]
         return ["", table(["label", "examples", "recall", "95 % CI"], rows)]
 
-    def search(
-        self,
-        model: "TrainedModel",
-        data: str,
-        progress: "Progress",
-        timeline: str | None,
-        rename: "Sequence[str]" = (),
-    ) -> tuple[dict[str, Any], list[str]]:
-        """Nothing more."""
-        return {}, []
-
     def table(self, predictions: "Predictions") -> str:
         """One row for each input: what it is, how sure, and the runner-up."""
         rows = [
@@ -68,15 +53,17 @@ class LabelTerminal:
 
     def csv(self, predictions: "Predictions") -> str:
         """Input, label, probability, unknown, then one column `p(label)` for each label."""
-        labels = list(predictions[0].probabilities) if len(predictions) else []
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["input", "label", "probability", "unknown", *[f"p({label})" for label in labels]])
-        for item in predictions.predictions:
-            chances = [item.probabilities[label] for label in labels]
-            writer.writerow(
-                [cell(item.input), cell(item.label), item.probability, str(item.unknown).lower(), *chances]
-            )
+        rows = predictions.rows()
+        writer.writerow(rows[0] if rows else ["input", "label", "probability", "unknown"])
+        for row in rows:
+            named = {
+                "input": cell(row["input"]),
+                "label": cell(row["label"]),
+                "unknown": str(row["unknown"]).lower(),
+            }
+            writer.writerow((row | named).values())
         return text.getvalue().removesuffix("\n")
 
 

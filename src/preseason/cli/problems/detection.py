@@ -4,22 +4,18 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
-from preseason.cli.problems.base import terminals
+from preseason.cli.problems.base import Terminal, terminals
 from preseason.cli.words import percent, short, table
 from preseason.data.safe_names import cell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from preseason.results import Evaluation, Predictions
-    from preseason.runtime.progress import Progress
-    from preseason.trained_model import TrainedModel
 
 MOST = 60
 """Lines of a table; --format csv and json have all."""
 
 
-class BoxTerminal:
+class BoxTerminal(Terminal):
     """Boxes found on pictures."""
 
     timelines = False
@@ -40,17 +36,6 @@ class BoxTerminal:
             for label, scores in sorted(classes.items(), key=lambda item: item[1].get("ap") or 0)
         ]
         return ["", table(["label", "AP", "AP50", "AP75"], rows)] if rows else []
-
-    def search(
-        self,
-        model: "TrainedModel",
-        data: str,
-        progress: "Progress",
-        timeline: str | None,
-        rename: "Sequence[str]" = (),
-    ) -> tuple[dict[str, Any], list[str]]:
-        """Nothing more."""
-        return {}, []
 
     def table(self, predictions: "Predictions") -> str:
         """A row for each box, in pixels; pictures where nothing was found have one as well."""
