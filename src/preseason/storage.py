@@ -58,12 +58,21 @@ def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
     try:
         with folder_beside(folder) as part:
             write(part)
+            _as_readable_as(part)
             _swap(part, folder)
     except OSError as error:
         raise ModelFolderError(
             f"The model cannot be written to {folder}: {error.strerror or error}. Free some space or name "
             "another folder; what was extracted and trained is kept."
         ) from error
+
+
+def _as_readable_as(folder: Path) -> None:
+    """Files are for those for whom their folder is: some libraries write for the user alone."""
+    allowed = folder.stat().st_mode & 0o666
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(allowed)
 
 
 def refuse_other(folder: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from preseason.data.dataset import Skipped
+from preseason.data.given import Inputs
 from preseason.results import Evaluation, Predictions, Update
 from preseason.runtime.progress import Progress
 
@@ -63,7 +64,7 @@ class TrainedModel(Protocol):
     def record(self) -> Record:
         """What the fit found."""
 
-    def predict(self, *inputs: str | Path, progress: Progress | None = None) -> Predictions:
+    def predict(self, *inputs: Inputs, progress: Progress | None = None) -> Predictions:
         """Answers to files, folders and globs, or to texts themselves."""
 
     def evaluate(
@@ -78,7 +79,7 @@ class TrainedModel(Protocol):
     ) -> Evaluation:
         """How good it is on labelled data."""
 
-    def add(self, name: str, *inputs: str | Path) -> "tuple[TrainedModel, Update]":
+    def add(self, name: str, *inputs: Inputs) -> "tuple[TrainedModel, Update]":
         """With a class more."""
 
     def remove(self, name: str) -> "tuple[TrainedModel, Update]":

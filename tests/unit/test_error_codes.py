@@ -1,6 +1,7 @@
 """Every error has a code that is explained, in the code, on the page and in what is shown."""
 
 import json
+import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import preseason
 from preseason import errors
 from preseason.cli.error_page import markdown
 from preseason.cli.main import run
+from preseason.engine.forks import ForkedError
 from preseason.errors import PreseasonError, UsageError
 from preseason.errors.codes import CODES
 
@@ -27,6 +29,18 @@ def test_every_class_has_a_general_code_of_its_own() -> None:
     general = [each.general for each in classes()]
     assert len(set(general)) == len(general)
     assert {each.__name__ for each in classes()} >= {"UsageError", "ExportError", "CacheError"}
+
+
+def test_every_error_reaches_another_process_as_it_is() -> None:
+    for kind in classes():
+        error = kind.__new__(kind, "what happened")
+        vars(error).update(code=kind.general)
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), again.code) == (kind, "what happened", kind.general)
+    again = pickle.loads(pickle.dumps(ForkedError()))
+    assert str(again) == str(ForkedError())
+    again = pickle.loads(pickle.dumps(UsageError("no", code="PS-U02")))
+    assert (str(again), again.code) == ("no", "PS-U02")
 
 
 def test_every_code_that_is_raised_is_explained_and_every_one_explained_is_used() -> None:

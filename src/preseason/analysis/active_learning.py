@@ -12,6 +12,7 @@ import numpy as np
 from preseason.arrays.types import Ints
 from preseason.data.dataset import Sample, Skipped
 from preseason.data.files import FORMULAS
+from preseason.data.given import Inputs
 from preseason.data.safe_names import cell, folder_names
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.choosing import choose
@@ -70,7 +71,7 @@ class Suggestions:
 
 def suggest(
     model: Model,
-    *inputs: str | Path,
+    *inputs: Inputs,
     count: int = 20,
     progress: Progress | None = None,
     text: str | None = None,

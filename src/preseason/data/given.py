@@ -12,6 +12,35 @@ LAYOUT = "given"
 """What stands for the layout of examples that were handed over one by one."""
 
 
+Inputs = str | Path | Iterable[str | Path]
+"""A file, a folder, a pattern or a text; or several: a list, a column of a data frame."""
+
+
+def one_by_one(inputs: Iterable[Any]) -> tuple[str | Path, ...]:
+    """The inputs of a call, those of lists, arrays and columns in their place.
+
+    Example:
+        >>> one_by_one(["a.jpg", ["b.jpg", "c.jpg"]])
+        ('a.jpg', 'b.jpg', 'c.jpg')
+
+    Raises:
+        UsageError: one is neither a string nor a path.
+    """
+    found: list[str | Path] = []
+    for item in inputs:
+        parts = (
+            (item,) if isinstance(item, str | bytes | os.PathLike) or not isinstance(item, Iterable) else item
+        )
+        for part in parts:
+            if not isinstance(part, str | os.PathLike):
+                raise UsageError(
+                    f"An input is a {type(part).__name__}: expected files, folders or patterns of files as "
+                    "strings or paths, or texts."
+                )
+            found.append(part if isinstance(part, str) else Path(part))
+    return tuple(found)
+
+
 def sources_of(inputs: Iterable[Any], files: bool | None = None) -> tuple[Source, ...]:
     """What each input is: all of them files, or all of them texts.
 

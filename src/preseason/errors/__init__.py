@@ -1,6 +1,7 @@
 """Every error a user can meet, each with the exit code the command line ends with and a stable code."""
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from preseason.errors.codes import CODES
 
@@ -20,6 +21,16 @@ class PreseasonError(Exception):
         self.code = self.general if code is None else code
         if self.code not in CODES:
             raise ValueError(f"{self.code} is explained nowhere: add it to preseason.errors.codes")
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """A worker's error reaches the process that waits for it, whatever arguments its class takes."""
+        return _again, (type(self), self.args, vars(self))
+
+
+def _again(kind: type[PreseasonError], args: tuple[Any, ...], state: dict[str, Any]) -> PreseasonError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(state)
+    return error
 
 
 class UsageError(PreseasonError):

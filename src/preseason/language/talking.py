@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
+from preseason.data.given import Inputs
 from preseason.errors import UsageError
 from preseason.language.conversation import Conversation
 from preseason.language.decoding import GenerationConfig
@@ -59,7 +60,7 @@ class TalkingModel(ABC):
         """
         return self.conversation(knowledge=knowledge, seed=seed).ask(text).text
 
-    def predict(self, *inputs: str | Path, progress: Progress | None = None) -> Predictions:
+    def predict(self, *inputs: Inputs, progress: Progress | None = None) -> Predictions:
         """Not of a model without classes.
 
         Raises:
@@ -84,7 +85,7 @@ class TalkingModel(ABC):
         """
         raise _refusal("evaluate")
 
-    def add(self, name: str, *inputs: str | Path) -> tuple[TrainedModel, Update]:
+    def add(self, name: str, *inputs: Inputs) -> tuple[TrainedModel, Update]:
         """Not of a model without classes.
 
         Raises:

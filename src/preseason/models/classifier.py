@@ -1,6 +1,6 @@
 """What a fit returns: answers, scores, takes classes in and lets them go, and saves itself."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from preseason.data.clock import clock
 from preseason.data.contradictions import contradictions
 from preseason.data.dataset import Sample, Skipped
 from preseason.data.files import Columns
+from preseason.data.given import Inputs, one_by_one
 from preseason.data.spellings import same_class
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.choosing import choose
@@ -85,7 +86,7 @@ class Model:
 
     def predict(
         self,
-        *inputs: str | Path,
+        *inputs: Inputs,
         progress: Progress | None = None,
         adapt: bool = False,
         text: str | None = None,
@@ -94,7 +95,7 @@ class Model:
         """Predict files, folders and globs, or texts themselves, in the order given.
 
         Args:
-            inputs: a table among them stands for the files or the texts of its rows.
+            inputs: one by one or in lists; a table among them stands for the files or texts of its rows.
             progress: receives progress messages.
             adapt: re-centre the features on these examples first.
             text, path: column of the texts or of the files in tables; by default as in the fit, or guessed.
@@ -102,9 +103,10 @@ class Model:
         Raises:
             UsageError: no input was given.
         """
-        if not inputs:
+        named = one_by_one(inputs)
+        if not named:
             raise UsageError(f"predict needs {self.job.noun}: name files, folders or patterns of files.")
-        samples, skipped = self.samples_of(inputs, text, path)
+        samples, skipped = self.samples_of(named, text, path)
         model, change = self.adapted(samples, progress or Silent()) if adapt else (self, None)
         answers, failed = model.answers(samples, progress or Silent())
         predictions = tuple(self.predictions(answers))
@@ -198,10 +200,11 @@ class Model:
         return np.array([(sample.fingerprint, sample.span) in known for sample in samples], np.bool_)
 
     def samples_of(
-        self, inputs: Sequence[str | Path], text: str | None = None, path: str | None = None
+        self, inputs: Iterable[Inputs], text: str | None = None, path: str | None = None
     ) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
         """Unlabelled samples from the inputs of `predict`, with fingerprints, and what could not be read."""
-        return read_inputs(tuple(inputs), self.job, self.columns(inputs, text, path=path))
+        named = one_by_one(inputs)
+        return read_inputs(named, self.job, self.columns(named, text, path=path))
 
     def answers(
         self, samples: Sequence[Sample], progress: Progress
@@ -209,7 +212,7 @@ class Model:
         """Calibrated predictions for samples with fingerprints, and those that could not be read."""
         return predict_batch(self.extractors, self.predictor, self.known, samples, progress)
 
-    def add(self, name: str, *inputs: str | Path) -> "tuple[Model, Update]":
+    def add(self, name: str, *inputs: Inputs) -> "tuple[Model, Update]":
         """Add a class from a few examples; only a linear probe is retrained.
 
         Raises:

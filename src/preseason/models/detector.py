@@ -9,6 +9,7 @@ import numpy as np
 
 from preseason.data.boxes import FoundBox
 from preseason.data.dataset import Sample, Skipped
+from preseason.data.given import Inputs, one_by_one
 from preseason.errors import DataError, MediaError, UsageError
 from preseason.inference.detection.finder import Finder, Located
 from preseason.inference.detection.peaks import Found
@@ -65,19 +66,18 @@ class Detector:
         """It finds things."""
         return frozenset({FINDS})
 
-    def predict(
-        self, *inputs: str | Path, progress: Progress | None = None, adapt: bool = False
-    ) -> Predictions:
+    def predict(self, *inputs: Inputs, progress: Progress | None = None, adapt: bool = False) -> Predictions:
         """What is where on files, folders and patterns of pictures, in the order asked.
 
         Raises:
             UsageError: nothing was named, or it is to adapt.
         """
-        if not inputs:
+        named = one_by_one(inputs)
+        if not named:
             raise UsageError("predict needs pictures: name files, folders or patterns of files.")
         if adapt:
             raise UsageError("--adapt re-centres features of models of labels; leave it out for detection.")
-        samples, skipped = read_inputs(tuple(inputs), self.job)
+        samples, skipped = read_inputs(named, self.job)
         answers, failed = [], []
         for sample, each in zip(samples, self.answer_each(samples, progress or Silent()), strict=True):
             if isinstance(each, str):
@@ -153,7 +153,7 @@ class Detector:
         least = dict(zip(self.labels, self.calibration.thresholds.tolist(), strict=True))
         return tuple(box for box in boxes if box.score >= least[box.label])
 
-    def add(self, name: str, *inputs: str | Path) -> "tuple[TrainedModel, Update]":
+    def add(self, name: str, *inputs: Inputs) -> "tuple[TrainedModel, Update]":
         """Refused: a class of things is learnt from boxes, in a fit."""
         self._refuse("add")
 

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from preseason.data.audit import fingerprint
 from preseason.data.dataset import Skipped
 from preseason.data.files import readable
+from preseason.data.given import Inputs
 from preseason.data.litter import is_litter
 from preseason.data.rows import is_table
 from preseason.data.safe_names import cell
@@ -120,7 +121,7 @@ class Answering(Protocol):
     def labels(self) -> tuple[str, ...]:
         """Class names."""
 
-    def predict(self, *inputs: str | Path) -> "Predictions":
+    def predict(self, *inputs: Inputs) -> "Predictions":
         """Answers to files."""
 
 
