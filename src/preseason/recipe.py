@@ -207,7 +207,13 @@ class Recipe:
 
     text: str | None = _option(None, "Column of a table that holds the texts.")
     path: str | None = _option(None, "Column of a table that holds the files.")
-    label: str | None = _option(None, "Column of a table that holds the labels.")
+    label: str | None = _option(
+        None,
+        (
+            "Column of a table that holds the labels; without a table a regular expression over file names "
+            "whose first group is the label."
+        ),
+    )
     split: str | None = _option(None, "Column of a table that says train, validation or test.")
     rename: tuple[str, ...] = _option(
         (), "Label to call otherwise, OLD=NEW; may be given several times. OLD=OLD keeps it as it is written."
@@ -216,7 +222,7 @@ class Recipe:
     layout: str | None = _option(
         None,
         "How the data lie: folders (each is a label), parts (train, validation and test above the labels), "
-        "inner-parts, batches, table or another; by default that is seen.",
+        "inner-parts, batches, table, names (cat.0.jpg) or another; by default that is seen.",
     )
     group: str | None = _option(
         None,

@@ -16,8 +16,9 @@ ALWAYS = (
 COLUMNS_OF = {
     "texts": {"text", "label", "split"},
     "table": {"path", "label", "split"},
+    "names": {"label"},
 }
-"""Settings that count where the examples were read from a table, by the layout that read it."""
+"""Settings that count where the examples were read from a table or by their names, by the layout."""
 OPEN = {"name": "default", "head": "auto", "unfreeze": "auto"}
 FEW = 50
 """Examples on which is tried what else could be asked for."""

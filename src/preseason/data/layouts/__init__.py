@@ -6,7 +6,7 @@ from pathlib import Path
 from preseason.data.dataset import Dataset
 from preseason.data.files import Accept, files_in, folders_in, readable
 from preseason.data.folder_shapes import holds_examples, listed, only_folder
-from preseason.data.layouts import table, texts
+from preseason.data.layouts import names, table, texts
 from preseason.data.layouts.base import BY_SHAPE, Layout, layouts
 from preseason.data.litter import litter_below
 from preseason.errors import DataError
@@ -103,12 +103,12 @@ def _known_by_content(root: Path) -> bool:
 
 
 def _named(root: Path, accept: Accept) -> str | None:
-    """The layout of tables, where the user says which column holds what."""
+    """The layout of tables, or of labels in names, where the user says what holds the labels."""
     if accept.cells and texts.named(root, accept.columns):
         return "texts"
-    return (
-        "table" if accept.columns.named and root.is_dir() and table.table_in(root, accept.columns) else None
-    )
+    if accept.columns.named and root.is_dir() and table.table_in(root, accept.columns):
+        return "table"
+    return names.NAMES if root.is_dir() and names.is_pattern(accept.columns.label) else None
 
 
 def _no_layout(root: Path) -> str:
@@ -120,6 +120,7 @@ def _no_layout(root: Path) -> str:
     return (
         f"{root} {what}, so nothing says what they show. Expected {expected}. "
         f"Make a folder for each class inside {root.name or root} and move its files there."
+        f"{names.proposed(root)}"
     )
 
 
