@@ -1,6 +1,7 @@
 """Training: it learns, the same each time, goes on where it was stopped, stops early and in time."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from preseason.language.steps import timed_step
 from preseason.language.training import TrainingConfig
 from preseason.language.tuning import tune
 from preseason.runtime.progress import Silent
-from tiny_training import Interrupting, prepared
+from tiny_training import PLAN, Interrupting, prepared
 
 
 @pytest.mark.parametrize("family", list(tiny.FAMILIES))
@@ -50,8 +51,10 @@ def test_a_stopped_run_goes_on_and_ends_alike(tmp_path: Path) -> None:
     checkpoint = tmp_path / "run.pt"
     with pytest.raises(KeyboardInterrupt):
         broken.run(checkpoint, Interrupting(7))
-    resumed = prepared()
+    # The clock would plan otherwise now: less time is left, and a step was measured under other load.
+    resumed = prepared(config=replace(PLAN, batch=3, seconds=5.0))
     trained = resumed.run(checkpoint, Silent())
+    assert resumed.config == whole.config
     assert 0 < broken.step < trained.steps == whole.step
     states = whole.tuning.state(), resumed.tuning.state()
     assert all(torch.equal(weight, states[1][name]) for name, weight in states[0].items())

@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +251,7 @@ class Run:
             "curve": [list(point) for point in self.curve],
             "spent": time.monotonic() - self._begin,
             "times": [self._judging_s, self.stepping_s],
+            "plan": [self.config.batch, self.config.seconds],
         }
         if first and not keep(content, checkpoint) and not self._warned:
             self._warned = True
@@ -271,6 +272,7 @@ class Run:
             counts = content["counts"]
             curve = [(int(step), float(loss)) for step, loss in content["curve"]]
             best_loss, spent, times = content["best_loss"], content["spent"], content["times"]
+            batch, seconds = content["plan"]
         except Exception:
             if self.team.rank == 0:
                 checkpoint.unlink(missing_ok=True)
@@ -279,3 +281,6 @@ class Run:
         self.step, self.best_step, self.tokens, self.judged = counts
         self.best, self.best_loss, self.curve = content["best"], best_loss, curve
         self._elapsed, (self._judging_s, self.stepping_s) = spent, times
+        # What the clock decided at the beginning holds to the end, or the run would not be the one it was.
+        self.config = replace(self.config, batch=batch, seconds=seconds)
+        self.total = self.config.epochs * self._steps_in_epoch()

@@ -87,7 +87,7 @@ def train(
             progress.say(_config_line(tuning, head, setup.learn, config, team))
         run = Run(tuning, head, setup.learn, setup.held, config, trunk, team)
         trained = run.run(setup.checkpoint, progress)
-    return Trained(tuning, head, config, trained, run.best, trunk.shelf_name)
+    return Trained(tuning, head, run.config, trained, run.best, trunk.shelf_name)
 
 
 def _trunk(tuning: Tuning, setup: TrainingSetup, team: SingleProcess, progress: Progress) -> Trunk:
