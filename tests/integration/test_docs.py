@@ -154,6 +154,14 @@ def ran_here(desk: Path, command: str) -> str | None:
     return shown.getvalue()
 
 
+def run_snippet(desk: Path, page: str, text: str) -> None:
+    """Run Python as a program of its own would, without starting Python anew."""
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        patch.chdir(desk)
+        patch.setenv("PRESEASON_CACHE", str(desk / "cache"))
+        exec(compile(text, page, "exec"), {"__name__": "__main__"})
+
+
 def fits(shown: str, expected: str) -> bool:
     """Whether the output ends as the page says; progress may come before, runs of space are one space."""
     pieces = [re.escape(" ".join(piece.split())) for piece in expected.split("...")]
@@ -202,7 +210,7 @@ def test_what_a_page_shows_runs(page: str, desk: Path) -> None:
         elif block.kind == "bash":
             run_in(desk, "bash", "-ec", block.text)
         else:
-            run_in(desk, sys.executable, "-c", block.text)
+            run_snippet(desk, page, block.text)
 
 
 def test_the_page_of_the_command_line_is_up_to_date() -> None:
