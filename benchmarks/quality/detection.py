@@ -65,16 +65,18 @@ def speed(model: Any, folder: Path) -> float:
     """Seconds of the frozen network alone over those of finding, the same decoded pictures, taken in turn."""
     paths = [each.source.path for each in model.job.read(folder, model.job.accept).samples][:TIMED]
     pictures = [decode(path) for path in paths]
-    canvases = [painted(each, model.finder.plan.canvas(each.shape[:2])) for each in pictures]
-    extractor = model.extractors.extractor(model.finder.plan.spec(canvases[0].shape[:2]))
-    same = [each for each in canvases if each.shape == canvases[0].shape]
+    plan = model.finder.plan
+    pictures = [each for each in pictures if each.shape == pictures[0].shape]
+    same = [[painted(p, plan.canvas(p.shape[:2], t.part)) for t in plan.tiles(p.shape[:2])] for p in pictures]
+    extractor = model.extractors.extractor(plan.spec(same[0][0].shape[:2]))
     list(model.finder.find(pictures[:2]))
-    extractor.rows([same[0][None]], print)
+    extractor.rows([same[0][0][None]], print)
     alone, whole = [], []
     for _ in range(3):
         begin = time.monotonic()
         for each in same:
-            extractor.rows([each[None]], print)
+            for tile in each:
+                extractor.rows([tile[None]], print)
         alone.append((time.monotonic() - begin) / len(same))
         begin = time.monotonic()
         list(model.finder.find(pictures))

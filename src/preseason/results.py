@@ -89,12 +89,14 @@ class BoxPredictions:
         labels: the c class names.
         found: n times the boxes found, also those below the threshold of their class.
         thresholds: c scores from which on a box of a class counts; empty stands for `EVEN` of each.
+        sizes: n times height and width in pixels; empty where they are not known.
     """
 
     samples: tuple[Sample, ...]
     labels: tuple[str, ...]
     found: tuple[tuple[FoundBox, ...], ...]
     thresholds: tuple[float, ...] = ()
+    sizes: tuple[tuple[int, int], ...] = ()
 
     def threshold(self, label: str) -> float:
         """The score from which on a box of `label` counts."""

@@ -1,13 +1,16 @@
 """What scores of boxes are worth, how pictures are fed, and which faults a report names."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from preseason.data.boxes import FoundBox, LabelledBox
 from preseason.data.dataset import Sample, Text
 from preseason.evaluation.matching import pairings
-from preseason.inference.detection.peaks import Found
+from preseason.inference.detection.peaks import Found, joined
 from preseason.inference.detection.plan import decide, plan_from
+from preseason.problems.base import problems
 from preseason.results import BoxPredictions
 from preseason.training.detection.worth import calibrate, right_ones
 
@@ -65,6 +68,51 @@ def test_the_boxes_decide_how_large_pictures_are_fed(
     assert plan.median == pytest.approx(side * plan.longest, rel=0.01)
     assert f"{plan.median:.0f} pixels" in plan.sentence()
     assert plan_from(plan.values()) == plan
+
+
+def test_tiny_things_are_sought_in_tiles_that_hold_them_whole() -> None:
+    boxes = [np.array([[0.1, 0.1, 0.1 + side, 0.1 + side]], np.float32) for side in (0.003, 0.1) * 10]
+    plan = decide(np.full((20, 2), (900, 1600)), boxes, LEVELS, longest=2400)
+    assert plan.longest == 2400
+    assert plan.tile % 32 == plan.overlap % 32 == 0
+    assert plan.overlap >= 0.1 * plan.longest
+    assert f"tiles of {plan.tile}" in plan.sentence()
+    assert plan_from(plan.values()) == plan
+    tiles = plan.tiles((900, 1600))
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 0.9, (500, 2))
+    things = np.hstack([corners, corners + np.array([0.1, 0.1 * 16 / 9])]).astype(np.float32)
+    owned = np.stack([tile.owns(things) for tile in tiles])
+    assert (owned.sum(axis=0) == 1).all()
+    for tile, mine in zip(tiles, owned, strict=True):
+        inside = things[mine].clip(0, 1)
+        assert (inside[:, :2] >= np.array(tile.part[:2]) - 1e-6).all()
+        assert (inside[:, 2:] <= np.array(tile.part[2:]) + 1e-6).all()
+
+
+def test_what_two_tiles_find_of_one_thing_is_one_box() -> None:
+    one = Found(np.array([[0.1, 0.1, 0.2, 0.2]], np.float32), np.array([0.5], np.float32), np.array([0]))
+    other = Found(
+        np.array([[0.1, 0.1, 0.21, 0.2], [0.8, 0.8, 0.9, 0.9]], np.float32),
+        np.array([0.9, 0.1], np.float32), np.array([0, 0]),
+    )  # fmt: skip
+    assert joined([one, other]).scores.tolist() == pytest.approx([0.9, 0.1])
+
+
+def test_precision_is_told_by_size_in_pixels_of_the_picture() -> None:
+    there = (LabelledBox("ball", 0.1, 0.1, 0.12, 0.12), LabelledBox("ball", 0.5, 0.5, 0.9, 0.9))
+    found = (FoundBox("ball", 0.9, 0.1, 0.1, 0.12, 0.12),)
+    sample = Sample(Text("1"), boxes=there)
+    problem = problems.get("detection")
+    unsized = BoxPredictions((sample,), ("ball",), (found,))
+    assert "ap_small" not in problem.measure(unsized)
+    figures = problem.measure(replace(unsized, sizes=((480, 640),)))
+    assert figures["ap_small"].value == pytest.approx(1)
+    assert figures["ap_large"].value == 0
+    assert "ap_medium" not in figures
+    values = problem.values(figures)
+    assert values["ap_small"] == pytest.approx(1)
+    assert problem.figures(values)["ap_large"] == figures["ap_large"]
 
 
 def test_a_size_that_the_user_names_is_kept() -> None:

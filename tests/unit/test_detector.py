@@ -18,13 +18,13 @@ from preseason.cli.main import run
 from preseason.cli.problems.base import terminals
 from preseason.data.boxes import FoundBox
 from preseason.data.dataset import File, Sample
-from preseason.engine.passes import WHOLE
 from preseason.errors import ModelFolderError, UsageError
 from preseason.heads.detection.network import DetectionHead, folded
 from preseason.inference.detection.finder import Finder
 from preseason.inference.detection.plan import decide
 from preseason.inference.detection.scores import Calibration
 from preseason.inference.predictor import FeatureExtractors
+from preseason.media.image import decode
 from preseason.models.detector import Detector
 from preseason.models.loading import classifier
 from preseason.problems.base import problems
@@ -62,7 +62,7 @@ def model(place: Path) -> Detector:
     pictures = labelled(audited.dataset.samples, audited.sizes, LABELS)
     extractors = FeatureExtractors(backbone, task.decoder(backbone), place / "cache", "cpu")
     plan = decide(pictures.sizes, pictures.boxes, levels_of(backbone), 160)
-    looks = looks_at(extractors, plan, pictures, Silent(), "", (WHOLE,))
+    looks = looks_at(extractors, plan, pictures, Silent(), "", False)
     shape = head_shape(looks, plan, len(LABELS))
     torch.manual_seed(0)
     heads = [DetectionHead(shape).eval() for _ in range(2)]
@@ -80,14 +80,47 @@ def model(place: Path) -> Detector:
 def test_the_bank_and_a_picture_give_the_same_boxes(model: Detector, place: Path) -> None:
     audited = read(place / "data", Silent())
     pictures = labelled(audited.dataset.samples, audited.sizes, LABELS)
-    looks = looks_at(model.extractors, model.finder.plan, pictures, Silent(), "", (WHOLE,))
-    banked = found_on(model.finder, looks, range(COUNT))
+    looks = looks_at(model.extractors, model.finder.plan, pictures, Silent(), "", False)
+    banked = found_on(model.finder, looks, range(COUNT), Silent())
     for number, fresh in enumerate(model.finder.find_in(audited.dataset.samples)):
         assert not isinstance(fresh, Exception)
         assert fresh.size == (120, 160)
         most = min(10, len(fresh.found.scores))
         assert most > 0
         assert np.allclose(banked[number].scores[:most], fresh.found.scores[:most], atol=5e-3)
+
+
+def test_in_tiles_as_large_as_the_picture_it_finds_the_same_and_in_small_ones_no_less(
+    model: Detector, place: Path
+) -> None:
+    picture = decode(place / "data" / "pitch-000.png")
+    (whole,) = model.finder.find([picture])
+    for tile, exact in ((160, True), (96, False)):
+        finder = replace(model.finder, plan=replace(model.finder.plan, tile=tile, overlap=32))
+        assert len(finder.plan.tiles((120, 160))) == (1 if exact else 4)
+        (found,) = finder.find([picture])
+        assert len(found.scores) > 0
+        assert found.boxes.min() >= 0
+        assert found.boxes.max() <= 1
+        if exact:
+            assert np.allclose(found.boxes, whole.boxes, atol=1e-5)
+
+
+def test_tiles_that_are_learnt_from_have_the_boxes_that_they_show(model: Detector, place: Path) -> None:
+    audited = read(place / "data", Silent())
+    pictures = labelled(audited.dataset.samples, audited.sizes, LABELS)
+    plan = replace(model.finder.plan, tile=64, overlap=32)
+    looks = looks_at(model.extractors, plan, pictures, Silent(), "")
+    assert looks.skipped == ()
+    for views, boxes in zip(looks.views, pictures.boxes, strict=True):
+        plain = views[: len(views) // 2]
+        assert all(view.shapes[-1][1:] == (2, 2) for view in views)
+        assert len(boxes) <= sum(len(view.boxes) for view in plain)
+        for view in views:
+            middles = (view.boxes[:, :2] + view.boxes[:, 2:]) / 2
+            assert ((middles >= 0) & (middles <= 64)).all()
+    found = found_on(replace(model.finder, plan=plan), looks, range(COUNT), Silent())
+    assert sorted(found) == list(range(COUNT))
 
 
 def test_saved_and_loaded_it_finds_the_same_and_names_what_cannot_be_read(

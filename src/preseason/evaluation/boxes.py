@@ -5,7 +5,7 @@ The figures are those of faster-coco-eval, which gives what pycocotools gives.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from preseason.data.boxes import FoundBox, LabelledBox
 from preseason.data.split import group_numbers
 from preseason.results import BoxPredictions, Figure
 
-UNIT = 1000.0
-"""Sides of the square that every picture is measured on: overlaps are the same in any unit."""
+UNIT = 1000
+"""Sides of the square that pictures of unknown size are measured on: overlaps are the same in any unit."""
+AREAS = ("small", "medium", "large")
+"""COCO's sizes of boxes: below 32 x 32 pixels of the picture, up to 96 x 96, and above."""
 Z_95 = 1.959964
 MAX_BLOCKS = 12
 """Parts that are left out in turn for the bounds; groups are dealt out to them."""
@@ -44,6 +46,14 @@ def average_precision(answers: BoxPredictions) -> tuple[Precision, dict[str, Pre
     }
 
 
+def by_size(answers: BoxPredictions) -> dict[str, float]:
+    """Average precision 0..1 of small, medium and large boxes, where pictures' sizes are known."""
+    if not answers.sizes or not (judge := _judge(answers)):
+        return {}
+    found = {name: _means(judge, None, place + 1).ap for place, name in enumerate(AREAS)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def bounds(answers: BoxPredictions, value: float) -> tuple[float, float]:
     """Bounds of the average precision at 95 %, by leaving out groups in turn (the jackknife, Tukey 1958)."""
     groups = group_numbers(answers.samples)
@@ -60,7 +70,10 @@ def bounds(answers: BoxPredictions, value: float) -> tuple[float, float]:
 
 
 def figures_of(answers: BoxPredictions) -> dict[str, Figure]:
-    """`ap` with its bounds, `ap50`, `ap75`, and the same of each class with labelled boxes as `CLASS: ap`."""
+    """`ap` with its bounds, `ap50`, `ap75`, `ap_small` and the other sizes that there are, and of each class.
+
+    Those of a class with labelled boxes are called `CLASS: ap`.
+    """
     if not any(sample.boxes for sample in answers.samples):
         return {name: Figure(0.0, 0.0 if name == "ap" else None, 1.0 if name == "ap" else None, 0)
                 for name in ("ap", "ap50", "ap75")}  # fmt: skip
@@ -70,6 +83,7 @@ def figures_of(answers: BoxPredictions) -> dict[str, Figure]:
     low, high = bounds(answers, lead)
     found = {"ap": Figure(lead, min(low, lead), max(high, lead), n)}
     found |= {name: Figure(getattr(whole, name) or 0.0, None, None, n) for name in ("ap50", "ap75")}
+    found |= {f"ap_{name}": Figure(value, None, None, n) for name, value in by_size(answers).items()}
     there: defaultdict[str, int] = defaultdict(int)
     for sample in answers.samples:
         for box in sample.boxes or ():
@@ -83,8 +97,10 @@ def figures_of(answers: BoxPredictions) -> dict[str, Figure]:
 
 
 def _without(answers: BoxPredictions, kept: Ints) -> BoxPredictions:
-    samples, found = [answers.samples[i] for i in kept], [answers.found[i] for i in kept]
-    return BoxPredictions(tuple(samples), answers.labels, tuple(found), answers.thresholds)
+    samples = tuple(answers.samples[i] for i in kept)
+    found = tuple(answers.found[i] for i in kept)
+    sizes = tuple(answers.sizes[i] for i in kept) if answers.sizes else ()
+    return replace(answers, samples=samples, found=found, sizes=sizes)
 
 
 def _judge(answers: BoxPredictions) -> Any:
@@ -92,21 +108,22 @@ def _judge(answers: BoxPredictions) -> Any:
     from faster_coco_eval import COCO, COCOeval_faster
 
     number = {label: place + 1 for place, label in enumerate(answers.labels)}
+    sizes = answers.sizes or ((UNIT, UNIT),) * len(answers.samples)
     there = [
-        _entry(image, number[box.label], box) | {"id": 0, "iscrowd": 0}
+        _entry(image, number[box.label], box, sizes[image]) | {"id": 0, "iscrowd": 0}
         for image, sample in enumerate(answers.samples)
         for box in sample.boxes or ()
         if box.label in number
     ]
     there = [each | {"id": place + 1} for place, each in enumerate(there)]
     found = [
-        _entry(image, number[box.label], box) | {"score": box.score}
+        _entry(image, number[box.label], box, sizes[image]) | {"score": box.score}
         for image, boxes in enumerate(answers.found)
         for box in boxes
     ]
     if not there or not found:
         return None if not there else False
-    images = [{"id": image, "width": UNIT, "height": UNIT} for image in range(len(answers.samples))]
+    images = [{"id": image, "height": high, "width": wide} for image, (high, wide) in enumerate(sizes)]
     categories = [{"id": place, "name": label} for label, place in number.items()]
     truth = COCO({"images": images, "annotations": there, "categories": categories}, print_function=_silent)
     judge = COCOeval_faster(truth, truth.loadRes(found), "bbox", print_function=_silent)
@@ -115,9 +132,10 @@ def _judge(answers: BoxPredictions) -> Any:
     return judge
 
 
-def _entry(image: int, category: int, box: LabelledBox | FoundBox) -> dict[str, Any]:
-    corner = [UNIT * box.x0, UNIT * box.y0]
-    sides = [UNIT * (box.x1 - box.x0), UNIT * (box.y1 - box.y0)]
+def _entry(image: int, category: int, box: LabelledBox | FoundBox, size: tuple[int, int]) -> dict[str, Any]:
+    high, wide = size
+    corner = [wide * box.x0, high * box.y0]
+    sides = [wide * (box.x1 - box.x0), high * (box.y1 - box.y0)]
     return {
         "image_id": image,
         "category_id": category,
@@ -126,11 +144,11 @@ def _entry(image: int, category: int, box: LabelledBox | FoundBox) -> dict[str, 
     }
 
 
-def _means(judge: Any, classes: Sequence[int] | None) -> Precision:
+def _means(judge: Any, classes: Sequence[int] | None, area: int = 0) -> Precision:
     """Of some classes, or of all: precision [overlaps, recalls, classes, areas, most] without what is not."""
     if judge is None or judge is False:
         return Precision(*((None,) * 3 if judge is None else (0.0,) * 3))
-    precision = judge.eval["precision"][:, :, :, 0, -1]
+    precision = judge.eval["precision"][:, :, :, area, -1]
     chosen = precision if classes is None else precision[:, :, list(classes)]
     parts = (chosen, chosen[0], chosen[5])
     return Precision(*(float(part[part > -1].mean()) if (part > -1).any() else None for part in parts))

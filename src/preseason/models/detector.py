@@ -134,15 +134,17 @@ class Detector:
         self, samples: Sequence[Sample], progress: Progress
     ) -> tuple[BoxPredictions, tuple[Skipped, ...]]:
         """Everything found on samples, calibrated, and those that could not be read."""
-        kept, found, failed = [], [], []
+        kept, found, sizes, failed = [], [], [], []
         for sample, each in self._located(samples, progress):
             if isinstance(each, MediaError):
                 failed.append(Skipped(str(sample.source), str(each)))
             else:
                 kept.append(sample)
                 found.append(self.named(each.found))
+                sizes.append(each.size)
         thresholds = tuple(float(t) for t in self.calibration.thresholds)
-        return BoxPredictions(tuple(kept), self.labels, tuple(found), thresholds), tuple(failed)
+        answers = BoxPredictions(tuple(kept), self.labels, tuple(found), thresholds, tuple(sizes))
+        return answers, tuple(failed)
 
     def named(self, found: Found) -> tuple[FoundBox, ...]:
         """Boxes with the names of their classes and calibrated scores, the surest first."""

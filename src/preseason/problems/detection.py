@@ -12,13 +12,14 @@ from preseason.data.checks import look_alike_labels
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.split import folds
 from preseason.errors import DataError
-from preseason.evaluation.boxes import figures_of
+from preseason.evaluation.boxes import AREAS, figures_of
 from preseason.evaluation.matching import pairings
 from preseason.formatting import percent
 from preseason.problems.base import Folds, problems
 from preseason.results import BoxPredictions, Figure
 
 NAMES = ("ap", "ap50", "ap75")
+SIZES = tuple(f"ap_{area}" for area in AREAS)
 FEW = 20
 """Labelled boxes of a class below which it is said that these are few."""
 
@@ -88,7 +89,7 @@ class Detection:
         return np.array([each.faults == 0 for each in pairings(answers)], np.bool_)
 
     def values(self, figures: dict[str, Figure]) -> dict[str, Any]:
-        """The number of pictures, average precision with its bounds, and the same of each class."""
+        """The number of pictures, average precision with its bounds, by size, and that of each class."""
         lead = figures["ap"]
         classes: dict[str, dict[str, Any]] = {}
         for key, figure in figures.items():
@@ -96,13 +97,16 @@ class Detection:
             if label:
                 classes.setdefault(label, {"n": figure.n})[name] = figure.value
         told = {"n": lead.n, "ap": lead.value, "low": lead.low, "high": lead.high}
-        return told | {name: figures[name].value for name in NAMES[1:]} | {"per_class": classes}
+        told |= {name: figures[name].value for name in (*NAMES[1:], *SIZES) if name in figures}
+        return told | {"per_class": classes}
 
     def figures(self, values: dict[str, Any]) -> dict[str, Figure]:
         """The figures that `values` was given."""
         n = values["n"]
         found = {"ap": Figure(values["ap"], values["low"], values["high"], n)}
-        found |= {name: Figure(values[name], None, None, n) for name in NAMES[1:]}
+        found |= {
+            name: Figure(values[name], None, None, n) for name in (*NAMES[1:], *SIZES) if name in values
+        }
         for label, own in values["per_class"].items():
             found |= {f"{label}: {name}": Figure(own[name], None, None, own["n"]) for name in NAMES}
         return found

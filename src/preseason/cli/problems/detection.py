@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 MOST = 60
 """Lines of a table; --format csv and json have all."""
+AREA_NAMES = {
+    "ap_small": "small, below 32 x 32 pixels",
+    "ap_medium": "medium",
+    "ap_large": "large, above 96 x 96",
+}
 
 
 class BoxTerminal(Terminal):
@@ -35,7 +40,11 @@ class BoxTerminal(Terminal):
             [label, *(_shown(scores.get(name)) for name in ("ap", "ap50", "ap75"))]
             for label, scores in sorted(classes.items(), key=lambda item: item[1].get("ap") or 0)
         ]
-        return ["", table(["label", "AP", "AP50", "AP75"], rows)] if rows else []
+        sizes = [[AREA_NAMES[name], _shown(values[name])] for name in AREA_NAMES if name in values]
+        return [
+            *(["", table(["label", "AP", "AP50", "AP75"], rows)] if rows else []),
+            *(["", table(["size", "AP"], sizes)] if sizes else []),
+        ]
 
     def table(self, predictions: "Predictions") -> str:
         """A row for each box, in pixels; pictures where nothing was found have one as well."""

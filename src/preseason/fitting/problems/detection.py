@@ -10,7 +10,6 @@ from preseason.arrays.types import Ints
 from preseason.backbones.folder import random_copy
 from preseason.data.dataset import Sample
 from preseason.engine.canvas import STRIDE
-from preseason.engine.passes import WHOLE
 from preseason.errors import DataError
 from preseason.fitting import summary
 from preseason.fitting.budget import budget_s
@@ -45,6 +44,8 @@ CROP_SIDE = 416
 TRAINING_SHARE = 0.9
 """Share of the time after which training must have ended."""
 SCRATCH_EPOCHS = 12
+SCRATCH_TILED = 16
+"""Pictures in tiles that the network with random weights is judged on."""
 SCRATCH_S = 60.0
 """The most that is spent on the network with random weights."""
 
@@ -81,6 +82,7 @@ def fit_boxes(context: FitContext) -> Detector:
         context.labels,
         tuple(named(each, context.labels, calibration) for each in found),
         tuple(float(t) for t in calibration.thresholds),
+        tuple((int(h), int(w)) for h, w in pictures.sizes[answered]),
     )
     metrics = context.problem.measure(answers)
     scratch = _scratch(context, pictures, plan, config, learnt)
@@ -109,7 +111,7 @@ def _learn(context: FitContext, pictures: Labelled, plan: Plan, config: BoxConfi
         config.epochs,
         config.batch_size,
         config.learning_rate,
-        side=min(CROP_SIDE, -(-plan.longest // STRIDE) * STRIDE),
+        side=min(CROP_SIDE, -(-plan.fed // STRIDE) * STRIDE),
         seed=context.recipe.seed,
         progress=context.progress,
         stage="training member",
@@ -130,7 +132,7 @@ def _answer(context: FitContext, learnt: _Learnt, test: Ints) -> tuple[list[Foun
     context.warnings.add("leak", summary.leak_warnings(context.audit, learnt.chosen, test, context.task.noun))
     finder = replace(learnt.finder, members=learnt.crosswise.members)
     with context.watch.stage("answering the held-out part"):
-        found = found_on(finder, learnt.looks, test)
+        found = found_on(finder, learnt.looks, test, context.progress)
     return list(found.values()), list(found), HELD_OUT
 
 
@@ -145,6 +147,8 @@ def _scratch(
         )
         return None
     learn, judged = _first_fold(context, learnt)
+    if plan.tile:
+        judged = judged[:SCRATCH_TILED]
     chosen = np.concatenate([learn, judged])
     random = FeatureExtractors(
         random_copy(_backbone(context), 0),
@@ -159,7 +163,7 @@ def _scratch(
         tuple(pictures.labels[i] for i in chosen),
     )
     with context.watch.stage("baseline with random weights"):
-        looks = looks_at(random, plan, part, context.progress, "reading: random weights", (WHOLE,))
+        looks = looks_at(random, plan, part, context.progress, "reading: random weights", False)
         finder = replace(learnt.finder, extractors=random)
         how = DetectionTraining(
             SCRATCH_EPOCHS, config.batch_size, config.learning_rate, side=CROP_SIDE, seed=context.recipe.seed,

@@ -20,6 +20,8 @@ from preseason.runtime.progress import Progress, Silent
 from preseason.runtime.threads import limit_torch
 
 FEWEST_EPOCHS = 8
+WITH_BOXES = 0.7
+"""Share of the tiles drawn from a picture with boxes that bear one."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ class _Run:
         order = rng.permutation(len(self.pictures))
         for start in range(0, len(order), self.how.batch_size):
             chosen = [self.pictures[i] for i in order[start : start + self.how.batch_size]]
-            views = [of[int(rng.integers(len(of)))] for of in chosen]
+            views = [_drawn(of, rng) for of in chosen]
             yield batch_of(views, self.how.side, self.first, self.shape.classes, self.shape.stride, rng)
 
     def _gradients(self, batch: Batch) -> None:
@@ -172,3 +174,11 @@ class _Run:
         self._gradients(batch)
         torch.nn.utils.clip_grad_norm_(self.head.parameters(), 10.0)
         self.optimizer.step()
+
+
+def _drawn(looks: Sequence[View], rng: np.random.Generator) -> View:
+    """One of a picture's looks; of tiles with and without boxes mostly one with."""
+    full = [view for view in looks if len(view.boxes)]
+    if 0 < len(full) < len(looks) and rng.random() < WITH_BOXES:
+        looks = full
+    return looks[int(rng.integers(len(looks)))]

@@ -17,9 +17,10 @@ from preseason.engine.extract import Extractor
 from preseason.engine.networks import GraphEngine
 from preseason.errors import MediaError
 from preseason.inference.detection.graph import Arrays, on_maps, on_network
-from preseason.inference.detection.peaks import Found, boxes_of
+from preseason.inference.detection.peaks import Found, boxes_of, joined
 from preseason.inference.detection.plan import Plan
 from preseason.inference.detection.shape import HeadShape
+from preseason.inference.detection.tiles import Tile
 from preseason.inference.predictor import FeatureExtractors
 from preseason.media.image import decode
 from preseason.runtime.threads import available
@@ -56,9 +57,23 @@ class Finder:
         return self._boxes(canvas, self._heads.begin(batch))
 
     def _begin(self, picture: Pixels) -> Callable[[], Found]:
-        canvas = self.plan.canvas((picture.shape[0], picture.shape[1]))
+        tiles = self.plan.tiles((picture.shape[0], picture.shape[1]))
+        begun = (self._begin_tile(picture, tile) for tile in tiles)
+        if len(tiles) == 1:
+            return next(begun)
+        # Tiles of one picture are waited for here: a request of its own for each would take too much memory.
+        found = joined([each() for each in _some_ahead(begun)])
+        return lambda: found
+
+    def _begin_tile(self, picture: Pixels, tile: Tile) -> Callable[[], Found]:
+        canvas = self.plan.canvas((picture.shape[0], picture.shape[1]), tile.part)
         answers = self._start(painted(picture, canvas))
-        return lambda: self._boxes(canvas, answers)
+
+        def wait() -> Found:
+            found = self._boxes(canvas, answers)
+            return found.take(np.flatnonzero(tile.owns(found.boxes)))
+
+        return wait
 
     def _begin_located(self, picture: Pixels | MediaError) -> "Callable[[], Located | MediaError]":
         if isinstance(picture, MediaError):

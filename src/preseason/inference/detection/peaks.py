@@ -1,5 +1,6 @@
 """From the maps of a detection graph to boxes: the highest peaks, and of overlapping ones the surest."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +56,15 @@ def boxes_of(peaks: Floats, edges: Floats, stride: int) -> Found:
     boxes = np.stack([x - left, y - top, x + right, y + bottom], axis=1).astype(np.float32) * stride
     found = Found(boxes, flat[places].astype(np.float32), labels.astype(np.int64))
     return found.take(without_doubles(found)[:MOST])
+
+
+def joined(parts: Sequence[Found]) -> Found:
+    """What was found on the tiles of one picture, in 0..1 of it, as of one picture, without doubles."""
+    scores = np.concatenate([each.scores for each in parts])
+    whole = Found(
+        np.concatenate([each.boxes for each in parts]), scores, np.concatenate([p.labels for p in parts])
+    ).take(np.argsort(-scores, kind="stable"))
+    return whole.take(without_doubles(whole)[:MOST])
 
 
 def without_doubles(found: Found, overlap: float = OVERLAP) -> Ints:

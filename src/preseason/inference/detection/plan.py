@@ -1,5 +1,6 @@
 """How pictures are fed and which maps are read, decided once from the labelled boxes."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,11 +10,14 @@ import numpy as np
 from preseason.arrays.types import Floats, Ints
 from preseason.engine.canvas import STRIDE, Canvas, canvas_for
 from preseason.engine.passes import WHOLE, Box, FeatureSpec
+from preseason.inference.detection.tiles import Tile, tiles_of
 
 SMALL, THIN = 8.0, 24.0
 """Pixels at the network: two cells of stride 4; a side below which stride 8 is too coarse."""
 LEAST, MOST = 448, 1600
-"""Bounds of the longer side at the network."""
+"""Bounds of the longer side of what is fed."""
+TILES, OVERLAP = (608, 960), 64
+"""Bounds of a tile's side, and what neighbours share at least, in pixels at the network."""
 ENOUGH = 24.0
 """Pixels at the network from which on the smallest tenth of the objects is seen well."""
 ENLARGED = 1.5
@@ -29,6 +33,9 @@ class Plan:
         strides: of these maps.
         median: of all labelled objects, the root of the area in pixels at the network.
         smallest: the same, of the smallest tenth.
+        tile: side of the tiles that pictures are cut into, in pixels at the network; 0 where they are fed
+            whole.
+        overlap: the least that neighbouring tiles share, in the same pixels.
     """
 
     longest: int
@@ -36,23 +43,39 @@ class Plan:
     strides: tuple[int, ...]
     median: float
     smallest: float
+    tile: int = 0
+    overlap: int = 0
+
+    @property
+    def fed(self) -> int:
+        """Pixels of the longer side of what is fed at a time."""
+        return self.tile or self.longest
+
+    def tiles(self, size: tuple[int, int]) -> tuple[Tile, ...]:
+        """The parts in which a picture of this height and width is fed, the whole where that is one."""
+        return tiles_of(size, self.longest, self.tile, self.overlap) if self.tile else (Tile(),)
 
     def spec(self, shape: tuple[int, int]) -> FeatureSpec:
         """The pass over looks of this height and width."""
         height, width = shape
         return FeatureSpec(
             width, crops=(), dynamic_crops=1, blocks=self.blocks, kept="maps", height=height,
-            longest=self.longest,
+            longest=self.fed,
         )  # fmt: skip
 
     def canvas(self, size: tuple[int, int], part: Box = WHOLE) -> Canvas:
-        """Where a picture of this height and width lies on what is fed."""
-        return canvas_for(size, self.longest, part)
+        """Where a part of a picture of this height and width lies on what is fed."""
+        return canvas_for(size, self.fed, part)
 
     def sentence(self) -> str:
         """What was decided, for the user."""
+        cut = (
+            f", in tiles of {self.tile} that overlap by {self.overlap} or more, in the fit as in use"
+            if self.tile
+            else ""
+        )
         return (
-            f"Pictures are fed at {self.longest} pixels on the longer side; the median object is "
+            f"Pictures are fed at {self.longest} pixels on the longer side{cut}; the median object is "
             f"{self.median:.0f} pixels wide there, the smallest tenth {self.smallest:.0f} or less. Boxes are "
             f"sought every {self.strides[0]} pixels."
         )
@@ -87,7 +110,28 @@ def decide(sizes: Ints, boxes: Sequence[Floats], levels: dict[int, int], longest
     fed = -(-longest // STRIDE) * STRIDE
     thin = float(np.quantile(sides.min(axis=1), 0.25)) * fed
     strides = sorted(stride for stride in levels if stride >= (4 if thin < THIN else 8))
-    return Plan(fed, tuple(levels[s] for s in strides), tuple(strides), median * fed, smallest * fed)
+    tile, overlap = _tile(sizes, sides * fed, median * fed, fed) if fed > MOST else (0, 0)
+    blocks = tuple(levels[s] for s in strides)
+    return Plan(fed, blocks, tuple(strides), median * fed, smallest * fed, tile, overlap)
+
+
+def _tile(sizes: Ints, sides: Floats, median: float, longest: int) -> tuple[int, int]:
+    """Side and overlap of tiles for things with these sides [n, 2], in pixels at the network.
+
+    The overlap is twice the median thing, and nine in ten fit into it: of what lies on a seam both tiles see
+    all. Of the sides, the one whose tiles have the fewest pixels together on the middling picture.
+    """
+    large = float(np.quantile(sides.max(axis=1), 0.9))
+    overlap = int(np.clip(_up(max(2 * median, large)), OVERLAP, MOST // 2))
+    middling = sizes[np.argsort(sizes.min(axis=1) / sizes.max(axis=1))[len(sizes) // 2]]
+    size = (int(middling[0]), int(middling[1]))
+    least = max(TILES[0], _up(2.5 * overlap))
+    choice = range(least, max(TILES[1], least) + 1, STRIDE)
+    return min(choice, key=lambda side: len(tiles_of(size, longest, side, overlap)) * side**2), overlap
+
+
+def _up(pixels: float) -> int:
+    return math.ceil(pixels / STRIDE) * STRIDE
 
 
 def _sides(boxes: Floats, size: Ints) -> Floats:

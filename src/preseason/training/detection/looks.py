@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats, Ints
 from preseason.data.dataset import Sample, Skipped
@@ -13,13 +14,16 @@ from preseason.engine.canvas import Canvas
 from preseason.engine.extract import Extractor, Order
 from preseason.engine.feeds.maps import map_shapes
 from preseason.engine.graphs.pictures import FrozenMaps
-from preseason.engine.passes import WHOLE, Box
+from preseason.engine.passes import Box
 from preseason.heads.detection.crops import View
 from preseason.inference.detection.plan import Plan
 from preseason.inference.predictor import FeatureExtractors
 from preseason.runtime.progress import Progress
 
-MIRRORED = WHOLE.mirrored()
+EMPTY = 2
+"""Tiles of a picture without a labelled box that are learnt from."""
+MOST_TILES, FEWEST_TILES = 1200, 3
+"""Tiles of all pictures, and of one, that are learnt from at most, where boxes lie in more."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,13 @@ class Looks:
 
     Attributes:
         views: n times the looks of a picture, the plain one first; none of those that cannot be read.
-        canvases: n times where the plain look lies.
+        canvases: n times where the plain look lies, or the first of its tiles.
+        samples: the n pictures.
     """
 
     views: list[list[View]]
     canvases: list[Canvas]
+    samples: tuple[Sample, ...]
     skipped: tuple[Skipped, ...]
 
 
@@ -69,10 +75,17 @@ def looks_at(
     pictures: Labelled,
     progress: Progress,
     stage: str,
-    parts: Sequence[Box] = (WHOLE, MIRRORED),
+    mirrored: bool = True,
 ) -> Looks:
-    """The looks of all pictures, computed where the bank lacks them; a shelf for each shape."""
-    canvases = [[plan.canvas((int(h), int(w)), part) for part in parts] for h, w in pictures.sizes]
+    """The looks of all pictures, computed where the bank lacks them; a shelf for each shape.
+
+    Args:
+        mirrored: have each look flipped left to right as well.
+    """
+    canvases = [
+        [plan.canvas((int(h), int(w)), part) for part in _parts(plan, pictures, place, mirrored)]
+        for place, (h, w) in enumerate(pictures.sizes)
+    ]
     wanted: dict[tuple[int, int], list[tuple[int, Canvas]]] = defaultdict(list)
     for place, several in enumerate(canvases):
         for canvas in several:
@@ -93,5 +106,28 @@ def looks_at(
             place, canvas = orders[order]
             maps = rows.mapped(row) if isinstance(rows, Rows) else rows[row]
             boxes = canvas.placed(pictures.boxes[place])
-            views[place].append(View(maps, shapes, boxes, pictures.labels[place]))
-    return Looks(views, [several[0] for several in canvases], tuple(skipped.values()))
+            seen = _inside(boxes, canvas)
+            views[place].append(View(maps, shapes, boxes[seen], pictures.labels[place][seen]))
+    return Looks(views, [several[0] for several in canvases], pictures.samples, tuple(skipped.values()))
+
+
+def _parts(plan: Plan, pictures: Labelled, place: int, mirrored: bool) -> list[Box]:
+    """What is looked at of a picture: the whole, or tiles with boxes and some without."""
+    height, width = pictures.sizes[place]
+    tiles = plan.tiles((int(height), int(width)))
+    if len(tiles) > 1:
+        rng = np.random.default_rng(place)
+        most = max(FEWEST_TILES, MOST_TILES // len(pictures.samples))
+        order = [tiles[i] for i in rng.permutation(len(tiles))]
+        bears = [bool(tile.owns(pictures.boxes[place]).any()) for tile in order]
+        full = [tile for tile, has in zip(order, bears, strict=True) if has][:most]
+        tiles = (*full, *[tile for tile, has in zip(order, bears, strict=True) if not has][:EMPTY])
+    parts = [tile.part for tile in tiles]
+    return parts + [part.mirrored() for part in parts if mirrored]
+
+
+def _inside(boxes: Floats, canvas: Canvas) -> NDArray[np.bool_]:
+    """Which boxes in pixels of the canvas have their middle on the picture's part, bool [n]."""
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    across = (x >= 0) & (x <= canvas.inner_width)
+    return np.asarray(across & (y >= 0) & (y <= canvas.inner_height))

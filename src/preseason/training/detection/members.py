@@ -10,13 +10,13 @@ from preseason.arrays.types import Ints
 from preseason.heads.base import Folds
 from preseason.heads.detection.network import folded
 from preseason.heads.detection.training import DetectionTraining, train
-from preseason.inference.detection.finder import Finder
+from preseason.inference.detection.finder import Finder, Located
 from preseason.inference.detection.graph import Arrays
 from preseason.inference.detection.peaks import Found
 from preseason.inference.detection.plan import Plan
 from preseason.inference.detection.shape import HeadShape
 from preseason.inference.predictor import FeatureExtractors
-from preseason.runtime.progress import Stopwatch
+from preseason.runtime.progress import Progress, Stopwatch
 from preseason.training.detection.looks import Looks
 
 
@@ -79,14 +79,25 @@ def train_crosswise(
         )
         head = folded(train([looks.views[i] for i in learnt if looks.views[i]], finder.shape, own))
         members.append(head)
-        found |= found_on(replace(finder, members=(head,)), looks, judged)
+        found |= found_on(replace(finder, members=(head,)), looks, judged, own.progress)
     return Crosswise(tuple(members), found)
 
 
-def found_on(finder: Finder, looks: Looks, places: Ints | Sequence[int]) -> dict[int, Found]:
-    """What is found on the plain looks of the pictures at these positions, by position."""
-    return {
-        int(place): finder.from_maps(looks.views[place][0].maps(), looks.canvases[place])
-        for place in np.asarray(places)
-        if looks.views[place]
-    }
+def found_on(
+    finder: Finder, looks: Looks, places: Ints | Sequence[int], progress: Progress
+) -> dict[int, Found]:
+    """What is found on the pictures at these positions, by position.
+
+    The bank has the maps of whole pictures, but of tiles only those learnt from: there all are seen anew.
+    """
+    chosen = [int(place) for place in np.asarray(places) if looks.views[place]]
+    if not finder.plan.tile:
+        return {i: finder.from_maps(looks.views[i][0].maps(), looks.canvases[i]) for i in chosen}
+    found: dict[int, Found] = {}
+    progress.start("answering tiles", len(chosen))
+    for place, each in zip(chosen, finder.find_in([looks.samples[i] for i in chosen]), strict=True):
+        progress.advance()
+        if isinstance(each, Located):
+            found[place] = each.found
+    progress.finish()
+    return found
