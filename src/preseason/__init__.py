@@ -11,25 +11,31 @@ if TYPE_CHECKING:
     from preseason.analysis.error_analysis import post_mortem
     from preseason.data.given import dataset
     from preseason.errors import PreseasonError
+    from preseason.experiments.mlflow import MLflow
+    from preseason.experiments.tensorboard import TensorBoard
     from preseason.exporting.export import export
     from preseason.fitting.fit import fit
     from preseason.models.classifier import Model
     from preseason.models.loading import load
     from preseason.recipe import Recipe
+    from preseason.runtime.callbacks import Callback
     from preseason.spotting.spotting import spot
     from preseason.tasks.reading import read
     from preseason.transferability.scout import scout
 
 __version__ = "0.1.0"
 __all__ = [
-    "Model", "PreseasonError", "Recipe", "compare", "dataset", "export", "fit", "load", "post_mortem", "read",
-    "scout", "spot", "suggest",
+    "Callback", "MLflow", "Model", "PreseasonError", "Recipe", "TensorBoard", "compare", "dataset", "export",
+    "fit", "load", "post_mortem", "read", "scout", "spot", "suggest",
 ]  # fmt: skip
 
 _HOMES = {
+    "Callback": "preseason.runtime.callbacks",
+    "MLflow": "preseason.experiments.mlflow",
     "Model": "preseason.models.classifier",
     "PreseasonError": "preseason.errors",
     "Recipe": "preseason.recipe",
+    "TensorBoard": "preseason.experiments.tensorboard",
     "compare": "preseason.analysis.compare",
     "dataset": "preseason.data.given",
     "export": "preseason.exporting.export",

@@ -24,7 +24,7 @@ LAYERS = (
     ("diagnostics", "tasks"),
     ("language", "transferability"),
     ("models",),
-    ("analysis", "exporting", "spotting"),
+    ("analysis", "experiments", "exporting", "spotting"),
     ("report",),
     ("fitting", "serving"),
     ("cli", "sklearn"),

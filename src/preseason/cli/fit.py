@@ -31,6 +31,13 @@ MANIFEST = "preseason.json"
     help="Settings from a TOML file, or from a model, whose fit is repeated with the same time decisions; "
     "flags take precedence.",
 )
+@click.option(
+    "--log-to",
+    metavar="WHERE",
+    multiple=True,
+    help="Keep the fit's curves, figures and pictures for an experiment tracker: tensorboard, "
+    "tensorboard:FOLDER, mlflow or mlflow:URI; may be given several times.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say how DATA is read: labels, splits, what is left out.")
 @click.option(
     "-v", "--verbose", is_flag=True, help="Print every stage, every warning and everything that was left out."
@@ -39,6 +46,7 @@ def fit(
     data: str,
     output: str | None,
     config: str | None,
+    log_to: tuple[str, ...],
     dry_run: bool,
     verbose: bool,
     quiet: bool,
@@ -61,9 +69,11 @@ def fit(
     report.say(_announcement(folder, output))
 
     import preseason
+    from preseason.experiments.base import tracker
     from preseason.trained_model import TALKS
 
-    model = preseason.fit(data, folder, recipe=recipe, progress=report)
+    callbacks = [tracker(where) for where in log_to]
+    model = preseason.fit(data, folder, recipe=recipe, progress=report, callbacks=callbacks)
     if process_info().rank > 0:
         raise SystemExit(0)  # The worker that leads prints.
     name, quoted = str(folder), shell_word(str(folder))

@@ -1,5 +1,6 @@
 """The public `fit`: settings, which kind of model it will be, and which of several workers leads."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from preseason.errors import DataError, UsageError
 from preseason.errors.surroundings import refuse_lost_folder
 from preseason.fitting import pipeline
 from preseason.fitting.chat import fit_chat
+from preseason.fitting.watching import tell_results
 from preseason.fitting.worker import assist
 from preseason.inference.predictor import FeatureExtractors
 from preseason.language.reading import account_of_corpus, recognises
@@ -17,6 +19,7 @@ from preseason.models.loading import load
 from preseason.problems.base import problems
 from preseason.recipe import Recipe, recipe_from
 from preseason.runtime.cache_dir import cache_folder
+from preseason.runtime.callbacks import Callback, Watched
 from preseason.runtime.launcher import process_info
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.base import tasks
@@ -34,6 +37,7 @@ def fit(
     recipe: Recipe | None = None,
     config: str | Path | None = None,
     progress: Progress | None = None,
+    callbacks: Sequence[Callback] = (),
     **settings: Any,
 ) -> TrainedModel:
     """Fine-tune a pretrained network on labelled examples.
@@ -46,6 +50,8 @@ def fit(
         recipe: settings to start from; single ones may be given as keywords, e.g. `budget_s="5m"`.
         config: TOML file with settings, or a model folder whose fit is repeated; keywords take precedence.
         progress: receives progress messages.
+        callbacks: told of stages, epochs, figures and pictures as they come; `TensorBoard` and `MLflow`
+            keep them. Only the worker that leads tells them.
 
     Raises:
         UsageError: a setting cannot be used, or the current folder is gone.
@@ -62,13 +68,30 @@ def fit(
     root = data if isinstance(data, Dataset) else Path(data)
     folder = None if output is None else Path(output)
     here = process_info()
+    watched = Watched(progress or Silent(), callbacks)
     if here.size == 1:
-        return _fit_here(root, folder, chosen, progress or Silent())
+        return _fit_watched(root, folder, chosen, watched)
     workers = Workers(here, cache_folder(chosen.cache) / "work")
     if here.rank == 0:
         with workers.led():
-            return _fit_here(root, folder, chosen, progress or Silent(), workers)
+            return _fit_watched(root, folder, chosen, watched, workers)
     return _help_leader(root, folder, chosen, workers)
+
+
+def _fit_watched(
+    root: Path | Dataset,
+    folder: Path | None,
+    recipe: Recipe,
+    watched: Watched,
+    workers: Workers | None = None,
+) -> TrainedModel:
+    if not watched.callbacks:
+        return _fit_here(root, folder, recipe, watched.progress, workers)
+    named = folder or (root.root if isinstance(root, Dataset) else root)
+    with watched.fit(named.resolve().name, recipe.as_dict(), folder):
+        model = _fit_here(root, folder, recipe, watched, workers)
+        tell_results(watched, model)
+    return model
 
 
 def _fit_here(

@@ -16,6 +16,7 @@ from torch.nn import functional
 from preseason.arrays.types import Ints
 from preseason.distributed.data_parallel import SingleProcess
 from preseason.heads.decisions import decide, decided
+from preseason.runtime.callbacks import tell_epoch
 from preseason.runtime.files import atomic_write
 from preseason.runtime.progress import Progress
 from preseason.runtime.threads import limit_torch
@@ -130,9 +131,10 @@ class Trainer:
         progress.start(stage, self.epochs)
         progress.advance(self.epoch)
         while self.epoch < self.epochs and self.epoch - self.best_epoch < self.config.patience:
-            self._train_epoch()
-            self._judge()
+            loss = self._train_epoch()
+            judged = self._judge()
             progress.advance()
+            tell_epoch(progress, stage, self.epoch, {"loss": loss} | judged)
             if checkpoint is not None and self.team.rank == 0 and not self._save(checkpoint):
                 progress.say(f"Finished epochs cannot be kept in {checkpoint.parent}; training goes on.")
                 checkpoint = None
@@ -210,18 +212,22 @@ class Trainer:
             logits = module(inputs).float()
         return logits, targets.to(self.device)
 
-    def _train_epoch(self) -> None:
+    def _train_epoch(self) -> float:
+        """The mean loss over the epoch's batches, as it was minimised."""
         rng = np.random.default_rng((self.config.seed, self.epoch))
         torch.manual_seed(int(rng.integers(2**31)) + self.team.rank)
         train_mode(self.module)
+        losses = []
         for chosen in self._batches(rng):
-            self._find_gradients(*self._examples(chosen, rng))
+            losses.append(self._find_gradients(*self._examples(chosen, rng)))
             self.optimizer.step()
             self.schedule.step()
         self.epoch += 1
+        (total,) = self.team.all_reduce([float(torch.stack(losses).mean())])
+        return total / self.team.size
 
-    def _find_gradients(self, inputs: Tensor, targets: Tensor) -> None:
-        """Those of all workers' parts, with which all step alike."""
+    def _find_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Those of all workers' parts, with which all step alike; gives the loss of this worker's."""
         if self._stepping is None:
             self.team.check_step(self.epoch)
             self._stepping = self.team.shared(self.module)
@@ -230,6 +236,7 @@ class Trainer:
         self.optimizer.zero_grad()
         with self.team.collective():
             loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
 
     def _batches(self, rng: np.random.Generator) -> Iterator[Ints]:
         for _ in range(self.config.repeats):
@@ -237,12 +244,13 @@ class Trainer:
             for start in range(0, len(order), self.config.batch_size):
                 yield order[start : start + self.config.batch_size]
 
-    def _judge(self) -> None:
+    def _judge(self) -> dict[str, float]:
         """Keep this epoch's weights when they are the best; without validation the last are."""
         loss = -float(self.epoch) if self.validation is None else self._validation_loss()
         if not self.best or loss < self.best_loss or math.isnan(self.best_loss):
             self.best_loss, self.best_epoch = loss, self.epoch
             self.best = copy.deepcopy(self.module.state_dict())
+        return {} if self.validation is None else {"validation_loss": loss}
 
     def _validation_loss(self) -> float:
         assert self.validation is not None

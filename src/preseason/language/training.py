@@ -18,6 +18,7 @@ from preseason.language.steps import Step, held_out_loss, share_of
 from preseason.language.trunk import Trunk
 from preseason.language.tuning import Tuning
 from preseason.language.vocabulary import Head
+from preseason.runtime.callbacks import tell_epoch
 from preseason.runtime.progress import Progress
 
 WARM_STEPS = 8
@@ -148,12 +149,12 @@ class Run:
         if self._module is None:
             self._module = self._joined()
         if not self.curve:
-            self._judge()
+            self._judge(progress)
         self._take_step(self._module)
         self._tick()
         share = self._share()
         if share * INTERVALS >= self.judged + 1 or share >= 1:
-            self._judge()
+            self._judge(progress)
             self.judged = int(share * INTERVALS)
             self._save(checkpoint, progress)
         elif self._elapsed - self._saved > CHECKPOINT_S:
@@ -225,7 +226,7 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * rise * fall
 
-    def _judge(self) -> None:
+    def _judge(self, progress: Progress) -> None:
         """The held-out loss over the cut vocabulary; the weights are kept where it is the lowest."""
         begin = time.monotonic()
         loss = held_out_loss(
@@ -233,6 +234,7 @@ class Run:
         )
         self._judging_s = time.monotonic() - begin
         self.curve.append((self.step, loss))
+        tell_epoch(progress, "training", self.step, {"validation_loss": loss})
         if not self.best or loss < self.best_loss:
             self.best_loss, self.best_step, self.best = loss, self.step, self.tuning.state()
 

@@ -6,7 +6,7 @@ fitted, but for the order in which threads add up; where time is short, how many
 the speed of the worker that fits it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from preseason.heads.trainer import NoTimeError
 from preseason.inference.features import Features
 from preseason.inference.head import Head, State, restore
 from preseason.inference.predictor import FeatureExtractors
+from preseason.runtime.callbacks import tell_epoch, tell_metrics
 from preseason.runtime.progress import Progress, Silent
 
 FOLDS, STEPS = "fold models", "steps"
@@ -181,3 +182,9 @@ class _Starting:
 
     def say(self, line: str) -> None:
         self._progress.say(line)
+
+    def epoch(self, stage: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        tell_epoch(self._progress, stage, epoch, metrics)
+
+    def metrics(self, metrics: Mapping[str, float]) -> None:
+        tell_metrics(self._progress, metrics)

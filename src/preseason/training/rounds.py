@@ -19,6 +19,7 @@ from preseason.inference.candidates import Candidate
 from preseason.inference.features import Features
 from preseason.inference.predictor import FeatureExtractors, orders_for
 from preseason.results import CandidateResult
+from preseason.runtime.callbacks import tell_metrics
 from preseason.runtime.progress import Stopwatch
 from preseason.training.cross_validation import CrossValResult, cross_val_fit
 from preseason.training.distributed_folds import team_of
@@ -212,6 +213,7 @@ class Rounds:
         self.trials.candidates.append(
             CandidateResult(candidate.name, right, fit.seconds, kept=False, note=note)
         )
+        tell_metrics(self.training_set.progress, {f"candidates/{candidate.name}": right})
         self.training_set.progress.say(
             f"{candidate.name}: {100 * right:.1f} % in cross-validation{note and ', ' + note}"
         )

@@ -16,6 +16,7 @@ from preseason.heads.detection.losses import loss
 from preseason.heads.detection.network import DetectionHead
 from preseason.heads.trainer import keep
 from preseason.inference.detection.shape import HeadShape
+from preseason.runtime.callbacks import tell_epoch
 from preseason.runtime.progress import Progress, Silent
 from preseason.runtime.threads import limit_torch
 
@@ -56,8 +57,9 @@ def train(pictures: Sequence[Sequence[View]], shape: HeadShape, how: DetectionTr
     how.progress.advance(run.epoch)
     checkpoint = how.checkpoint
     while run.epoch < run.epochs:
-        run.train_epoch()
+        loss = run.train_epoch()
         how.progress.advance()
+        tell_epoch(how.progress, how.stage, run.epoch, {"loss": loss})
         if checkpoint is not None and not keep(run.state(), checkpoint):
             how.progress.say(f"Finished epochs cannot be kept in {checkpoint.parent}; training goes on.")
             checkpoint = None
@@ -90,13 +92,15 @@ class _Run:
         if known is not None:
             self._resume(known)
 
-    def train_epoch(self) -> None:
-        """One crop of each picture."""
+    def train_epoch(self) -> float:
+        """One crop of each picture; gives the mean loss."""
         self.head.train()
+        losses = []
         for batch in self._batches(np.random.default_rng((self.how.seed, self.epoch))):
-            self._step(batch)
+            losses.append(self._step(batch))
             self.schedule.step()
         self.epoch += 1
+        return float(torch.stack(losses).mean())
 
     def state(self) -> dict[str, Any]:
         """All that the next epoch needs."""
@@ -160,7 +164,8 @@ class _Run:
             views = [_drawn(of, rng) for of in chosen]
             yield batch_of(views, self.how.side, self.first, self.shape.classes, self.shape.stride, rng)
 
-    def _gradients(self, batch: Batch) -> None:
+    def _gradients(self, batch: Batch) -> torch.Tensor:
+        """Those of the batch; gives its loss."""
         device = self.how.device
         maps = [m.to(device).float().contiguous(memory_format=torch.channels_last) for m in batch.maps]
         with torch.autocast(device, torch.bfloat16, enabled=self.halved):
@@ -169,11 +174,13 @@ class _Run:
         found = loss(answers.float(), *rest)
         self.optimizer.zero_grad()
         found.backward()  # type: ignore[no-untyped-call]
+        return found.detach()
 
-    def _step(self, batch: Batch) -> None:
-        self._gradients(batch)
+    def _step(self, batch: Batch) -> torch.Tensor:
+        loss = self._gradients(batch)
         torch.nn.utils.clip_grad_norm_(self.head.parameters(), 10.0)
         self.optimizer.step()
+        return loss
 
 
 def _drawn(looks: Sequence[View], rng: np.random.Generator) -> View:

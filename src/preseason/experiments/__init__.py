@@ -1,0 +1,1 @@
+"""Callbacks that keep fits in experiment trackers: TensorBoard and MLflow."""
