@@ -56,7 +56,15 @@ def boxes_of_side(side: float, count: int = 20) -> list[np.ndarray]:
 
 @pytest.mark.parametrize(
     ("size", "side", "longest", "stride"),
-    [(640, 0.2, 640, 8), (1920, 0.3, 640, 8), (800, 0.02, 800, 4), (800, 0.006, 1216, 4), (300, 0.3, 448, 8)],
+    [
+        (640, 0.2, 640, 8),
+        (1920, 0.3, 640, 8),
+        (800, 0.02, 800, 4),
+        (800, 0.01, 1216, 4),
+        (800, 0.004, 1600, 4),
+        (1280, 0.006, 2016, 4),
+        (300, 0.3, 448, 8),
+    ],
 )
 def test_the_boxes_decide_how_large_pictures_are_fed(
     size: int, side: float, longest: int, stride: int
@@ -72,8 +80,8 @@ def test_the_boxes_decide_how_large_pictures_are_fed(
 
 def test_tiny_things_are_sought_in_tiles_that_hold_them_whole() -> None:
     boxes = [np.array([[0.1, 0.1, 0.1 + side, 0.1 + side]], np.float32) for side in (0.003, 0.1) * 10]
-    plan = decide(np.full((20, 2), (900, 1600)), boxes, LEVELS, longest=2400)
-    assert plan.longest == 2400
+    plan = decide(np.full((20, 2), (900, 1600)), boxes, LEVELS)
+    assert plan.longest == 3200
     assert plan.tile % 32 == plan.overlap % 32 == 0
     assert plan.overlap >= 0.1 * plan.longest
     assert f"tiles of {plan.tile}" in plan.sentence()

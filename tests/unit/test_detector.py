@@ -36,6 +36,7 @@ from preseason.spotting import video_boxes
 from preseason.spotting.video_boxes import watch
 from preseason.tasks.base import tasks
 from preseason.tasks.reading import read
+from preseason.training.detection import members
 from preseason.training.detection.levels import levels_of
 from preseason.training.detection.looks import labelled, looks_at
 from preseason.training.detection.members import found_on, head_shape
@@ -106,7 +107,9 @@ def test_in_tiles_as_large_as_the_picture_it_finds_the_same_and_in_small_ones_no
             assert np.allclose(found.boxes, whole.boxes, atol=1e-5)
 
 
-def test_tiles_that_are_learnt_from_have_the_boxes_that_they_show(model: Detector, place: Path) -> None:
+def test_tiles_that_are_learnt_from_have_the_boxes_that_they_show(
+    model: Detector, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     audited = read(place / "data", Silent())
     pictures = labelled(audited.dataset.samples, audited.sizes, LABELS)
     plan = replace(model.finder.plan, tile=64, overlap=32)
@@ -121,6 +124,8 @@ def test_tiles_that_are_learnt_from_have_the_boxes_that_they_show(model: Detecto
             assert ((middles >= 0) & (middles <= 64)).all()
     found = found_on(replace(model.finder, plan=plan), looks, range(COUNT), Silent())
     assert sorted(found) == list(range(COUNT))
+    monkeypatch.setattr(members, "FEWEST_JUDGED", 1)
+    assert list(found_on(replace(model.finder, plan=plan), looks, [2, 1], Silent(), 0.0)) == [2]
 
 
 def test_saved_and_loaded_it_finds_the_same_and_names_what_cannot_be_read(

@@ -120,6 +120,11 @@ def _learn(context: FitContext, pictures: Labelled, plan: Plan, config: BoxConfi
     begin = context.watch.elapsed()
     with context.watch.stage("training"):
         crosswise = train_crosswise(context.extractors, looks, finder, folds, how, time, context.checkpoints)
+    if len(crosswise.found) < len(readable):
+        context.warnings.add("time", [
+            f"{len(crosswise.found)} of {len(readable)} {context.task.noun}, drawn at random, were judged: "
+            "the time was too short for the tiles of all (--budget)."
+        ])  # fmt: skip
     return _Learnt(looks, readable, finder, crosswise, context.watch.elapsed() - begin)
 
 

@@ -12,15 +12,17 @@ from preseason.engine.canvas import STRIDE, Canvas, canvas_for
 from preseason.engine.passes import WHOLE, Box, FeatureSpec
 from preseason.inference.detection.tiles import Tile, tiles_of
 
-SMALL, THIN = 8.0, 24.0
-"""Pixels at the network: two cells of stride 4; a side below which stride 8 is too coarse."""
+SMALL, THIN = 12.0, 24.0
+"""Pixels at the network: three cells of stride 4; a side below which stride 8 is too coarse."""
 LEAST, MOST = 448, 1600
-"""Bounds of the longer side of what is fed."""
+"""Bounds of the longer side of what is fed at a time."""
+LARGEST = 4096
+"""Bound of the longer side of a picture in tiles."""
 TILES, OVERLAP = (608, 960), 64
 """Bounds of a tile's side, and what neighbours share at least, in pixels at the network."""
 ENOUGH = 24.0
 """Pixels at the network from which on the smallest tenth of the objects is seen well."""
-ENLARGED = 1.5
+ENLARGED = 2.0
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def decide(sizes: Ints, boxes: Sequence[Floats], levels: dict[int, int], longest
     # Sides relative to a picture's longer one: pictures of several sizes are all fed at one.
     smallest, median = (float(np.quantile(areas, share)) for share in (0.1, 0.5))
     if longest is None:
-        longest = round(float(np.clip(_wanted(usual, smallest * usual), LEAST, MOST)))
+        longest = round(float(np.clip(_wanted(usual, smallest * usual), LEAST, LARGEST)))
     fed = -(-longest // STRIDE) * STRIDE
     thin = float(np.quantile(sides.min(axis=1), 0.25)) * fed
     strides = sorted(stride for stride in levels if stride >= (4 if thin < THIN else 8))

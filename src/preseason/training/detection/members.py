@@ -19,6 +19,11 @@ from preseason.inference.predictor import FeatureExtractors
 from preseason.runtime.progress import Progress, Stopwatch
 from preseason.training.detection.looks import Looks
 
+JUDGING_SHARE = 0.35
+"""Share of the time for judging pictures in tiles, all of which have to be seen by the network for it."""
+FEWEST_JUDGED = 4
+"""Pictures that each fold judges however long it takes."""
+
 
 @dataclass(frozen=True)
 class Crosswise:
@@ -40,9 +45,10 @@ class Time:
     watch: Stopwatch
     until_s: float | None
 
-    def share(self, parts: int) -> float | None:
-        """Seconds for the next of so many parts that are left."""
-        return None if self.until_s is None else max(1.0, (self.until_s - self.watch.elapsed()) / parts)
+    def share(self, parts: int, of_part: float = 1.0) -> float | None:
+        """Seconds for the next of so many parts that are left, or for a share of it."""
+        left = None if self.until_s is None else (self.until_s - self.watch.elapsed()) / parts
+        return None if left is None else max(1.0, of_part * left)
 
 
 def head_shape(looks: Looks, plan: Plan, classes: int) -> HeadShape:
@@ -67,37 +73,51 @@ def train_crosswise(
     """
     members: list[Arrays] = []
     found: dict[int, Found] = {}
+    judging = JUDGING_SHARE if finder.plan.tile else 0.0
     for number, (learnt, judged) in enumerate(folds):
         own = replace(
             how,
             seed=how.seed + number,
             device=extractors.device,
-            seconds=time.share(len(folds) - number),
+            seconds=time.share(len(folds) - number, 1 - judging),
             elapsed_s=time.watch.elapsed(),
             checkpoint=None if checkpoints is None else checkpoints / f"boxes-{number}.pt",
             stage=f"{how.stage} {number + 1} of {len(folds)}",
         )
         head = folded(train([looks.views[i] for i in learnt if looks.views[i]], finder.shape, own))
         members.append(head)
-        found |= found_on(replace(finder, members=(head,)), looks, judged, own.progress)
+        single = replace(finder, members=(head,))
+        drawn = np.random.default_rng(own.seed).permutation(judged) if judging else judged
+        found |= found_on(single, looks, drawn, own.progress, time.share(len(folds) - number, judging))
+    found = {place: found[place] for place in sorted(found)}
     return Crosswise(tuple(members), found)
 
 
 def found_on(
-    finder: Finder, looks: Looks, places: Ints | Sequence[int], progress: Progress
+    finder: Finder,
+    looks: Looks,
+    places: Ints | Sequence[int],
+    progress: Progress,
+    seconds: float | None = None,
 ) -> dict[int, Found]:
     """What is found on the pictures at these positions, by position.
 
     The bank has the maps of whole pictures, but of tiles only those learnt from: there all are seen anew.
+
+    Args:
+        seconds: after which no further picture in tiles is begun; None for as long as it takes.
     """
     chosen = [int(place) for place in np.asarray(places) if looks.views[place]]
     if not finder.plan.tile:
         return {i: finder.from_maps(looks.views[i][0].maps(), looks.canvases[i]) for i in chosen}
     found: dict[int, Found] = {}
-    progress.start("answering tiles", len(chosen))
-    for place, each in zip(chosen, finder.find_in([looks.samples[i] for i in chosen]), strict=True):
+    watch = Stopwatch()
+    progress.start("judging tiles", len(chosen))
+    for place, each in zip(chosen, finder.find_in([looks.samples[i] for i in chosen]), strict=False):
         progress.advance()
         if isinstance(each, Located):
             found[place] = each.found
+        if seconds is not None and watch.elapsed() > seconds and len(found) >= FEWEST_JUDGED:
+            break
     progress.finish()
     return found
