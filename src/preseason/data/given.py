@@ -95,7 +95,7 @@ def dataset(
         )
         for i, source in enumerate(sources)
     )
-    return Dataset(_root(sources), LAYOUT, samples, tuple(sorted({str(label) for label in labels})))
+    return Dataset(root_of(sources), LAYOUT, samples, tuple(sorted({str(label) for label in labels})))
 
 
 def _is_file(text: str) -> bool:
@@ -105,7 +105,7 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _root(sources: Sequence[Source]) -> Path:
+def root_of(sources: Sequence[Source]) -> Path:
     """The folder that holds all files; the current one for texts."""
     folders = [str(source.path.absolute().parent) for source in sources if isinstance(source, File)]
     try:

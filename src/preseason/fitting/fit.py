@@ -1,11 +1,13 @@
 """The public `fit`: settings, which kind of model it will be, and which of several workers leads."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from preseason.data.account import Account
 from preseason.data.dataset import Dataset
+from preseason.data.hugging_face import Named, is_data_set, labelled
 from preseason.distributed.workers import Workers
 from preseason.errors import DataError, UsageError
 from preseason.errors.surroundings import refuse_lost_folder
@@ -31,7 +33,7 @@ CHAT = "chat"
 
 
 def fit(
-    data: str | Path | Dataset,
+    data: Any,
     output: str | Path | None = None,
     *,
     recipe: Recipe | None = None,
@@ -45,7 +47,8 @@ def fit(
     Args:
         data: folder with one folder per label, or a CSV, TSV, JSON Lines or Parquet table; dialogues or texts
             without labels give a chat model. Or a `Dataset`: what `preseason.read(data).dataset` found, or
-            what `preseason.dataset(inputs, labels)` makes of paths or texts.
+            what `preseason.dataset(inputs, labels)` makes of paths or texts. Or what the library
+            `datasets` calls `Dataset` and `DatasetDict`, streamed ones too.
         output: model folder to write; None keeps the model in memory.
         recipe: settings to start from; single ones may be given as keywords, e.g. `budget_s="5m"`.
         config: TOML file with settings, or a model folder whose fit is repeated; keywords take precedence.
@@ -65,8 +68,33 @@ def fit(
     """
     refuse_lost_folder()
     chosen = recipe_from(recipe, Path(config) if config else None, settings)
-    root = data if isinstance(data, Dataset) else Path(data)
     folder = None if output is None else Path(output)
+    if is_data_set(data):
+        named, rest = _columns_of(data, chosen)
+        with labelled(data, cache_folder(chosen.cache), named) as found:
+            return _fit(found, folder, rest, progress, callbacks)
+    return _fit(data if isinstance(data, Dataset) else Path(data), folder, chosen, progress, callbacks)
+
+
+def _columns_of(data: Any, recipe: Recipe) -> tuple[Named, Recipe]:
+    """The columns that the recipe names, and the recipe without them."""
+    parts = data.values() if isinstance(data, dict) else (data,)
+    group = recipe.group if all(recipe.group in (part.features or ()) for part in parts) else None
+    named = Named(recipe.path or recipe.text, recipe.label, group, recipe.split)
+    taken = {"path", "text", "label", "split"} | ({"group"} if group else set())
+    kept = recipe.group if group is None else None
+    given = recipe.given - taken
+    rest = replace(recipe, path=None, text=None, label=None, split=None, group=kept, given=given)
+    return named, rest
+
+
+def _fit(
+    root: Path | Dataset,
+    folder: Path | None,
+    chosen: Recipe,
+    progress: Progress | None,
+    callbacks: Sequence[Callback],
+) -> TrainedModel:
     here = process_info()
     watched = Watched(progress or Silent(), callbacks)
     if here.size == 1:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from preseason.data.clock import clock
 from preseason.data.contradictions import contradictions
-from preseason.data.dataset import Sample, Skipped
+from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import Columns
 from preseason.data.given import Inputs, one_by_one
+from preseason.data.hugging_face import Named, is_data_set, labelled, unlabelled
 from preseason.data.spellings import same_class
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.choosing import choose
@@ -95,7 +96,8 @@ class Model:
         """Predict files, folders and globs, or texts themselves, in the order given.
 
         Args:
-            inputs: one by one or in lists; a table among them stands for the files or texts of its rows.
+            inputs: one by one or in lists; a table among them stands for the files or texts of its rows. Or a
+                single `Dataset` of the library `datasets`.
             progress: receives progress messages.
             adapt: re-centre the features on these examples first.
             text, path: column of the texts or of the files in tables; by default as in the fit, or guessed.
@@ -103,6 +105,9 @@ class Model:
         Raises:
             UsageError: no input was given.
         """
+        if len(inputs) == 1 and is_data_set(inputs[0]):
+            with unlabelled(inputs[0], self.extractors.cache, text or path) as found:
+                return self.predict(found, progress=progress, adapt=adapt)
         named = one_by_one(inputs)
         if not named:
             raise UsageError(f"predict needs {self.job.noun}: name files, folders or patterns of files.")
@@ -140,7 +145,7 @@ class Model:
 
     def evaluate(
         self,
-        data: str | Path,
+        data: Any,
         progress: Progress | None = None,
         *,
         text: str | None = None,
@@ -152,7 +157,7 @@ class Model:
         """Measure accuracy and related metrics on a labelled folder or table.
 
         Args:
-            data: labelled as for a fit.
+            data: labelled as for a fit, or a `Dataset` of the library `datasets`.
             progress: receives progress messages.
             text: column of the texts, if `data` is a table of texts; by default as in the fit, or guessed.
             label: column of the labels.
@@ -163,16 +168,25 @@ class Model:
         Raises:
             DataError: it contains nothing usable.
         """
+        if is_data_set(data):
+            with labelled(data, self.extractors.cache, Named(text or path, label)) as found:
+                return self._evaluated(found, Columns(rename=tuple(rename)), adapt, progress)
+        columns = self.columns((data,), text, label, path, rename)
+        return self._evaluated(Path(data), columns, adapt, progress)
+
+    def _evaluated(
+        self, data: Path | Dataset, columns: Columns, adapt: bool, progress: Progress | None
+    ) -> Evaluation:
         watch = Stopwatch()
         with watch.stage("reading files"):
-            columns = self.columns((data,), text, label, path, rename)
-            found, told = read_labelled(self.job, Path(data), columns, self.labels)
+            found, told = read_labelled(self.job, data, columns, self.labels)
             samples, skipped = fingerprinted(found, self.job)
         with watch.stage("answering"):
             model, change = self.adapted(samples, progress or Silent()) if adapt else (self, None)
             answers, failed = model.answers(samples, progress or Silent())
         if len(answers.samples) == 0:
-            raise DataError(f"None of the {self.job.noun} in {data} could be read.")
+            place = data.root if isinstance(data, Dataset) else data
+            raise DataError(f"None of the {self.job.noun} in {place} could be read.")
         metrics = self.problem.measure(answers)
         drift = self.drift(answers)
         learnt = self.has_learnt(answers.samples)

@@ -113,7 +113,7 @@ def _pattern_of(columns: Columns) -> str | None:
 
 
 def read_labelled(
-    task: "Task", root: Path, columns: Columns, known: Sequence[str] = ()
+    task: "Task", root: Path | Dataset, columns: Columns, known: Sequence[str] = ()
 ) -> tuple[Dataset, tuple[str, ...]]:
     """Labelled examples for a model that knows the labels `known`, and what was joined to these.
 
@@ -121,7 +121,9 @@ def read_labelled(
         DataError: nothing usable is there.
         UsageError: a column or a label that was named is not there.
     """
-    found = task.read(root, replace(accept_of(task, columns), layout=columns.layout))
+    found = root
+    if not isinstance(found, Dataset):
+        found = task.read(found, replace(accept_of(task, columns), layout=columns.layout))
     one = joined(found, known, columns.rename)
     return one, one.notes[len(found.notes) :]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +12,9 @@ from preseason.arrays.types import Floats, Ints
 from preseason.backbones.base import Backbone
 from preseason.data.audit import Audit
 from preseason.data.checks import check_trainable
-from preseason.data.dataset import Sample
+from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Columns
+from preseason.data.hugging_face import Named, is_data_set, labelled
 from preseason.data.labels import targets_of
 from preseason.data.split import folds, group_numbers
 from preseason.engine.networks import device_for
@@ -110,7 +112,7 @@ class Report:
 
 
 def scout(
-    data: str | Path,
+    data: Any,
     backbones: Sequence[str] = (),
     *,
     budget_s: float | str | None = None,
@@ -126,7 +128,7 @@ def scout(
     """Estimate which pretrained network suits the data, whether transfer helps, and what more labels bring.
 
     Args:
-        data: labelled as for `fit`.
+        data: labelled as for `fit`; also a `Dataset` of the library `datasets`.
         backbones: networks to compare; by default those of the task with weights on this machine.
         budget_s: seconds, or e.g. `2m`; by default a minute plus 0.1 s per example and network.
         text, label, path: columns of a table: of texts, labels, files.
@@ -143,6 +145,11 @@ def scout(
     settings = {"text": text, "label": label, "path": path, "cache": cache, "budget_s": budget_s}
     given = {name: value for name, value in settings.items() if value is not None}
     recipe = Recipe().with_settings(seed=seed, device=device, rename=tuple(rename), **given)
+    if is_data_set(data):
+        columns = Named(path or text, label)
+        recipe = replace(recipe, text=None, path=None, label=None)
+        with labelled(data, cache_folder(cache), columns) as found:
+            return Scout(recipe, progress or Silent()).run(found, tuple(backbones))
     return Scout(recipe, progress or Silent()).run(Path(data), tuple(backbones))
 
 
@@ -153,7 +160,7 @@ class Scout:
         self.recipe, self.progress = recipe, progress
         self.watch = Stopwatch()
 
-    def run(self, root: Path, names: tuple[str, ...]) -> Report:
+    def run(self, root: Path | Dataset, names: tuple[str, ...]) -> Report:
         """Read, compare, look ahead."""
         columns = Columns(
             self.recipe.text, self.recipe.label, path=self.recipe.path, rename=self.recipe.rename

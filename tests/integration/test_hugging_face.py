@@ -1,0 +1,137 @@
+"""Data sets of the library `datasets`: pictures, sounds and texts, in memory, by path and streamed."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import preseason
+from photo_fits import GAMES
+from preseason.data.dataset import Dataset, Text
+from preseason.data.hugging_face import Named, is_data_set, labelled, unlabelled
+from preseason.errors import UsageError
+from preseason.models.classifier import Model
+
+datasets = pytest.importorskip("datasets", reason="needs preseason[datasets]")
+
+
+@pytest.fixture(scope="module")
+def rows(photos: Path) -> Any:
+    """Pictures as bytes, as a data set from the hub holds them; one row has no label."""
+    paths = [path for game in GAMES for path in sorted((photos / game).iterdir())]
+    pictures = [{"bytes": path.read_bytes(), "path": path.name} for path in paths]
+    labels = [GAMES.index(path.parent.name) for path in paths]
+    features = datasets.Features(
+        picture=datasets.Image(), game=datasets.ClassLabel(names=list(GAMES)), match=datasets.Value("string")
+    )
+    columns = {
+        "picture": [*pictures, pictures[0]],
+        "game": [*labels, -1],
+        "match": [str(n // 2) for n in range(len(paths) + 1)],
+    }
+    return datasets.Dataset.from_dict(columns, features)
+
+
+@pytest.mark.slow
+def test_a_fit_takes_it_and_leaves_no_file_behind(rows: Any, weights: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"backbone": "test_resnet", "weights": str(weights), "image_size": 96}
+    model = preseason.fit(rows, head="linear", unfreeze="0", cache=str(tmp_path), group="match", **settings)
+    assert isinstance(model, Model)
+    assert model.labels == GAMES
+    assert model.record.split["groups"] == 15
+    assert [item.reason for item in model.record.skipped] == ["it has no label"]
+    assert model.evaluate(rows).metrics["accuracy"].n == 30
+    found = model.predict(rows.select([3, 12]))
+    assert [Path(each.input).name for each in found] == ["0.png", "1.png"]
+    by_path = model.predict(*(each["path"] for each in _written(rows.select([3, 12]), tmp_path)))
+    assert [each.probabilities for each in found] == [each.probabilities for each in by_path]
+    assert not list(tmp_path.glob("rows-*"))
+
+
+def _written(rows: Any, folder: Path) -> list[dict[str, Any]]:
+    undecoded = list(rows.cast_column("picture", datasets.Image(decode=False)))
+    for number, row in enumerate(undecoded):
+        row["path"] = folder / f"{number}.png"
+        row["path"].write_bytes(row["picture"]["bytes"])
+    return undecoded
+
+
+def test_parts_become_splits_and_a_streamed_one_is_read_alike(rows: Any, tmp_path: Path) -> None:
+    parts = datasets.DatasetDict(train=rows.select(range(0, 30, 2)), test=rows.select(range(1, 30, 2)))
+    streamed = datasets.IterableDatasetDict(
+        {name: part.to_iterable_dataset() for name, part in parts.items()}
+    )
+    assert is_data_set(parts)
+    assert is_data_set(streamed)
+    with labelled(parts, tmp_path) as one, labelled(streamed, tmp_path) as other:
+        told = [
+            [(s.label, s.split, s.path.name, s.source.content()) for s in each.samples]
+            for each in (one, other)
+        ]
+    assert told[0] == told[1]
+    assert {split for _, split, _, _ in told[0]} == {"train", "test"}
+    assert len(told[0]) == 30
+
+
+def test_a_file_named_by_its_path_is_read_where_it_lies(photos: Path, tmp_path: Path) -> None:
+    path = next((photos / GAMES[0]).iterdir())
+    rows = datasets.Dataset.from_dict({"image": [str(path)], "label": ["boxing"]}).cast_column(
+        "image", datasets.Image()
+    )
+    with labelled(rows, tmp_path) as found:
+        assert found.samples[0].path == path
+        assert found.labels == ("boxing",)
+
+
+def test_sounds_are_not_decoded_on_the_way(tones: Path, tmp_path: Path) -> None:
+    paths = sorted((tones / "kinds").glob("*/*.wav"))[:4]
+    columns = {"audio": [{"bytes": path.read_bytes(), "path": ""} for path in paths], "label": list("abab")}
+    rows = datasets.Dataset.from_dict(columns).cast_column("audio", datasets.Audio())
+    with labelled(rows, tmp_path) as found:
+        assert [sample.path.suffix for sample in found.samples] == [".wav"] * 4
+        assert found.samples[2].source.content() == paths[2].read_bytes()
+
+
+def test_texts_come_with_the_likeliest_columns(tmp_path: Path) -> None:
+    columns = {"id": ["a", "b"], "tweet": ["What a goal!", "Awful."], "sentiment": ["good", "bad"]}
+    rows = datasets.Dataset.from_dict(columns)
+    with labelled(rows, tmp_path) as found, unlabelled(rows, tmp_path) as texts:
+        assert [(s.source, s.label) for s in found.samples] == [
+            (Text("What a goal!"), "good"),
+            (Text("Awful."), "bad"),
+        ]
+        assert texts == columns["tweet"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "named", "message"),
+    [
+        ({"one": ["a"], "two": ["b"], "label": ["x"]}, Named(), r"column holds the examples \(one, two\)"),
+        ({"text": ["a"], "mood": ["x"]}, Named(), "None of the columns text, mood is a label"),
+        ({"text": ["a"], "label": ["x"]}, Named(label="lable"), "no column 'lable'. Did you mean 'label'"),
+    ],
+)
+def test_unclear_columns_are_asked_for(
+    columns: dict[str, list[str]], named: Named, message: str, tmp_path: Path
+) -> None:
+    rows = datasets.Dataset.from_dict(columns)
+    with pytest.raises(UsageError, match=message), labelled(rows, tmp_path, named):
+        pass
+
+
+def test_what_is_not_of_the_library_is_not_taken_for_it(tmp_path: Path) -> None:
+    assert not any(is_data_set(each) for each in (tmp_path, "photos", {"train": 1}, np.zeros(3)))
+    assert not is_data_set(Dataset(tmp_path, "given", (), ()))
+
+
+def test_predict_takes_one_part_and_no_empty_row(rows: Any, tmp_path: Path) -> None:
+    parts = datasets.DatasetDict(train=rows, test=rows)
+    with (
+        pytest.raises(UsageError, match="has the parts train, test: hand over one"),
+        unlabelled(parts, tmp_path),
+    ):
+        pass
+    empty = datasets.Dataset.from_dict({"text": ["a", None]})
+    with pytest.raises(UsageError, match="Row 1 of the data set is empty"), unlabelled(empty, tmp_path):
+        pass
