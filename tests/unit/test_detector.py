@@ -291,3 +291,29 @@ def finds_feed_the_other_roads(place: Path) -> None:
     assert rows
     assert sum(row["label"] == row["found"] for row in rows) >= 0.7 * len(rows)
     assert run([*named[:3], "--on", str(place / "named"), *own, "-q"]) == 2
+    assert run([*named, *own, "--fps", "2", "-q"]) == 2, "a picture has no rate"
+    who_is_where_in_a_video(place, own)
+
+
+def who_is_where_in_a_video(place: Path, own: list[str]) -> None:
+    """Of a folder of videos: who each track is, the frames with their names, and the cut out pictures."""
+    pytest.importorskip("trackers")
+    (place / "videos").mkdir()
+    shown = [np.asarray(tiny_pitches.pitch(70 + i // 25)[0]) for i in range(50)]
+    movies.write(place / "videos" / "match.mp4", shown)
+    named = ["predict", str(place / "named"), str(place / "videos"), "--on", str(place / "finder"), *own]
+    with redirect_stdout(io.StringIO()) as out:
+        assert run([*named, "--track", "--draw", str(place / "drawn"), "--json", "-q"]) == 0
+    told = json.loads(out.getvalue())
+    assert told["tracks"]
+    assert (place / "drawn" / "match.mp4").is_file()
+    for track in told["tracks"]:
+        mine = [row for row in told["predictions"] if row["track"] == track["track"]]
+        assert len({(row["label"], row["probability"]) for row in mine}) == 1, "a track has one answer"
+        assert (len(mine), mine[0]["looks"]) == (track["boxes"], min(len(mine), 12))
+    assert sum(row["label"] == row["found"] for row in told["predictions"]) >= 0.7 * len(told["predictions"])
+    cut = ["predict", str(place / "finder"), str(place / "videos" / "*.mp4"), "--crops", str(place / "cut")]
+    with redirect_stdout(io.StringIO()) as out:
+        assert run([*cut, "--track", "--json", "-q", *own]) == 0
+    assert len(json.loads(out.getvalue())["crops"]) == len(told["predictions"])
+    assert {path.name for path in (place / "cut").iterdir()} == {row["found"] for row in told["predictions"]}

@@ -14,9 +14,12 @@ from preseason.data.boxes import FoundBox
 from preseason.errors import UsageError
 from preseason.media import video
 from preseason.report.drawn_video import write_drawn_video
-from preseason.results import PictureBoxes
+from preseason.report.video_crops import write_video_crops
+from preseason.results import PictureBoxes, Prediction
+from preseason.spotting.cut_out import cut_out
 from preseason.spotting.tracking import Tracker
 from preseason.spotting.video_boxes import FrameBoxes, TrackedBox, is_video
+from preseason.spotting.who import _chosen, vote
 
 WIDE, HIGH, FPS = 640, 360, 5.0
 
@@ -110,10 +113,81 @@ def test_videos_are_told_from_pictures(drawn_match: Path, tmp_path: Path) -> Non
     picture = tmp_path / "pitches" / "pitch-000.png"
     assert is_video(drawn_match)
     assert not is_video(picture)
-    assert videos_among([str(picture)]) == []
-    assert videos_among([str(drawn_match)]) == [drawn_match]
+    assert videos_among([str(picture)]) == ([], ())
+    assert videos_among([str(drawn_match)]) == ([drawn_match], ())
     with pytest.raises(UsageError, match="name them in two runs"):
         videos_among([str(drawn_match), str(picture)])
+    with pytest.raises(UsageError, match="name them in two runs"):
+        videos_among([str(tmp_path)])
+
+
+def test_folders_and_patterns_of_videos_are_expanded_and_what_is_none_is_named(
+    drawn_match: Path, tmp_path: Path
+) -> None:
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for name in ("first.mp4", "second.mp4"):
+        (videos / name).write_bytes(drawn_match.read_bytes())
+    (videos / "notes.txt").write_text("half-time at 45:00")
+    for given in (str(videos), str(videos / "*")):
+        found, left = videos_among([given])
+        assert [path.name for path in found] == ["first.mp4", "second.mp4"]
+        assert [Path(each.path).name for each in left] == ["notes.txt"]
+    found, left = videos_among([str(drawn_match), str(tmp_path / "gone.mp4")])
+    assert found == [drawn_match]
+    assert [each.reason for each in left] == ["there is no such file"]
+
+
+def answer(label: str, share: float, unknown: bool = False) -> Prediction:
+    other = "Messi" if label == "Salah" else "Salah"
+    return Prediction("crop.jpg", label, share, unknown, {"Messi": 0.0, label: share, other: 1 - share})
+
+
+def test_a_track_is_who_most_of_its_boxes_are_taken_for_by_mean_probability() -> None:
+    found = vote([answer("Messi", 0.6), answer("Messi", 0.55), answer("Salah", 0.95)])
+    assert (found.label, found.unknown, found.looks) == ("Salah", False, 3)
+    assert found.probability == pytest.approx((0.4 + 0.45 + 0.95) / 3)
+    strange = vote(
+        [answer("Messi", 0.9, unknown=True), answer("Messi", 0.9, unknown=True), answer("Messi", 0.9)]
+    )
+    assert (strange.label, strange.unknown) == ("Messi", True)
+    assert not vote([answer("Messi", 0.9, unknown=True), answer("Messi", 0.9)]).unknown
+
+
+def test_of_a_long_track_a_few_boxes_are_looked_at_the_largest_of_each_part() -> None:
+    frames = []
+    for i in range(60):
+        side = 0.3 if i % 5 == 3 else 0.2
+        followed = TrackedBox("player", 0.9, 0.1, 0.1, 0.1 + side, 0.4, 7)
+        lone = (TrackedBox("ball", 0.9, 0.5, 0.5, 0.6, 0.6, None),) if i == 30 else ()
+        frames.append(FrameBoxes("match.mp4", 640, 360, (followed, *lone), i + 1, i / 5))
+    chosen = _chosen(frames)
+    assert [place for place, key in chosen.items() if key == (7,)] == [(5 * i + 3, 0) for i in range(12)]
+    assert [key for key in chosen.values() if key != (7,)] == [(30, 1)]
+
+
+def test_boxes_are_cut_out_of_their_own_frames(drawn_match: Path, tmp_path: Path) -> None:
+    things = [tiny_pitches.pitch(i)[1] for i in range(3)]
+    frames = []
+    for i in range(15):
+        boxes = tuple(
+            FoundBox("ball" if label == 0 else "player", 0.9, x0 / 160, y0 / 120, x1 / 160, y1 / 120)
+            for label, x0, y0, x1, y1 in things[i // 5]
+        )
+        frames.append(FrameBoxes(str(drawn_match), 160, 120, boxes, i + 1, i / 5))
+    cut = dict(cut_out(drawn_match, frames, FPS))
+    assert len(cut) == 15 * 4
+    for (number, at), pixels in cut.items():
+        red, green, blue = pixels.reshape(-1, 3).mean(0)
+        if frames[number].boxes[at].label == "player":
+            assert red > 2 * max(green, blue)
+        else:
+            assert min(red, green, blue) > 120
+    assert list(dict(cut_out(drawn_match, frames, FPS, {(4, 1), (9, 0)}))) == [(4, 1), (9, 0)]
+    assert dict(cut_out(drawn_match, frames, FPS, set())) == {}
+    written = write_video_crops(drawn_match, frames, FPS, tmp_path / "crops")
+    assert len(written) == len(set(written)) == 60
+    assert len(list((tmp_path / "crops" / "ball").iterdir())) == 15
 
 
 def test_a_drawn_video_shows_the_boxes_at_the_rate_looked_at(drawn_match: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from preseason.cli.verbs import Outcome, input_options, model_options, refuse_gi
 from preseason.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from preseason.cli.video_boxes import Wishes
     from preseason.results import Predictions
     from preseason.runtime.progress import Progress
     from preseason.trained_model import TrainedModel
@@ -35,12 +36,8 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="New folder of the data set that --format coco, voc, yolo writes.",
 )
-@click.option(
-    "--crops", metavar="FOLDER", help="Of things found on pictures: cut each out, a folder per class."
-)
-@click.option(
-    "--on", "finder", metavar="FINDER", help="Predict each thing that the model FINDER finds on pictures."
-)
+@click.option("--crops", metavar="FOLDER", help="Of things found: cut each out, a folder per class.")
+@click.option("--on", "finder", metavar="FINDER", help="Predict each thing that the model FINDER finds.")
 @click.option(
     "--draw",
     metavar="FOLDER",
@@ -82,17 +79,18 @@ def predict(
 
     report = progress(quiet)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
-    _refuse_unfit(model, loaded, form, text or path, draw)
+    _refuse_unfit(model, loaded, form, text or path, None if finder else draw)
     if finder is not None:
         found = preseason.load(finder, progress=report, device=device, cache=cache)
-        return _on_finder(model, loaded, (finder, found), paths, form, report)
-    if isinstance(loaded, Detector) and (videos := videos_among(paths)):
-        refuse_given(["crops", "output"], "it is for pictures, not for videos.")
+        wishes = Wishes(fps, track, form, None if draw is None else Path(draw))
+        return _on_finder(model, loaded, (finder, found), paths, wishes, report)
+    if isinstance(loaded, Detector) and (videos := videos_among(paths))[0]:
+        refuse_given(["output"], "it is for pictures, not for videos.")
         if form in DATA_SETS:
             raise UsageError(f"--format {form} is for pictures, not for videos.")
         if adapt:
             raise UsageError("--adapt re-centres features of models of labels; leave it out for detection.")
-        wishes = Wishes(fps, track, form, None if draw is None else Path(draw))
+        wishes = Wishes(fps, track, form, *(None if each is None else Path(each) for each in (draw, crops)))
         return of_videos(model, loaded, videos, wishes, report)
     refuse_given(["fps", "track"], "it is for a model that finds things, and videos.")
     if form == "mot":
@@ -132,22 +130,28 @@ def _on_finder(
     model: "TrainedModel",
     finder: "tuple[str, TrainedModel]",
     paths: tuple[str, ...],
-    form: str,
+    wishes: "Wishes",
     report: "Progress",
 ) -> Outcome:
     """The answers to what another model finds."""
+    from preseason.cli.named_videos import who_in_videos
+    from preseason.cli.video_boxes import videos_among
     from preseason.models.classifier import Model
     from preseason.models.detector import Detector
 
-    refuse_given(["adapt", "text", "path", "draw", "crops", "output", "fps", "track"], "--on was given.")
-    if form in DATA_SETS or form == "mot":
-        raise UsageError(f"--format {form} holds boxes alone: with --on choose table, json or csv.")
+    refuse_given(["adapt", "text", "path", "crops", "output"], "--on was given.")
+    if wishes.form in DATA_SETS or wishes.form == "mot":
+        raise UsageError(f"--format {wishes.form} holds boxes alone: with --on choose table, json or csv.")
     found = finder[1]
     if not isinstance(found, Detector):
         raise UsageError(f"--on takes a model that finds things; {finder[0]} is one of {found.task}.")
     if not isinstance(model, Model) or model.job.modality is not found.job.modality:
         raise UsageError(f"--on is for models of photos; {name} is one of {model.task}.")
-    return who_is_where(name, model, found, paths, form, report)
+    videos = videos_among(paths)
+    if videos[0]:
+        return who_in_videos(name, model, found, videos, wishes, report)
+    refuse_given(["draw", "fps", "track"], "with --on it is for videos.")
+    return who_is_where(name, model, found, paths, wishes.form, report)
 
 
 def _typed(given: str) -> str | Path:

@@ -32,12 +32,14 @@ class Wishes:
     Attributes:
         form: `table`, `json`, `csv` or `mot`.
         draw: folder of videos with boxes drawn.
+        crops: folder of what was found, cut out.
     """
 
     fps: float | None
     track: bool
     form: str
     draw: Path | None
+    crops: Path | None = None
 
 
 @dataclass
@@ -59,6 +61,7 @@ class _Told:
     lines: list[str] = field(default_factory=list)
     seen: dict[tuple[str, str, int], _Seen] = field(default_factory=dict)
     count: int = 0
+    crops: list[Path] = field(default_factory=list)
 
     def passing(self, frames: "Iterator[FrameBoxes]") -> "Iterator[FrameBoxes]":
         """The same frames; none is held unless JSON needs it."""
@@ -83,38 +86,63 @@ class _Told:
         ]
 
 
-def videos_among(paths: Sequence[str]) -> list[Path]:
-    """The inputs, where all are videos; none where none is.
+def videos_among(paths: Sequence[str]) -> "tuple[list[Path], tuple[Skipped, ...]]":
+    """The videos that files, folders and patterns lead to, and what is none of them; nothing without a video.
 
     Raises:
-        UsageError: there are both.
+        UsageError: there are pictures among them.
     """
+    from preseason.data.files import Accept
+    from preseason.data.layouts.unlabelled import collect
+
+    pictures: list[Path] = []
+    found = collect(paths, Accept(lambda path: _no_video(path, pictures), "videos"))
+    videos = [sample.path for sample in found.samples]
+    if videos and pictures:
+        raise UsageError(
+            f"received both videos and pictures ({videos[0]}, {pictures[0]}): name them in two runs."
+        )
+    return (videos, found.skipped) if videos else ([], ())
+
+
+def _no_video(path: Path, pictures: list[Path]) -> str | None:
+    """Why a file is no video; one that is a picture is put among `pictures`."""
+    from preseason.media import image, video
     from preseason.spotting.video_boxes import is_video
 
-    videos = [Path(path) for path in paths if is_video(Path(path))]
-    if videos and len(videos) < len(paths):
-        other = next(path for path in paths if Path(path) not in videos)
-        raise UsageError(f"received both videos and pictures ({videos[0]}, {other}): name them in two runs.")
-    return videos
+    if is_video(path):
+        return None
+    if image.check(path) is None:
+        pictures.append(path)
+    return video.check(path) or "a picture, not a video"
 
 
 def of_videos(
-    name: str, model: "Detector", videos: Sequence[Path], wishes: Wishes, report: "Progress"
+    name: str,
+    model: "Detector",
+    found: "tuple[Sequence[Path], Sequence[Skipped]]",
+    wishes: Wishes,
+    report: "Progress",
 ) -> Outcome:
     """What `predict` prints of videos.
+
+    Args:
+        name: of the model, as it was typed.
+        model: finds things.
+        found: the videos, and what was named beside them.
+        wishes: what is asked for.
+        report: is told how far it is.
 
     Raises:
         UsageError: wishes that do not go together, or `trackers` is not installed.
     """
     from preseason.data.dataset import Skipped
-    from preseason.errors.packages import require
 
-    _check(wishes, videos)
-    if wishes.track:
-        require("--track", "trackers")
+    videos = found[0]
+    check(wishes, videos)
     told = _Told(wishes.form, _wants_json(wishes))
     drawn: list[Path] = []
-    skipped: list[Skipped] = []
+    skipped = list(found[1])
     for video in videos:
         try:
             drawn += _walked(model, video, wishes, told, report, drawn)
@@ -123,11 +151,12 @@ def of_videos(
     fields: dict[str, Any] = {"model": name, "predictions": told.frames, "skipped": skipped, "drift": None}
     fields |= {"tracks": told.tracks()} if wishes.track else {}
     fields |= {"drawn": drawn} if wishes.draw is not None else {}
+    fields |= {"crops": told.crops} if wishes.crops is not None else {}
     if wishes.form in ("csv", "mot"):
         for line in words.of_skipped(skipped):
             click.echo(line, err=True)
     text = _text(told, wishes, drawn, skipped)
-    return Outcome(fields, text, DataError.exit_code if len(skipped) == len(videos) else 0)
+    return Outcome(fields, text, 0 if told.count else DataError.exit_code)
 
 
 def _wants_json(wishes: Wishes) -> bool:
@@ -135,11 +164,20 @@ def _wants_json(wishes: Wishes) -> bool:
     return wishes.form == "json" or source is click.core.ParameterSource.COMMANDLINE
 
 
-def _check(wishes: Wishes, videos: Sequence[Path]) -> None:
+def check(wishes: Wishes, videos: Sequence[Path]) -> None:
+    """Refuse what does not go together.
+
+    Raises:
+        UsageError: wishes that do not go together, or `trackers` is not installed.
+    """
+    from preseason.errors.packages import require
+
     if wishes.form == "mot" and not wishes.track:
         raise UsageError("--format mot is the format of tracks: add --track.")
     if wishes.form == "mot" and len(videos) > 1:
         raise UsageError(f"--format mot has no column for the file: received {len(videos)} videos, name one.")
+    if wishes.track:
+        require("--track", "trackers")
 
 
 def _walked(
@@ -149,8 +187,14 @@ def _walked(
 
     watched = watch(model, path, report, FPS if wishes.fps is None else wishes.fps)
     report.start(f"following {path.name}" if wishes.track else f"reading {path.name}", len(watched))
-    frames = _counted(told.passing(_frames(watched, wishes.track)), report)
-    target = None if wishes.draw is None else _target(wishes.draw, path, taken)
+    frames = _counted(told.passing(frames_of(watched, wishes.track)), report)
+    target = None if wishes.draw is None else target_of(wishes.draw, path, taken)
+    if wishes.crops is not None:
+        from preseason.report.video_crops import write_video_crops
+
+        kept = list(frames)
+        told.crops += write_video_crops(path, kept, watched.fps, wishes.crops)
+        frames = iter(kept)
     if target is None:
         for _ in frames:
             pass
@@ -162,7 +206,8 @@ def _walked(
     return [] if target is None else [target]
 
 
-def _frames(watched: "WatchedVideo", track: bool) -> "Iterator[FrameBoxes]":
+def frames_of(watched: "WatchedVideo", track: bool) -> "Iterator[FrameBoxes]":
+    """Frames in order, with the numbers of tracks where these are asked for."""
     if not track:
         return watched.frames()
     from preseason.spotting.tracking import tracked
@@ -176,7 +221,7 @@ def _counted(frames: "Iterator[FrameBoxes]", report: "Progress") -> "Iterator[Fr
         report.advance()
 
 
-def _target(folder: Path, path: Path, taken: Sequence[Path]) -> Path:
+def target_of(folder: Path, path: Path, taken: Sequence[Path]) -> Path:
     """A name in the folder that is neither taken nor the video itself."""
     names = [f"{path.stem}.mp4", *(f"{path.stem}-{number}.mp4" for number in range(2, len(taken) + 4))]
     free = (folder / name for name in names if folder / name not in taken)
@@ -201,10 +246,11 @@ def lines_of(frame: "FrameBoxes", form: str) -> list[str]:
         elif row["track"] is not None:
             sides = (x0 + 1, y0 + 1, x1 - x0, y1 - y0)
             rows.append([frame.frame, row["track"], *(round(v, 2) for v in sides), score, -1, -1, -1])
-    return [_line(row) for row in rows]
+    return [line_of(row) for row in rows]
 
 
-def _line(row: Sequence[Any]) -> str:
+def line_of(row: Sequence[Any]) -> str:
+    """A row as a line of CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(row)
     return text.getvalue()
@@ -221,6 +267,7 @@ def _text(told: _Told, wishes: Wishes, drawn: Sequence[Path], skipped: "Sequence
     if wishes.track:
         lines += _track_lines(told.tracks())
     lines += [f"Written: {path}" for path in drawn]
+    lines += [f"Written: {len(told.crops):,} pictures in {wishes.crops}/"] if wishes.crops is not None else []
     return "\n".join([*lines, *words.of_skipped(skipped)])
 
 

@@ -35,3 +35,17 @@ class FoundBox:
     y0: float
     x1: float
     y1: float
+
+
+def pixels_of(box: LabelledBox | FoundBox, width: int, height: int) -> tuple[int, int, int, int]:
+    """Whole pixels x0, y0, x1, y1 of a box, inside the picture and at least one wide and high.
+
+    Example:
+        >>> pixels_of(LabelledBox("ball", 0.25, 0.5, 0.25, 1.2), 100, 10)
+        (25, 5, 26, 10)
+    """
+    x0 = min(max(int(box.x0 * width), 0), width - 1)
+    y0 = min(max(int(box.y0 * height), 0), height - 1)
+    x1 = min(max(round(box.x1 * width), x0 + 1), width)
+    y1 = min(max(round(box.y1 * height), y0 + 1), height)
+    return x0, y0, x1, y1

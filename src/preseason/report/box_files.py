@@ -12,7 +12,7 @@ from xml.etree import ElementTree  # written here; reading has a parser of its o
 import yaml
 from PIL import Image
 
-from preseason.data.boxes import FoundBox
+from preseason.data.boxes import FoundBox, pixels_of
 from preseason.data.safe_names import folder_names
 from preseason.errors import UsageError
 from preseason.media.image import decode
@@ -64,20 +64,11 @@ def write_crops(found: Sequence[PictureBoxes], folder: Path) -> dict[Path, tuple
             for number, box in enumerate(each.boxes, start=1):
                 path = _free(folder / names[box.label], f"{Path(each.input).stem}-{number}", written)
                 if picture is not None:
-                    picture.crop(_edges(box, each)).save(path, "JPEG", quality=QUALITY)
+                    picture.crop(pixels_of(box, each.width, each.height)).save(path, "JPEG", quality=QUALITY)
                 written[path] = (place, box)
     except OSError as error:
         raise UsageError(f"--crops {folder} cannot be written: {error.strerror or error}.") from error
     return written
-
-
-def _edges(box: FoundBox, picture: PictureBoxes) -> tuple[int, int, int, int]:
-    """Whole pixels of a box, inside the picture and at least one wide and high."""
-    x0 = min(max(int(box.x0 * picture.width), 0), picture.width - 1)
-    y0 = min(max(int(box.y0 * picture.height), 0), picture.height - 1)
-    x1 = min(max(round(box.x1 * picture.width), x0 + 1), picture.width)
-    y1 = min(max(round(box.y1 * picture.height), y0 + 1), picture.height)
-    return x0, y0, x1, y1
 
 
 def _free(folder: Path, stem: str, taken: dict[Path, tuple[int, FoundBox]]) -> Path:
@@ -158,7 +149,9 @@ def _voc(found: Sequence[PictureBoxes], labels: Sequence[str], folder: Path) -> 
             ElementTree.SubElement(thing, "name").text = box.label
             ElementTree.SubElement(thing, "score").text = f"{box.score:.4f}"
             edges = ElementTree.SubElement(thing, "bndbox")
-            for name, value in zip(("xmin", "ymin", "xmax", "ymax"), _edges(box, each), strict=True):
+            for name, value in zip(
+                ("xmin", "ymin", "xmax", "ymax"), pixels_of(box, each.width, each.height), strict=True
+            ):
                 ElementTree.SubElement(edges, name).text = str(value)
         written.append(folder / "Annotations" / f"{path.stem}.xml")
         written[-1].write_bytes(ElementTree.tostring(top, "utf-8"))

@@ -1,0 +1,38 @@
+"""Boxes on frames of a video, cut out as pictures of their own, in one pass over the video."""
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from preseason.data.boxes import pixels_of
+from preseason.media import video
+from preseason.media.stream import Pixels
+from preseason.spotting.video_boxes import FrameBoxes
+
+Place = tuple[int, int]
+"""The place of a frame among those looked at, from 0, and that of a box on it."""
+
+
+def cut_out(
+    path: Path, frames: Sequence[FrameBoxes], fps: float, wanted: Collection[Place] | None = None
+) -> Iterator[tuple[Place, Pixels]]:
+    """Boxes as pictures uint8 [h, w, 3] in the video's own resolution, in the order of the frames.
+
+    Args:
+        path: the video.
+        frames: all frames that were looked at, in order, `fps` a second from the beginning on.
+        fps: frames a second.
+        wanted: the boxes to cut out; None for all of them.
+
+    Raises:
+        MediaError: the video cannot be read.
+    """
+    last = len(frames) if wanted is None else max((frame for frame, _ in wanted), default=-1) + 1
+    if last == 0:
+        return
+    for number, (_, pixels) in zip(range(last), video.stream(path, fps), strict=False):
+        for at, box in enumerate(frames[number].boxes):
+            if wanted is None or (number, at) in wanted:
+                x0, y0, x1, y1 = pixels_of(box, pixels.shape[1], pixels.shape[0])
+                yield (number, at), np.ascontiguousarray(pixels[y0:y1, x0:x1])
