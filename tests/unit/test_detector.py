@@ -24,6 +24,7 @@ from preseason.inference.detection.finder import Finder
 from preseason.inference.detection.plan import decide
 from preseason.inference.detection.scores import Calibration
 from preseason.inference.predictor import FeatureExtractors
+from preseason.media.colours import recoloured
 from preseason.media.image import decode
 from preseason.models.detector import Detector
 from preseason.models.loading import classifier
@@ -126,6 +127,16 @@ def test_tiles_that_are_learnt_from_have_the_boxes_that_they_show(
     assert sorted(found) == list(range(COUNT))
     monkeypatch.setattr(members, "FEWEST_JUDGED", 1)
     assert list(found_on(replace(model.finder, plan=plan), looks, [2, 1], Silent(), 0.0)) == [2]
+
+
+def test_altered_looks_are_mirrored_and_in_another_light_each_picture_in_its_own() -> None:
+    picture = np.random.default_rng(0).integers(60, 200, (12, 16, 3), np.uint8)
+    lights = [recoloured(picture, str(seed)) for seed in range(20)]
+    assert all(each.shape == picture.shape and each.dtype == np.uint8 for each in lights)
+    assert (recoloured(picture, "3") == lights[3]).all()
+    assert len({each.tobytes() for each in lights}) == 20
+    moved = np.array([each.mean((0, 1)) - picture.mean((0, 1)) for each in lights])
+    assert 10 < np.abs(moved).mean() < 40
 
 
 def test_saved_and_loaded_it_finds_the_same_and_names_what_cannot_be_read(

@@ -20,6 +20,7 @@ from preseason.engine.passes import Box, FeatureSpec
 from preseason.errors import MediaError, UsageError
 from preseason.inference.candidates import Candidate
 from preseason.inference.pictures import crops_of
+from preseason.media.colours import recoloured
 from preseason.media.image import check, decode, thumbnail_jpeg
 from preseason.modalities.base import modalities
 from preseason.recipe import Recipe
@@ -57,7 +58,10 @@ class CanvasDecoder:
             return crops_of(sample.path, spec.crops, spec.shape)
         picture = decode(sample.path)
         size = (picture.shape[0], picture.shape[1])
-        return np.stack([painted(picture, canvas_for(size, spec.longest, crop)) for crop in spec.crops])
+        looks = [painted(picture, canvas_for(size, spec.longest, crop)) for crop in spec.crops]
+        if sample.variant:
+            looks = [recoloured(look, sample.fingerprint + sample.variant) for look in looks]
+        return np.stack(looks)
 
 
 class Detection:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from preseason.inference.detection.plan import Plan
 from preseason.inference.predictor import FeatureExtractors
 from preseason.runtime.progress import Progress
 
+COLOURS = "colours"
+"""The variant of a sample whose decoder shows it in another light."""
 EMPTY = 2
 """Tiles of a picture without a labelled box that are learnt from."""
 MOST_TILES, FEWEST_TILES = 1200, 3
@@ -69,50 +71,61 @@ def labelled(samples: Sequence[Sample], sizes: Ints, names: Sequence[str]) -> La
     return Labelled(tuple(samples), sizes, boxes, labels)
 
 
+@dataclass(frozen=True)
+class _Look:
+    """A part of a picture, in its own or other colours."""
+
+    part: Box
+    variant: str = ""
+
+
 def looks_at(
     extractors: FeatureExtractors,
     plan: Plan,
     pictures: Labelled,
     progress: Progress,
     stage: str,
-    mirrored: bool = True,
+    altered: bool = True,
 ) -> Looks:
     """The looks of all pictures, computed where the bank lacks them; a shelf for each shape.
 
     Args:
-        mirrored: have each look flipped left to right as well.
+        altered: have each look mirrored and in another light as well.
     """
-    canvases = [
-        [plan.canvas((int(h), int(w)), part) for part in _parts(plan, pictures, place, mirrored)]
-        for place, (h, w) in enumerate(pictures.sizes)
-    ]
-    wanted: dict[tuple[int, int], list[tuple[int, Canvas]]] = defaultdict(list)
-    for place, several in enumerate(canvases):
-        for canvas in several:
-            wanted[canvas.shape].append((place, canvas))
-    views: list[list[View]] = [[] for _ in canvases]
+    looks = [_looks(plan, pictures, place, altered) for place in range(len(pictures.samples))]
+    sizes = [(int(high), int(wide)) for high, wide in pictures.sizes]
+    wanted: dict[tuple[int, int], list[tuple[int, _Look, Canvas]]] = defaultdict(list)
+    for place, several in enumerate(looks):
+        for look in several:
+            canvas = plan.canvas(sizes[place], look.part)
+            wanted[canvas.shape].append((place, look, canvas))
+    views: list[list[View]] = [[] for _ in looks]
     skipped: dict[str, Skipped] = {}
     backbone = extractors.backbone.loaded()
     for shape, orders in wanted.items():
         extractor = extractors.extractor(plan.spec(shape))
         if not isinstance(extractor, Extractor):
             raise TypeError(f"received {extractor!r}, expected an Extractor")
-        asked = [Order(pictures.samples[place], (canvas.part,)) for place, canvas in orders]
+        asked = [
+            Order(replace(pictures.samples[place], variant=look.variant), (look.part,))
+            for place, look, _ in orders
+        ]
         found = extractor.extract(asked, progress, stage)
         skipped |= {each.path: each for each in found.failed}
         shapes = tuple(map_shapes(FrozenMaps(backbone, plan.spec(shape)), shape))
         rows = found.rows
         for row, order in enumerate(found.kept):
-            place, canvas = orders[order]
+            place, _, canvas = orders[order]
             maps = rows.mapped(row) if isinstance(rows, Rows) else rows[row]
             boxes = canvas.placed(pictures.boxes[place])
             seen = _inside(boxes, canvas)
             views[place].append(View(maps, shapes, boxes[seen], pictures.labels[place][seen]))
-    return Looks(views, [several[0] for several in canvases], pictures.samples, tuple(skipped.values()))
+    canvases = [plan.canvas(size, several[0].part) for size, several in zip(sizes, looks, strict=True)]
+    return Looks(views, canvases, pictures.samples, tuple(skipped.values()))
 
 
-def _parts(plan: Plan, pictures: Labelled, place: int, mirrored: bool) -> list[Box]:
-    """What is looked at of a picture: the whole, or tiles with boxes and some without."""
+def _looks(plan: Plan, pictures: Labelled, place: int, altered: bool) -> list[_Look]:
+    """What is looked at of a picture: the whole, or tiles with boxes and some without; and these altered."""
     height, width = pictures.sizes[place]
     tiles = plan.tiles((int(height), int(width)))
     if len(tiles) > 1:
@@ -122,8 +135,8 @@ def _parts(plan: Plan, pictures: Labelled, place: int, mirrored: bool) -> list[B
         bears = [bool(tile.owns(pictures.boxes[place]).any()) for tile in order]
         full = [tile for tile, has in zip(order, bears, strict=True) if has][:most]
         tiles = (*full, *[tile for tile, has in zip(order, bears, strict=True) if not has][:EMPTY])
-    parts = [tile.part for tile in tiles]
-    return parts + [part.mirrored() for part in parts if mirrored]
+    looks = [_Look(tile.part) for tile in tiles]
+    return looks + [_Look(look.part.mirrored(), COLOURS) for look in looks if altered]
 
 
 def _inside(boxes: Floats, canvas: Canvas) -> NDArray[np.bool_]:
