@@ -1,7 +1,8 @@
 """Small fits of photos for tests: as commands, in this process or another, and what they leave behind."""
 
+import contextlib
+import io
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -39,16 +40,10 @@ def network_settings(weights: Path) -> list[str]:
 
 
 def fitted(tmp_path: Path, photos: Path, *options: str, cache: Path | None = None) -> dict[str, Any]:
-    """A fit in a process of its own, with its JSON."""
-    done = subprocess.run(
-        command(tmp_path / "m", photos, *options, cache=cache),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    shown: dict[str, Any] = json.loads(done.stdout)
-    return shown
+    """A fit in this process, with its JSON."""
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        assert run(command(tmp_path / "m", photos, *options, cache=cache)[3:]) == 0
+    return dict(json.loads(shown.getvalue()))
 
 
 def command(model: Path, photos: Path, *options: str, cache: Path | None = None) -> list[str]:

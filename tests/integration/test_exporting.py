@@ -28,8 +28,8 @@ GAMES = ("boxing", "tennis", "freeway")
 
 
 @pytest.fixture(scope="module")
-def looking_closer(pictures: Pictures, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """Attention, finer and closer looks, hardly trained: every moving part of an answer is in it."""
+def looking_closer(pictures: Pictures, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A small network's attention and looks, hardly trained: every moving part of an answer is in it."""
     photos = tmp_path_factory.mktemp("few")
     for game in GAMES:
         (photos / game).mkdir()
@@ -39,7 +39,15 @@ def looking_closer(pictures: Pictures, tmp_path_factory: pytest.TempPathFactory)
         patch.setattr(selection, "MIN_GAIN", -1e9)  # what is tried is kept however little it helps
         patch.setattr(Rounds, "_all_right", lambda self: False)
         patch.setattr(photos_task, "_shown_by", lambda *_: (True, True))  # these are small pictures
-        model = preseason.fit(photos, head="attention", epochs=1, folds=2, budget_s="10m")
+        model = preseason.fit(
+            photos,
+            head="attention",
+            epochs=1,
+            folds=2,
+            budget_s="10m",
+            backbone="test_resnet",
+            weights=str(weights),
+        )
     assert isinstance(model, Model)
     assert {"closer look", "square look", "finer look"} <= set(model.predictor.kept)
     return model

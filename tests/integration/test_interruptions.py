@@ -152,13 +152,13 @@ def epochs_of(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
 def test_a_fit_that_was_killed_again_and_again_gives_the_model_whose_decisions_it_repeats(
     photos: Path, weights: Path, tmp_path: Path
 ) -> None:
-    settings = ["--head", "attention", "--unfreeze", "0", "--budget", "40s", *network_settings(weights)]
+    settings = ["--head", "attention", "--unfreeze", "0", "--budget", "15s", *network_settings(weights)]
     first = fitted(tmp_path, photos, *settings, cache=tmp_path / "cache")
     decisions = json.loads((tmp_path / "m" / "preseason.json").read_text())["record"]["decisions"]
     assert any(name.startswith("epochs ") for name in decisions)
     again = [*settings, "--config", str(tmp_path / "m")]
     line = command(tmp_path / "n", photos, *again, cache=tmp_path / "other")
-    for seconds in (6, 9, 12):
+    for seconds in (5, 7, 9):
         process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)

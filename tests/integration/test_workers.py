@@ -1,5 +1,7 @@
 """Two workers, started by torchrun, give the model that one gives."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -13,6 +15,7 @@ import pytest
 import preseason
 import tiny_language as tiny
 from preseason.cli.demo_pictures import Pictures
+from preseason.cli.main import run
 from preseason.language.model import ChatModel
 
 pytestmark = pytest.mark.slow
@@ -31,7 +34,11 @@ NAMES = ("Salah", "Kane", "Son", "Messi")
 
 
 def fitted(*arguments: str | Path, launcher: tuple[str, ...] = LAUNCH) -> dict[str, Any]:
-    """What `preseason fit` prints, started as `launcher` says."""
+    """What `preseason fit` prints, started as `launcher` says; by none, in this process."""
+    if not launcher:
+        with contextlib.redirect_stdout(io.StringIO()) as shown:
+            assert run(["fit", *map(str, arguments), "--json"]) == 0
+        return dict(json.loads(shown.getvalue()))
     done = subprocess.run(
         [*launcher, "fit", *map(str, arguments), "--json"],
         capture_output=True,
@@ -61,7 +68,7 @@ def test_a_chat_model_by_two_workers_is_that_of_one(tmp_path: Path) -> None:
     rows = [{"prompt": f"Who scored in {at}?", "response": f"{NAMES[at % 4]} did."} for at in range(96)]
     talks.write_text("\n".join(map(json.dumps, rows)))
     base = tiny.save(tmp_path / "base", "gemma3")
-    candidates = {"one": (LAUNCH[0], "-m", "preseason"), "two": LAUNCH, "spread": LAUNCH}
+    candidates = {"one": (), "two": LAUNCH, "spread": LAUNCH}
     records = {}
     for candidate, launcher in candidates.items():
         settings = ["--backbone", base, "--budget", "10m", "--epochs", "3", "--batch-size", "4"]
@@ -80,7 +87,7 @@ def test_a_chat_model_by_two_workers_is_that_of_one(tmp_path: Path) -> None:
 
 
 def test_blocks_that_two_workers_fine_tune_are_those_of_one(pictures: Pictures, tmp_path: Path) -> None:
-    candidates = {"one": (LAUNCH[0], "-m", "preseason"), "two": LAUNCH}
+    candidates = {"one": (), "two": LAUNCH}
     settings = ("--unfreeze", "1", "--epochs", "3", "--budget", "20m", "--views", "1", "--folds", "2")
     photos = tmp_path / "photos"
     for game in ("boxing", "pong", "tennis"):

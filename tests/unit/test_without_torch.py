@@ -31,7 +31,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_answer_of_attention_and_a_linear_head_loads_no_library_of_networks(
     photos: Path, tmp_path: Path
 ) -> None:
-    cache, settings = str(tmp_path / "cache"), {"seed": 0, "budget_s": 60, "unfreeze": "0"}
+    cache, settings = str(tmp_path / "cache"), {"seed": 0, "budget_s": 5, "unfreeze": "0", "folds": 2}
     model = preseason.fit(photos, cache=cache, head="attention", **settings)
     assert {fitted.candidate.head for fitted in model.predictor.candidates} == {"attention"}
     model.save(tmp_path / "model")

@@ -77,7 +77,7 @@ def fold_models(workers: Workers, folder: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("size", [3])
 def test_fold_models_of_several_processes_are_those_of_one(size: int, tmp_path: Path) -> None:
     with workers_at("test_workers", "fold_models", str(tmp_path), size=size) as started:
         leader, *helpers = said_by(started)
