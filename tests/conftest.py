@@ -1,6 +1,7 @@
 """Fixtures of the whole suite: a feature bank of its own, pictures, and one fitted model to look at."""
 
 import faulthandler
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ settings.load_profile("steady")
 # A shell that starts the suite in the background has it ignore Ctrl-C, and so each command that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Torch notes every step of a trace for whoever listens, and pytest would keep and print it all.
+logging.getLogger("torch.__trace").addFilter(lambda _: False)
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

@@ -6,10 +6,13 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import preseason
+import tones
+from preseason.backbones.embedded import speech_file
 from preseason.cli.demo_pictures import Pictures
 from preseason.errors import ExportError, ModelFolderError
 from preseason.exporting.export import settings_of, write_known, write_settings
@@ -159,3 +162,41 @@ def test_a_model_of_texts_answers_alone_as_the_model_does(tmp_path: Path) -> Non
             assert (answer["label"], answer["unknown"]) == (other.label, other.unknown)
             assert answer["probabilities"] == pytest.approx(other.probabilities, abs=0.01)
         assert [left["reason"] for left in printed["skipped"]] == ["an empty text"]
+
+
+def test_models_of_sounds_answer_alone_as_the_model_does(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxscript", reason="needs preseason[export]")
+    monkeypatch.setattr(selection, "MIN_GAIN", -1e9)  # what is tried is kept however little it helps
+    sounds = tmp_path / "sounds"
+    for seed in range(8):
+        tones.write_wav(sounds / "whistle" / f"{seed}.wav", tones.tone(1000 + 50 * seed, 1.2, seed))
+        tones.write_wav(sounds / "cheer" / f"{seed}.wav", tones.rustle(1.2, seed))
+    (tmp_path / "broken.wav").write_bytes(b"RIFF no sound")
+    seen = {"backbone": "test_resnet", "weights": str(weights)}
+    fits: dict[str, dict[str, Any]] = {
+        "linear": seen | {"head": "moments", "unfreeze": 0},
+        "gru": {"backbone": "speech_embedding", "head": "gru", "unfreeze": 0, "epochs": 2},
+        "last 1 blocks": seen | {"unfreeze": 1, "epochs": 1, "views": 1},
+    }
+    for name, settings in fits.items():
+        if settings["backbone"] == "speech_embedding" and speech_file() is None:
+            continue
+        model = preseason.fit(sounds, folds=2, budget_s="5m", **settings)
+        assert isinstance(model, Model)
+        assert name in model.predictor.kept
+        folder, packages = tmp_path / name, tmp_path / f"{name}-packages"
+        packages.mkdir()
+        done = preseason.export(model, folder, data=[sounds])
+        assert done.check is not None
+        assert (done.check.same_label, done.check.same_unknown) == (1.0, 1.0)
+        asked = [str(sounds / "whistle" / "1.wav"), str(sounds / "cheer" / "7.wav")]
+        needed = ("numpy", "numpy.libs", "av", "av.libs", "onnxruntime")
+        printed = json.loads(
+            alone(folder, packages, *asked, str(tmp_path / "broken.wav"), "--json", needed=needed)
+        )
+        for answer, other in zip(printed["predictions"], model.predict(asked), strict=True):
+            assert (answer["label"], answer["unknown"]) == (other.label, other.unknown)
+            assert answer["probabilities"] == pytest.approx(other.probabilities, abs=0.005)
+        assert [Path(left["path"]).name for left in printed["skipped"]] == ["broken.wav"]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from preseason import __version__
+from preseason.backbones.facts import BackboneSource
 from preseason.data.dataset import Sample
 from preseason.errors import ExportError, ModelFolderError
 from preseason.errors.packages import require
@@ -206,7 +207,7 @@ def _write_graphs(
         if stage.counts:
             write_counts(stage, path)
         else:
-            found |= write_onnx(model.extractors.backbone.loaded(), stage, found, path)
+            found |= write_onnx(model.extractors.backbone.loaded(), stage, found, path, runner_of(model))
         names.append(path.name)
         progress.advance()
     progress.finish()
@@ -268,13 +269,22 @@ def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Seque
         "to": to,
         "task": model.task,
         "labels": list(model.labels),
-        "backbone": {"name": model.extractors.backbone.name, "licence": model.extractors.backbone.licence},
+        "backbone": _facts_of(model.extractors.backbone),
         "stages": [stage.settings(file) for stage, file in zip(stages, files, strict=True)],
         "kept": [f"probabilities_{numbers[name]}" for name in predictor.kept],
         "temperature": predictor.temperature,
         "columns": list(known.columns),
         "score": known.scorer.kind,
         "threshold": known.threshold,
+    }
+
+
+def _facts_of(backbone: BackboneSource) -> dict[str, Any]:
+    return {
+        "name": backbone.name,
+        "licence": backbone.licence,
+        "reads": backbone.modality,
+        "any_length": backbone.preprocessing.resizable,
     }
 
 

@@ -11,17 +11,20 @@ from preseason.backbones.base import Backbone
 from preseason.engine.networks import import_openvino
 from preseason.errors import ExportError, first_line
 from preseason.exporting.graphs import Stage, StageGraph
-from preseason.exporting.runners.base import runners
+from preseason.exporting.runners.base import ExportRunner
 
 OPSET = 18
 SCOPES = "pkg.torch.onnx.name_scopes"
 """Under which name the exporter notes the module that a node came from."""
 
 
-def write_onnx(backbone: Backbone, stage: Stage, rows: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+def write_onnx(
+    backbone: Backbone, stage: Stage, rows: dict[str, Tensor], path: Path, runner: ExportRunner
+) -> dict[str, Tensor]:
     """Write a stage's graph; the number of photos stays free, of a text how many tokens a window has.
 
     Args:
+        runner: of the models that the stage is of.
         rows: outputs of earlier stages on the trial example.
 
     Returns:
@@ -30,20 +33,18 @@ def write_onnx(backbone: Backbone, stage: Stage, rows: dict[str, Tensor], path: 
     Raises:
         ExportError: the exporter cannot express the network.
     """
-    graph = StageGraph(backbone, stage).eval()
-    given = [runners.get(backbone.modality).trial(backbone, stage.spec)]
+    graph = StageGraph(backbone, stage, runner).eval()
+    given = [runner.trial(backbone, stage.spec)]
     given += [rows[stage.before]] if stage.before else []
     with torch.inference_mode(False), torch.no_grad():
         found = graph(*given)
-        _export(graph, tuple(given), backbone, stage, path)
+        _export(graph, tuple(given), backbone.name, path)
         _tidy(path)
     return dict(zip(stage.outputs, found, strict=True))
 
 
-def _export(
-    graph: StageGraph, given: tuple[Tensor, ...], backbone: Backbone, stage: Stage, path: Path
-) -> None:
-    runner = runners.get(backbone.modality)
+def _export(graph: StageGraph, given: tuple[Tensor, ...], name: str, path: Path) -> None:
+    runner, stage = graph.runner, graph.stage
     free, names = runner.free(), [runner.input_name, "before"][: len(given)]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
@@ -63,7 +64,7 @@ def _export(
             )
     except Exception as error:
         raise ExportError(
-            f"{backbone.name} cannot be written as ONNX: {first_line(error)}. Fit with another --backbone, "
+            f"{name} cannot be written as ONNX: {first_line(error)}. Fit with another --backbone, "
             "or use preseason serve."
         ) from error
 

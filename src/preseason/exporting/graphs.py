@@ -19,7 +19,7 @@ from preseason.backbones.base import Backbone
 from preseason.engine.feeds.base import feed_for
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.exporting.heads import module_of
-from preseason.exporting.runners.base import runners
+from preseason.exporting.runners.base import ExportRunner
 from preseason.inference.candidates import Fitted
 from preseason.inference.predictor import Predictor
 
@@ -60,6 +60,9 @@ class Stage:
         return {
             "file": file,
             "size": self.spec.size,
+            "height": self.spec.height,
+            "frames": self.spec.frames,
+            "rate": self.spec.rate,
             "frame": self.spec.frame,
             "white": self.spec.white,
             "looks": [list(box) for box in self.spec.crops],
@@ -116,10 +119,10 @@ def _stage(
 class StageGraph(nn.Module):
     """The computation of a stage."""
 
-    def __init__(self, backbone: Backbone, stage: Stage) -> None:
+    def __init__(self, backbone: Backbone, stage: Stage, runner: ExportRunner) -> None:
         super().__init__()
         self.frozen = feed_for(backbone, stage.spec).module.eval().requires_grad_(False)
-        self.runner = runners.get(backbone.modality)
+        self.runner = runner
         self.stage = stage
         self.fold_models = nn.ModuleList(
             nn.ModuleList(module_of(fold_model) for fold_model in fitted.fold_models)

@@ -18,12 +18,15 @@ from preseason.errors import ExportError
 from preseason.heads.attention import network_of as attention_network
 from preseason.heads.lora import LoraHead
 from preseason.heads.mlp import network_of as mlp_network
-from preseason.heads.tail import TailHead
+from preseason.heads.sequence import SequenceHead
+from preseason.heads.tail import TailHead, mean_and_change
 from preseason.inference.heads.attention import AttentionHead
 from preseason.inference.heads.linear import LinearHead
 from preseason.inference.heads.mlp import MlpHead
+from preseason.inference.heads.moments import MomentsHead
 from preseason.inference.heads.names import NamesHead
 from preseason.inference.heads.prototype import SHARPNESS, PrototypeHead
+from preseason.inference.heads.statistics import StatisticsHead
 from preseason.inference.parts import MAX_VALUE, Scales
 
 Said = tuple[Tensor, Tensor, Tensor | None]
@@ -112,6 +115,56 @@ class AttentionModule(nn.Module):
         return self.network.classifier((spread * hidden).sum(1)), (spread * scaled).sum(1), weights
 
 
+class OverTimeModule(nn.Module):
+    """A linear head on what moments of a sound, or frames of a clip, have in common and how they differ."""
+
+    def __init__(self, head: MomentsHead | StatisticsHead) -> None:
+        super().__init__()
+        self.linear, self.frames = LinearModule(head.linear), max(head.frames, 1)
+        self.summary = _of_moments if isinstance(head, MomentsHead) else _of_frames
+
+    def forward(self, rows: Tensor) -> Said:
+        """From the whole of each moment."""
+        return self.linear(self.summary(_wholes(rows, self.frames))[:, None])  # type: ignore[no-any-return]
+
+
+class SequenceModule(nn.Module):
+    """A head that reads moments or frames in order."""
+
+    def __init__(self, head: SequenceHead) -> None:
+        super().__init__()
+        self.scale, self.frames = Scaled(head.scales), head.frames
+        self.network = copy.deepcopy(head.network).to("cpu")
+
+    def forward(self, rows: Tensor) -> Said:
+        """From the whole of each moment."""
+        scaled = self.scale(_wholes(rows, self.frames))
+        return self.network(scaled), scaled.mean(1), None
+
+
+def _wholes(rows: Tensor, frames: int) -> Tensor:
+    """The whole of each moment, without its regions: [n, t, d]."""
+    return rows.reshape(rows.shape[0], frames, rows.shape[1] // frames, rows.shape[2])[:, :, 0]
+
+
+def _of_moments(moments: Tensor) -> Tensor:
+    """As `preseason.inference.moments` summarises."""
+    count = moments.shape[1]
+    if count == 1:
+        return moments[:, 0]
+    halves = moments[:, : count // 2].mean(1), moments[:, count // 2 :].mean(1)
+    spread = moments.var(1, correction=0).sqrt()
+    return torch.cat([moments.mean(1), moments.amax(1), spread, *halves], dim=1)
+
+
+def _of_frames(shown: Tensor) -> Tensor:
+    """As `preseason.inference.frames` summarises."""
+    if shown.shape[1] == 1:
+        return shown.mean(1)
+    motion = (shown[:, 1:] - shown[:, :-1]).abs().mean(1)
+    return torch.cat([shown.mean(1), shown.var(1, correction=0).sqrt(), motion], dim=1)
+
+
 class TailModule(nn.Module):
     """Fine-tuned blocks over the maps of every look, whose answers are averaged."""
 
@@ -119,15 +172,32 @@ class TailModule(nn.Module):
         super().__init__()
         # A copy: what is exported is traced on the CPU, wherever the model itself lies.
         self.tail = copy.deepcopy(head.tail).to("cpu")
-        self.classes = int(head.tail.state_dict()["classifier.bias"].shape[0])
+        self.frames = head.tail.frames
 
     def forward(self, rows: Tensor) -> Said:
-        """From maps [n, looks, c, h, w]."""
-        count = rows.shape[1]
-        vectors = self._vectors(rows.flatten(0, 1))
-        each = self.tail.classifier(vectors).view(-1, count, self.classes).log_softmax(-1)
-        embedded = vectors.view(-1, count, vectors.shape[1]).mean(1)
-        return each.logsumexp(1) - float(np.log(count)), embedded, None
+        """From maps [n, looks, c, h, w]; of a look with moments [n, moments x looks, ...]."""
+        views = rows
+        if self.frames:
+            apart = rows.reshape(rows.shape[0], self.frames, rows.shape[1] // self.frames, *rows.shape[2:])
+            views = apart.transpose(1, 2)
+        count = views.shape[1]
+        flat = views.flatten(0, 1)
+        vectors = self._of_clips(flat) if self.frames else self._vectors(flat)
+        if self.tail.reader is None:
+            embedded = vectors
+            logits = self.tail.classifier(vectors)
+        else:
+            each = self._vectors(flat.flatten(0, 1)).reshape(-1, self.frames, self.tail.backbone.width)
+            embedded, logits = vectors, self.tail.classifier(each)
+        said = logits.reshape(-1, count, logits.shape[1]).log_softmax(-1)
+        split = embedded.reshape(-1, count, embedded.shape[1])
+        shown = split[:, 0] if self.frames else split.mean(1)
+        return said.logsumexp(1) - float(np.log(count)), shown, None
+
+    def _of_clips(self, maps: Tensor) -> Tensor:
+        """Mean over the moments of an example and mean change between them, [n, 2 d]."""
+        each = self._vectors(maps.flatten(0, 1)).reshape(-1, self.frames, self.tail.backbone.width)
+        return mean_and_change(each, self.frames // self.tail.shown)
 
     def _vectors(self, maps: Tensor) -> Tensor:
         # Padding, known only when a batch is there, is not cut off: a graph takes its input as it is.
@@ -163,6 +233,9 @@ MODULES: dict[type, Callable[[Any], nn.Module]] = {
     TailHead: TailModule,
     LoraHead: TailModule,
     NamesHead: NamesModule,
+    MomentsHead: OverTimeModule,
+    StatisticsHead: OverTimeModule,
+    SequenceHead: SequenceModule,
 }
 
 

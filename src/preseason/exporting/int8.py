@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from preseason.errors import MediaError
+from preseason.errors import ExportError, MediaError, first_line
 from preseason.exporting.answers import Runner
 from preseason.exporting.files import SCOPES
 
@@ -46,6 +46,9 @@ def quantise(path: Path, calibration: Inputs, transformer: bool = False) -> None
 
     Args:
         transformer: whether the network is one.
+
+    Raises:
+        ExportError: the network holds what NNCF cannot quantise.
     """
     import nncf
     import onnx
@@ -53,15 +56,20 @@ def quantise(path: Path, calibration: Inputs, transformer: bool = False) -> None
     logging.getLogger("nncf").setLevel(logging.ERROR)
     model = onnx.load(path)
     heads = [node.name for node in model.graph.node if not _frozen(node)]
-    with redirect_stdout(StringIO()):  # its progress bars would stand among --json
-        quantised = nncf.quantize(
-            model,
-            nncf.Dataset(calibration),
-            subset_size=len(calibration),
-            preset=nncf.QuantizationPreset.MIXED,
-            model_type=nncf.ModelType.TRANSFORMER if transformer else None,
-            ignored_scope=nncf.IgnoredScope(names=heads, validate=False),
-        )
+    try:
+        with redirect_stdout(StringIO()):  # its progress bars would stand among --json
+            quantised = nncf.quantize(
+                model,
+                nncf.Dataset(calibration),
+                subset_size=len(calibration),
+                preset=nncf.QuantizationPreset.MIXED,
+                model_type=nncf.ModelType.TRANSFORMER if transformer else None,
+                ignored_scope=nncf.IgnoredScope(names=heads, validate=False),
+            )
+    except Exception as error:
+        raise ExportError(
+            f"NNCF cannot bring this network to 8 bits: {first_line(error)}. Use --to onnx or openvino."
+        ) from error
     onnx.save(quantised, path)
 
 

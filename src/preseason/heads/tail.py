@@ -99,7 +99,7 @@ class Tail(nn.Module):
     def embed(self, maps: Tensor) -> Tensor:
         """Vectors [n, d] of each example; of clips the frames' mean and mean change side by side [n, 2 d]."""
         vectors = self.vectors(maps)
-        return _mean_and_change(vectors, vectors.shape[1] // self.shown) if self.frames else vectors
+        return mean_and_change(vectors, vectors.shape[1] // self.shown) if self.frames else vectors
 
     def forward(self, maps: Tensor) -> Tensor:
         """Logits."""
@@ -342,7 +342,7 @@ def _moments(frames: int, shown: int, count: int, rng: np.random.Generator) -> T
     return torch.from_numpy(np.minimum(places, frames - 1).astype(np.int64))
 
 
-def _mean_and_change(vectors: Tensor, apart: int) -> Tensor:
+def mean_and_change(vectors: Tensor, apart: int) -> Tensor:
     """Frames [n, t, d] to [n, 2 d]: their mean and the mean change between frames that are `apart`.
 
     Where training has seen a few frames only, these lie as far apart, so that change means the same.

@@ -1,12 +1,14 @@
 """Windows of a wave: where a sound is looked at, what is hidden of it, and how views of it differ."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats
-from preseason.engine.passes import WHOLE, Box
-from preseason.media.mel import Wave
+from preseason.engine.passes import WHOLE, Box, FeatureSpec
+from preseason.media.mel import Wave, picture
 
 SILENCE_BESIDE = 1e-4
 """Noise in place of what is hidden, so that no network sees a silence that recordings never have."""
@@ -82,6 +84,31 @@ def viewed(wave: Wave, view: Box, rate: int) -> Wave:
     db = np.interp(view.y0, (0.0, 1.0), NOISE_DB)
     noise = np.random.default_rng(round(100 * view.y0)).normal(0, np.sqrt(power / 10 ** (db / 10)), len(wave))
     return np.asarray((shifted + noise) * level, np.float32)
+
+
+def windows_fed(wave: Wave, spec: FeatureSpec, rate: int, pictures: bool, any_length: bool) -> NDArray[Any]:
+    """What a pass over a sound feeds to its network.
+
+    Args:
+        rate: samples a second of the wave.
+        pictures: whether the network sees spectrograms; else it hears the wave.
+        any_length: whether it reads waves of any length.
+
+    Returns:
+        Pictures uint8 [moments x views, h, w, 3], or windows float32 [moments x views, samples].
+    """
+    count = max(spec.frames, 1)
+    each = []
+    for view in all_views(wave, spec.crops, rate):
+        if pictures:
+            each.append(spread(view, count, round(rate / spec.rate)))
+        else:
+            each.append(chained(view, count, spec.size) if any_length else spread(view, count, spec.size))
+    windows = np.stack(each, axis=1)
+    flat = windows.reshape(-1, windows.shape[-1])
+    if not pictures:
+        return np.asarray(flat, np.float32)
+    return np.stack([picture(window, *spec.shape) for window in flat])
 
 
 def all_views(wave: Wave, views: Sequence[Box], rate: int) -> list[Wave]:

@@ -30,7 +30,7 @@ from preseason.engine.passes import WHOLE, Box, FeatureSpec
 from preseason.errors import MediaError
 from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate
-from preseason.inference.waves import all_views, chained, hidden, spread, wave_views
+from preseason.inference.waves import hidden, wave_views, windows_fed
 from preseason.media import image, mel, sound, video
 from preseason.media.content import digest
 from preseason.media.excerpt import excerpt
@@ -80,18 +80,7 @@ class SoundDecoder:
 
     def of_wave(self, wave: mel.Wave, spec: FeatureSpec) -> NDArray[Any]:
         """As `decode`, of a wave at hand."""
-        views = all_views(wave, spec.crops, sound.RATE)
-        windows = np.stack([self._windows(view, spec) for view in views], axis=1)
-        flat = windows.reshape(-1, windows.shape[-1])
-        if not self._pictures:
-            return np.asarray(flat, np.float32)
-        return np.stack([mel.picture(window, *spec.shape) for window in flat])
-
-    def _windows(self, wave: mel.Wave, spec: FeatureSpec) -> NDArray[np.float32]:
-        count = max(spec.frames, 1)
-        if self._pictures:
-            return spread(wave, count, round(sound.RATE / spec.rate))
-        return chained(wave, count, spec.size) if self._any_length else spread(wave, count, spec.size)
+        return windows_fed(wave, spec, sound.RATE, self._pictures, self._any_length)
 
 
 class Sounds:
