@@ -19,7 +19,7 @@ import torch
 
 import preseason
 from preseason.data.split import hold_out
-from preseason.exporting.export import TARGETS, export
+from preseason.exporting.export import TARGETS, export, runner_of
 from preseason.exporting.graphs import StageGraph, stages_of
 from preseason.exporting.run import Exported
 from preseason.models.classifier import Model
@@ -36,7 +36,8 @@ class Eager:
     def __init__(self, model: Model, exported: Exported) -> None:
         self.settings = exported.settings
         stages = stages_of(model.predictor)
-        self.modules = [StageGraph(model.extractors.backbone, stage).eval() for stage in stages]
+        backbone, runner = model.extractors.backbone.loaded(), runner_of(model)
+        self.modules = [StageGraph(backbone, stage, runner).eval() for stage in stages]
 
     @torch.inference_mode()
     def run(self, number: int, given: dict[str, Any]) -> dict[str, Any]:

@@ -300,7 +300,9 @@ def test_the_server_refuses_what_its_modality_refuses(
 
 
 def test_export_says_that_it_is_not_offered(model: Model, folders: Path) -> None:
-    with pytest.raises(ExportError, match="This is a model for curves: onnx is offered for image and text"):
+    with pytest.raises(
+        ExportError, match="This is a model for curves: onnx is offered for image, sound and text"
+    ):
         preseason.export(model, folders / "exported")
 
 

@@ -220,3 +220,11 @@ def test_no_path_and_no_text_of_the_user_goes_into_the_model_folder() -> None:
         {"suspects": [{"path": "/home/coach/messi/1.jpg", "label": "messi"}, {"path": "“Hi”", "text": "Hi"}]}
     )
     assert kept == {"suspects": [{"path": "1.jpg", "label": "messi"}, {"path": "a text"}]}
+
+
+@pytest.mark.parametrize("what", ["frame", "moment"])
+def test_what_one_moment_suffices_for_is_said_in_the_words_of_the_examples(what: str) -> None:
+    test = {"key": f"one {what}", "shown": "", "accuracy": 0.9, "full": 0.9, "share": 1.0}
+    said = messages.shortcuts({"tests": [test], "chance": 0.5}, "examples")["said"]
+    assert said.startswith(f"A single {what} does as well (90 % against 90 % with all {what}s")
+    assert ("movement" in said) == (what == "frame")

@@ -60,7 +60,7 @@ def export(
     """Export a model to another engine, with a small program that runs it without torch.
 
     Preprocessing, all heads, calibration and the test for unknown inputs are included. The export is compared
-    with the model on the same photos and refused if they differ by more than half a point.
+    with the model on the same examples and refused if they differ by more than half a point.
 
     For timm and transformers only the adapted network is exported, with its classifier if it was tuned.
     """
@@ -104,5 +104,5 @@ def _checked(check: "Check | None", made: str, noun: str) -> list[str]:
     ]
     if check.accuracy is not None:
         before, after = (100 * value for value in check.accuracy)
-        lines.append(f"Accuracy on these: model {before} %, export {after} %.")
+        lines.append(f"Accuracy on these: model {before:.1f} %, export {after:.1f} %.")
     return lines

@@ -25,6 +25,11 @@ BESIDE_THE_POINT = {
     ),
     "names": ("names, hashtags and numbers: with these alone", "Expect it to fail on texts about others"),
 }
+ONE = {
+    "frame": ("reads the scene, not the movement", "no movement"),
+    "moment": ("hears what sounds there, not what comes before and after", "nothing before and after"),
+}
+"""Shown alone of a clip or sound: what the model goes by where that suffices, and what it does without."""
 
 
 def label_errors(values: Found, noun: str) -> Found:
@@ -60,8 +65,7 @@ def shortcuts(values: Found, noun: str) -> Found:
     by_key = {test["key"]: test for test in values["tests"]}
     beside = sorted(BESIDE_THE_POINT.keys() & by_key.keys(), key=lambda key: -by_key[key]["share"])
     lines = [_resting(by_key[key], values["chance"], noun) for key in beside]
-    if "one frame" in by_key:
-        lines.append(_one_frame(by_key["one frame"]))
+    lines += [_one_of(by_key[f"one {what}"], what) for what in ONE if f"one {what}" in by_key]
     lines += _deciding(values.get("deciders", []))
     found: Found = {"said": " ".join(lines) or "No shortcut could be tested on its own."}
     if beside and by_key[beside[0]]["share"] >= SHORTCUT:
@@ -128,11 +132,12 @@ def _outlook(level: float, half: float, gains: list[Found], forecasts: list[Foun
     return "; ".join(parts) + "."
 
 
-def _one_frame(test: Found) -> str:
-    both = f"{percent(test['accuracy'])} against {percent(test['full'])} with all frames, with a linear head"
+def _one_of(test: Found, what: str) -> str:
+    read, needed = ONE[what]
+    both = f"{percent(test['accuracy'])} against {percent(test['full'])} with all {what}s, with a linear head"
     if test["accuracy"] >= test["full"] - 0.02:
-        return f"A single frame does as well ({both}): the model reads the scene, not the movement."
-    return f"A single frame: {both}; {percent(test['share'])} of the accuracy needs no movement."
+        return f"A single {what} does as well ({both}): the model {read}."
+    return f"A single {what}: {both}; {percent(test['share'])} of the accuracy needs {needed}."
 
 
 def _deciding(found: list[Found]) -> list[str]:

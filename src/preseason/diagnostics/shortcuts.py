@@ -85,7 +85,8 @@ def hidden_parts(evidence: Evidence) -> Shortcuts | None:
     spec = fit.fitted.candidate.spec
     boxes = np.array(spec.parts(), np.float32)
     timed = evidence.modality.timed
-    parts = _frames(boxes, spec.frames) if timed else _places(boxes, fit, evidence.backbone)
+    what = "moment" if getattr(evidence.modality, "listened", False) else "frame"
+    parts = _frames(boxes, spec.frames, what) if timed else _places(boxes, fit, evidence.backbone)
     right = _regressed(evidence, fit, parts)
     chosen = evidence.targets[evidence.few]
     chance = float(np.bincount(chosen).max() / len(chosen))
@@ -98,7 +99,8 @@ def _of_parts(evidence: Evidence) -> CrossValResult | None:
     for fit in evidence.trials.fits:
         spec = fit.fitted.candidate.spec
         own = not fit.fitted.candidate.network and fit.fitted.candidate.crops_from is None
-        if own and spec.kept == "pooled" and len(spec.parts()) > 1:
+        several = spec.frames > 1 if evidence.modality.timed else len(spec.parts()) > 1
+        if own and spec.kept == "pooled" and several:
             return fit
     return None
 
@@ -130,12 +132,12 @@ def _places(boxes: Floats, fit: CrossValResult, backbone: "Backbone") -> list[Pa
     ]
 
 
-def _frames(boxes: Floats, frames: int) -> list[Part]:
-    """All moments of a clip, and some alone."""
+def _frames(boxes: Floats, frames: int, what: str) -> list[Part]:
+    """All moments of a clip or sound, each a `what`, and some alone."""
     moment = np.repeat(np.arange(frames), len(boxes) // frames)
     every = [
         ("all", "", moment >= 0),
-        ("one frame", "only one frame, the middle one", moment == frames // 2),
+        (f"one {what}", f"only one {what}, the middle one", moment == frames // 2),
         ("beginning", "only the first half", moment < frames / 2),
         ("end", "only the second half", moment >= frames / 2),
     ]

@@ -132,8 +132,9 @@ def _loaded(model: "str | Path | Model", to: str, progress: Progress, cache: str
     if isinstance(model, str | Path):
         loaded = load(model, progress=progress, device="cpu", cache=cache)
     if not classifies(loaded) or (loaded.job.modality.name not in runners and to not in LIBRARIES):
+        names = list(runners)
         raise ExportError(
-            f"This is a model for {loaded.task}: {to} is offered for {' and '.join(runners)} "
+            f"This is a model for {loaded.task}: {to} is offered for {', '.join(names[:-1])} and {names[-1]} "
             f"models only. `preseason serve` answers {loaded.task} over HTTP."
         )
     return loaded

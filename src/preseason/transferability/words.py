@@ -47,8 +47,8 @@ def shift(network: Scouted) -> str:
     """How far the data is from what the network knows."""
     if network.shift is None:
         return (
-            f"How far this data is from the pretraining data of {network.name} is unknown: its "
-            "weights keep no statistics of it."
+            f"How far this data is from the pretraining data of {network.name} is unknown: "
+            "it is told for photos and clips only, by statistics that some networks keep."
         )
     far = "far from" if network.shift > FAR else "near to" if network.shift < NEAR else "some way from"
     share = f"{100 * network.shift:.0f} % of the way to noise"
