@@ -9,7 +9,6 @@ import numpy as np
 from preseason.arrays.types import Ints
 from preseason.backbones.folder import random_copy
 from preseason.data.dataset import Sample
-from preseason.engine.canvas import STRIDE
 from preseason.errors import DataError
 from preseason.fitting import summary
 from preseason.fitting.budget import budget_s
@@ -40,7 +39,6 @@ from preseason.training.detection.worth import calibrate
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
 
-CROP_SIDE = 416
 TRAINING_SHARE = 0.9
 """Share of the time after which training must have ended."""
 SCRATCH_EPOCHS = 12
@@ -111,7 +109,7 @@ def _learn(context: FitContext, pictures: Labelled, plan: Plan, config: BoxConfi
         config.epochs,
         config.batch_size,
         config.learning_rate,
-        side=min(CROP_SIDE, -(-plan.fed // STRIDE) * STRIDE),
+        side=plan.crop,
         seed=context.recipe.seed,
         progress=context.progress,
         stage="training member",
@@ -171,8 +169,8 @@ def _scratch(
         looks = looks_at(random, plan, part, context.progress, "reading: random weights", False)
         finder = replace(learnt.finder, extractors=random)
         how = DetectionTraining(
-            SCRATCH_EPOCHS, config.batch_size, config.learning_rate, side=CROP_SIDE, seed=context.recipe.seed,
-            progress=context.progress, stage="training: random weights",
+            SCRATCH_EPOCHS, config.batch_size, config.learning_rate, side=plan.crop,
+            seed=context.recipe.seed, progress=context.progress, stage="training: random weights",
         )  # fmt: skip
         fold = [(np.arange(len(learn)), np.arange(len(learn), len(chosen)))]
         end = context.watch.elapsed() + min(left, SCRATCH_S)

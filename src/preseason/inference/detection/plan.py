@@ -23,6 +23,8 @@ TILES, OVERLAP = (608, 960), 64
 ENOUGH = 24.0
 """Pixels at the network from which on the smallest tenth of the objects is seen well."""
 ENLARGED = 2.0
+CROPS = 256, 416
+"""Bounds of the side of the pieces that are learnt from; whole pictures give the larger ones."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,14 @@ class Plan:
     def fed(self) -> int:
         """Pixels of the longer side of what is fed at a time."""
         return self.tile or self.longest
+
+    @property
+    def crop(self) -> int:
+        """Side of the pieces that are learnt from, in pixels at the network: less where things are tiny."""
+        if self.tile:
+            # Tiles overlap by as much as nine in ten of the things are long: these fit into a crop twice.
+            return min(CROPS[1], max(CROPS[0], 2 * self.overlap))
+        return min(CROPS[1], _up(self.longest))
 
     def tiles(self, size: tuple[int, int]) -> tuple[Tile, ...]:
         """The parts in which a picture of this height and width is fed, the whole where that is one."""
