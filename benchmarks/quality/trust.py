@@ -148,7 +148,7 @@ def strangers(data: Data, seed: int) -> None:
     if len(data.labels) < 4:
         return
     given = [str(sample.label) for sample in data.samples]
-    areas, named, inside, answers = [], [], [], []
+    areas, named, inside, answers, seen = [], [], [], [], []
     for label in data.labels:
         known = np.array([place for place, name in enumerate(given) if name != label])
         outside = [data.samples[place] for place, name in enumerate(given) if name == label]
@@ -159,8 +159,15 @@ def strangers(data: Data, seed: int) -> None:
         named.append(float((asked.distance <= model.known.threshold).mean()))
         inside.append(told["named_low"] <= named[-1] <= told["named_high"])
         answers.append(told["answers"])
+        if model.known.evidence is not None:
+            parts = model.predictor.answer(outside, model.extractors, Silent()).parts
+            assert parts is not None
+            shown = model.known.evidence.references.any(axis=1)
+            seen.append(auroc(model.record.answers.distance[shown], asked.distance[parts.any(axis=1)]))
+    if seen:
+        data.tell("strangers", seed=seed, auroc_with_part=float(np.mean(seen)), lowest_with_part=min(seen))
     data.tell(
-        "strangers", auroc=float(np.mean(areas)), lowest=float(np.min(areas)), allowed=ALLOWED,
+        "strangers", seed=seed, auroc=float(np.mean(areas)), lowest=float(np.min(areas)), allowed=ALLOWED,
         named=float(np.mean(named)), most=float(np.max(named)), answers=float(np.mean(answers)),
         inside=f"{sum(inside)}/{len(inside)}",
     )  # fmt: skip
@@ -263,6 +270,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--most", type=int, default=2000, help="examples of a data set that are used")
     parser.add_argument("--head", default="auto")
+    parser.add_argument("--backbone", default="auto")
     parser.add_argument("--budget", default="4m", help="time of one fit")
     parser.add_argument("--cache", help="feature bank; a temporary one by default")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
@@ -271,12 +279,18 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="preseason-trust-") as name:
         cache = asked.cache or f"{name}/cache"
-        settings = {"head": asked.head, "unfreeze": "0", "budget_s": asked.budget, "cache": cache}
+        settings = {
+            "head": asked.head,
+            "backbone": asked.backbone,
+            "unfreeze": "0",
+            "budget_s": asked.budget,
+            "cache": cache,
+        }
         (Path(name) / "tables").mkdir()
         for text in asked.data:
             data = opened(text, asked.most, Path(name) / "tables", settings)
             for check in asked.only.split(","):
-                for seed in range(asked.seeds if check in ("labels", "copies") else 1):
+                for seed in range(asked.seeds if check in ("labels", "copies", "strangers") else 1):
                     CHECKS[check](data, seed)
             rows += data.rows
     if asked.json:

@@ -10,7 +10,7 @@ from preseason.arrays.types import Floats, Ints
 from preseason.evaluation.calibration import fit_temperature
 from preseason.fitting.context import FitContext
 from preseason.heads.base import TrainingSet
-from preseason.inference.candidates import Candidate, Fitted
+from preseason.inference.candidates import Candidate, Fitted, counted_of
 from preseason.inference.features import Features
 from preseason.inference.predictor import Predictor, plain_candidate, plain_rows
 from preseason.inference.probabilities import sharpened
@@ -133,17 +133,18 @@ def fit_open_set(
     few = thin(targets[oof_index], MAX_EXAMPLES)
     embeddings = fitted.embed(features.take(few))
     numbers = fold_numbers(context.folds(chosen), len(chosen))[oof_index]
+    parts = counted_of(predictor.candidates, {n: f.take(oof_index) for n, f in trials.features.items()})
     with one_blas_thread():
         samples = [context.samples[chosen[i]] for i in oof_index[few]]
         share = context.recipe.unknown_share()
         known, choice = fit_reference_set(
             context.labels, embeddings, targets[oof_index[few]], proba[few], numbers[few], probe, samples,
-            share,
+            share, None if parts is None else parts[few],
         )  # fmt: skip
         if choice.unseen is not None and len(few) == len(oof_index):
             return known, choice, choice.unseen
-        pieces = (known.place(fitted.embed(piece)) for piece in features.pieces(ROWS))
-        return known, choice, np.concatenate([known.distance(vectors) for vectors in pieces])
+        vectors = np.concatenate([known.place(fitted.embed(piece)) for piece in features.pieces(ROWS)])
+        return known, choice, known.distance(vectors, parts)
 
 
 def predict_oof(

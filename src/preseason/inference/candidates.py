@@ -1,6 +1,6 @@
 """A way to answer: one pass of the frozen network and one kind of head, and what fitting made of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from preseason.engine.passes import FeatureSpec
 from preseason.inference.attention_crops import CROPS
 from preseason.inference.features import Features
 from preseason.inference.head import Head
+from preseason.inference.heads.best_part import BestPartHead, counted_rows
 from preseason.inference.probabilities import softmax
 
 
@@ -97,6 +98,24 @@ class Fitted:
             total += fold_model.embed(features)
         total /= len(self.fold_models)
         return total
+
+
+def counted_of(fitted: Sequence[Fitted], features: Mapping[str, Features]) -> Floats | None:
+    """Of the first way that reads parts which may be missing, the row of the part that counts.
+
+    Args:
+        features: of n examples, by way.
+
+    Returns:
+        float32 [n, d], without the columns that say where the part lies; zeros where there is none. None
+        where no such way is among them.
+    """
+    for each in fitted:
+        heads = [head for head in each.fold_models if isinstance(head, BestPartHead)]
+        if heads:
+            rows = counted_rows(heads, features[each.candidate.name])
+            return rows[:, : rows.shape[1] - heads[0].places]
+    return None
 
 
 def dynamic_crops() -> int:

@@ -13,7 +13,7 @@ from preseason.data.dataset import Sample, Skipped
 from preseason.engine.extract import Decoder, Extractor, Order, RawReader
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.inference.attention_crops import crops_for
-from preseason.inference.candidates import Candidate, Fitted
+from preseason.inference.candidates import Candidate, Fitted, counted_of
 from preseason.inference.features import Features
 from preseason.inference.frames import whole_frames
 from preseason.inference.probabilities import averaged, sharpened
@@ -105,6 +105,8 @@ class RawPredictions:
         attention: float32 [m, p] or None.
         skipped: the samples that could not be read.
         plain: float32 [m, e], what the frozen network shows of the whole examples, or None.
+        parts: float32 [m, d], the part that counts where parts may be missing, such as a face; zeros
+            where there is none, None where no way reads such.
     """
 
     kept: Ints
@@ -113,6 +115,7 @@ class RawPredictions:
     attention: Floats | None
     skipped: tuple[Skipped, ...]
     plain: Floats | None = None
+    parts: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,10 @@ class Predictor:
         shown = next(
             (attention[f.candidate.name] for f in self.candidates if f.candidate.name in attention), None
         )
-        return RawPredictions(kept, self.average(each), embeddings, shown, skipped, self._plain(features))
+        parts = counted_of(self.candidates, features)
+        return RawPredictions(
+            kept, self.average(each), embeddings, shown, skipped, self._plain(features), parts
+        )
 
     def _plain(self, features: dict[str, Features]) -> Floats | None:
         candidate = plain_candidate([fitted.candidate for fitted in self.candidates])

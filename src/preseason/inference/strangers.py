@@ -60,6 +60,64 @@ class UnknownScorer:
         return cls(kind, {key: np.asarray(a, np.float32) for key, a in state.items() if key != "kind"})
 
 
+@dataclass(frozen=True)
+class PartEvidence:
+    """How unlike the known ones a part is that some examples show, such as a face; joined with another score.
+
+    Attributes:
+        references: float32 [n, d], the part of each known example; zeros where it shows none.
+        nearest: a part is as far as its `nearest`-th nearest reference.
+        weights: float32 [5] of the joined score: with a part its intercept, and the slopes of the part's
+            distance and of the other score; without one its intercept and the slope of the other score.
+    """
+
+    references: Floats
+    nearest: int
+    weights: Floats
+
+    def distance(self, parts: Floats) -> Floats:
+        """Float32 [m], Euclidean, of parts [m, d] from the references; 0 where there is no part."""
+        known = self.references[self.references.any(axis=1)]
+        return part_distance(known, parts, self.nearest)
+
+    def joined(self, other: Floats, parts: Floats) -> Floats:
+        """The joined score float32 [m]: log-odds of a stranger.
+
+        Args:
+            other: float32 [m], the other score.
+            parts: float32 [m, d], zeros where there is none.
+        """
+        with_part = self.weights[:3] @ np.stack([np.ones_like(other), self.distance(parts), other])
+        without = self.weights[3] + self.weights[4] * other
+        return np.asarray(np.where(parts.any(axis=1), with_part, without), np.float32)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Plain arrays to store."""
+        nearest = np.array([self.nearest], np.int64)
+        return {"references": self.references, "nearest": nearest, "weights": self.weights}
+
+    @classmethod
+    def from_state(cls, state: dict[str, NDArray[Any]]) -> "PartEvidence":
+        """The evidence whose `state` this is."""
+        return cls(state["references"], int(state["nearest"][0]), state["weights"])
+
+
+def part_distance(known: Floats, parts: Floats, nearest: int) -> Floats:
+    """Float32 [m]: Euclidean distance of parts [m, d] to the nearest-th of known ones [r, d]; 0 for zeros."""
+    found = np.zeros(len(parts), np.float32)
+    there = np.flatnonzero(parts.any(axis=1))
+    place = min(nearest, len(known)) - 1
+    for start in range(0, len(there) if len(known) else 0, CHUNK):
+        chosen = there[start : start + CHUNK]
+        square = (
+            np.square(parts[chosen]).sum(axis=1)[:, None]
+            - 2 * parts[chosen] @ known.T
+            + np.square(known).sum(axis=1)
+        )
+        found[chosen] = np.sqrt(np.maximum(np.partition(square, place, axis=1)[:, place], 0))
+    return found
+
+
 def _of_logits(kind: str, logits: Floats) -> Floats:
     if kind == "max-softmax":
         return np.asarray(1 - softmax(logits).max(axis=1), np.float32)

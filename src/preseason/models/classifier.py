@@ -246,7 +246,7 @@ class Model:
             raise DataError(f"None of the {self.job.noun} for {name!r} could be read.")
         with one_blas_thread():
             examples = [example_of(samples[i]) for i in raw.kept]
-            known = self.known.added(name.strip(), raw.embeddings, probe, examples)
+            known = self.known.added(name.strip(), raw.embeddings, probe, examples, raw.parts)
             update = self._update(name.strip(), known, len(raw.kept), skipped + raw.skipped)
         return replace(self, known=known), update
 

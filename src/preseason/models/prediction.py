@@ -46,7 +46,7 @@ def _placed(samples: list[Sample], raw: RawPredictions, known: ReferenceSet) -> 
         known.labels,
         targets_of(samples, known.labels),
         known.probabilities(raw.probabilities, vectors),
-        known.distance(vectors),
+        known.distance(vectors, raw.parts),
         raw.attention,
         vectors,
         raw.plain,

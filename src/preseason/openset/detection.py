@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from preseason.arrays.rows import unit_rows
 from preseason.arrays.types import Floats, Ints
-from preseason.inference.strangers import NEEDS_LOGITS, SCORES, UnknownScorer
+from preseason.inference.strangers import NEEDS_LOGITS, SCORES, PartEvidence, UnknownScorer
+from preseason.openset.parts import Asked, fit_evidence, joined_rounds
 
 MAX_REFERENCES = 2000
 MAX_ROUNDS = 25
@@ -40,6 +41,8 @@ class Choice:
         unknown_accepted: fraction of strangers below it; None where `auroc` is.
         scores: auroc of every score tried.
         unseen: float32 [n], distance of each known example to the others' folds; None where not asked for.
+        evidence: of a part that some examples show, joined with the score; None where there is none, or where
+            it tells strangers no better.
         left_out: for each class left out its number, its examples, and how many of them got a name.
     """
 
@@ -51,6 +54,7 @@ class Choice:
     scores: dict[str, float] = field(default_factory=dict)
     left_out: tuple[tuple[int, int, int], ...] = ()
     unseen: Floats | None = None
+    evidence: PartEvidence | None = None
 
 
 def fit_scorer(kind: str, embeddings: Floats, labels: Ints) -> UnknownScorer:
@@ -81,6 +85,7 @@ def choose(
     folds: Ints | None = None,
     budget: float | None = None,
     seen_from: SeenFrom | None = None,
+    parts: Floats | None = None,
 ) -> Choice:
     """The best score of strangers and its threshold, by leaving whole classes out.
 
@@ -100,6 +105,8 @@ def choose(
             to it among the classes left out, however many known examples it refuses.
         seen_from: where the embeddings were shaped by all rows, how the references of a round alone would
             have placed them: strangers must have no say in the space that they are judged in.
+        parts: float32 [n, d], of each example a part such as a face, zeros where there is none; its distance
+            is joined with the score where that tells strangers better.
     """
     rows = thin(labels, 2 * MAX_REFERENCES)
     dealt = deal(labels) if folds is None else folds
@@ -108,24 +115,33 @@ def choose(
         return _choose_by_quantile(embeddings, labels, rows, dealt)
     rounds = list(_rounds(labels, rows, dealt, MAX_ROUNDS))
     asked = [
-        _ask(kinds, embeddings if seen_from is None else seen_from(parts[0]), labels, parts, fit_predict)
-        for parts in rounds
+        _ask(kinds, embeddings if seen_from is None else seen_from(turn[0]), labels, turn, fit_predict)
+        for turn in rounds
     ]
     if not asked:
         return _choose_by_quantile(embeddings, labels, rows, dealt)
     scores = {kind: float(np.mean([auroc(*answer[kind]) for answer in asked])) for kind in kinds}
     best = max(kinds, key=lambda kind: scores[kind])
-    known = np.concatenate([answer[best][0] for answer in asked])
-    strangers = np.concatenate([answer[best][1] for answer in asked])
+    answers = [answer[best] for answer in asked]
+    evidence, area = None, scores[best]
+    if parts is not None:
+        tried = [Asked(*turn, *answer) for turn, answer in zip(rounds, answers, strict=True)]
+        found = fit_evidence(parts, labels, tried)
+        joined = None if found is None else joined_rounds(found, parts, tried)
+        if joined is not None and (reached := float(np.mean([auroc(*each) for each in joined]))) > area:
+            evidence, area, answers = found, reached, joined
+    known = np.concatenate([answer[0] for answer in answers])
+    strangers = np.concatenate([answer[1] for answer in answers])
     threshold = _balance(known, strangers) if budget is None else _within(strangers, budget)
     return Choice(
         scorer=fit_scorer(best, embeddings, labels),
         threshold=threshold,
-        auroc=scores[best],
+        auroc=area,
         known_rejected=float((known > threshold).mean()),
         unknown_accepted=float((strangers <= threshold).mean()),
         scores=scores,
-        left_out=_left_out(labels, rounds, asked, best, threshold),
+        left_out=_left_out(labels, rounds, answers, threshold),
+        evidence=evidence,
     )
 
 
@@ -232,16 +248,15 @@ def _within(strangers: Floats, budget: float) -> float:
 def _left_out(
     labels: Ints,
     rounds: list[tuple[Ints, Ints, Ints]],
-    asked: list[dict[str, tuple[Floats, Floats]]],
-    kind: str,
+    answers: list[tuple[Floats, Floats]],
     threshold: float,
 ) -> tuple[tuple[int, int, int], ...]:
     shares: dict[int, list[float]] = {}
     counts: dict[int, int] = {}
-    for (_, _, strangers), answer in zip(rounds, asked, strict=True):
+    for (_, _, strangers), answer in zip(rounds, answers, strict=True):
         label = int(labels[strangers[0]])
         counts[label] = len(strangers)
-        shares.setdefault(label, []).append(float((answer[kind][1] <= threshold).mean()))
+        shares.setdefault(label, []).append(float((answer[1] <= threshold).mean()))
     return tuple((c, counts[c], round(counts[c] * float(np.mean(shares[c])))) for c in sorted(shares))
 
 

@@ -17,7 +17,7 @@ from preseason.arrays.types import Floats, Ints
 from preseason.data.dataset import Sample
 from preseason.errors import UsageError
 from preseason.inference.probabilities import joined
-from preseason.inference.strangers import UnknownScorer
+from preseason.inference.strangers import PartEvidence, UnknownScorer
 from preseason.openset.detection import Choice, FitPredict, choose, deal, fit_scorer, thin
 
 WIDTH = 256
@@ -69,6 +69,7 @@ class ReferenceSet:
         weight, bias: a linear probe on the vectors, float32 [d, c] and [c].
         scorer, threshold: distance to the known, and where unknown begins.
         examples: of each vector, what it is of; empty in models of before this was kept.
+        evidence: of a part that some examples show, such as a face; None where strangers are told without.
     """
 
     labels: tuple[str, ...]
@@ -84,6 +85,7 @@ class ReferenceSet:
     scorer: UnknownScorer
     threshold: float
     examples: tuple[Example, ...] = ()
+    evidence: PartEvidence | None = None
 
     @property
     def trained(self) -> int:
@@ -94,9 +96,21 @@ class ReferenceSet:
         """Vectors float32 [m, d] of embeddings [m, e]."""
         return np.asarray((embeddings - self.centre) @ self.directions, np.float32)
 
-    def distance(self, vectors: Floats) -> Floats:
-        """Unlikeness to every known class, float32 [m]."""
-        return self.scorer.distance(vectors, vectors @ self.weight + self.bias)
+    def distance(self, vectors: Floats, parts: Floats | None = None) -> Floats:
+        """Unlikeness to every known class, float32 [m].
+
+        Args:
+            parts: float32 [m, d], where there is `evidence`: the part of each, zeros where it shows none.
+
+        Raises:
+            ValueError: there is evidence and no parts are given.
+        """
+        other = self.scorer.distance(vectors, vectors @ self.weight + self.bias)
+        if self.evidence is None:
+            return other
+        if parts is None:
+            raise ValueError("strangers are told by parts as well: received None, expected float32 [m, d]")
+        return self.evidence.joined(other, parts)
 
     def probabilities(self, network: Floats, vectors: Floats) -> Floats:
         """Probabilities of `labels`, float32 [m, c].
@@ -126,12 +140,18 @@ class ReferenceSet:
         }
 
     def added(
-        self, name: str, embeddings: Floats, probe: Probe, examples: Sequence[Example] = ()
+        self,
+        name: str,
+        embeddings: Floats,
+        probe: Probe,
+        examples: Sequence[Example] = (),
+        parts: Floats | None = None,
     ) -> "ReferenceSet":
         """With a class more, or with more examples of an added class.
 
         Args:
             examples: what the new vectors are of.
+            parts: of the new ones, where there is `evidence`, see `distance`.
 
         Raises:
             UsageError: the network itself was trained on a class of that name.
@@ -153,6 +173,7 @@ class ReferenceSet:
             oof_proba=np.concatenate([self.oof_proba, nothing]),
             folds=np.concatenate([self.folds, np.arange(len(new)) % max(count, 1)]),
             examples=(*self.examples, *examples) if self.examples else (),
+            evidence=_grown(self.evidence, parts),
         )
         return grown._refitted(probe)
 
@@ -182,6 +203,9 @@ class ReferenceSet:
             oof_proba=oof_proba,
             folds=self.folds[kept],
             examples=tuple(self.examples[i] for i in np.flatnonzero(kept)) if self.examples else (),
+            evidence=None
+            if self.evidence is None
+            else replace(self.evidence, references=self.evidence.references[kept]),
         )
         return smaller._refitted(probe)
 
@@ -191,7 +215,9 @@ class ReferenceSet:
         arrays = {name: getattr(self, name) for name in named} | {OOF_KEY: self.oof_proba}
         listed = [[each.name, each.fingerprint, each.span] for each in self.examples]
         arrays["examples"] = np.frombuffer(json.dumps(listed).encode(), np.uint8)
-        return arrays | {f"scorer.{key}": value for key, value in self.scorer.state().items()}
+        arrays |= {f"scorer.{key}": value for key, value in self.scorer.state().items()}
+        evidence = {} if self.evidence is None else self.evidence.state()
+        return arrays | {f"evidence.{key}": value for key, value in evidence.items()}
 
     @classmethod
     def from_state(
@@ -202,9 +228,8 @@ class ReferenceSet:
         threshold: float,
     ) -> "ReferenceSet":
         """What `state` was taken of."""
-        scorer = {k.removeprefix("scorer."): v for k, v in arrays.items() if k.startswith("scorer.")}
-        aside = ("examples", OOF_KEY)
-        own = {k: v for k, v in arrays.items() if not k.startswith("scorer.") and k not in aside}
+        scorer, evidence = (_below(prefix, arrays) for prefix in ("scorer.", "evidence."))
+        own = {k: v for k, v in arrays.items() if "." not in k and k not in ("examples", OOF_KEY)}
         return cls(
             labels,
             columns,
@@ -213,12 +238,25 @@ class ReferenceSet:
             scorer=UnknownScorer.from_state(scorer),
             threshold=threshold,
             examples=_examples_from(arrays.get("examples")),
+            evidence=PartEvidence.from_state(evidence) if evidence else None,
         )
 
     def _refitted(self, probe: Probe) -> "ReferenceSet":
         weight, bias = probe(self.vectors, self.targets, len(self.labels))
         scorer = fit_scorer(self.scorer.kind, self.vectors, self.targets)
         return replace(self, weight=weight, bias=bias, scorer=scorer)
+
+
+def _below(prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
+
+
+def _grown(evidence: PartEvidence | None, parts: Floats | None) -> PartEvidence | None:
+    if evidence is None:
+        return None
+    if parts is None:
+        raise ValueError("strangers are told by parts as well: received None, expected float32 [m, d]")
+    return replace(evidence, references=np.concatenate([evidence.references, parts]))
 
 
 def _examples_from(stored: NDArray[np.uint8] | None) -> tuple[Example, ...]:
@@ -235,6 +273,7 @@ def fit_reference_set(
     probe: Probe,
     samples: Sequence[Sample] = (),
     strangers: float | None = None,
+    parts: Floats | None = None,
 ) -> tuple[ReferenceSet, Choice]:
     """What is known of n examples, and how strangers were found by leaving whole classes out.
 
@@ -247,9 +286,11 @@ def fit_reference_set(
         folds: int64 [n]; where all are the same, the examples are dealt out anew.
         samples: what the embeddings are of, n or none.
         strangers: share of strangers that may get a name, see `choose`.
+        parts: float32 [n, d] of a part that some examples show, see `choose`.
     """
     kept = thin(targets, MAX_EXAMPLES)
     examples = tuple(example_of(samples[i]) for i in kept) if samples else ()
+    parts = None if parts is None else parts[kept]
     embeddings, targets, oof_proba = embeddings[kept], targets[kept], oof_proba[kept]
     folds = folds[kept] if len(np.unique(folds[kept])) > 1 else deal(targets)
     centre = embeddings.mean(axis=0)
@@ -265,12 +306,12 @@ def fit_reference_set(
         w, b = probe(rows[train], inverse, len(present))
         return np.asarray(rows[asked] @ w + b, np.float32)
 
-    choice = choose(vectors, targets, fit_predict, folds, budget=strangers, seen_from=seen_from)
+    choice = choose(vectors, targets, fit_predict, folds, strangers, seen_from, parts)
     known = ReferenceSet(
         labels, tuple(range(len(labels))), centre, directions, vectors, targets, oof_proba, folds,
-        weight, bias, choice.scorer, choice.threshold, examples,
+        weight, bias, choice.scorer, choice.threshold, examples, choice.evidence,
     )  # fmt: skip
-    unseen = _unseen(choice.scorer.kind, seen_from, targets, folds, fit_predict)
+    unseen = _unseen(choice, seen_from, targets, folds, fit_predict)
     share = 1 - choice.known_rejected
     threshold = float(np.quantile(unseen, share, method="higher" if strangers is None else "lower"))
     return replace(known, threshold=threshold), replace(choice, threshold=threshold, unseen=unseen)
@@ -305,14 +346,17 @@ class _Sight:
         return self._last[1]
 
 
-def _unseen(kind: str, seen_from: _Sight, targets: Ints, folds: Ints, fit_predict: FitPredict) -> Floats:
+def _unseen(choice: Choice, seen_from: _Sight, targets: Ints, folds: Ints, fit_predict: FitPredict) -> Floats:
     """Distance of each known example by the others' folds, float32 [n]."""
     out = np.zeros(len(targets), np.float32)
     for fold in np.unique(folds):
         asked, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
         rows = seen_from(rest)
-        scorer = fit_scorer(kind, rows[rest], targets[rest])
+        scorer = fit_scorer(choice.scorer.kind, rows[rest], targets[rest])
         out[asked] = scorer.distance(rows[asked], fit_predict(rest, asked))
+        if choice.evidence is not None:
+            parts = choice.evidence.references
+            out[asked] = replace(choice.evidence, references=parts[rest]).joined(out[asked], parts[asked])
     return out
 
 

@@ -1,5 +1,6 @@
 """A linear head on each part of an example, of which the one that counts answers; parts may be missing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,15 @@ def pooled(logs: Floats, there: Flags, pooling: str) -> Floats:
     else:
         found = logs[np.arange(len(logs)), counting(logs, there, pooling)]
     return np.asarray(found * there.any(axis=1, keepdims=True), np.float32)
+
+
+def counted_rows(heads: Sequence[BestPartHead], features: Features) -> Floats:
+    """Rows float32 [n, d + places] of the part that counts to all heads together; zeros for none."""
+    rows, places = features.rows(0), heads[0].places
+    parts = rows[..., : rows.shape[-1] - places]
+    logs = np.mean([head.each(parts) for head in heads], axis=0)
+    chosen = counting(logs, present(parts), heads[0].pooling)
+    return np.asarray(rows[np.arange(len(rows)), chosen], np.float32)
 
 
 def restore(state: State, *_: object) -> BestPartHead:
