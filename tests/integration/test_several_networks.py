@@ -15,7 +15,7 @@ from preseason.backbones import embedded
 from preseason.backbones.facts import Preprocessing
 from preseason.backbones.timm_networks import create
 from preseason.cli.main import run
-from preseason.errors import ExportError, UsageError
+from preseason.errors import ExportError, UsageError, WorkersError
 from preseason.models.classifier import Model
 
 needs_faces = pytest.mark.skipif(
@@ -169,3 +169,24 @@ class TestFaces:
         assert areas[0] > areas[1] > 0
         assert not rows[0][2:].any()
         assert not rows[1].any()
+
+    def test_a_process_that_died_is_replaced(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from preseason.backbones.faces import FaceNetwork
+        from preseason.engine.faces import FaceEngine
+
+        monkeypatch.setattr("preseason.engine.faces.available", lambda: 1)
+        engine = FaceEngine(FaceNetwork().folder)
+        picture = np.asarray(drawn_face("ann", 5))[None]
+        before = engine.start(picture)()
+        helper = engine._helpers.get()
+        helper.kill()
+        engine._helpers.put(helper)
+        np.testing.assert_array_equal(engine.start(picture)(), before)
+        assert engine._helpers.get() is not helper
+
+    def test_a_process_that_always_dies_is_told(self, tmp_path: Path) -> None:
+        from preseason.engine.faces import FaceEngine
+
+        engine = FaceEngine(tmp_path)
+        with pytest.raises(WorkersError, match=r"ended 2 times on one picture of 480 x 400 pixels"):
+            engine.start(np.asarray(drawn_face("ann", 5))[None])()

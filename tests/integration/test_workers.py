@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 import preseason
 import tiny_language as tiny
+from drawn_faces import write_people
 from preseason.cli.demo_pictures import Pictures
 from preseason.cli.main import run
 from preseason.language.model import ChatModel
@@ -103,3 +105,22 @@ def test_blocks_that_two_workers_fine_tune_are_those_of_one(pictures: Pictures, 
         assert isinstance(model, preseason.Model)
         said.append(model.predict(path)[0].probabilities)
     assert said[1] == pytest.approx(said[0], abs=0.02)
+
+
+@pytest.mark.skipif(find_spec("dlib") is None, reason="the extra faces is not installed")
+def test_two_workers_read_faces_beside_the_first_network(tmp_path: Path) -> None:
+    people = write_people(tmp_path / "people", each=6, without=1)
+    settings = [
+        "--backbone",
+        "faces,auto",
+        "--head",
+        "linear",
+        "--unfreeze",
+        "0",
+        "--cache",
+        tmp_path / "cache",
+    ]
+    fitted(people, "-o", tmp_path / "model", *settings)
+    record: Any = preseason.load(tmp_path / "model").record
+    assert {each.name for each in record.candidates} >= {"linear", "faces"}
+    assert record.networks["faces"]["found"] > 0.5

@@ -417,3 +417,15 @@ def test_next_steps_follow_from_what_was_found() -> None:
 def test_without_warnings_nothing_speaks_against_it(tmp_path: Path) -> None:
     calm = replace(trusted(), warnings=())
     assert "No problem found" in page_of(calm, tmp_path).text
+
+
+def test_what_a_further_network_brought_is_told(tmp_path: Path) -> None:
+    said = "faces: +3.9 points; a face found in 83 % of photos"
+    record = replace(
+        record_of(),
+        networks={"faces": {"gain": 0.039, "found": 0.83, "said": said}},
+        candidates=(CandidateResult("linear", 0.9, 1.0, True),),
+    )
+    assert ("good", said) in glance(record).checks
+    write_report(record, tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text("utf-8").count(said) == 2

@@ -10,6 +10,7 @@ import sys
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preseason.backbones.faces import DESCRIPTOR, POINTS
+from preseason.errors import WorkersError
 from preseason.runtime.threads import available
 
 MOST = 4
@@ -26,6 +28,8 @@ MOST = 4
 WIDTH, PLACE = 128, 4
 SHAPE = (MOST, WIDTH + PLACE)
 HEADER = struct.Struct("<II")
+TRIES = 2
+"""Processes that a picture is given to, where one ends over it."""
 
 
 class FaceReader:
@@ -77,11 +81,26 @@ class FaceEngine:
 
     def _helped(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The row, by a process that no other thread uses at the time."""
-        helper = self._free() or self._helpers.get()
-        try:
-            return _asked(helper, picture)
-        finally:
+        for _ in range(TRIES):
+            helper = self._free() or self._helpers.get()
+            try:
+                row = _asked(helper, picture)
+            except (OSError, EOFError):  # it died: another one takes its place
+                self._drop(helper)
+                continue
             self._helpers.put(helper)
+            return row
+        raise WorkersError(
+            f"The process that reads faces ended {TRIES} times on one picture of {picture.shape[1]} x "
+            f"{picture.shape[0]} pixels; its last lines say why. Close other programs if memory is short, or "
+            "leave faces out: --backbone efficientnet_lite0."
+        )
+
+    def _drop(self, helper: "subprocess.Popen[bytes]") -> None:
+        with self._lock:
+            self._started -= 1
+        helper.kill()
+        _end(helper)
 
     def _free(self) -> "subprocess.Popen[bytes] | None":
         """A new process; None where one is idle, or as many run as there should."""
@@ -107,7 +126,7 @@ def _row_from(stream: IO[bytes]) -> NDArray[np.float32]:
     size = int(np.prod(SHAPE)) * 4
     found = stream.read(size)
     if len(found) != size:
-        raise RuntimeError("a process that reads faces has ended early")
+        raise EOFError("a process that reads faces has ended early")
     return np.frombuffer(found, np.float32).reshape(SHAPE)
 
 
@@ -115,7 +134,8 @@ def _end(helper: "subprocess.Popen[bytes]") -> None:
     """End a process by closing what it reads."""
     for stream in (helper.stdin, helper.stdout):
         if stream is not None:
-            stream.close()
+            with suppress(OSError):  # what was meant for a process that died
+                stream.close()
     helper.wait()
 
 

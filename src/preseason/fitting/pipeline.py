@@ -17,7 +17,7 @@ from preseason.fitting import summary
 from preseason.fitting.announce import announce
 from preseason.fitting.context import FitContext, WarningLog
 from preseason.fitting.problems.base import FittedModel, fitters
-from preseason.fitting.several_networks import joined, joins
+from preseason.fitting.several_networks import first_of, joined, joins
 from preseason.fitting.source_networks import choose, names_of
 from preseason.fitting.taking_up import take_up
 from preseason.fitting.unused import refuse_unused
@@ -90,16 +90,17 @@ def columns_of(recipe: Recipe) -> Columns:
 def _chosen(
     recipe: Recipe, task: Task, audit: Audit, progress: Progress, workers: Workers | None
 ) -> FeatureExtractors:
-    """The networks of the fit: the best of several, or all; several workers take the first alone."""
+    """The networks of the fit: the best of several, or all. Several workers share the first alone."""
     names = names_of(recipe, task)
-    if workers is not None:
-        return extractors_for(recipe, task, workers)
+    first = first_of(names)
 
     def make(name: str) -> FeatureExtractors:
-        return extractors_for(recipe, task, name=name)
+        return extractors_for(recipe, task, workers if name == first else None, name)
 
     if joins(task):
         return joined(recipe, task, audit, progress, make)
+    if workers is not None:
+        return make(first)
     return choose(names, recipe, task, audit, progress, make)
 
 
@@ -107,7 +108,7 @@ def extractors_for(
     recipe: Recipe, task: Task, workers: Workers | None = None, name: str | None = None
 ) -> FeatureExtractors:
     """The network called `name`, or the first of those that the recipe names."""
-    name = names_of(recipe, task)[0] if name is None else name
+    name = first_of(names_of(recipe, task)) if name is None else name
     backbone = backbones.load(name, recipe.weights)
     if backbone.preprocessing.frames and recipe.frames is not None:
         backbone = backbone.with_frames(recipe.frames)

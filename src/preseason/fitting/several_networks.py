@@ -32,6 +32,11 @@ def joins(task: Task) -> bool:
     return bool(getattr(task, "joins_networks", False))
 
 
+def first_of(names: Sequence[str]) -> str:
+    """The network that the others stand beside: the first that is no companion, where there is one."""
+    return next((name for name in names if name not in companions), names[0])
+
+
 def joined(
     recipe: Recipe, task: Task, audit: Audit, progress: Progress, make: Callable[[str], FeatureExtractors]
 ) -> FeatureExtractors:

@@ -48,6 +48,7 @@ def glance(record: FitRecord) -> Glance:
     others = len(set(record.warnings) - trust.warned(record))
     if others:
         found.append(("warn", "1 more warning" if others == 1 else f"{others} more warnings"))
+    found += [("good", str(each["said"])) for each in record.networks.values()]
     checks = sorted(found, key=lambda check: trust.ORDER[check[0]])
     return Glance(tuple(checks), tuple(_steps(record)[:MOST]))
 

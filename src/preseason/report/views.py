@@ -75,6 +75,7 @@ def tried(record: FitRecord, album: Album) -> View:
         return None
     return {
         "rows": [(c, *_fitted(c)) for c in record.candidates],
+        "brought": [str(each["said"]) for each in record.networks.values()],
         "chosen": CHOSEN_ON_THESE if words.cross_fitted(record) else CHOSEN_ON_OTHERS,
     }
 

@@ -198,7 +198,12 @@ class Rounds:
             try:
                 first = not self.trials.fits
                 fit = cross_val_fit(
-                    candidate, training_set, self.checkpoints, seconds, team_of(self.extractors), firm=first
+                    candidate,
+                    training_set,
+                    self.checkpoints,
+                    seconds,
+                    team_of(self.extractors.of(candidate)),
+                    firm=first,
                 )
             except NoTimeError:
                 reason = f"skipped: training does not fit into {max(self.clock.left(), 0):.0f} s"
