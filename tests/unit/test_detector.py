@@ -253,8 +253,25 @@ def test_what_it_does_not_do_is_said_in_a_sentence(model: Detector, place: Path)
             refused()
     with pytest.raises(UsageError, match="This is a detection model: `spot` needs"):
         preseason.spot(model, place / "match.mp4")
-    with pytest.raises(UsageError, match="`next` needs a classifier; this is a detection model"):
-        classifier(model, "next")
+    with pytest.raises(UsageError, match="`explain` needs a classifier; this is a detection model"):
+        classifier(model, "explain")
+
+
+def test_pictures_to_label_next_are_written_with_their_boxes(
+    model: Detector, place: Path, tmp_path: Path
+) -> None:
+    model.save(tmp_path / "finder")
+    asked = ["next", str(tmp_path / "finder"), str(place / "data"), "-n", "3", "-o", str(tmp_path / "set")]
+    with redirect_stdout(io.StringIO()) as out:
+        assert run([*asked, "--json", "-q", "--cache", str(place / "cache")]) == 0
+    told = json.loads(out.getvalue())
+    assert (len(told["suggestions"]), told["looked_at"]) == (3, COUNT)
+    assert told["suggestions"][0]["errors"] == pytest.approx(
+        told["suggestions"][0]["ghosts"] + told["suggestions"][0]["missed"]
+    )
+    assert len(list((tmp_path / "set" / "images").iterdir())) == 3
+    with redirect_stdout(io.StringIO()):
+        assert run([*asked, "-q", "--cache", str(place / "cache")]) == 2, "the folder holds something now"
 
 
 def test_a_network_without_maps_of_several_scales_is_refused() -> None:

@@ -7,7 +7,7 @@ import click
 
 from preseason.cli import words
 from preseason.cli.bars import progress
-from preseason.cli.verbs import AliasedOption, Outcome, input_options, model_options, verb
+from preseason.cli.verbs import AliasedOption, Outcome, input_options, model_options, refuse_given, verb
 
 if TYPE_CHECKING:
     from preseason.analysis.active_learning import Suggestions
@@ -55,13 +55,20 @@ def next_to_label(
     """Choose which unlabelled examples to label next.
 
     PATHS are files, folders, patterns or tables, as for `predict`. Each step picks the most uncertain example
-    that differs from those already picked. Inputs unlike any known class are marked.
+    that differs from those already picked. Inputs unlike any known class are marked. Of a model that finds
+    things, pictures with most errors to be expected come first; -o writes them with their boxes.
     """
     import preseason
-    from preseason.models.loading import classifier
+    from preseason.models.loading import classifier, finds
 
     report = progress(quiet)
-    loaded = classifier(preseason.load(model, progress=report, device=device, cache=cache), "next")
+    opened = preseason.load(model, progress=report, device=device, cache=cache)
+    if finds(opened):
+        from preseason.cli.next_pictures import next_pictures
+
+        refuse_given(["text", "path", "link"], "it is for models of labels.")
+        return next_pictures(model, opened, paths, count, output, report)
+    loaded = classifier(opened, "next")
     found = preseason.suggest(loaded, *paths, count=count, progress=report, text=text, path=path)
     files = _written(found, output, link)
     fields = {

@@ -32,7 +32,12 @@ def choose(probabilities: Floats, vectors: Floats, count: int) -> Ints:
         vectors: float32 [n, d], where the examples lie for the model.
         count: how many are wanted.
     """
-    doubts = doubt(probabilities) + 1e-6
+    return choose_by(doubt(probabilities), vectors, count)
+
+
+def choose_by(doubts: Floats, vectors: Floats, count: int) -> Ints:
+    """As `choose`, with the doubt of each example given: float32 [n], 0 or more."""
+    doubts = doubts + 1e-6
     pool = np.argsort(-doubts, kind="stable")[:MAX_EXAMPLES]
     doubts, unit = doubts[pool], unit_rows(vectors[pool])
     full = _usual(unit)
