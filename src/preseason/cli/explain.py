@@ -37,8 +37,9 @@ def explain(
 ) -> Outcome:
     """Show what an answer is based on.
 
-    INPUT is what `predict` takes. Hides regions of a photo, moments of a clip or words of a text in turn and
-    reports how far the probability drops. Also shows the nearest training examples.
+    INPUT is what `predict` takes. Hides regions of a photo, moments of a clip, times and bands of a sound
+    or words of a text in turn and reports how far the probability drops. Also shows the nearest training
+    examples.
     """
     import preseason
     from preseason.models.loading import classifier
@@ -53,7 +54,8 @@ def explain(
     report.finish()
     files = _drawn(found, output, loaded)
     told = [_fields(each) for each in found]
-    text = "\n\n".join(_text(each) for each in found)
+    place = "time or band" if getattr(loaded.job.modality, "listened", False) else "place"
+    text = "\n\n".join(_text(each, place) for each in found)
     lines = [text, *words.of_skipped(skipped), *[f"Written: {path}" for path in files]]
     fields = {"model": model, "explanations": told, "files": files, "skipped": skipped}
     return Outcome(fields, "\n".join(lines))
@@ -88,7 +90,7 @@ def _fields(each: "Explanation") -> dict[str, Any]:
     }
 
 
-def _text(each: "Explanation") -> str:
+def _text(each: "Explanation", place: str) -> str:
     answer = f"unknown (nearest {each.label})" if each.unknown else each.label
     lines = [f"{words.short(each.input)}: {answer}, {words.percent(each.probability)}"]
     pairs = _by_place(each) if each.kind == "places" else list(each)
@@ -96,7 +98,7 @@ def _text(each: "Explanation") -> str:
     if each.kind != "moments":
         pairs = sorted(pairs, key=lambda pair: -abs(pair[1]))[:SHOWN]
     rows = [[part, f"{100 * weight:+.1f}", _bar(weight, largest)] for part, weight in pairs]
-    title = {"words": "word", "places": "place", "moments": "time"}[each.kind]
+    title = {"words": "word", "places": place, "moments": "time"}[each.kind]
     lines.append(words.table([title, "points lost if hidden", ""], rows))
     lines += ["nearest training examples:", *[f"  {_near(near)}" for near in each.neighbours]]
     return "\n".join(lines)

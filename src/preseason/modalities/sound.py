@@ -14,6 +14,8 @@ MOMENTS = 8
 """Equal stretches of time that are hidden in turn."""
 BANDS = (0, 250, 500, 1000, 2000, 4000, 8001)
 """Hz between which bands lie that are hidden in turn."""
+BRIEF_S = 4.0
+"""Of shorter sounds, times are told to a hundredth of a second."""
 
 
 class Sound:
@@ -54,7 +56,8 @@ class Sound:
         edges = [float(edge) for edge in np.linspace(0, 1, MOMENTS + 1)]
         times = [f"time {start} {end}" for start, end in pairwise(edges)]
         bands = [f"band {low} {high}" for low, high in pairwise(BANDS)]
-        names = [f"{seconds * start:.1f} to {seconds * end:.1f} s" for start, end in pairwise(edges)]
+        digits = 1 if seconds >= BRIEF_S else 2
+        names = [f"{seconds * a:.{digits}f} to {seconds * b:.{digits}f} s" for a, b in pairwise(edges)]
         names += [f"{low} to {min(high, 8000)} Hz" for low, high in pairwise(BANDS)]
         heights = [(1 - _place(high), 1 - _place(low)) for low, high in pairwise(BANDS)]
         boxes = [(start, 0.0, end, 1.0) for start, end in pairwise(edges)]
