@@ -37,7 +37,7 @@ def next_pictures(
         words.table(HEADER, rows),
         *words.of_skipped(found.skipped),
         f"{len(rows)} of {found.looked_at} {model.job.noun}{without}.",
-        *([f"Written: {output}/ in YOLO's layout: correct the boxes, then fit."] if output else []),
+        *([f"Written: {Path(output)}/ in YOLO's layout: correct the boxes, then fit."] if output else []),
     ]
     told = [{"input": each.input, "errors": each.errors, "ghosts": each.ghosts, "missed": each.missed,
              "boxes": each.boxes.boxes, "reason": each.reason} for each in found.items]  # fmt: skip
