@@ -301,7 +301,7 @@ def test_the_server_refuses_what_its_modality_refuses(
 
 def test_export_says_that_it_is_not_offered(model: Model, folders: Path) -> None:
     with pytest.raises(
-        ExportError, match="This is a model for curves: onnx is offered for image, sound and text"
+        ExportError, match="This is a model for curves: onnx is offered for image, sound, text and video"
     ):
         preseason.export(model, folders / "exported")
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import preseason
+import tiny_matches
 import tones
 from preseason.backbones.embedded import speech_file
 from preseason.cli.demo_pictures import Pictures
@@ -200,3 +201,40 @@ def test_models_of_sounds_answer_alone_as_the_model_does(
             assert (answer["label"], answer["unknown"]) == (other.label, other.unknown)
             assert answer["probabilities"] == pytest.approx(other.probabilities, abs=0.005)
         assert [Path(left["path"]).name for left in printed["skipped"]] == ["broken.wav"]
+
+
+def test_models_of_clips_answer_alone_as_the_model_does(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxscript", reason="needs preseason[export]")
+    monkeypatch.setattr(selection, "MIN_GAIN", -1e9)
+    plays = tmp_path / "plays"
+    for number in range(6):
+        for label in tiny_matches.LABELS:
+            tiny_matches.write(plays / label / f"{number}.mp4", [(0.5, label)], 1.0, number)
+    (tmp_path / "broken.mp4").write_bytes(b"no clip")
+    fits: dict[str, dict[str, Any]] = {
+        "statistics": {"head": "statistics", "unfreeze": 0},
+        "tcn": {"head": "tcn", "unfreeze": 0, "epochs": 2},
+        "last 1 blocks": {"unfreeze": 1, "epochs": 1, "views": 1},
+    }
+    for name, settings in fits.items():
+        model = preseason.fit(
+            plays, folds=2, budget_s="5m", backbone="test_resnet", weights=str(weights), **settings
+        )
+        assert isinstance(model, Model)
+        assert name in model.predictor.kept
+        folder, packages = tmp_path / name, tmp_path / f"{name}-packages"
+        packages.mkdir()
+        done = preseason.export(model, folder, data=[plays])
+        assert done.check is not None
+        assert (done.check.same_label, done.check.same_unknown) == (1.0, 1.0)
+        asked = [str(plays / label / "1.mp4") for label in tiny_matches.LABELS]
+        needed = (*ALL_IT_NEEDS, "av", "av.libs")
+        printed = json.loads(
+            alone(folder, packages, *asked, str(tmp_path / "broken.mp4"), "--json", needed=needed)
+        )
+        for answer, other in zip(printed["predictions"], model.predict(asked), strict=True):
+            assert (answer["label"], answer["unknown"]) == (other.label, other.unknown)
+            assert answer["probabilities"] == pytest.approx(other.probabilities, abs=0.005)
+        assert [Path(left["path"]).name for left in printed["skipped"]] == ["broken.mp4"]

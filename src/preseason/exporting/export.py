@@ -286,6 +286,7 @@ def _facts_of(backbone: BackboneSource) -> dict[str, Any]:
         "licence": backbone.licence,
         "reads": backbone.modality,
         "any_length": backbone.preprocessing.resizable,
+        "frames": backbone.preprocessing.frames,
     }
 
 

@@ -63,6 +63,7 @@ class Stage:
             "height": self.spec.height,
             "frames": self.spec.frames,
             "rate": self.spec.rate,
+            "middle": self.spec.middle,
             "frame": self.spec.frame,
             "white": self.spec.white,
             "looks": [list(box) for box in self.spec.crops],

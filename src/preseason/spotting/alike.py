@@ -16,13 +16,14 @@ from preseason.engine.networks import device_for
 from preseason.engine.passes import WHOLE, FeatureSpec
 from preseason.engine.upkeep import WALKS
 from preseason.errors import UsageError
+from preseason.inference.clip_frames import MAX_SIDE
 from preseason.inference.pictures import cut_out
 from preseason.media.stream import Pixels
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent
 from preseason.spotting.scan import Rows, VideoScan
 from preseason.spotting.similar import Moment, nearest
-from preseason.tasks.clips import MAX_SIDE, ClipDecoder
+from preseason.tasks.clips import ClipDecoder
 
 RATE = 2.0
 SIDE_STEPS = 2

@@ -25,7 +25,7 @@ from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
 from preseason.errors import MediaError
 from preseason.heads.base import config_of, reader_of
 from preseason.inference.candidates import Candidate
-from preseason.inference.pictures import cut_out
+from preseason.inference.clip_frames import frames_fed
 from preseason.media import video
 from preseason.media.content import digest
 from preseason.media.frames import is_frames_folder
@@ -43,7 +43,6 @@ FRAMES = 8
 WINDOWS = 2
 """Runs of frames that a video network sees of a clip."""
 QUARTERS = (WHOLE, *grid(2, 4 / 7))
-MAX_SIDE = 640
 ASPECTS = (0.5, 2.0)
 """Frames that are narrower or wider than this are squeezed to it."""
 STEP = 32
@@ -71,22 +70,7 @@ class ClipDecoder:
 
     def decode(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
         """uint8 [moments x looks, h, w, 3], for video networks [moments x looks, t, h, w, 3]."""
-        count = spec.frames * max(self.run, 1)
-        side = min(MAX_SIDE, round(1.5 * max(spec.shape) / min(abs(b.x1 - b.x0) for b in spec.crops)))
-        frames = self._frames(sample, spec, count, side)
-        cut = np.stack([[cut_out(frame, box, spec.shape) for box in spec.crops] for frame in frames])
-        if not self.run:
-            return cut.reshape(-1, *cut.shape[2:])
-        runs = cut.reshape(spec.frames, self.run, len(spec.crops), *cut.shape[2:])
-        return runs.swapaxes(1, 2).reshape(-1, self.run, *cut.shape[2:])
-
-    def _frames(self, sample: Sample, spec: FeatureSpec, count: int, side: int) -> NDArray[np.uint8]:
-        path = sample.path
-        if not spec.rate:
-            span = sample.span if spec.middle == 1 else _middle_of(sample, spec.middle)
-            return video.evenly(path, count, span, side)
-        start = sample.span[0] if sample.span else 0.0
-        return video.at(path, [start + i / spec.rate for i in range(count)], side)
+        return frames_fed(sample.path, sample.span, spec, self.run)
 
 
 class Clips:
@@ -208,13 +192,6 @@ class Clips:
 def _fingerprint(path: Path, size: int, changed_ns: int) -> str:
     """Of a file that many clips are cut from, read once."""
     return file_fingerprint(path)
-
-
-def _middle_of(sample: Sample, share: float) -> tuple[float, float]:
-    """Start and end in seconds of the middle of a clip."""
-    start, end = sample.span or (0.0, video.length_s(sample.path))
-    cut = (1 - share) / 2 * (end - start)
-    return start + cut, end - cut
 
 
 def _length_s(sample: Sample) -> float:
