@@ -15,6 +15,7 @@ from preseason.engine.upkeep import WALKS
 from preseason.errors import UsageError
 from preseason.evaluation.spotting import Recording, SpottingMetrics, by_half, measure
 from preseason.formatting import percent
+from preseason.inference.clip_frames import MAX_SIDE
 from preseason.media import video
 from preseason.models.classifier import Model
 from preseason.models.loading import classifies, load, talks
@@ -26,7 +27,6 @@ from preseason.spotting.readers import WindowReader
 from preseason.spotting.scan import VideoScan
 from preseason.spotting.sounds import events, hear
 from preseason.tasks.actions import labelled
-from preseason.tasks.clips import MAX_SIDE
 from preseason.trained_model import TrainedModel
 
 MIN_SCORE = 0.02
