@@ -165,6 +165,24 @@ def test_a_model_of_texts_answers_alone_as_the_model_does(tmp_path: Path) -> Non
         assert [left["reason"] for left in printed["skipped"]] == ["an empty text"]
 
 
+def check_answers(
+    model: object, candidate: str, data: Path, asked: list[Path], broken: Path, needed: tuple[str, ...]
+) -> None:
+    """The model, which keeps the candidate, and its export answer `asked` alike and name `broken`."""
+    assert isinstance(model, Model)
+    assert candidate in model.predictor.kept
+    folder, packages = broken.parent / candidate, broken.parent / f"{candidate}-packages"
+    packages.mkdir()
+    done = preseason.export(model, folder, data=[data])
+    assert done.check is not None
+    assert (done.check.same_label, done.check.same_unknown) == (1.0, 1.0)
+    printed = json.loads(alone(folder, packages, *map(str, asked), str(broken), "--json", needed=needed))
+    for answer, other in zip(printed["predictions"], model.predict(asked), strict=True):
+        assert (answer["label"], answer["unknown"]) == (other.label, other.unknown)
+        assert answer["probabilities"] == pytest.approx(other.probabilities, abs=0.005)
+    assert [Path(left["path"]).name for left in printed["skipped"]] == [broken.name]
+
+
 def test_models_of_sounds_answer_alone_as_the_model_does(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,22 +203,9 @@ def test_models_of_sounds_answer_alone_as_the_model_does(
         if settings["backbone"] == "speech_embedding" and speech_file() is None:
             continue
         model = preseason.fit(sounds, folds=2, budget_s="5m", **settings)
-        assert isinstance(model, Model)
-        assert name in model.predictor.kept
-        folder, packages = tmp_path / name, tmp_path / f"{name}-packages"
-        packages.mkdir()
-        done = preseason.export(model, folder, data=[sounds])
-        assert done.check is not None
-        assert (done.check.same_label, done.check.same_unknown) == (1.0, 1.0)
-        asked = [str(sounds / "whistle" / "1.wav"), str(sounds / "cheer" / "7.wav")]
+        asked = [sounds / "whistle" / "1.wav", sounds / "cheer" / "7.wav"]
         needed = ("numpy", "numpy.libs", "av", "av.libs", "onnxruntime")
-        printed = json.loads(
-            alone(folder, packages, *asked, str(tmp_path / "broken.wav"), "--json", needed=needed)
-        )
-        for answer, other in zip(printed["predictions"], model.predict(asked), strict=True):
-            assert (answer["label"], answer["unknown"]) == (other.label, other.unknown)
-            assert answer["probabilities"] == pytest.approx(other.probabilities, abs=0.005)
-        assert [Path(left["path"]).name for left in printed["skipped"]] == ["broken.wav"]
+        check_answers(model, name, sounds, asked, tmp_path / "broken.wav", needed)
 
 
 def test_models_of_clips_answer_alone_as_the_model_does(
@@ -222,19 +227,5 @@ def test_models_of_clips_answer_alone_as_the_model_does(
         model = preseason.fit(
             plays, folds=2, budget_s="5m", backbone="test_resnet", weights=str(weights), **settings
         )
-        assert isinstance(model, Model)
-        assert name in model.predictor.kept
-        folder, packages = tmp_path / name, tmp_path / f"{name}-packages"
-        packages.mkdir()
-        done = preseason.export(model, folder, data=[plays])
-        assert done.check is not None
-        assert (done.check.same_label, done.check.same_unknown) == (1.0, 1.0)
-        asked = [str(plays / label / "1.mp4") for label in tiny_matches.LABELS]
-        needed = (*ALL_IT_NEEDS, "av", "av.libs")
-        printed = json.loads(
-            alone(folder, packages, *asked, str(tmp_path / "broken.mp4"), "--json", needed=needed)
-        )
-        for answer, other in zip(printed["predictions"], model.predict(asked), strict=True):
-            assert (answer["label"], answer["unknown"]) == (other.label, other.unknown)
-            assert answer["probabilities"] == pytest.approx(other.probabilities, abs=0.005)
-        assert [Path(left["path"]).name for left in printed["skipped"]] == ["broken.mp4"]
+        asked = [plays / label / "1.mp4" for label in tiny_matches.LABELS]
+        check_answers(model, name, plays, asked, tmp_path / "broken.mp4", (*ALL_IT_NEEDS, "av", "av.libs"))

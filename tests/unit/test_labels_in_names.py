@@ -37,6 +37,12 @@ def test_the_word_before_the_number_is_the_label(tmp_path: Path) -> None:
     assert [skipped.reason for skipped in found.dataset.skipped] == ["its name holds no label"]
 
 
+def test_the_number_of_a_suffix_is_none_of_the_name(tmp_path: Path) -> None:
+    found = read(draw(tmp_path, "goal.jp2", "goal_3.jp2"), columns=Columns(layout="names")).dataset
+    assert [(sample.path.name, sample.label) for sample in found.samples] == [("goal_3.jp2", "goal")]
+    assert [Path(skipped.path).name for skipped in found.skipped] == ["goal.jp2"]
+
+
 def test_a_regular_expression_finds_the_label_and_folders_the_part(tmp_path: Path) -> None:
     draw(
         tmp_path, *(f"{part}/{n}_{who}_x.png" for part in ("train", "test") for who in "ab" for n in range(3))

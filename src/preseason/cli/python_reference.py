@@ -3,6 +3,7 @@
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,7 +78,7 @@ def _prose(doc: str) -> Iterator[str]:
     pieces = re.split(rf"^({'|'.join(SECTIONS)}):\n", doc, flags=re.MULTILINE)
     yield pieces[0].strip()
     for title, body in zip(pieces[1::2], pieces[2::2], strict=True):
-        text = inspect.cleandoc(body)
+        text = textwrap.dedent(body).strip()
         yield f"**{title}**"
         yield f"```text\n{text}\n```" if title == "Example" else _listed(text)
 

@@ -27,7 +27,7 @@ def is_pattern(label: str | None) -> bool:
 def proposed(root: Path) -> str:
     """Which labels the names of the files at `root` may hold, in a sentence; nothing where they hold none."""
     files = files_in(root)
-    found = Counter(label for path in files if (label := _label_of(path, _BEFORE_NUMBER)))
+    found = Counter(label for path in files if (label := _label_of(path)))
     usual = {label: count for label, count in found.items() if count >= FEWEST}
     if len(usual) < FEWEST or sum(usual.values()) < 0.9 * len(files):
         return ""
@@ -49,11 +49,10 @@ def read(root: Path, accept: Accept) -> Dataset:
             f"--label {wanted}: expected a regular expression over the file's name whose first group is the "
             "label, e.g. --label '^([a-z]+)_'."
         )
-    pattern = _BEFORE_NUMBER if wanted is None else re.compile(wanted)
     found = walk(root, accept)
     samples = []
     for path in found.paths:
-        label = _label_of(path, pattern)
+        label = _label_of(path, wanted)
         if label:
             samples.append(Sample(File(path), label, split=_split_of(path.relative_to(root))))
         else:
@@ -69,8 +68,9 @@ def read(root: Path, accept: Accept) -> Dataset:
     return Dataset(root, NAMES, tuple(samples), labels, tuple(found.skipped), notes=(note,))
 
 
-def _label_of(path: Path, pattern: re.Pattern[str]) -> str:
-    match = pattern.search(readable(path.name))
+def _label_of(path: Path, wanted: str | None = None) -> str:
+    # A suffix such as .mp4 holds a number of its own.
+    match = re.search(wanted, readable(path.name)) if wanted else _BEFORE_NUMBER.search(readable(path.stem))
     return label_from(match[1] or "") if match else ""
 
 

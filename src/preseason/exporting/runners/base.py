@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
@@ -17,7 +18,7 @@ class ExportRunner(Protocol):
 
     Attributes:
         program: module in `preseason.exporting` that is copied into the folder as run.py.
-        needs: package that it needs besides numpy and an engine.
+        needs: packages that it needs besides numpy and an engine, a line for each.
         made: what `examples` gives, in words.
         input_name: of the graphs' first input.
         transformer: whether networks are transformers, which int8 treats in their own way.
@@ -46,6 +47,27 @@ class ExportRunner(Protocol):
 
     def files(self, backbone: Backbone) -> dict[str, str]:
         """Names and content of files that the program reads."""
+
+
+class LookRunner:
+    """What runners share whose examples are several looks, windows or frames of one shape [n, looks, ...]."""
+
+    transformer = False
+
+    def free(self) -> dict[int, Any]:
+        """How many examples there are."""
+        return {0: torch.export.Dim("examples", min=1)}
+
+    def rows(self, frozen: nn.Module, given: Tensor, spec: FeatureSpec) -> Tensor:
+        """The looks of an example side by side."""
+        rows: Tensor = frozen(given.flatten(0, 1))
+        if spec.kept == "pooled":
+            return rows.reshape(-1, given.shape[1] * rows.shape[1], rows.shape[2])
+        return rows.reshape(-1, given.shape[1], *rows.shape[1:])
+
+    def files(self, backbone: Backbone) -> dict[str, str]:
+        """None."""
+        return {}
 
 
 runners = Registry[ExportRunner]("export", "preseason.exporting.runners")

@@ -7,24 +7,23 @@ from typing import Any
 import av
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample
 from preseason.engine.passes import FeatureSpec
-from preseason.exporting.runners.base import runners
+from preseason.exporting.runners.base import LookRunner, runners
 
 MADE, FRAMES, RATE, SIDE = 8, 24, 12, (160, 224)
 
 
-class ClipRunner:
+class ClipRunner(LookRunner):
     """Looks of frames uint8 [n, looks, h, w, 3], of runs of frames [n, looks, t, h, w, 3]."""
 
     program = "run_clips"
     needs = "av\npillow"
     made = "drawn clips"
     input_name = "frames"
-    transformer = False
 
     def examples(self, folder: Path) -> Sequence[str | Path]:
         """Clips of soft shapes that move."""
@@ -53,21 +52,6 @@ class ClipRunner:
         run = backbone.preprocessing.frames
         shape = (2, spec.count(), *([run] if run else []), *spec.shape, 3)
         return torch.randint(0, 256, shape, dtype=torch.uint8)
-
-    def free(self) -> dict[int, Any]:
-        """How many clips there are."""
-        return {0: torch.export.Dim("examples", min=1)}
-
-    def rows(self, frozen: nn.Module, given: Tensor, spec: FeatureSpec) -> Tensor:
-        """The looks of a clip one after the other."""
-        rows: Tensor = frozen(given.flatten(0, 1))
-        if spec.kept == "pooled":
-            return rows.reshape(-1, spec.count() * rows.shape[1], rows.shape[2])
-        return rows.reshape(-1, spec.count(), *rows.shape[1:])
-
-    def files(self, backbone: Backbone) -> dict[str, str]:
-        """None."""
-        return {}
 
 
 runners.add("video", ClipRunner())

@@ -2,28 +2,26 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample
 from preseason.engine.passes import FeatureSpec
-from preseason.exporting.runners.base import runners
+from preseason.exporting.runners.base import LookRunner, runners
 
 DRAWN = 16
 
 
-class ImageRunner:
+class ImageRunner(LookRunner):
     """Looks of pictures uint8 [n, looks, side, side, 3]."""
 
     program = "run"
     needs = "pillow"
     made = "drawn pictures"
     input_name = "pictures"
-    transformer = False
 
     def examples(self, folder: Path) -> Sequence[str | Path]:
         """Pictures of soft shapes."""
@@ -46,22 +44,6 @@ class ImageRunner:
         """Two photos of noise."""
         crops = len(spec.crops) or spec.dynamic_crops
         return torch.randint(0, 256, (2, crops, spec.size, spec.size, 3), dtype=torch.uint8)
-
-    def free(self) -> dict[int, Any]:
-        """How many photos there are."""
-        return {0: torch.export.Dim("examples", min=1)}
-
-    def rows(self, frozen: nn.Module, given: Tensor, spec: FeatureSpec) -> Tensor:
-        """The looks of a photo side by side."""
-        rows: Tensor = frozen(given.flatten(0, 1))
-        crops = len(spec.crops) or spec.dynamic_crops
-        if spec.kept == "pooled":
-            return rows.reshape(-1, crops * rows.shape[1], rows.shape[2])
-        return rows.reshape(-1, crops, *rows.shape[1:])
-
-    def files(self, backbone: Backbone) -> dict[str, str]:
-        """None."""
-        return {}
 
 
 runners.add("image", ImageRunner())

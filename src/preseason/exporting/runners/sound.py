@@ -3,31 +3,29 @@
 import wave
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from preseason.backbones.base import Backbone
 from preseason.data.dataset import Sample
 from preseason.engine.feeds.sound import windows_of
 from preseason.engine.passes import FeatureSpec
-from preseason.exporting.runners.base import runners
+from preseason.exporting.runners.base import LookRunner, runners
 from preseason.media import sound
 from preseason.media.mel import Wave
 
 MADE = 16
 
 
-class SoundRunner:
+class SoundRunner(LookRunner):
     """Spectrograms uint8 [n, windows, h, w, 3], or waves float32 [n, windows, samples]."""
 
     program = "run_sounds"
     needs = "av"
     made = "made-up tones"
     input_name = "windows"
-    transformer = False
 
     def examples(self, folder: Path) -> Sequence[str | Path]:
         """Tones that rise or fall, in noise."""
@@ -55,22 +53,6 @@ class SoundRunner:
         if backbone.modality == "image":
             return torch.randint(0, 256, (2, spec.count(), *spec.shape, 3), dtype=torch.uint8)
         return 0.1 * torch.randn(2, windows_of(backbone, spec), spec.size)
-
-    def free(self) -> dict[int, Any]:
-        """How many sounds there are."""
-        return {0: torch.export.Dim("examples", min=1)}
-
-    def rows(self, frozen: nn.Module, given: Tensor, spec: FeatureSpec) -> Tensor:
-        """The windows of a sound one after the other."""
-        rows: Tensor = frozen(given.flatten(0, 1))
-        count = given.shape[1]
-        if spec.kept == "pooled":
-            return rows.reshape(-1, count * rows.shape[1], rows.shape[2])
-        return rows.reshape(-1, count, *rows.shape[1:])
-
-    def files(self, backbone: Backbone) -> dict[str, str]:
-        """None."""
-        return {}
 
 
 runners.add("sound", SoundRunner())
