@@ -33,6 +33,7 @@ class Split:
         prefix_tokens: class and register tokens in front of the map's tokens (NLC only).
         embed: the last block's output to one vector [n, d] for each example.
         steps: of time among the tokens (NTLC and NLTC only).
+        bands: of frequency among the tokens of a sound (NLC only): all times of one band, then the next.
     """
 
     names: tuple[str, ...]
@@ -41,6 +42,7 @@ class Split:
     prefix_tokens: int
     embed: nn.Module
     steps: int = 1
+    bands: int = 1
 
 
 class Family(Protocol):

@@ -51,6 +51,7 @@ class BackboneInfo:
     available: bool
     megabytes: float
     images_per_s: float | None = None
+    trained_on: str = ""
 
 
 class BackboneSource(Protocol):

@@ -21,19 +21,28 @@ class Hosted:
     size: int
     frames: int
     licence: str
+    trained_on: str
 
 
 HOSTED = {
-    "videomae-base": Hosted("MCG-NJU/videomae-base", 86_228_738, 224, 16, "cc-by-nc-4.0"),
+    "videomae-base": Hosted(
+        "MCG-NJU/videomae-base", 86_228_738, 224, 16, "cc-by-nc-4.0", "Kinetics-400, unlabelled"
+    ),
     "videomae-base-kinetics": Hosted(
-        "MCG-NJU/videomae-base-finetuned-kinetics", 86_534_800, 224, 16, "cc-by-nc-4.0"
+        "MCG-NJU/videomae-base-finetuned-kinetics", 86_534_800, 224, 16, "cc-by-nc-4.0", "Kinetics-400"
     ),
-    "videomae-base-ssv2": Hosted("MCG-NJU/videomae-base-finetuned-ssv2", 86_361_006, 224, 16, "cc-by-nc-4.0"),
+    "videomae-base-ssv2": Hosted(
+        "MCG-NJU/videomae-base-finetuned-ssv2", 86_361_006, 224, 16, "cc-by-nc-4.0", "Something-Something v2"
+    ),
     "timesformer-base": Hosted(
-        "facebook/timesformer-base-finetuned-k400", 121_566_352, 224, 8, "cc-by-nc-4.0"
+        "facebook/timesformer-base-finetuned-k400", 121_566_352, 224, 8, "cc-by-nc-4.0", "Kinetics-400"
     ),
-    "vjepa2-large": Hosted("facebook/vjepa2-vitl-fpc64-256", 303_885_312, 256, 64, "mit"),
-    "vjepa2-large-ssv2": Hosted("facebook/vjepa2-vitl-fpc16-256-ssv2", 353_399_982, 256, 16, "mit"),
+    "vjepa2-large": Hosted(
+        "facebook/vjepa2-vitl-fpc64-256", 303_885_312, 256, 64, "mit", "VideoMix22M, unlabelled"
+    ),
+    "vjepa2-large-ssv2": Hosted(
+        "facebook/vjepa2-vitl-fpc16-256-ssv2", 353_399_982, 256, 16, "mit", "Something-Something v2"
+    ),
 }
 
 

@@ -8,12 +8,23 @@ from preseason.cli.words import table
 if TYPE_CHECKING:
     from preseason.backbones.facts import BackboneInfo
 
-HEADER = ["name", "for", "on this machine", "from", "MB", "parameters", "photos/s", "licence of the weights"]
+HEADER = [
+    "name",
+    "for",
+    "on this machine",
+    "from",
+    "MB",
+    "parameters",
+    "photos/s",
+    "licence of the weights",
+    "learnt from",
+]
 FOOTNOTE = """
 Every other image network of timm works too: preseason fit photos/ --backbone NAME. Weights that are not
 on this machine are loaded from the hub when you name them; --weights FILE_OR_FOLDER takes them from disk.
 Networks for video take clips; a folder of transformers with VideoMAE, TimeSformer or V-JEPA 2 is a backbone
-as well: --backbone FOLDER."""
+as well: --backbone FOLDER. So is one with a spectrogram transformer (AST), wav2vec 2.0, HuBERT, WavLM or
+Whisper for sounds; of a hub's network model.safetensors alone is read."""
 
 
 @verb("models")
@@ -36,4 +47,5 @@ def _row(info: "BackboneInfo") -> list[str]:
         f"{info.parameters / 1e6:.1f} M",
         speed,
         info.licence,
+        info.trained_on or "-",
     ]

@@ -57,6 +57,9 @@ COMPARED_S = 3.0
 """Sounds from this length on are searched for near-copies."""
 LOOKED_AT = 200
 LAST_BLOCKS = 2
+DEPTHS = 4
+"""Of networks of attention: words are told best by their middle, speakers by their first layers (Pasad et al.
+2021, arXiv 2107.04734)."""
 SHORTEST_S, ROOM = 1.6, 1.25
 """Networks that read any length hear so much at least: others may speak more slowly."""
 TAIL_BLOCKS, TUNED_EPOCHS = 3, 12
@@ -236,8 +239,11 @@ def _most(moments: float) -> int:
 
 
 def _blocks(backbone: "Backbone") -> tuple[int, ...]:
-    """The last blocks; what networks of sounds hear below says little (measured on digits and dogs)."""
-    return tuple(range(max(0, len(backbone) - LAST_BLOCKS), len(backbone)))
+    """The last blocks, below which convolutions say little (measured on digits and dogs); else all depths."""
+    count = len(backbone)
+    if backbone.split.layout == "NLC":
+        return tuple(sorted({round(count * depth / DEPTHS) - 1 for depth in range(1, DEPTHS + 1)}))
+    return tuple(range(max(0, count - LAST_BLOCKS), count))
 
 
 def _moments(spec: FeatureSpec) -> Candidate:

@@ -13,7 +13,8 @@ class SoundBackbone(Backbone):
     """A network that reads waves float32 [n, samples], 16,000 a second; `preprocessing.size` of them at once.
 
     Its first block is the front end. Blocks give [n, c, t, bands] or, where nothing is left of the bands,
-    [n, t, c]. One whose `preprocessing.resizable` is true reads waves of any length.
+    [n, t, c], or tokens as `split` describes them. One whose `preprocessing.resizable` is true reads waves of
+    any length.
     """
 
     def __init__(
@@ -39,8 +40,13 @@ class SoundBackbone(Backbone):
         for index, block in enumerate(self.split.blocks[: last + 1]):
             x = block(x)
             if index in blocks:
-                out.append(x if x.ndim == 4 else x.transpose(1, 2)[..., None])
+                out.append(x if x.ndim == 4 else self._in_time(x))
         return out
+
+    def _in_time(self, x: Tensor) -> Tensor:
+        """Tokens [n, l, c] as [n, c, t, bands]."""
+        tokens = x[:, self.split.prefix_tokens :]
+        return torch.unflatten(tokens, 1, (self.split.bands, -1)).permute(0, 3, 2, 1)
 
     def with_random_weights(self, network: nn.Module, split: Split) -> "SoundBackbone":
         """The same architecture as `network` has it, of which nothing was trained."""

@@ -2,10 +2,15 @@
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from preseason.media.mel import Mel, filters, hann
+
+PREEMPHASIS = 0.97
+KALDI_FLOOR = 1.192092955078125e-07
+WHISPER_WINDOW, WHISPER_HOP = 400, 160
 
 
 class LogMel(nn.Module):
@@ -24,24 +29,92 @@ class LogMel(nn.Module):
     def __init__(self, mel: Mel, floor: float) -> None:
         super().__init__()
         self.mel, self.floor = mel, floor
-        angles = 2 * np.pi * np.outer(np.arange(mel.fft // 2 + 1), np.arange(mel.window)) / mel.fft
-        waves = np.concatenate([np.cos(angles), np.sin(angles)]) * hann(mel.window)
+        waves = _waves(mel.fft, mel.window) * hann(mel.window)
         self.register_buffer("basis", torch.tensor(waves[:, None], dtype=torch.float32), persistent=False)
         self.register_buffer("bands", torch.from_numpy(filters(mel)), persistent=False)
 
     def forward(self, waves: Tensor) -> Tensor:
         """Log-mel."""
-        turned = functional.conv1d(waves[:, None], self.basis, stride=self.mel.hop)
-        real, imaginary = turned.chunk(2, dim=1)
-        energy = real * real + imaginary * imaginary
+        energy = _energy(waves, self.basis, self.mel.hop)
         measured = energy.sqrt() if self.mel.power == 1 else energy
-        return torch.log(measured.transpose(1, 2) @ self.bands + self.floor)[:, None]
+        return torch.log(measured @ self.bands + self.floor)[:, None]
+
+
+class KaldiBands(nn.Module):
+    """Waves float32 [n, samples] to log-mel bands as Kaldi measures them, float32 [n, t, bands].
+
+    Every frame loses its mean and is pre-emphasised; both are linear and so part of the transform.
+
+    Args:
+        mel: what is measured; windows are symmetric.
+        centre, spread: taken off the logarithms, and what they are then divided by.
+    """
+
+    basis: Tensor
+    bands: Tensor
+
+    def __init__(self, mel: Mel, centre: float, spread: float) -> None:
+        super().__init__()
+        self.hop, self.centre, self.spread = mel.hop, centre, spread
+        length = mel.window
+        centred = np.eye(length) - 1 / length
+        emphasised = np.eye(length) - PREEMPHASIS * np.eye(length, k=-1)
+        emphasised[0, 0] = 1 - PREEMPHASIS
+        waves = _waves(mel.fft, length) * np.hanning(length) @ emphasised @ centred
+        self.register_buffer("basis", torch.tensor(waves[:, None], dtype=torch.float32), persistent=False)
+        self.register_buffer("bands", torch.from_numpy(filters(mel)), persistent=False)
+
+    def forward(self, waves: Tensor) -> Tensor:
+        """Log-mel."""
+        energy = _energy(waves, self.basis, self.hop) @ self.bands
+        return (torch.log(energy.clamp_min(KALDI_FLOOR)) - self.centre) / self.spread
+
+
+class WhisperBands(nn.Module):
+    """Waves float32 [n, samples] to log-mel bands as Whisper reads them, float32 [n, bands, samples / 160].
+
+    Nothing lies more than 80 dB below the loudest moment.
+
+    Args:
+        filters: float32 [201, bands].
+    """
+
+    basis: Tensor
+    bands: Tensor
+
+    def __init__(self, filters: NDArray[np.float32]) -> None:
+        super().__init__()
+        waves = _waves(WHISPER_WINDOW, WHISPER_WINDOW) * hann(WHISPER_WINDOW)
+        self.register_buffer("basis", torch.tensor(waves[:, None], dtype=torch.float32), persistent=False)
+        self.register_buffer("bands", torch.from_numpy(filters), persistent=False)
+
+    def forward(self, waves: Tensor) -> Tensor:
+        """Log-mel."""
+        half = WHISPER_WINDOW // 2
+        centred = functional.pad(waves[:, None], (half, half), mode="reflect")[:, 0]
+        energy = _energy(centred, self.basis, WHISPER_HOP)[:, :-1] @ self.bands
+        level = torch.log10(energy.clamp_min(1e-10)).transpose(1, 2)
+        return (torch.maximum(level, level.amax((1, 2), keepdim=True) - 8.0) + 4.0) / 4.0
 
 
 class Standardised(nn.Module):
-    """Waves [n, samples] of mean 0 and deviation 1 each."""
+    """Waves [n, samples] of mean 0 and deviation 1 each; silence that fills a window counts for nothing."""
 
     def forward(self, waves: Tensor) -> Tensor:
         """Scaled waves."""
-        centred = waves - waves.mean(1, keepdim=True)
-        return centred * torch.rsqrt(centred.square().mean(1, keepdim=True) + 1e-7)
+        heard = (waves != 0).to(waves.dtype)
+        count = heard.sum(1, keepdim=True).clamp_min(1.0)
+        centred = (waves - waves.sum(1, keepdim=True) / count) * heard
+        return centred * torch.rsqrt(centred.square().sum(1, keepdim=True) / count + 1e-7)
+
+
+def _waves(fft: int, length: int) -> NDArray[np.float64]:
+    """Cosines, then sines, of a Fourier transform's bins, [2 (fft / 2 + 1), length]."""
+    angles = 2 * np.pi * np.outer(np.arange(fft // 2 + 1), np.arange(length)) / fft
+    return np.concatenate([np.cos(angles), np.sin(angles)])
+
+
+def _energy(waves: Tensor, basis: Tensor, hop: int) -> Tensor:
+    """Energy in each bin, [n, t, bins]."""
+    real, imaginary = functional.conv1d(waves[:, None], basis, stride=hop).chunk(2, dim=1)
+    return (real * real + imaginary * imaginary).transpose(1, 2)
