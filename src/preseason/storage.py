@@ -27,6 +27,8 @@ MANIFEST, CARD, REPORT = "preseason.json", "README.md", "report.html"
 HEADS, KNOWN, WORLD = "heads.safetensors", "known.safetensors", "world.safetensors"
 BACKBONE, FINETUNED = "backbone", "finetuned"
 ADAPTER, TOKENIZER, WHOLE = "adapter", "tokenizer", "model"
+VERSION = "version"
+"""Key of the manifest in a store: the folder beside it that holds the model."""
 HOSTED = "hosted"
 """Key of the manifest of a model that lies with a service."""
 

@@ -12,8 +12,10 @@ SOURCE = Path(__file__).parents[2] / "src" / "preseason"
 
 # Lowest first; a module imports only from lines above its own, or from its own package.
 LAYERS = (
-    ("arrays", "errors", "formatting", "runtime"),
+    ("arrays", "errors", "formatting"),
+    ("runtime",),
     ("distributed", "media", "recipe", "registry", "storage"),
+    ("stores",),
     ("backbones", "data"),
     ("engine", "results"),
     ("inference", "trained_model"),

@@ -20,6 +20,7 @@ from preseason.evaluation.choosing import choose_by
 from preseason.models.detector import Detector
 from preseason.results import BoxPredictions, PictureBoxes
 from preseason.runtime.progress import Progress, Silent
+from preseason.stores.mirror import inputs_here
 from preseason.tasks.reading import read_inputs
 
 CELLS = 4
@@ -76,7 +77,7 @@ def pictures_to_label(
         UsageError: no input was given, or `count` is below 1.
         DataError: no picture can be read.
     """
-    named = one_by_one(inputs)
+    named = inputs_here(one_by_one(inputs), model.finder.extractors.cache)
     if count < 1 or not named:
         raise UsageError(f"-n {count}: expected 1 or more." if named else "next needs pictures: name some.")
     samples, skipped = read_inputs(named, model.job)

@@ -1,8 +1,8 @@
 """What `fit` says and prints where the model talks."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from preseason.cli.shapes import report_of
 from preseason.cli.verbs import Outcome
 from preseason.cli.words import of_skipped, percent
 from preseason.formatting import duration
@@ -59,7 +59,7 @@ def fields_of_fit(model: str, record: "ChatRecord") -> dict[str, Any]:
     }
     return {
         "model": model,
-        "report": str(Path(model) / "report.html"),
+        "report": report_of(model),
         "task": record.task,
         "style": record.style,
         "backbone": record.backbone,

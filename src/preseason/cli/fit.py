@@ -13,6 +13,7 @@ from preseason.cli.verbs import Outcome, verb
 from preseason.errors import DataError, UsageError
 from preseason.formatting import shell_word
 from preseason.recipe import recipe_from
+from preseason.runtime.addresses import address_of, is_address
 from preseason.runtime.launcher import process_info
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def fit(
     recipe = recipe_from(None, Path(config) if config else None, flags)
     if dry_run:
         return _say_reading(data, recipe, quiet)
-    folder = choose_output(Path(data), output)
+    folder = choose_output(data, output)
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other: give one of them.")
     report = progress(quiet or process_info().rank > 0, verbose)
@@ -93,18 +94,32 @@ def _say_reading(data: str, recipe: "Recipe", quiet: bool) -> Outcome:
     return Outcome(shapes.of_reading(account, refusal), words.of_reading(account, refusal), code)
 
 
-def choose_output(data: Path, output: str | None) -> Path:
+def choose_output(data: str | Path, output: str | None) -> Path | str:
     """The folder to write: the one named, else the first free of DATA-model, DATA-model-2, ...
 
     Raises:
         DataError: there is no DATA.
         UsageError: the folder cannot be written, holds something else, or overlaps with the data.
     """
-    if not data.exists():
+    if output is not None and is_address(output):
+        return address_of(output)  # what lies there is looked at before the fit begins
+    if is_address(data):
+        folder = Path(output) if output is not None else _free_name(Path(address_of(data)).stem)
+        _refuse_other(folder)
+        _try_writing(folder)
+        return folder
+    folder = Path(output) if output is not None else _free_name(Path(data).resolve().stem)
+    if not Path(data).exists():
         raise DataError(
             f"There is no {data}. Name a folder with one folder of photos for each label.", code="PS-D02"
         )
-    folder = Path(output) if output is not None else _free_name(data)
+    _refuse_other(folder)
+    _refuse_overlap(Path(data).resolve(), folder.resolve())
+    _try_writing(folder)
+    return folder
+
+
+def _refuse_other(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file: name a folder for the model with -o.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
@@ -112,13 +127,10 @@ def choose_output(data: Path, output: str | None) -> Path:
             f"{folder} holds other files and no {MANIFEST}: it will not be overwritten. "
             "Name a new folder with -o."
         )
-    _refuse_overlap(data.resolve(), folder.resolve())
-    _try_writing(folder)
-    return folder
 
 
-def _free_name(data: Path) -> Path:
-    stem = data.resolve().stem or "preseason"
+def _free_name(stem: str) -> Path:
+    stem = stem or "preseason"
     names = [f"{stem}-model", *(f"{stem}-model-{number}" for number in range(2, 1000))]
     return next(Path(name) for name in names if not Path(name).exists())
 
@@ -146,8 +158,8 @@ def _try_writing(folder: Path) -> None:
         ) from None
 
 
-def _announcement(folder: Path, output: str | None) -> str:
-    if (folder / MANIFEST).is_file():
+def _announcement(folder: Path | str, output: str | None) -> str:
+    if isinstance(folder, Path) and (folder / MANIFEST).is_file():
         return f"{folder} holds a model: it is replaced when the new one is complete."
     return f"The model goes to {folder}" + ("" if output else " (choose another place with -o)") + "."
 

@@ -76,9 +76,12 @@ def predict(
     import preseason
     from preseason.cli.video_boxes import Wishes, of_videos, videos_among
     from preseason.models.detector import Detector
+    from preseason.runtime.cache_dir import cache_folder
+    from preseason.stores.mirror import inputs_here
 
     report = progress(quiet)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
+    paths = tuple(str(each) for each in inputs_here(paths, cache_folder(cache)))
     _refuse_unfit(model, loaded, form, text or path, None if finder else draw)
     if finder is not None:
         found = preseason.load(finder, progress=report, device=device, cache=cache)

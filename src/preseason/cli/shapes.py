@@ -5,6 +5,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from preseason.runtime.addresses import is_address
+
 if TYPE_CHECKING:
     from preseason.data.account import Account
     from preseason.results import Evaluation, Figure, FitRecord, Predictions, Update
@@ -27,11 +29,16 @@ def plain(value: Any) -> Any:
     return value
 
 
+def report_of(model: str) -> str:
+    """Where the report of a model lies."""
+    return f"{model}/report.html" if is_address(model) else str(Path(model) / "report.html")
+
+
 def of_fit(model: str, record: "FitRecord") -> dict[str, Any]:
     """What `fit --json` prints."""
     return {
         "model": model,
-        "report": str(Path(model) / "report.html"),
+        "report": report_of(model),
         "task": record.task,
         "backbone": record.backbone,
         "head": record.head,

@@ -7,6 +7,7 @@ from typing import Any
 
 from preseason.data.boxes import LabelledBox
 from preseason.media.text import encodable, read_text
+from preseason.runtime.addresses import shown
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class File:
     path: Path
 
     def __str__(self) -> str:
-        return str(self.path)
+        return shown(self.path)
 
     @property
     def name(self) -> str:
@@ -30,7 +31,7 @@ class File:
 
     def shown(self, most: int = 80) -> str:
         """The path, for messages."""
-        return str(self.path)
+        return shown(self.path)
 
     def called(self, most: int = 80) -> str:
         """The name, for messages where folders say nothing."""
@@ -182,6 +183,9 @@ class Skipped:
 
     path: str
     reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", shown(self.path))
 
 
 MAX_LISTED = 5

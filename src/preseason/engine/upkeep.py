@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from preseason.stores.mirror import copies, forget
+
 WALKS = "walks"
 ABOUT = "walk.json"
 """In a walk's folder: what it is."""
@@ -38,10 +40,11 @@ def touch(folder: Path) -> None:
 
 
 def usage(cache: Path) -> list[Usage]:
-    """What each shelf and each walk under `cache` takes, the largest first."""
+    """What each shelf, walk and copy of a store under `cache` takes, the largest first."""
     shelves = [_shelf(path.parent) for path in (cache / "bank").glob("*/shelf.json")]
     walks = [_walk(path) for path in (cache / WALKS).glob("*") if path.is_dir()]
-    return sorted([*shelves, *walks], key=lambda each: -each.bytes)
+    stores = [Usage(each.name, each.address, each.files, each.bytes, each.used) for each in copies(cache)]
+    return sorted([*shelves, *walks, *stores], key=lambda each: -each.bytes)
 
 
 def clear(cache: Path, names: Sequence[str] | None = None) -> int:
@@ -53,6 +56,7 @@ def clear(cache: Path, names: Sequence[str] | None = None) -> int:
     for each in chosen:
         for kind in ("bank", WALKS):
             shutil.rmtree(cache / kind / each.name, ignore_errors=True)
+    forget(cache, [each.name for each in chosen])
     if names is None:
         for folder in ("networks", WALKS, "work"):
             shutil.rmtree(cache / folder, ignore_errors=True)
@@ -61,7 +65,8 @@ def clear(cache: Path, names: Sequence[str] | None = None) -> int:
 
 def evict(cache: Path, limit_bytes: float, in_use: Sequence[str] = ()) -> int:
     """Delete what was least recently used, never what is `in_use`, until the rest fit; bytes freed."""
-    kept = sorted(usage(cache), key=lambda each: each.used)
+    stores = {each.name for each in copies(cache)}  # which have a limit of their own
+    kept = sorted((each for each in usage(cache) if each.name not in stores), key=lambda each: each.used)
     total, freed = sum(each.bytes for each in kept), 0
     for each in kept:
         if total - freed <= limit_bytes:

@@ -129,6 +129,13 @@ CODES: dict[str, Explained] = {
         "The Hugging Face hub cannot be reached, has no such model, or does not let you write there.",
         "Check the name and the connection; `hf auth login` or `HF_TOKEN` gives access to your own models.",
     ),
+    "PS-N03": Explained(
+        "The store failed",
+        "An object store (`s3://`, `gs://`, `az://`, `hf://`) cannot be reached, or refuses to be read or "
+        "written.",
+        "Check the address; its library reads credentials and endpoint from the environment, see "
+        "[Stores](stores.md).",
+    ),
     "PS-M01": Explained(
         "The model folder cannot be used",
         "Files of the model are missing, damaged, or do not fit together.",

@@ -24,6 +24,8 @@ from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.callbacks import Callback, Watched
 from preseason.runtime.launcher import process_info
 from preseason.runtime.progress import Progress, Silent
+from preseason.stores.mirror import here
+from preseason.stores.models import stored_at
 from preseason.tasks.base import tasks
 from preseason.tasks.reading import read, task_for
 from preseason.trained_model import TrainedModel
@@ -48,8 +50,9 @@ def fit(
         data: folder with one folder per label, or a CSV, TSV, JSON Lines or Parquet table; dialogues or texts
             without labels give a chat model. Or a `Dataset`: what `preseason.read(data).dataset` found, or
             what `preseason.dataset(inputs, labels)` makes of paths or texts. Or what the library
-            `datasets` calls `Dataset` and `DatasetDict`, streamed ones too.
-        output: model folder to write; None keeps the model in memory.
+            `datasets` calls `Dataset` and `DatasetDict`, streamed ones too. Folders and tables may lie in a
+            store, e.g. `s3://bucket/photos`.
+        output: model folder to write, or its address in a store; None keeps the model in memory.
         recipe: settings to start from; single ones may be given as keywords, e.g. `budget_s="5m"`.
         config: TOML file with settings, or a model folder whose fit is repeated; keywords take precedence.
         progress: receives progress messages.
@@ -68,12 +71,12 @@ def fit(
     """
     refuse_lost_folder()
     chosen = recipe_from(recipe, Path(config) if config else None, settings)
-    folder = None if output is None else Path(output)
+    cache = cache_folder(chosen.cache)
     if is_data_set(data):
         named, rest = _columns_of(data, chosen)
-        with labelled(data, cache_folder(chosen.cache), named) as found:
-            return _fit(found, folder, rest, progress, callbacks)
-    return _fit(data if isinstance(data, Dataset) else Path(data), folder, chosen, progress, callbacks)
+        with labelled(data, cache, named) as found:
+            return _fit(found, output, rest, progress, callbacks)
+    return _fit(data if isinstance(data, Dataset) else here(data, cache), output, chosen, progress, callbacks)
 
 
 def _columns_of(data: Any, recipe: Recipe) -> tuple[Named, Recipe]:
@@ -90,7 +93,7 @@ def _columns_of(data: Any, recipe: Recipe) -> tuple[Named, Recipe]:
 
 def _fit(
     root: Path | Dataset,
-    folder: Path | None,
+    output: str | Path | None,
     chosen: Recipe,
     progress: Progress | None,
     callbacks: Sequence[Callback],
@@ -98,12 +101,26 @@ def _fit(
     here = process_info()
     watched = Watched(progress or Silent(), callbacks)
     if here.size == 1:
-        return _fit_watched(root, folder, chosen, watched)
+        return _fit_written(root, output, chosen, watched)
     workers = Workers(here, cache_folder(chosen.cache) / "work")
     if here.rank == 0:
         with workers.led():
-            return _fit_watched(root, folder, chosen, watched, workers)
-    return _help_leader(root, folder, chosen, workers)
+            return _fit_written(root, output, chosen, watched, workers)
+    return _help_leader(root, output, chosen, workers)
+
+
+def _fit_written(
+    root: Path | Dataset,
+    output: str | Path | None,
+    recipe: Recipe,
+    watched: Watched,
+    workers: Workers | None = None,
+) -> TrainedModel:
+    """A model in its folder, or in its store when the fit is complete."""
+    if output is None:
+        return _fit_watched(root, None, recipe, watched, workers)
+    with stored_at(output, cache_folder(recipe.cache)) as folder:
+        return _fit_watched(root, folder, recipe, watched, workers)
 
 
 def _fit_watched(
@@ -144,7 +161,7 @@ def look(data: str | Path, recipe: Recipe, progress: Progress | None = None) -> 
         UsageError: a setting names a column, task or layout that is not there.
         DataError: nothing usable is there, or it can be read in two ways.
     """
-    root = Path(data)
+    root = here(data, cache_folder(recipe.cache))
     if holds_dialogues(root, recipe):
         return account_of_corpus(root), ""
     audit = read(root, progress, pipeline.columns_of(recipe))
@@ -162,13 +179,15 @@ def holds_dialogues(root: Path, recipe: Recipe) -> bool:
     return recipe.task == CHAT
 
 
-def _help_leader(root: Path | Dataset, folder: Path | None, recipe: Recipe, workers: Workers) -> TrainedModel:
+def _help_leader(
+    root: Path | Dataset, output: str | Path | None, recipe: Recipe, workers: Workers
+) -> TrainedModel:
     """Help the worker that leads, and load what it wrote."""
-    if folder is None:
+    if output is None:
         raise UsageError("A fit by several workers needs a folder to write: name it (output, or -o).")
 
     def extractors() -> FeatureExtractors:
         return pipeline.extractors_for(recipe, task_for(root, pipeline.columns_of(recipe)))
 
     assist(workers, recipe, extractors)
-    return load(folder, device=recipe.device, cache=recipe.cache)
+    return load(output, device=recipe.device, cache=recipe.cache)

@@ -13,7 +13,9 @@ from preseason.language.generation import Generation, Prompt
 from preseason.language.protocol_client import Client
 from preseason.language.record import TASK, SampleGeneration
 from preseason.language.talking import TalkingModel
+from preseason.runtime.cache_dir import cache_folder
 from preseason.storage import CARD, FORMAT, HOSTED, MANIFEST, replace_folder
+from preseason.stores.models import stored_at
 
 PREFIX = "openai:"
 
@@ -81,7 +83,8 @@ class HostedModel(TalkingModel):
             content = json.dumps({**manifest, HOSTED: asdict(self.record)}, indent=1, ensure_ascii=False)
             (part / MANIFEST).write_text(content, "utf-8")
 
-        replace_folder(Path(folder), write)
+        with stored_at(folder, self.cache or cache_folder()) as place:
+            replace_folder(place, write)
 
 
 def load_hosted(place: Path, values: dict[str, Any], cache: Path) -> HostedModel:

@@ -12,7 +12,10 @@ from preseason.language.packing import pack, pieces_of
 from preseason.language.reading import read_corpus
 from preseason.language.record import ChatRecord, EvalResult
 from preseason.language.talking import TalkingModel
+from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent
+from preseason.stores.mirror import here
+from preseason.stores.models import stored_at
 from preseason.trained_model import JUDGES, TALKS
 
 
@@ -67,7 +70,7 @@ class ChatModel(TalkingModel):
         Raises:
             DataError: nothing usable is there.
         """
-        corpus = read_corpus(Path(data))
+        corpus = read_corpus(here(data, cache_folder()))
         length = self.record.training.length
         blocks = pack(
             pieces_of(self.tokenizer, corpus.examples, length), length, int(self.tokenizer.pad_token_id)
@@ -78,4 +81,5 @@ class ChatModel(TalkingModel):
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder, with the whole network in it."""
-        save(self, Path(folder), adapter=None)
+        with stored_at(folder, cache_folder()) as place:
+            save(self, place, adapter=None)

@@ -38,6 +38,8 @@ from preseason.results import (
 )
 from preseason.runtime.progress import Progress, Silent, Stopwatch
 from preseason.runtime.threads import one_blas_thread
+from preseason.stores.mirror import here, inputs_here
+from preseason.stores.models import stored_at
 from preseason.tasks.base import Task
 from preseason.tasks.reading import fingerprinted, has_column, read_inputs, read_labelled
 from preseason.trained_model import CLASSIFIES, SPOTS
@@ -172,7 +174,7 @@ class Model:
             with labelled(data, self.extractors.cache, Named(text or path, label)) as found:
                 return self._evaluated(found, Columns(rename=tuple(rename)), adapt, progress)
         columns = self.columns((data,), text, label, path, rename)
-        return self._evaluated(Path(data), columns, adapt, progress)
+        return self._evaluated(here(data, self.extractors.cache), columns, adapt, progress)
 
     def _evaluated(
         self, data: Path | Dataset, columns: Columns, adapt: bool, progress: Progress | None
@@ -217,7 +219,7 @@ class Model:
         self, inputs: Iterable[Inputs], text: str | None = None, path: str | None = None
     ) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
         """Unlabelled samples from the inputs of `predict`, with fingerprints, and what could not be read."""
-        named = one_by_one(inputs)
+        named = inputs_here(one_by_one(inputs), self.extractors.cache)
         return read_inputs(named, self.job, self.columns(named, text, path=path))
 
     def answers(
@@ -311,7 +313,8 @@ class Model:
         Args:
             pages: writes card and report into the folder it is given; without it, existing ones are kept.
         """
-        save(self, Path(folder), pages)
+        with stored_at(folder, self.extractors.cache) as place:
+            save(self, place, pages)
 
     def with_record(self, record: FitRecord) -> "Model":
         """A copy of the model with another record."""

@@ -26,6 +26,8 @@ from preseason.results import (
     Update,
 )
 from preseason.runtime.progress import Progress, Silent, Stopwatch
+from preseason.stores.mirror import here, inputs_here
+from preseason.stores.models import stored_at
 from preseason.tasks.base import Task
 from preseason.tasks.reading import fingerprinted, read_inputs
 from preseason.trained_model import FINDS, TrainedModel
@@ -72,7 +74,7 @@ class Detector:
         Raises:
             UsageError: nothing was named, or it is to adapt.
         """
-        named = one_by_one(inputs)
+        named = inputs_here(one_by_one(inputs), self.finder.extractors.cache)
         if not named:
             raise UsageError("predict needs pictures: name files, folders or patterns of files.")
         if adapt:
@@ -116,9 +118,9 @@ class Detector:
             raise UsageError(
                 "--text, --label, --path, --rename and --adapt are for models of labels: leave them out."
             )
-        watch = Stopwatch()
+        watch, cache = Stopwatch(), self.finder.extractors.cache
         with watch.stage("reading files"):
-            samples, skipped = fingerprinted(self.job.read(Path(data), self.job.accept), self.job)
+            samples, skipped = fingerprinted(self.job.read(here(data, cache), self.job.accept), self.job)
             known = tuple(sample for sample in samples if sample.boxes is not None)
         with watch.stage("answering"):
             answers, failed = self.answers(known, progress or Silent())
@@ -165,7 +167,8 @@ class Detector:
 
     def save(self, folder: str | Path, pages: Callable[[Path], None] | None = None) -> None:
         """Write the model folder; one that is there is replaced when the new one is complete."""
-        save(self, Path(folder), pages)
+        with stored_at(folder, self.finder.extractors.cache) as place:
+            save(self, place, pages)
 
     def with_record(self, record: FitRecord) -> "Detector":
         """The same model with another record."""

@@ -23,6 +23,7 @@ from preseason.results import BatchPredictions
 from preseason.runtime import notebook
 from preseason.runtime.cache_dir import recall_place
 from preseason.runtime.progress import Progress, Silent
+from preseason.stores.mirror import here
 from preseason.tasks.base import Task
 from preseason.tasks.reading import accept_of, fingerprinted
 
@@ -187,7 +188,7 @@ def whereabouts(run: Explainer, cache: Path, fit: str, data: str | Path | None) 
     Raises:
         DataError: `data` was named and nothing usable is there.
     """
-    root = Path(data) if data is not None else recall_place(cache, fit)
+    root = here(data, cache) if data is not None else recall_place(cache, fit)
     if root is None or not run.known.examples:
         return {}
     try:

@@ -11,11 +11,11 @@ SCHEME = "hf://"
 NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 
 
-def is_address(model: str | Path) -> bool:
+def is_on_hub(model: str | Path) -> bool:
     """Whether a model is named by its place on the hub.
 
     Example:
-        >>> is_address("hf://anna/players"), is_address("players")
+        >>> is_on_hub("hf://anna/players"), is_on_hub("players")
         (True, False)
     """
     return str(model).startswith(SCHEME)

@@ -11,11 +11,13 @@ from preseason.errors import UsageError
 from preseason.errors.surroundings import refuse_lost_folder
 from preseason.models.classifier import Model
 from preseason.models.detector import Detector
-from preseason.models.hub import fetch, is_address
+from preseason.models.hub import fetch, is_on_hub
 from preseason.registry import Registry
+from preseason.runtime.addresses import is_address
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress
-from preseason.storage import HOSTED, read_manifest
+from preseason.storage import HOSTED, VERSION, read_manifest
+from preseason.stores.models import model_here
 from preseason.trained_model import CLASSIFIES, FINDS, TALKS, TrainedModel
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ def load(
     """Load a model from its folder; loading never runs code from it.
 
     Args:
-        folder: the model folder, or `hf://USER/NAME` for one on the Hugging Face hub.
+        folder: the model folder, its address in a store (`s3://bucket/players`), or `hf://USER/NAME` for one
+            on the Hugging Face hub.
 
     Raises:
         UsageError: the current folder is gone, or the process was forked from one that had computed.
@@ -52,10 +55,26 @@ def load(
     """
     refuse_lost_folder()
     refuse_fork()
-    place = fetch(str(folder)) if is_address(folder) else Path(folder)
+    at = cache_folder(cache)
+    place = folder_of(folder, at)
     manifest = read_manifest(place)
-    where = Where(cache_folder(cache), device_for(device), progress)
+    if VERSION in manifest:  # what a store holds, copied by hand
+        place = place / manifest[VERSION]
+        manifest = read_manifest(place)
+    where = Where(at, device_for(device), progress)
     return kinds.get(_kind(manifest))(place, manifest, where)
+
+
+def folder_of(model: str | Path, cache: Path) -> Path:
+    """The folder of a model: its own, or the copy of one on the hub or in a store.
+
+    Raises:
+        WeightsError, DataError: the hub or the store cannot be reached.
+        ModelFolderError: no model lies there.
+    """
+    if is_on_hub(model):
+        return fetch(str(model))
+    return model_here(model, cache) if is_address(model) else Path(model)
 
 
 def _kind(manifest: dict[str, Any]) -> str:

@@ -9,15 +9,28 @@ from pathlib import Path
 
 import platformdirs
 
+from preseason.errors import CacheError
+from preseason.runtime.addresses import is_address
+
 
 def cache_folder(named: str | Path | None = None) -> Path:
     """The cache: as named, else PRESEASON_CACHE, else the platform's cache folder for preseason.
 
     Users without a home that can be written (containers, services) get a folder of their own among the
     temporary files.
+
+    Raises:
+        CacheError: the address of a store is named.
     """
     chosen = named or os.environ.get("PRESEASON_CACHE")
     if chosen:
+        if is_address(chosen):
+            raise CacheError(
+                f"{chosen} is a store, and the cache must be a local folder: its rows are appended and "
+                "mapped into "
+                "memory, which object stores cannot do. Name a local disk with PRESEASON_CACHE or --cache; "
+                "machines that share features mount one network file system there."
+            )
         return Path(chosen)
     try:
         usual = Path(platformdirs.user_cache_dir("preseason", appauthor=False))

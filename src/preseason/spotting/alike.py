@@ -23,6 +23,7 @@ from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent
 from preseason.spotting.scan import Rows, VideoScan
 from preseason.spotting.similar import Moment, nearest
+from preseason.stores.mirror import here
 from preseason.tasks.clips import ClipDecoder
 
 RATE = 2.0
@@ -74,7 +75,7 @@ def alike(
         MediaError: the video cannot be decoded.
     """
     search = search or Search()
-    features = features_of(Path(match), search, progress or Silent())
+    features = features_of(here(match, cache_folder(search.cache)), search, progress or Silent())
     return nearest(features, times_s, search.rate, search.count, search.apart_s)
 
 

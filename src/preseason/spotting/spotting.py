@@ -21,11 +21,13 @@ from preseason.models.classifier import Model
 from preseason.models.loading import classifies, load, talks
 from preseason.results import Drift
 from preseason.runtime import notebook
+from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent
 from preseason.spotting.nms import suppress
 from preseason.spotting.readers import WindowReader
 from preseason.spotting.scan import VideoScan
 from preseason.spotting.sounds import events, hear
+from preseason.stores.mirror import here
 from preseason.tasks.actions import labelled
 from preseason.trained_model import TrainedModel
 
@@ -106,7 +108,7 @@ def spot(
         found = preseason.spot("actions", "match.mp4")
         found.actions[0].time_s
     """
-    model, path, told = _classifier(model), Path(match), progress or Silent()
+    model, path, told = _classifier(model), here(match, cache_folder()), progress or Silent()
     if getattr(model.job.modality, "listened", False):
         heard = hear(model, path, told, rate)
         found = events(heard, model.labels, threshold, apart_s)
@@ -171,7 +173,7 @@ def evaluate_spotting(
     """
     model = _classifier(model)
     recordings: list[Recording] = []
-    for each in _under_names_of(model, labelled(Path(data)).videos, rename):
+    for each in _under_names_of(model, labelled(here(data, cache_folder())).videos, rename):
         found = chosen(model, scores_of(model, each.path, None, progress or Silent()), MIN_SCORE)
         recordings += by_half(each.actions, found)
         if seen is not None:

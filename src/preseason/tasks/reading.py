@@ -18,7 +18,9 @@ from preseason.data.spellings import joined
 from preseason.errors import DataError, UsageError
 from preseason.formatting import did_you_mean
 from preseason.media.content import opening_failure
+from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent
+from preseason.stores.mirror import here
 from preseason.tasks.base import tasks
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ def read(data: str | Path, progress: Progress | None = None, columns: Columns = 
     """Read labelled data: samples, skipped files, duplicates and conflicting labels.
 
     Args:
+        data: a folder or file, or its address in a store, e.g. `s3://bucket/photos`.
         columns: what is named of a table, of the layout and of the task; the rest is guessed.
 
     Returns:
@@ -80,7 +83,7 @@ def read(data: str | Path, progress: Progress | None = None, columns: Columns = 
         DataError: nothing usable is there, or it can be read in two ways.
         UsageError: no task or layout has the name given.
     """
-    root = Path(data)
+    root = here(data, cache_folder())
     return read_for(task_for(root, columns), root, progress, columns)
 
 

@@ -32,6 +32,7 @@ from preseason.recipe import Recipe
 from preseason.runtime import notebook
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent, Stopwatch
+from preseason.stores.mirror import here
 from preseason.tasks.base import Task
 from preseason.tasks.reading import read_for, task_for
 from preseason.training.cross_validation import cross_val_fit
@@ -150,7 +151,7 @@ def scout(
         recipe = replace(recipe, text=None, path=None, label=None)
         with labelled(data, cache_folder(cache), columns) as found:
             return Scout(recipe, progress or Silent()).run(found, tuple(backbones))
-    return Scout(recipe, progress or Silent()).run(Path(data), tuple(backbones))
+    return Scout(recipe, progress or Silent()).run(here(data, cache_folder(cache)), tuple(backbones))
 
 
 class Scout:

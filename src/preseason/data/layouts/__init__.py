@@ -1,9 +1,10 @@
 """On-disk layouts: how labelled examples lie in folders and tables. One file per layout."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from preseason.data.dataset import Dataset
+from preseason.data.dataset import Dataset, File, Sample
 from preseason.data.files import Accept, files_in, folders_in, readable
 from preseason.data.folder_shapes import holds_examples, listed, only_folder
 from preseason.data.layouts import names, table, texts
@@ -72,13 +73,17 @@ def _beside_table(dataset: Dataset) -> Dataset:
     """The dataset with the folders named of which its table says nothing: they are left for predictions."""
     if not dataset.root.is_dir():
         return dataset
-    read_from = {parent for sample in dataset.samples for parent in Path(str(sample.source)).parents}
+    read_from = {parent for sample in dataset.samples for parent in _folders(sample)}
     unlabelled = [path for path in folders_in(dataset.root) if path not in read_from and holds_examples(path)]
     if not unlabelled:
         return dataset
     names = [f"{readable(path.name)}/" for path in unlabelled]
     note = f"The table says nothing of what lies in {listed(names)}: left for next and predict."
     return replace(dataset, notes=(*dataset.notes, note), ignored=(*dataset.ignored, *names))
+
+
+def _folders(sample: Sample) -> Sequence[Path]:
+    return sample.source.path.parents if isinstance(sample.source, File) else ()
 
 
 def innermost(root: Path) -> tuple[Path, str]:
