@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,11 @@ from preseason.cli.main import run
 from preseason.cli.problems.base import terminals
 from preseason.data.boxes import FoundBox
 from preseason.data.dataset import File, Sample
-from preseason.errors import ModelFolderError, UsageError
+from preseason.errors import ExportError, ModelFolderError, UsageError
+from preseason.exporting.export import write_settings
+from preseason.exporting.files import write_openvino
+from preseason.exporting.finders import BoxCheck, settings_of
+from preseason.exporting.run_boxes import Exported
 from preseason.heads.detection.network import DetectionHead, folded
 from preseason.inference.detection.finder import Finder
 from preseason.inference.detection.plan import decide
@@ -229,6 +234,43 @@ def test_a_video_is_read_in_stretches_and_goes_on_where_it_was_stopped(
     assert sum(late) == 8
     with pytest.raises(UsageError, match="received 0 frames a second"):
         watch(model, match, Silent(), 0.0)
+
+
+@pytest.mark.slow
+def test_an_exported_finder_finds_the_same_without_torch(
+    model: Detector, place: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxscript", reason="needs preseason[export]")
+    finder = replace(model.finder, plan=replace(model.finder.plan, longest=256, tile=128, overlap=32))
+    tiled = replace(model, finder=finder)
+    for each, to in ((model, "onnx"), (tiled, "openvino")):
+        if to == "onnx":
+            done = preseason.export(each, tmp_path / to, to=to, data=[place / "data"])
+            assert isinstance(done.check, BoxCheck)
+            assert (done.check.n, done.check.same) == (COUNT, 1.0)
+            assert done.check.boxes >= 2 * 5 * COUNT
+            assert done.check.pixels < 0.05
+        else:
+            shutil.copytree(tmp_path / "onnx", tmp_path / to)
+            write_openvino(tmp_path / "onnx" / "finder.onnx", tmp_path / to / "finder.xml")
+            write_settings(tmp_path / to, settings_of(each, "finder.xml"))
+        exported = Exported(tmp_path / to)
+        for path in sorted((place / "data").glob("*.png")):
+            (own,), found = each.predict(path).predictions, exported.predict(path)
+            assert (found["width"], found["height"], len(found["boxes"])) == (160, 120, len(own.boxes))
+            for one, other in zip(own.boxes, found["boxes"], strict=True):
+                assert (one.label, one.score) == (other["label"], pytest.approx(other["score"], abs=1e-3))
+                edges = [other[name] for name in ("x0", "y0", "x1", "y1")]
+                assert edges == pytest.approx([one.x0, one.y0, one.x1, one.y1], abs=1e-3)
+    answers = [exported.predict(place / "data" / "pitch-000.png")]
+    coco = exported.document("coco", answers, [{"path": "torn.png", "reason": "cut short"}])
+    first, box = coco["annotations"][0], answers[0]["boxes"][0]
+    assert first["bbox"][0] == pytest.approx(160 * box["x0"], abs=1e-2)
+    assert coco["categories"][first["category_id"] - 1]["name"] == box["label"]
+    assert coco["skipped"][0]["path"] == "torn.png"
+    for to in ("onnx-int8", "timm"):
+        with pytest.raises(ExportError, match="is not offered for models of boxes"):
+            preseason.export(model, tmp_path / "small", to=to, data=[place / "data"])
 
 
 def test_scouting_is_for_labels(place: Path) -> None:

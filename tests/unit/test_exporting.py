@@ -9,7 +9,7 @@ import pytest
 
 from preseason.cli.export import FORMATS
 from preseason.errors import ExportError
-from preseason.exporting import run_texts
+from preseason.exporting import finders, run_texts
 from preseason.exporting.checking import Check
 from preseason.exporting.export import TARGETS, refuse_different
 from preseason.exporting.parts import PARTS, RUNNER, write_runner
@@ -18,10 +18,12 @@ from preseason.heads.base import TrainingSet, heads
 from preseason.inference.features import Features
 from preseason.inference.probabilities import softmax
 
+PROGRAMS = (*(runners.get(modality).program for modality in runners), finders.PROGRAM)
 
-@pytest.mark.parametrize("modality", list(runners))
-def test_a_runner_starts_without_preseason(modality: str, tmp_path: Path) -> None:
-    write_runner(tmp_path, runners.get(modality).program)
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_runner_starts_without_preseason(program: str, tmp_path: Path) -> None:
+    write_runner(tmp_path, program)
     heavy = ("preseason", "torch", "scipy", "sklearn", "openvino", "onnxruntime", "click")
     code = (
         f"import sys; sys.path[:0] = [{str(tmp_path)!r}]; sys.modules['preseason'] = None; import run; "
@@ -34,9 +36,9 @@ def test_a_runner_starts_without_preseason(modality: str, tmp_path: Path) -> Non
     )
 
 
-@pytest.mark.parametrize("modality", list(runners))
-def test_a_runner_takes_few_parts_with_it(modality: str, tmp_path: Path) -> None:
-    write_runner(tmp_path, runners.get(modality).program)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_runner_takes_few_parts_with_it(program: str, tmp_path: Path) -> None:
+    write_runner(tmp_path, program)
     parts = [path for path in (tmp_path / PARTS).rglob("*.py") if path.read_text("utf-8").strip()]
     assert 5 < len(parts) < 20, parts
 

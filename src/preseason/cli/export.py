@@ -11,6 +11,7 @@ from preseason.cli.verbs import AliasedOption, Outcome, verb
 if TYPE_CHECKING:
     from preseason.exporting.checking import Check
     from preseason.exporting.export import Export
+    from preseason.exporting.finders import BoxCheck
 
 FORMATS = ("onnx", "openvino", "onnx-int8", "openvino-int8", "timm", "transformers")
 
@@ -82,20 +83,31 @@ def export(
 
 
 def _text(folder: str, done: "Export") -> str:
-    use = f"Run it with: python {folder}/run.py {done.task[:-1].upper()}..."
+    from preseason.exporting.finders import BoxCheck
+
+    noun = "pictures" if isinstance(done.check, BoxCheck) else done.task
+    use = f"Run it with: python {folder}/run.py {noun[:-1].upper()}..."
     if done.to in ("timm", "transformers"):
         use = f"{folder}/README.md shows how to load it."
-    checked = _checked(done.check, done.made, done.task)
+    checked = _checked(done.check, done.made, noun)
     lines = [f"{folder}: {done.to}, {done.bytes / 1e6:.1f} MB. {use}", *checked]
     if done.left:
         lines.append(f"Not included: {'; '.join(done.left)}.")
     return "\n".join(lines)
 
 
-def _checked(check: "Check | None", made: str, noun: str) -> list[str]:
+def _checked(check: "Check | BoxCheck | None", made: str, noun: str) -> list[str]:
+    from preseason.exporting.finders import BoxCheck
+
     if check is None:
         return ["It has no classifier: it outputs vectors."]
     what = f"{made} (use your own with --data)" if check.drawn else noun
+    if isinstance(check, BoxCheck):
+        return [
+            f"Compared with the model on {check.n} {what}, {check.boxes} boxes: "
+            f"{100 * check.same:.1f} % equal within half a pixel (the furthest edge {check.pixels:.3f}), "
+            f"largest difference in score {check.largest:.4f}."
+        ]
     lines = [
         (
             f"Compared with the model on {check.n} {what}: same label for "

@@ -1,6 +1,8 @@
 """Boxes on a picture: those a person drew, and those a model found; edges in fractions of the picture."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -49,3 +51,28 @@ def pixels_of(box: LabelledBox | FoundBox, width: int, height: int) -> tuple[int
     x1 = min(max(round(box.x1 * width), x0 + 1), width)
     y1 = min(max(round(box.y1 * height), y0 + 1), height)
     return x0, y0, x1, y1
+
+
+def coco_values(
+    pictures: Iterable[tuple[str, int, int, Sequence[FoundBox]]], labels: Sequence[str]
+) -> dict[str, Any]:
+    """What was found as a data set in COCO's form, in pixels; scores are rounded to four digits.
+
+    Args:
+        pictures: of each the name of the file, width, height and boxes.
+        labels: names of the classes, numbered from 1.
+    """
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, (name, width, height, boxes) in enumerate(pictures, start=1):
+        images.append({"id": number, "file_name": name, "width": width, "height": height})
+        for box in boxes:
+            x, y = box.x0 * width, box.y0 * height
+            wide, high = box.x1 * width - x, box.y1 * height - y
+            annotations.append(
+                {"id": len(annotations) + 1, "image_id": number, "category_id": labels.index(box.label) + 1,
+                 "bbox": [round(value, 3) for value in (x, y, wide, high)], "area": round(wide * high, 3),
+                 "iscrowd": 0, "score": round(box.score, 4)}
+            )  # fmt: skip
+    categories = [{"id": number, "name": label} for number, label in enumerate(labels, start=1)]
+    return {"images": images, "annotations": annotations, "categories": categories}

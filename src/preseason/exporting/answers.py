@@ -1,42 +1,26 @@
-"""What the runners of all exported models share: engines, the command line, and how answers come about.
+"""What the runners of all exported models of labels share: how answers come about.
 
 It lies in an exported folder with the parts of preseason that it takes: they need numpy and onnxruntime (or
 openvino), and preseason itself need not be there.
 """
 
-import argparse
-import json
-import sys
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from preseason.errors import MediaError
+from preseason.exporting.program import Array, Engine, Program, engine
 from preseason.inference.probabilities import averaged, joined, sharpened
 from preseason.inference.strangers import UnknownScorer
 
-Array = np.ndarray[Any, np.dtype[Any]]
-Engine = Callable[[dict[str, Any]], dict[str, Array]]
 
-
-class Runner(ABC):
-    """An exported model, ready to answer; each kind of model says what an example is and how graphs are fed.
-
-    Attributes:
-        folder: where it lies.
-        settings: what exported.json holds.
-        labels: names of the classes, in the order of the probabilities.
-    """
-
-    noun = "examples"
+class Runner(Program):
+    """An exported model of labels; each kind says what an example is and how graphs are fed."""
 
     def __init__(self, folder: "str | Path") -> None:
-        self.folder = Path(folder)
-        self.settings: dict[str, Any] = json.loads((self.folder / "exported.json").read_text("utf-8"))
-        self.labels: list[str] = self.settings["labels"]
+        super().__init__(folder)
         with np.load(self.folder / "known.npz", allow_pickle=False) as known:
             self.known = {name: known[name] for name in known.files}
         scorer = {name.removeprefix("scorer."): array for name, array in self.known.items() if "." in name}
@@ -54,10 +38,6 @@ class Runner(ABC):
         Raises:
             OSError: it cannot be read.
         """
-
-    def sources(self, given: Sequence[str]) -> Iterator[str]:
-        """The examples that the arguments name."""
-        yield from map(str, files(given))
 
     @abstractmethod
     def inputs(self, content: Any, stage: dict[str, Any], found: dict[str, Array]) -> dict[str, Any]:
@@ -87,6 +67,11 @@ class Runner(ABC):
             "probabilities": dict(zip(self.labels, chances.tolist(), strict=True)),
         }
 
+    def line(self, answer: dict[str, Any]) -> str:
+        """The label, its probability, and whether it is unknown."""
+        sure = " (unknown)" if answer["unknown"] else ""
+        return f"{answer['input']}: {answer['label']} {100 * answer['probability']:.1f} %{sure}"
+
     def judge(self, content: Any) -> tuple[Array, float]:
         """Probabilities float32 [classes] of an example, and how unlike every known example it is."""
         found: dict[str, Array] = {}
@@ -101,47 +86,3 @@ class Runner(ABC):
         distance = self.scorer.distance(vectors, vectors @ known["weight"] + known["bias"])
         own = network[:, settings["columns"]]
         return joined(own, vectors, known["weight"], known["bias"])[0], float(distance[0])
-
-
-def engine(path: Path, outputs: Sequence[str]) -> Engine:
-    """What runs the graph at `path` and names its `outputs`: openvino for .xml, onnxruntime for .onnx."""
-    if path.suffix == ".xml":
-        # Its telemetry, where it is installed, would call home.
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-        import openvino
-
-        compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        return lambda given: {n: np.array(v) for n, v in zip(outputs, compiled(given).values(), strict=True)}
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda given: dict(zip(outputs, session.run(list(outputs), given), strict=True))
-
-
-def files(paths: Sequence[str]) -> Iterator[Path]:
-    """The files named, and those in the folders named, in order."""
-    for path in map(Path, paths):
-        yield from sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-
-
-def main(model: Runner, arguments: "Sequence[str] | None" = None) -> int:
-    """Answer what the command line names; 3 where none of it could be read."""
-    parser = argparse.ArgumentParser(description=f"Classify {model.noun}.")
-    parser.add_argument("paths", nargs="+", help=f"{model.noun}, or folders of them")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    given = parser.parse_args(arguments)
-    answers, skipped = [], []
-    for source in model.sources(given.paths):
-        try:
-            answers.append(model.predict(source))
-        except (ValueError, OSError) as error:
-            skipped.append({"path": source, "reason": str(error)})
-    if given.json:
-        told = {"model": str(model.folder), "predictions": answers, "skipped": skipped}
-        print(json.dumps(told, indent=2))
-    for answer in () if given.json else answers:
-        sure = " (unknown)" if answer["unknown"] else ""
-        print(f"{answer['input']}: {answer['label']} {100 * answer['probability']:.1f} %{sure}")
-    for left in () if given.json else skipped:
-        print(f"{left['path']}: left out: {left['reason']}", file=sys.stderr)
-    return 3 if skipped and not answers else 0

@@ -16,7 +16,7 @@ from preseason.backbones.facts import BackboneSource
 from preseason.data.dataset import Sample
 from preseason.errors import ExportError, ModelFolderError
 from preseason.errors.packages import require
-from preseason.exporting import checking, libraries
+from preseason.exporting import checking, finders, libraries
 from preseason.exporting.answers import Runner
 from preseason.exporting.checking import MAX_DIFFERENCE, Check
 from preseason.exporting.counts import write_counts
@@ -26,7 +26,8 @@ from preseason.exporting.int8 import MAX_EXAMPLES, inputs_of, quantise
 from preseason.exporting.parts import write_runner
 from preseason.exporting.runners.base import ExportRunner, runners
 from preseason.models.classifier import Model
-from preseason.models.loading import classifies, load
+from preseason.models.detector import Detector
+from preseason.models.loading import classifies, finds, load
 from preseason.runtime.files import folder_beside
 from preseason.runtime.progress import Progress, Silent
 
@@ -64,13 +65,13 @@ class Export:
     task: str
     files: tuple[str, ...]
     bytes: int
-    check: Check | None
+    check: Check | finders.BoxCheck | None
     left: tuple[str, ...] = ()
     made: str = ""
 
 
 def export(
-    model: "str | Path | Model",
+    model: "str | Path | Model | Detector",
     folder: str | Path,
     *,
     to: str = "onnx",
@@ -81,12 +82,15 @@ def export(
 ) -> Export:
     """Export a model to another engine, with a program that runs it, and check that predictions agree.
 
+    A model that finds things is compared box by box: the same class, every edge within half a pixel.
+
     For "timm" and "transformers", only the adapted network is written, in the format of that library.
 
     Args:
         model: a model folder, or a model.
         folder: folder to write; an existing export is replaced.
-        to: "onnx", "openvino", or the same with "-int8"; "timm" or "transformers".
+        to: "onnx", "openvino", or the same with "-int8"; "timm" or "transformers". Models that find things
+            know the first two.
         data: examples to check with, ideally labelled and not seen by the model; half of them set the ranges
             of int8. Without any, synthetic ones are compared.
         allow_difference: keep an export that differs from the model by more than half a point, or leaves a
@@ -104,10 +108,12 @@ def export(
     place = Path(folder).absolute()
     _refuse_other(place)
     left: tuple[str, ...] = ()
-    check: Check | None
+    check: Check | finders.BoxCheck | None
     try:
         with folder_beside(place) as part:
-            if to in LIBRARIES:
+            if isinstance(loaded, Detector):
+                check = _fill_finder(part, loaded, to, data, say)
+            elif to in LIBRARIES:
                 check, left = _fill_network(part, loaded, to, data, allow_difference, say)
             else:
                 check = _fill(part, loaded, to, data, say)
@@ -123,14 +129,19 @@ def export(
         ) from error
     files = sorted(path.name for path in place.iterdir())
     size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
-    made = runner_of(loaded).made if loaded.job.modality.name in runners else ""
+    made = runners.get(loaded.job.modality.name).made if loaded.job.modality.name in runners else ""
     return Export(place, to, loaded.task, tuple(files), size, check, left, made)
 
 
-def _loaded(model: "str | Path | Model", to: str, progress: Progress, cache: str | None) -> "Model":
+def _loaded(
+    model: "str | Path | Model | Detector", to: str, progress: Progress, cache: str | None
+) -> "Model | Detector":
     loaded: Any = model
     if isinstance(model, str | Path):
         loaded = load(model, progress=progress, device="cpu", cache=cache)
+    if finds(loaded):
+        finders.refuse_target(to)
+        return loaded
     if not classifies(loaded) or (loaded.job.modality.name not in runners and to not in LIBRARIES):
         names = list(runners)
         raise ExportError(
@@ -174,6 +185,16 @@ def _fill(part: Path, model: "Model", to: str, data: Sequence[str | Path], progr
         _write_pages(part, model, to)
         _write_graphs(part, model, to, calibration, progress)
         return checking.compare(model, program(part, model), asked or samples, not data, progress)
+
+
+def _fill_finder(
+    part: Path, model: Detector, to: str, data: Sequence[str | Path], progress: Progress
+) -> finders.BoxCheck:
+    """Write everything of a model that finds things but the check's result."""
+    write_settings(part, _common(model, to))
+    write_settings(part, finders.write_graph(part, model, to, progress))
+    _write_needs(part, "pillow", to)
+    return finders.compare(part, model, data, progress)
 
 
 def _fill_network(
@@ -249,7 +270,7 @@ def program(folder: Path, model: "Model") -> "Runner":
     return found
 
 
-def _refuse_several(model: "Model") -> None:
+def _refuse_several(model: "Model | Detector") -> None:
     """Raise ExportError where the model reads more than one network."""
     others = list(model.extractors.others)
     if others:
@@ -264,6 +285,18 @@ def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Seque
     """What exported.json holds."""
     predictor, known = model.predictor, model.known
     numbers = {fitted.candidate.name: number for number, fitted in enumerate(predictor.candidates)}
+    return _common(model, to) | {
+        "stages": [stage.settings(file) for stage, file in zip(stages, files, strict=True)],
+        "kept": [f"probabilities_{numbers[name]}" for name in predictor.kept],
+        "temperature": predictor.temperature,
+        "columns": list(known.columns),
+        "score": known.scorer.kind,
+        "threshold": known.threshold,
+    }
+
+
+def _common(model: "Model | Detector", to: str) -> dict[str, Any]:
+    """What exported.json says of every model."""
     return {
         "format": FORMAT,
         "made_by": f"preseason {__version__}",
@@ -271,12 +304,6 @@ def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Seque
         "task": model.task,
         "labels": list(model.labels),
         "backbone": _facts_of(model.extractors.backbone),
-        "stages": [stage.settings(file) for stage, file in zip(stages, files, strict=True)],
-        "kept": [f"probabilities_{numbers[name]}" for name in predictor.kept],
-        "temperature": predictor.temperature,
-        "columns": list(known.columns),
-        "score": known.scorer.kind,
-        "threshold": known.threshold,
     }
 
 
@@ -312,20 +339,27 @@ def _write_pages(part: Path, model: "Model", to: str) -> None:
     write_runner(part, own.program)
     for name, content in own.files(model.extractors.backbone.loaded()).items():
         (part / name).write_text(content, "utf-8")
+    _write_needs(part, own.needs, to)
+
+
+def _write_needs(part: Path, needs: str, to: str) -> None:
     engine = "openvino" if to.startswith("openvino") else "onnxruntime"
-    (part / "requirements.txt").write_text(f"numpy\n{own.needs}\n{engine}\n", "utf-8")
+    (part / "requirements.txt").write_text(f"numpy\n{needs}\n{engine}\n", "utf-8")
 
 
-def refuse_different(check: Check, allowed: bool) -> None:
+def refuse_different(check: Check | finders.BoxCheck, allowed: bool) -> None:
     """Raise ExportError where the export differs by more than half a point and that is not allowed."""
     if check.points <= MAX_DIFFERENCE or allowed:
         return
-    what = "labels" if check.accuracy is None else "accuracy"
+    if isinstance(check, finders.BoxCheck):
+        what, where = "boxes", f"{check.n} pictures"
+    else:
+        what, where = "labels" if check.accuracy is None else "accuracy", f"{check.n} examples"
     raise ExportError(
         (
-            f"The export differs from the model by {check.points:.1f} points of {what} on {check.n} "
-            f"examples, and at most {MAX_DIFFERENCE:g} is allowed: nothing was written. Name more "
-            "examples with --data, export without int8, or keep it with --no-strict."
+            f"The export differs from the model by {check.points:.1f} points of {what} on {where}, and at "
+            f"most {MAX_DIFFERENCE:g} is allowed: nothing was written. Name more examples with --data, "
+            "export without int8, or keep it with --no-strict."
         ),
         code="PS-E02",
     )

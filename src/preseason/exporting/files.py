@@ -2,10 +2,12 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone
 from preseason.engine.networks import import_openvino
@@ -38,25 +40,41 @@ def write_onnx(
     given += [rows[stage.before]] if stage.before else []
     with torch.inference_mode(False), torch.no_grad():
         found = graph(*given)
-        _export(graph, tuple(given), backbone.name, path)
-        _tidy(path)
+        free, names = runner.free(), (runner.input_name, "before")[: len(given)]
+        write_module(graph, given, names, stage.outputs, (free,) * len(given), backbone.name, path)
     return dict(zip(stage.outputs, found, strict=True))
 
 
-def _export(graph: StageGraph, given: tuple[Tensor, ...], name: str, path: Path) -> None:
-    runner, stage = graph.runner, graph.stage
-    free, names = runner.free(), [runner.input_name, "before"][: len(given)]
+def write_module(
+    module: nn.Module,
+    given: Sequence[Tensor],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    free: Sequence[dict[int, Any]],
+    name: str,
+    path: Path,
+) -> None:
+    """Write a module as ONNX.
+
+    Args:
+        given: inputs to trace it with.
+        free: of each input, the dimensions that may differ in use.
+        name: of the network, for the message of an error.
+
+    Raises:
+        ExportError: the exporter cannot express the network.
+    """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                graph,
-                given,
+                module,
+                tuple(given),
                 path,
-                input_names=names,
-                output_names=list(stage.outputs),
-                dynamic_shapes=(free, free)[: len(given)],
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_shapes=tuple(free),
                 opset_version=OPSET,
                 external_data=False,
                 verbose=False,
@@ -67,6 +85,23 @@ def _export(graph: StageGraph, given: tuple[Tensor, ...], name: str, path: Path)
             f"{name} cannot be written as ONNX: {first_line(error)}. Fit with another --backbone, "
             "or use preseason serve."
         ) from error
+    _tidy(path)
+
+
+def loosen(path: Path, of_inputs: Sequence[int], of_outputs: Sequence[int]) -> None:
+    """Let dimensions of a graph's inputs and outputs be any, whose operations do not depend on them.
+
+    To trace a network of pictures with free sides takes minutes: torch.export solves for those of each map.
+    """
+    import onnx
+
+    model = onnx.load(path)
+    del model.graph.value_info[:]
+    given, found = model.graph.input, model.graph.output
+    for each, axes in [*((one, of_inputs) for one in given), *((one, of_outputs) for one in found)]:
+        for axis in axes:
+            each.type.tensor_type.shape.dim[axis].dim_param = f"{each.name}_{axis}"
+    onnx.save(model, path)
 
 
 def _tidy(path: Path) -> None:

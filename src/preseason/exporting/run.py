@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from preseason.engine.passes import Box
-from preseason.exporting.answers import Array, Runner, main
+from preseason.exporting.answers import Runner
+from preseason.exporting.program import Array, main
 from preseason.inference.attention_crops import crops_for
 from preseason.inference.pictures import crops_of
 from preseason.media.content import digest

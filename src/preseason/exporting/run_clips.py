@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from preseason.engine.passes import Box, FeatureSpec
-from preseason.exporting.answers import Array, Runner, main
+from preseason.exporting.answers import Runner
+from preseason.exporting.program import Array, main
 from preseason.inference.clip_frames import frames_fed
 from preseason.media.stream import Span
 

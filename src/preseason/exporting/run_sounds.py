@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from preseason.engine.passes import Box, FeatureSpec
-from preseason.exporting.answers import Array, Runner, main
+from preseason.exporting.answers import Runner
+from preseason.exporting.program import Array, main
 from preseason.inference.waves import windows_fed
 from preseason.media import sound
 from preseason.media.mel import Wave

@@ -23,7 +23,8 @@ import numpy as np
 from preseason.backbones.tokenizers import TOKENIZER, read_tokenizer
 from preseason.engine.tokens import Windows
 from preseason.errors import MediaError
-from preseason.exporting.answers import Array, Engine, Runner, engine, files, main
+from preseason.exporting.answers import Runner
+from preseason.exporting.program import Array, Engine, engine, files, main
 from preseason.inference.probabilities import softmax
 from preseason.inference.words import hashed, logits_of, plain, terms_from
 from preseason.media.text import SUFFIXES, read_text

@@ -12,7 +12,7 @@ from xml.etree import ElementTree  # written here; reading has a parser of its o
 import yaml
 from PIL import Image
 
-from preseason.data.boxes import FoundBox, pixels_of
+from preseason.data.boxes import FoundBox, coco_values, pixels_of
 from preseason.data.safe_names import folder_names
 from preseason.errors import UsageError
 from preseason.media.image import decode
@@ -113,22 +113,8 @@ def _yolo_line(box: FoundBox, labels: Sequence[str]) -> str:
 
 def _coco(found: Sequence[PictureBoxes], labels: Sequence[str], folder: Path) -> list[Path]:
     pictures = _copied(found, folder)
-    images = [
-        {"id": number, "file_name": path.name, "width": each.width, "height": each.height}
-        for number, (path, each) in enumerate(zip(pictures, found, strict=True), start=1)
-    ]
-    annotations: list[dict[str, object]] = []
-    for number, each in enumerate(found, start=1):
-        for box in each.boxes:
-            x, y = box.x0 * each.width, box.y0 * each.height
-            wide, high = box.x1 * each.width - x, box.y1 * each.height - y
-            annotations.append(
-                {"id": len(annotations) + 1, "image_id": number, "category_id": labels.index(box.label) + 1,
-                 "bbox": [round(value, 3) for value in (x, y, wide, high)], "area": round(wide * high, 3),
-                 "iscrowd": 0, "score": round(box.score, 4)}
-            )  # fmt: skip
-    categories = [{"id": number, "name": label} for number, label in enumerate(labels, start=1)]
-    content = {"images": images, "annotations": annotations, "categories": categories}
+    named = [(path.name, e.width, e.height, e.boxes) for path, e in zip(pictures, found, strict=True)]
+    content = coco_values(named, labels)
     path = folder / "_annotations.coco.json"
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1), "utf-8")
     return [path]

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from preseason.engine.extract import Extractor
 from preseason.engine.networks import GraphEngine
 from preseason.errors import MediaError
 from preseason.inference.detection.graph import Arrays, on_maps, on_network
-from preseason.inference.detection.peaks import Found, boxes_of, joined
+from preseason.inference.detection.peaks import Found, joined, on_picture
 from preseason.inference.detection.plan import Plan
 from preseason.inference.detection.shape import HeadShape
 from preseason.inference.detection.tiles import Tile
@@ -83,10 +83,7 @@ class Finder:
 
     def _boxes(self, canvas: Canvas, answers: Answers) -> Found:
         peaks, edges = answers()
-        found = boxes_of(peaks, edges, self.shape.stride)
-        lifted = canvas.lifted(found.boxes)
-        there = np.flatnonzero((lifted[:, 2] > lifted[:, 0]) & (lifted[:, 3] > lifted[:, 1]))
-        return replace(found, boxes=lifted).take(there)
+        return on_picture(peaks, edges, self.shape.stride, canvas)
 
     def _start(self, picture: Pixels) -> Answers:
         if self._whole is not None:

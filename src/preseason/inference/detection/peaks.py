@@ -1,11 +1,12 @@
 """From the maps of a detection graph to boxes: the highest peaks, and of overlapping ones the surest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from preseason.arrays.types import Floats, Ints
+from preseason.engine.canvas import Canvas
 
 MOST = 100
 """Boxes of a picture, as COCO counts them."""
@@ -56,6 +57,14 @@ def boxes_of(peaks: Floats, edges: Floats, stride: int) -> Found:
     boxes = np.stack([x - left, y - top, x + right, y + bottom], axis=1).astype(np.float32) * stride
     found = Found(boxes, flat[places].astype(np.float32), labels.astype(np.int64))
     return found.take(without_doubles(found)[:MOST])
+
+
+def on_picture(peaks: Floats, edges: Floats, stride: int, canvas: Canvas) -> Found:
+    """The boxes of what was fed, as `boxes_of`, in 0..1 of the picture; those beside it are left out."""
+    found = boxes_of(peaks, edges, stride)
+    lifted = canvas.lifted(found.boxes)
+    there = np.flatnonzero((lifted[:, 2] > lifted[:, 0]) & (lifted[:, 3] > lifted[:, 1]))
+    return replace(found, boxes=lifted).take(there)
 
 
 def joined(parts: Sequence[Found]) -> Found:
