@@ -1,6 +1,6 @@
 """Sounds: digits by unseen speakers, everyday sounds by unseen recordings, and an hour of sound, measured.
 
-python benchmarks/sounds.py digits ../shared/data/spoken-digits
+python benchmarks/sounds.py digits ../shared/data/spoken-digits [NETWORK] [--takes 8]
 python benchmarks/sounds.py everyday ../shared/data/everyday-sounds [NETWORK ...]
 python benchmarks/sounds.py hour
 """
@@ -29,13 +29,13 @@ def table(path: Path, rows: list[tuple[Path, str, str]]) -> Path:
     return path
 
 
-def digits(folder: Path, networks: list[str], budget: str) -> None:
+def digits(folder: Path, networks: list[str], budget: str | None, counts: list[int]) -> None:
     """Learn one speaker's takes, judge another's, both ways."""
     files = sorted(folder.glob("*.wav"))
     said = [path.stem.split("_") for path in files]
     speakers = sorted({fields[1] for fields in said})
     with tempfile.TemporaryDirectory() as made:
-        for takes in TAKES:
+        for takes in counts:
             figures = []
             for speaker in speakers:
                 learnt, judged = [], []
@@ -52,7 +52,7 @@ def digits(folder: Path, networks: list[str], budget: str) -> None:
             print(f"{takes} a digit: {100 * np.mean(figures):.1f} % ({model.record.backbone})", flush=True)
 
 
-def everyday(folder: Path, networks: list[str], budget: str) -> None:
+def everyday(folder: Path, networks: list[str], budget: str | None) -> None:
     """The published folds, each judged by a model of the others."""
     files = sorted(folder.glob("*/*.ogg"))
     rows = [(path, path.parent.name, path.name.split("-")[1]) for path in files]
@@ -74,7 +74,7 @@ def everyday(folder: Path, networks: list[str], budget: str) -> None:
             print(f"{network}: {100 * right / total:.1f} % of {total}, {seconds:.0f} s", flush=True)
 
 
-def hour(budget: str, networks: list[str]) -> None:
+def hour(budget: str | None, networks: list[str]) -> None:
     """Three kinds of tones learnt, and an hour of them in noise listened to."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     from tones import RATE, chirp, rustle, three_kinds, write_wav
@@ -106,13 +106,17 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("digits", "everyday", "hour"))
     parser.add_argument("names", nargs="*")
-    parser.add_argument("--budget", default="20s")
+    parser.add_argument("--budget", help="in place of the fit's own")
+    parser.add_argument("--takes", type=int, nargs="*", default=TAKES, help="of each digit")
     given = parser.parse_args()
     if given.what == "hour":
         hour(given.budget, given.names)
         return
     folder, *networks = given.names
-    {"digits": digits, "everyday": everyday}[given.what](Path(folder), networks, given.budget)
+    if given.what == "digits":
+        digits(Path(folder), networks, given.budget, given.takes)
+    else:
+        everyday(Path(folder), networks, given.budget)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from local_hub import reached, served
 from preseason import backbones
 from preseason.backbones.base import Backbone
 from preseason.backbones.families.chains import parameters_of
@@ -172,17 +173,19 @@ def test_a_tail_learns(made: Backbone) -> None:
     assert trained
 
 
-def test_a_folder_and_a_name_in_the_hubs_cache_are_backbones(
-    folder: Path, made: Listener, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_folder_and_a_name_of_the_hub_are_backbones(
+    folder: Path, made: Listener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert backbones.load(str(folder)).weights_id == made.weights_id
-    snapshot = tmp_path / "models--someone--heard" / "snapshots" / "1"
-    snapshot.parent.mkdir(parents=True)
-    snapshot.symlink_to(folder, target_is_directory=True)
-    (tmp_path / "models--someone--heard" / "refs").mkdir()
-    (tmp_path / "models--someone--heard" / "refs" / "main").write_text("1")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with served() as (address, hub):
+        reached(address, tmp_path, monkeypatch)
+        offered = {path.name: path.read_bytes() for path in folder.iterdir()}
+        hub.files["someone/whisper-of-ours"] = offered | {"modeling_own.py": b"raise SystemExit"}
+        assert backbones.load("someone/whisper-of-ours").weights_id == made.weights_id
+    # Without a network and under a name that tells nothing, the cache says what it is.
+    (tmp_path / "models--someone--whisper-of-ours").rename(tmp_path / "models--someone--heard")
     assert backbones.load("someone/heard").weights_id == made.weights_id
+    assert not list(tmp_path.rglob("*.py"))
 
 
 def test_only_safetensors_of_whole_networks_for_16_khz_are_read(tmp_path: Path) -> None:

@@ -1,135 +1,25 @@
 """Models on the Hugging Face hub: a small server on this machine speaks the hub's protocol."""
 
-import base64
-import hashlib
 import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import pytest
-import yaml
 from huggingface_hub.utils import filter_repo_objects
 
+from local_hub import Hub, served
 from preseason.errors import UsageError
 from preseason.models.hub import fetch, push
 from preseason.storage import PATTERNS, is_own
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-class Hub(BaseHTTPRequestHandler):
-    """One revision of any repository: create, preupload, commit, list, download."""
-
-    files: dict[str, dict[str, bytes]]
-    private: dict[str, bool]
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing."""
-
-    def send(self, content: Any, code: int = 200, **headers: str) -> None:
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        self.send_response(code)
-        for name, value in ({"Content-Type": "application/json"} | headers).items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        parts = []
-        while size := int(self.rfile.readline(), 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(parts)
-
-    def do_POST(self) -> None:
-        path, body = urlsplit(self.path).path, self.body()
-        if path == "/api/repos/create":
-            asked = json.loads(body)
-            name = f"{asked.get('organization') or 'anna'}/{asked['name']}"
-            self.files.setdefault(name, {})
-            self.private[name] = bool(asked.get("private") or asked.get("visibility") == "private")
-            return self.send({"url": f"http://{self.headers['Host']}/{name}", "name": name, "id": name})
-        if path == "/api/validate-yaml":
-            matter = yaml.safe_load(json.loads(body)["content"].split("---")[1])
-            return self.send(
-                {"errors": [] if "license" in matter else [{"message": "no licence"}], "warnings": []}
-            )
-        name = "/".join(path.split("/")[3:5])
-        if "/preupload/" in path:
-            asked = json.loads(body)["files"]
-            return self.send(
-                {
-                    "files": [
-                        {"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in asked
-                    ]
-                }
-            )
-        if "/commit/" in path:
-            for line in body.splitlines():
-                item = json.loads(line)
-                if item["key"] == "file":
-                    value = item["value"]
-                    self.files[name][value["path"]] = base64.b64decode(value["content"])
-            return self.send(
-                {
-                    "commitUrl": f"http://{self.headers['Host']}/{name}/commit/{COMMIT}",
-                    "commitOid": COMMIT,
-                    "success": True,
-                }
-            )
-        return self.send({"error": path}, 404)
-
-    def do_GET(self) -> None:
-        path = unquote(urlsplit(self.path).path)
-        if path == "/api/whoami-v2":
-            return self.send({"name": "anna", "type": "user", "auth": {}})
-        if path.startswith("/api/models/"):
-            name = "/".join(path.split("/")[3:5])
-            if name not in self.files:
-                return self.send({"error": "Repository not found"}, 404, X_Error_Code="RepoNotFound")
-            listed = [
-                {
-                    "type": "file",
-                    "rfilename": each,
-                    "path": each,
-                    "size": len(data),
-                    "oid": hashlib.sha1(data).hexdigest(),
-                }
-                for each, data in self.files[name].items()
-            ]
-            if "/tree/" in path:
-                return self.send(listed)
-            return self.send({"id": name, "sha": COMMIT, "siblings": listed, "private": False})
-        owner, repository, _, _, *rest = path.lstrip("/").split("/")
-        data = self.files.get(f"{owner}/{repository}", {}).get("/".join(rest))
-        if data is None:
-            return self.send({"error": "Entry not found"}, 404, X_Error_Code="EntryNotFound")
-        etag = f'"{hashlib.sha256(data).hexdigest()}"'
-        return self.send(data, ETag=etag, X_Repo_Commit=COMMIT, Accept_Ranges="bytes")
-
-    do_HEAD = do_GET  # noqa: N815
-
 
 @pytest.fixture
 def hub() -> Iterator[tuple[str, type[Hub]]]:
-    own = type("OwnHub", (Hub,), {"files": {}, "private": {}})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), own)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", own
-    server.shutdown()
-    server.server_close()
+    with served() as found:
+        yield found
 
 
 def asked(

@@ -1,13 +1,16 @@
 """Networks of sounds: the front end in the graph, what is read from published files, rows of a pass."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from local_hub import reached, served
 from preseason.backbones.embedded import speech_file
 from preseason.backbones.folder import load_network, save_network
+from preseason.backbones.libraries.sounds import PUBLISHED, REPOSITORY
 from preseason.backbones.loading import load
 from preseason.backbones.sounds.convolutional import SPEECH_MEL, ConvolutionalSounds
 from preseason.backbones.sounds.front import LogMel
@@ -69,7 +72,24 @@ def test_yamnet_hears_what_its_published_graph_hears() -> None:
     assert np.corrcoef(found, expected)[0, 1] > 0.99
 
 
-def test_yamnet_without_a_file_says_where_from() -> None:
+def test_yamnet_by_name_is_the_published_file_of_the_hub_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served() as (address, hub):
+        reached(address, tmp_path, monkeypatch)
+        hub.files[REPOSITORY] = {PUBLISHED: b"something else"}
+        with pytest.raises(WeightsError, match="is not YAMNet as Google publishes it"):
+            load("yamnet")
+        if YAMNET.is_file():
+            hub.files[REPOSITORY] = {PUBLISHED: YAMNET.read_bytes()}
+            shutil.rmtree(tmp_path / "models--thelou1s--yamnet")
+            assert load("yamnet").weights_id == load(f"yamnet:{YAMNET}").weights_id
+    # What was loaded once is there without a network.
+    assert not YAMNET.is_file() or load("yamnet").name == "yamnet"
+
+
+def test_yamnet_without_a_file_says_where_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached("http://127.0.0.1:9", tmp_path, monkeypatch)
     with pytest.raises(WeightsError, match=r"--backbone yamnet:/path/to/yamnet\.tflite"):
         load("yamnet")
     with pytest.raises(WeightsError, match="There is no file"):

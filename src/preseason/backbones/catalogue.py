@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from preseason.backbones.embedded import EMBEDDED, ENCODER, SPEECH, embedded_folder, speech_file
+from preseason.backbones.embedded import EMBEDDED, ENCODER, SPEECH, YAMNET, embedded_folder, speech_file
 from preseason.backbones.facts import BackboneInfo
 from preseason.backbones.hosted import FILES, HOSTED
 from preseason.backbones.hubs import is_cached, torch_hub_file
@@ -37,8 +37,8 @@ class Checkpoint:
     licence: str
 
 
-def _of_hub(name: str, licence: str, parameters: int, trained_on: str) -> Listed:
-    return Listed(name, licence, parameters, name, trained_on=trained_on)
+def _of_hub(name: str, licence: str, parameters: int, trained_on: str, repository: str = "") -> Listed:
+    return Listed(name, licence, parameters, repository or name, trained_on=trained_on)
 
 
 CHECKPOINTS = {
@@ -133,6 +133,8 @@ ENCODERS = (
 AUDIOSET = "sounds of AudioSet"
 LIBRISPEECH = "books read aloud (LibriSpeech)"
 TRANSCRIBED = "transcribed speech, 680,000 h"
+YAMNET_LISTED = _of_hub(YAMNET, "apache-2.0", 3_195_456, AUDIOSET, "thelou1s/yamnet")
+YAMNET_FILES = ("lite-model_yamnet_classification_tflite_1.tflite",)
 HEARD = (
     _of_hub("MIT/ast-finetuned-audioset-10-10-0.4593", "bsd-3-clause", 86_187_264, AUDIOSET),
     _of_hub("MIT/ast-finetuned-speech-commands-v2", "bsd-3-clause", 85_367_040, "spoken commands"),
@@ -162,6 +164,7 @@ def listing() -> list[BackboneInfo]:
         *map(_published, PUBLISHED),
         *(_row(each, "video") for each in (*CLIPS, *hosted)),
         _speech(),
+        _row(YAMNET_LISTED, "sound", YAMNET_FILES),
         *(_row(each, "sound") for each in HEARD),
         _encoder(),
         *(_row(each, "text") for each in ENCODERS),
@@ -191,8 +194,8 @@ def _speech() -> BackboneInfo:
     return BackboneInfo(SPEECH, "sound", "apache-2.0", parameters, "embedded", there, size, trained_on=learnt)
 
 
-def _row(each: Listed, modality: str) -> BackboneInfo:
-    there = is_cached(each.repository, FILES) if each.repository else torch_hub_file(each.file).is_file()
+def _row(each: Listed, modality: str, files: tuple[str, ...] = FILES) -> BackboneInfo:
+    there = is_cached(each.repository, files) if each.repository else torch_hub_file(each.file).is_file()
     source, size = "hub cache" if there else "hub", each.parameters * 4 / 1e6
     speed = measured_speed(each.name)
     return BackboneInfo(

