@@ -2,19 +2,23 @@
 
 import json
 import os
+import tarfile
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
+import pyarrow
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from preseason.data.dataset import Dataset
 from preseason.data.files import Accept
 from preseason.data.layouts.base import layouts
 from preseason.media import image, text
 
-PHOTOS = Accept(image.check, "photos")
-TEXTS = Accept(text.check, "texts", cells=True)
+PHOTOS = Accept(image.check, "photos", member=image.check_head)
+TEXTS = Accept(text.check, "texts", cells=True, member=text.check_head)
 CLASSES = ("messi", "Müller", "🐐 -.x")
 
 
@@ -121,6 +125,34 @@ def make_tables(root: Path) -> Path:
     return root
 
 
+def files_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+
+
+def make_shards(root: Path) -> Path:
+    inside = make_folders(root.with_name(f"{root.name}-inside"))
+    for number, name in enumerate(("train-0.tar", "val-0.tar")):
+        with tarfile.open(root / name, "w") as archive:
+            for place, path in enumerate(files_of(inside)[number::2]):
+                archive.add(path, f"{place:04}{path.suffix}")
+                label = next(each for each in CLASSES if each in path.parts).encode()
+                about = tarfile.TarInfo(f"{place:04}.cls")
+                about.size = len(label)
+                archive.addfile(about, BytesIO(label))
+    return root
+
+
+def make_parquet(root: Path) -> Path:
+    inside = make_folders(root.with_name(f"{root.name}-inside"))
+    paths = files_of(inside)
+    labels = [next(each for each in CLASSES if each in path.parts) for path in paths]
+    images = [{"bytes": path.read_bytes(), "path": path.name} for path in paths]
+    parquet.write_table(
+        pyarrow.table({"image": images, "label": labels}), root / "train.parquet", row_group_size=2
+    )
+    return root / "train.parquet"
+
+
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "audacity": make_audacity,
     "raven": make_raven,
@@ -129,11 +161,13 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "inner-parts": make_inner_parts,
     "batches": make_batches,
     "names": make_names,
+    "parquet": make_parquet,
     "parts": make_parts,
     "table": make_table,
     "tables": make_tables,
     "texts": make_texts,
     "unlabelled": make_folders,
+    "webdataset": make_shards,
 }
 
 

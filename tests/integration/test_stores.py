@@ -5,13 +5,16 @@ import os
 import re
 import shlex
 import shutil
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 import preseason
 from object_store import BUCKET, put, running
@@ -26,8 +29,8 @@ pytest.importorskip("s3fs")
 pytest.importorskip("moto")
 
 PAGE = Path(__file__).parents[2] / "docs" / "stores.md"
-LINES = re.findall(r"^\$ (.+)$", PAGE.read_text("utf-8"), re.MULTILINE)
-"""Commands of the page on stores."""
+LINES = re.findall(r"^\$ (.+)$", PAGE.read_text("utf-8"), re.MULTILINE)[:3]
+"""Commands of the page on stores that need a bucket."""
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,7 @@ def fitted(s3: Any, coloured: Path) -> tuple[Path, str]:
     return cache_folder(), asked[-1]
 
 
+@pytest.mark.slow
 def test_a_fit_reads_photos_from_s3_and_writes_its_model_there(
     fitted: tuple[Path, str],
     s3: Any,
@@ -83,6 +87,7 @@ def test_a_fit_reads_photos_from_s3_and_writes_its_model_there(
     assert json.loads(capsys.readouterr().out)["metrics"]["accuracy"] == 1.0
 
 
+@pytest.mark.slow
 def test_a_model_in_a_store_answers_as_the_same_folder_does(fitted: tuple[Path, str], coloured: Path) -> None:
     cache, model = fitted
     there = preseason.load(model, cache=str(cache))
@@ -90,6 +95,34 @@ def test_a_model_in_a_store_answers_as_the_same_folder_does(fitted: tuple[Path, 
     evaluated = there.evaluate(f"s3://{BUCKET}/photos")
     assert evaluated.metrics == local.evaluate(coloured).metrics
     assert str(evaluated.answers.samples[0].source).startswith(f"s3://{BUCKET}/photos/")
+
+
+@pytest.mark.slow
+def test_shards_in_a_store_are_read_there_and_answered_alike(
+    fitted: tuple[Path, str], coloured: Path, tmp_path: Path, s3: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tar shards and Parquet in the store give the fit's own answers; nothing of them is copied."""
+    cache, model = fitted
+    for part in ("one", "two"):
+        with tarfile.open(tmp_path / f"{part}.tar", "w") as archive:
+            for path in sorted(coloured.rglob("*.png"))[part == "two" :: 2]:
+                archive.add(path, path.relative_to(coloured))
+        s3.put_file(str(tmp_path / f"{part}.tar"), f"{BUCKET}/shards/{part}.tar")
+    paths = sorted(coloured.rglob("*.png"))
+    images = [{"bytes": path.read_bytes(), "path": path.name} for path in paths]
+    rows = pyarrow.table({"image": images, "label": [path.parent.name for path in paths]})
+    parquet.write_table(rows, tmp_path / "rows.parquet", row_group_size=5)
+    s3.put_file(str(tmp_path / "rows.parquet"), f"{BUCKET}/rows/data.parquet")
+    loaded = preseason.load(model)
+    asked = loaded.evaluate(coloured)
+    for place, layout in (("shards", "webdataset"), ("rows", "parquet")):
+        there = loaded.evaluate(f"s3://{BUCKET}/{place}")
+        assert there.metrics == asked.metrics
+        assert str(there.answers.samples[0].source).startswith(f"s3://{BUCKET}/{place}/")
+        assert not (cache / mirror.MIRROR / "s3" / BUCKET / place).exists()
+        assert run(["fit", f"s3://{BUCKET}/{place}", "--dry-run", "--json", "-q"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["layout"], told["labels"]) == (layout, {"grass": 6, "sky": 6})
 
 
 def test_only_what_changed_is_fetched_again(s3: Any, tmp_path: Path) -> None:

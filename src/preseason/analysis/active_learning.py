@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from preseason.arrays.types import Ints
-from preseason.data.dataset import Sample, Skipped
+from preseason.data.dataset import File, Member, Sample, Skipped
 from preseason.data.files import FORMULAS
 from preseason.data.given import Inputs
 from preseason.data.safe_names import cell, folder_names
@@ -136,6 +136,8 @@ def sort_into(suggestions: Suggestions, folder: Path, link: bool = False) -> lis
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} exists and is not empty: name a new folder.")
     names = folder_names((item.label for item in suggestions.items), [STRANGERS])
+    if any(isinstance(sample.source, Member) for sample in suggestions.samples):
+        raise UsageError(f"Photos inside shards are not files: name a table instead, -o {folder.name}.csv.")
     made = []
     for rank, (item, sample) in enumerate(zip(suggestions.items, suggestions.samples, strict=True), 1):
         source = sample.path
@@ -154,7 +156,11 @@ def write_table(suggestions: Suggestions, path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(["path" if files else "text", "label", "sure", "why"])
         for item, sample in zip(suggestions.items, suggestions.samples, strict=True):
-            shown = _relative(sample.path, path.parent) if files else cell(str(sample.source))
+            shown = (
+                _relative(sample.path, path.parent)
+                if isinstance(sample.source, File)
+                else cell(str(sample.source))
+            )
             writer.writerow([shown, cell(item.label), f"{item.probability:.3f}", item.reason])
 
 

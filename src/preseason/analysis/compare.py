@@ -15,8 +15,7 @@ from preseason.evaluation.paired import Difference, examples_needed, paired
 from preseason.models.classifier import Model
 from preseason.results import BatchPredictions, Figure
 from preseason.runtime.progress import Progress, Silent
-from preseason.stores.mirror import here
-from preseason.tasks.reading import read_labelled
+from preseason.tasks.reading import opened, read_labelled
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,9 @@ def compare(
         raise UsageError(f"{names[0]} is a model of {first.task}, {names[1]} one of {second.task}.")
     shown = progress or Silent()
     columns = first.columns((data,), text, label, path, rename)
-    labelled, told = read_labelled(first.job, here(data, first.extractors.cache), columns, first.labels)
+    labelled, told = read_labelled(
+        first.job, opened(data, first.extractors.cache, columns), columns, first.labels
+    )
     found = audit(labelled, first.job.signature, shown)
     each = [model.answers(found.dataset.samples, shown) for model in (first, second)]
     one, two, samples = _shared(each[0][0], each[1][0])

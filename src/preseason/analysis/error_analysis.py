@@ -16,8 +16,7 @@ from preseason.models.classifier import Model
 from preseason.openset.drift import far_off
 from preseason.results import BatchPredictions, Drift, Figure
 from preseason.runtime.progress import Progress, Silent
-from preseason.stores.mirror import here
-from preseason.tasks.reading import fingerprinted, read_labelled
+from preseason.tasks.reading import fingerprinted, opened, read_labelled
 
 CROPS = {
     "the middle": Box(0.15, 0.15, 0.85, 0.85),
@@ -98,7 +97,9 @@ def post_mortem(
     """
     shown = progress or Silent()
     columns = model.columns((data,), text, label, path, rename)
-    found, told = read_labelled(model.job, here(data, model.extractors.cache), columns, model.labels)
+    found, told = read_labelled(
+        model.job, opened(data, model.extractors.cache, columns), columns, model.labels
+    )
     samples, skipped = fingerprinted(found, model.job)
     answers, failed = model.answers(samples, shown)
     if not answers.samples:

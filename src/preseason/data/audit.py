@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from preseason.data import groups, near_duplicates
 from preseason.data.account import Account, account_of
 from preseason.data.actions import BACKGROUND
-from preseason.data.dataset import Dataset, Sample, Skipped
+from preseason.data.dataset import Dataset, Member, Sample, Skipped
 from preseason.data.files import readable
 from preseason.errors import MediaError
 from preseason.media import content, image
@@ -100,6 +100,17 @@ def fingerprint(path: Path) -> str:
         while piece := file.read(1 << 20):
             whole.update(piece)
     return whole.hexdigest()
+
+
+def digest_of(sample: Sample) -> str:
+    """`digest` of the content of a sample, a file of its own or inside a container.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if isinstance(sample.source, Member):
+        return content.digest(sample.source.content())
+    return fingerprint(sample.path)
 
 
 def photo_signature(sample: Sample) -> Signature:

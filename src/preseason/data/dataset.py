@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from preseason.data.boxes import LabelledBox
-from preseason.media.text import encodable, read_text
+from preseason.errors import MediaError
+from preseason.media.content import HEAD_BYTES, opening_failure
+from preseason.media.text import encodable, read_text, text_of
 from preseason.runtime.addresses import shown
+from preseason.stores.pieces import Cell, Range
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,87 @@ class Text:
         return self.text.encode("utf-8", "replace")
 
 
-Source = File | Text
+@dataclass(frozen=True)
+class Member:
+    """An example inside a container, such as a tar shard; it is read where it lies.
+
+    Attributes:
+        container: path or address of the file that holds it.
+        name: what it is called there.
+        place: where its bytes lie.
+    """
+
+    container: str
+    name: str
+    place: Range | Cell
+
+    def __str__(self) -> str:
+        return f"{shown(self.container)}/{encodable(self.name)}"
+
+    @property
+    def public(self) -> str:
+        """What may be stored with a model: the name alone."""
+        return self.name.rsplit("/", maxsplit=1)[-1]
+
+    def shown(self, most: int = 80) -> str:
+        """The container and the name, for messages."""
+        return str(self)
+
+    def called(self, most: int = 80) -> str:
+        """The name, for messages where folders say nothing."""
+        return self.public
+
+    def short(self, most: int = 80) -> str:
+        """The name with its container, for reports."""
+        return f"{self.container.rsplit('/', maxsplit=1)[-1]}/{self.name}"
+
+    def below(self, root: Path) -> str:
+        """The name inside the container."""
+        return self.name
+
+    def values(self) -> dict[str, Any]:
+        """As JSON values; `source_from` reads them."""
+        return {"path": str(self)}
+
+    def read(self) -> str:
+        """The text in it.
+
+        Raises:
+            MediaError: it is no text.
+        """
+        return text_of(self.content())
+
+    def head(self) -> bytes:
+        """Its first bytes, as many as tell what it is.
+
+        Raises:
+            MediaError: the container cannot be read.
+        """
+        place = self.place
+        if isinstance(place, Range):
+            place = Range(place.start, min(place.size, HEAD_BYTES))
+        try:
+            return place.read(self.container)[:HEAD_BYTES]
+        except OSError as error:
+            raise MediaError(opening_failure(error)) from None
+
+    def as_file(self, folder: Path, stem: str) -> Path:
+        """A file in `folder` that it is copied to."""
+        path = folder / f"{stem}{Path(self.name).suffix}"
+        path.write_bytes(self.content())
+        return path
+
+    def content(self) -> bytes:
+        """Its bytes.
+
+        Raises:
+            OSError: the container cannot be read.
+            DataError: the store that it lies in cannot be reached.
+        """
+        return self.place.read(self.container)
+
+
+Source = File | Text | Member
 
 
 def source_from(values: Mapping[str, Any]) -> Source:
@@ -170,11 +253,26 @@ class Sample:
         """The file.
 
         Raises:
-            TypeError: the example is a text of its own.
+            TypeError: the example is a text of its own, or lies inside a container.
         """
         if not isinstance(self.source, File):
-            raise TypeError(f"{self.source.shown()} is a text, not a file")
+            raise TypeError(f"{self.source.shown()} is no file of its own")
         return self.source.path
+
+    @property
+    def media(self) -> Path | bytes:
+        """What decoders open: the path of a file, or the bytes of a member.
+
+        Raises:
+            MediaError: the container cannot be read.
+            TypeError: the example is a text of its own.
+        """
+        if not isinstance(self.source, Member):
+            return self.path
+        try:
+            return self.source.content()
+        except OSError as error:
+            raise MediaError(opening_failure(error)) from None
 
 
 @dataclass(frozen=True)

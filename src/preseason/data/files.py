@@ -61,6 +61,8 @@ class Accept:
         cells: whether the cells of a table may be the examples themselves; else only files are.
         group: column of a table that names what belongs together; None leaves it to be guessed.
         layout: how the data lie, where the user named it.
+        member: as `file`, of the first bytes and the name of a file inside a container; None where such
+            examples are not read from containers.
     """
 
     file: Callable[[Path], str | None]
@@ -70,6 +72,7 @@ class Accept:
     cells: bool = False
     group: str | None = None
     layout: str | None = None
+    member: Callable[[bytes, str], str | None] | None = None
 
 
 @dataclass

@@ -222,13 +222,13 @@ def _inside(root: Path, sample: Sample) -> str:
 
 def _names(samples: tuple[Sample, ...], clues: Sequence[Clue]) -> Members:
     """Runs of names that count on, where neighbours by name are more alike than others of the class."""
-    places: defaultdict[tuple[str | None, Path, str], list[tuple[int, int]]] = defaultdict(list)
+    places: defaultdict[tuple[str | None, str, str], list[tuple[int, int]]] = defaultdict(list)
     for index, sample in enumerate(samples):
         if not sample.source.name or sample.span is not None or sample.group is not None:
             continue
-        match = _COUNTED.match(sample.path.stem)
+        match = _COUNTED.match(PurePosixPath(sample.source.name).stem)
         if match is not None:
-            key = (sample.label, sample.path.parent, match["stem"])
+            key = (sample.label, _folder_of(sample), match["stem"])
             places[key].append((int(match["number"]), index))
     totals = Counter(sample.label for sample in samples)
     runs = [
@@ -237,6 +237,11 @@ def _names(samples: tuple[Sample, ...], clues: Sequence[Clue]) -> Members:
         if 1 < len(run) <= totals[label] / 2
     ]
     return tuple(tuple(run) for run in runs) if runs and _borne_out(runs, samples, clues) else ()
+
+
+def _folder_of(sample: Sample) -> str:
+    """The folder of a file, or the container and folder of a member."""
+    return str(sample.source).rpartition(sample.source.name)[0]
 
 
 def _borne_out(runs: list[list[int]], samples: tuple[Sample, ...], clues: Sequence[Clue]) -> bool:

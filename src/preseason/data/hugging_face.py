@@ -106,7 +106,7 @@ def unlabelled(data: Any, cache: Path, column: str | None = None) -> Iterator[li
             source = _source(row[inputs], folder, str(number))
             if source is None:
                 raise UsageError(f"Row {number} of the data set is empty: leave it out before predict.")
-            found.append(source.path if isinstance(source, File) else source.text)
+            found.append(source.path if isinstance(source, File) else str(source))
         yield found
 
 

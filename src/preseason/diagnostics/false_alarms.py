@@ -43,4 +43,4 @@ def false_alarms(evidence: Evidence) -> dict[str, Any]:
 
 def _seconds(evidence: Evidence, index: int) -> float:
     sample = evidence.samples[index]
-    return sample.span[1] - sample.span[0] if sample.span else sound.length_s(sample.path)
+    return sample.span[1] - sample.span[0] if sample.span else sound.length_s(sample.media)

@@ -104,7 +104,7 @@ def _frame(sample: Sample, spec: FeatureSpec, box: Box) -> Box:
     """The spec's frame in the part `box` of the sample's picture, in units of that part."""
     if spec.frame == "whole":
         return WHOLE
-    height, width = size(sample.path)
+    height, width = size(sample.media)
     return frame_of(
         spec.frame, max(1, round((box.y1 - box.y0) * height)), max(1, round((box.x1 - box.x0) * width))
     )

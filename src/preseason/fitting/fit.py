@@ -24,10 +24,9 @@ from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.callbacks import Callback, Watched
 from preseason.runtime.launcher import process_info
 from preseason.runtime.progress import Progress, Silent
-from preseason.stores.mirror import here
 from preseason.stores.models import stored_at
 from preseason.tasks.base import tasks
-from preseason.tasks.reading import read, task_for
+from preseason.tasks.reading import beyond_shards, opened, read_for, task_for
 from preseason.trained_model import TrainedModel
 
 CHAT = "chat"
@@ -76,7 +75,20 @@ def fit(
         named, rest = _columns_of(data, chosen)
         with labelled(data, cache, named) as found:
             return _fit(found, output, rest, progress, callbacks)
-    return _fit(data if isinstance(data, Dataset) else here(data, cache), output, chosen, progress, callbacks)
+    if isinstance(data, Dataset):
+        return _fit(data, output, chosen, progress, callbacks)
+    root = opened(data, cache, pipeline.columns_of(chosen))
+    if isinstance(root, Dataset):
+        chosen = _beyond_shards(chosen)
+    return _fit(root, output, chosen, progress, callbacks)
+
+
+def _beyond_shards(recipe: Recipe) -> Recipe:
+    """The recipe without the columns by which shards in a store were read."""
+    rest = beyond_shards(pipeline.columns_of(recipe))
+    taken = {"path", "text", "label", "split"} | ({"group"} if rest.group != recipe.group else set())
+    given = recipe.given - taken
+    return replace(recipe, path=None, text=None, label=None, split=None, group=rest.group, given=given)
 
 
 def _columns_of(data: Any, recipe: Recipe) -> tuple[Named, Recipe]:
@@ -161,10 +173,13 @@ def look(data: str | Path, recipe: Recipe, progress: Progress | None = None) -> 
         UsageError: a setting names a column, task or layout that is not there.
         DataError: nothing usable is there, or it can be read in two ways.
     """
-    root = here(data, cache_folder(recipe.cache))
-    if holds_dialogues(root, recipe):
+    columns = pipeline.columns_of(recipe)
+    root = opened(data, cache_folder(recipe.cache), columns)
+    if isinstance(root, Dataset):
+        columns = beyond_shards(columns)
+    elif holds_dialogues(root, recipe):
         return account_of_corpus(root), ""
-    audit = read(root, progress, pipeline.columns_of(recipe))
+    audit = read_for(task_for(root, columns), root, progress, columns)
     try:
         problems.get(tasks.get(audit.task).problem).check(audit.dataset, audit.noun)
     except DataError as error:

@@ -57,13 +57,17 @@ def sniff(head: bytes) -> str | None:
 def check(path: Path) -> str | None:
     """Why a file is no image, in plain words, or None if it looks like one; reads its head only."""
     try:
-        head = content.read_head(path)
+        return check_head(content.read_head(path), path.name)
     except MediaError as error:
         return str(error)
+
+
+def check_head(head: bytes, name: str) -> str | None:
+    """As `check`, of the first bytes of a file and its name."""
     found = sniff(head)
     if found == "DICOM":
         return dicom.missing()
-    return None if found else _not_an_image(head, path.suffix)
+    return None if found else _not_an_image(head, Path(name).suffix)
 
 
 def decode(source: Path | bytes, longest_side: int | None = None, white: float = 0.0) -> Pixels:
@@ -88,29 +92,30 @@ def decode(source: Path | bytes, longest_side: int | None = None, white: float =
         return np.array(_upright(shown, _orientation(image)), dtype=np.uint8)
 
 
-def white_of(paths: Iterable[Path]) -> float:
+def white_of(pictures: Iterable[Path | bytes]) -> float:
     """The white of a data set: the range that values of its grey pictures of more than 8 bits fill.
 
     Their tags tell it (TIFF 6.0, MaxSampleValue), else the fewest bits that hold the largest value:
     pictures of one instrument keep their brightness among each other. 0 without such values.
     """
     largest = 0.0
-    for path in paths:
+    for picture in pictures:
         with suppress(MediaError):
-            if _may_be_deep(content.read_head(path)):
-                largest = max(largest, _largest_in(path))
+            head = picture[: content.HEAD_BYTES] if isinstance(picture, bytes) else content.read_head(picture)
+            if may_be_deep(head):
+                largest = max(largest, _largest_in(picture))
     return next((top for top in DEEP if largest <= top), 0.0) if largest else 0.0
 
 
-def _may_be_deep(head: bytes) -> bool:
+def may_be_deep(head: bytes) -> bool:
     """Whether a file of this head may hold grey of more than 8 bits; all others need not be opened."""
     found = sniff(head)
     return found in ("TIFF", "JPEG 2000", "Netpbm") or (found == "PNG" and head[24:26] == b"\x10\x00")
 
 
-def _largest_in(path: Path) -> float:
+def _largest_in(picture: Path | bytes) -> float:
     """The largest value of a deep grey picture, or that its tags name; 0 of any other."""
-    with _opened(path) as image:
+    with _opened(picture) as image:
         if not image.mode.startswith("I"):
             return 0.0
         tagged = getattr(image, "tag_v2", {}).get(MAX_SAMPLE)

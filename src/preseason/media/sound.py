@@ -7,6 +7,7 @@ this module carries the bare reason, so that readers can put it beside the file'
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,19 @@ def check(path: Path) -> str | None:
     return f"{_article(found)}{saved}, not a sound"
 
 
+def check_head(head: bytes, name: str) -> str | None:
+    """As `check`, of the first bytes of a file and its name alone; of no known kind, the name decides."""
+    found = content.kind(head)
+    if found == "empty file":
+        return "0 bytes: the file is empty"
+    suffix = Path(name).suffix.lower()
+    if (found is not None and found.endswith("sound")) or (found is None and suffix in SUFFIXES):
+        return None
+    return (
+        "not a sound: its content is of no known kind" if found is None else f"{_article(found)}, not a sound"
+    )
+
+
 def check_track(path: Path) -> str | None:
     """As `check`, but a video with a sound track is an example as well."""
     reason = check(path)
@@ -90,7 +104,7 @@ def check_track(path: Path) -> str | None:
     return None if _has_track(path) else "a video without a sound track"
 
 
-def facts(path: Path) -> Facts:
+def facts(path: Path | bytes) -> Facts:
     """Length, rate and coding, without decoding anything.
 
     Raises:
@@ -102,7 +116,7 @@ def facts(path: Path) -> Facts:
         )
 
 
-def length_s(path: Path) -> float:
+def length_s(path: Path | bytes) -> float:
     """Seconds of a sound; counted where the container does not say.
 
     Raises:
@@ -111,8 +125,8 @@ def length_s(path: Path) -> float:
     return facts(path).duration_s or len(read(path)) / RATE
 
 
-def read(path: Path, span: Span | None = None, rate: int = RATE) -> Wave:
-    """The wave of a file, or of a span of it.
+def read(path: Path | bytes, span: Span | None = None, rate: int = RATE) -> Wave:
+    """The wave of a file, or of its bytes, or of a span of it.
 
     Raises:
         MediaError: no sound, nothing in the span, damaged or cut short.
@@ -176,12 +190,13 @@ def fault_of(wave: Wave) -> str:
 
 
 @contextmanager
-def opened(path: Path) -> "Iterator[tuple[InputContainer, AudioStream]]":
+def opened(path: Path | bytes) -> "Iterator[tuple[InputContainer, AudioStream]]":
     """The container and its first sound track; every failure of the decoder becomes MediaError."""
     import av
 
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        file: Any = BytesIO(path) if isinstance(path, bytes) else str(path)
+        with av.open(file, mode="r", metadata_errors="replace") as container:
             if not container.streams.audio:
                 raise MediaError("a file without a sound track")
             yield container, container.streams.audio[0]
@@ -200,8 +215,10 @@ def declared_s(container: "InputContainer", stream: "AudioStream") -> float:
     return float(container.duration or 0) / 1e6
 
 
-def _whole(path: Path, rate: int) -> Wave:
+def _whole(path: Path | bytes, rate: int) -> Wave:
     """The whole wave, decoded once while it is among the latest."""
+    if isinstance(path, bytes):
+        return _decoded(path, rate)
     key = (path, *_identity(path), rate)
     with _TURN:
         known = _LATEST.pop(key, None)
@@ -218,7 +235,7 @@ def _whole(path: Path, rate: int) -> Wave:
     return found
 
 
-def _decoded(path: Path, rate: int) -> Wave:
+def _decoded(path: Path | bytes, rate: int) -> Wave:
     with opened(path) as (container, track):
         pieces = list(_channels(container, track, rate, 0.0, forgiving=True))
         declared = declared_s(container, track)
@@ -233,7 +250,7 @@ def _decoded(path: Path, rate: int) -> Wave:
     return found
 
 
-def _part(path: Path, span: Span, rate: int) -> Wave:
+def _part(path: Path | bytes, span: Span, rate: int) -> Wave:
     wanted, found, count = round((span[1] - span[0]) * rate), [], 0
     with opened(path) as (container, track):
         for channels in _channels(container, track, rate, span[0], forgiving=True):

@@ -97,6 +97,15 @@ def read_text(path: Path, max_bytes: int | None = MAX_BYTES) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise MediaError(content.opening_failure(error)) from None
+    return text_of(data)
+
+
+def text_of(data: bytes) -> str:
+    """Bytes as a text, without spaces around it.
+
+    Raises:
+        MediaError: it is no text, or empty.
+    """
     text = decoded(data).strip()
     if not text:
         raise MediaError("an empty text")
@@ -106,17 +115,24 @@ def read_text(path: Path, max_bytes: int | None = MAX_BYTES) -> str:
 def check(path: Path) -> str | None:
     """None for a file of plain text, else the reason why it is none; reads its head only."""
     if path.suffix.lower() not in SUFFIXES:
-        return f"no text file (expected {', '.join(sorted(SUFFIXES))})"
+        return check_head(b"", path.name)
     try:
-        head = content.read_head(path)
+        return check_head(content.read_head(path), path.name)
     except MediaError as error:
         return str(error)
+
+
+def check_head(head: bytes, name: str) -> str | None:
+    """As `check`, of the first bytes of a file and its name."""
+    suffix = Path(name).suffix
+    if suffix.lower() not in SUFFIXES:
+        return f"no text file (expected {', '.join(sorted(SUFFIXES))})"
     if not head.strip():
         return "an empty file"
     kind = content.kind(head)
     if kind in ("text file", "XML file", "web page", None):
         return None if kind or not _is_binary(head) else "no text but binary data"
-    return f"a {kind} saved as {path.suffix}, not a text"
+    return f"a {kind} saved as {suffix}, not a text"
 
 
 def essence(text: str) -> str:

@@ -45,14 +45,14 @@ class Sound:
 
     def cost(self, source: Source) -> Cost:
         """Its seconds."""
-        return Cost(duration_s=sound.length_s(Sample(source).path))
+        return Cost(duration_s=sound.length_s(Sample(source).media))
 
     def quote(self, sample: Sample) -> None:
         """Nothing: the spectrogram is shown."""
 
     def units(self, sample: Sample) -> Units:
         """Stretches of time, then bands of frequency, where they lie in the spectrogram."""
-        seconds = len(sound.read(sample.path, sample.span)) / sound.RATE
+        seconds = len(sound.read(sample.media, sample.span)) / sound.RATE
         edges = [float(edge) for edge in np.linspace(0, 1, MOMENTS + 1)]
         times = [f"time {start} {end}" for start, end in pairwise(edges)]
         bands = [f"band {low} {high}" for low, high in pairwise(BANDS)]

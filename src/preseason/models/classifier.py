@@ -38,10 +38,10 @@ from preseason.results import (
 )
 from preseason.runtime.progress import Progress, Silent, Stopwatch
 from preseason.runtime.threads import one_blas_thread
-from preseason.stores.mirror import here, inputs_here
+from preseason.stores.mirror import inputs_here
 from preseason.stores.models import stored_at
 from preseason.tasks.base import Task
-from preseason.tasks.reading import fingerprinted, has_column, read_inputs, read_labelled
+from preseason.tasks.reading import fingerprinted, has_column, opened, read_inputs, read_labelled
 from preseason.trained_model import CLASSIFIES, SPOTS
 from preseason.training.adapting import adapted
 
@@ -174,7 +174,7 @@ class Model:
             with labelled(data, self.extractors.cache, Named(text or path, label)) as found:
                 return self._evaluated(found, Columns(rename=tuple(rename)), adapt, progress)
         columns = self.columns((data,), text, label, path, rename)
-        return self._evaluated(here(data, self.extractors.cache), columns, adapt, progress)
+        return self._evaluated(opened(data, self.extractors.cache, columns), columns, adapt, progress)
 
     def _evaluated(
         self, data: Path | Dataset, columns: Columns, adapt: bool, progress: Progress | None

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 
-from preseason.data.dataset import File, Source, Text
+from preseason.data.dataset import File, Member, Source, Text
 from preseason.data.files import unguarded
 from preseason.data.safe_names import cell, folder_name, label_of
 from preseason.media import content
@@ -49,6 +49,8 @@ class Corrections:
                 return self._keep_text(model, label, text)
             case File(path):
                 return self._keep_file(model, label, path)
+            case Member():
+                raise TypeError(f"{source} lies in a container, and requests bring files and texts")
 
     def _keep_file(self, model: str, label: str, path: Path) -> Path:
         """Copy a photo or clip into the folder of its label; gives where it lies."""

@@ -78,15 +78,19 @@ def _matching(pattern: Store) -> list[str]:
     return [f"{scheme}://{name.lstrip('/')}" for name in names]
 
 
-def fetched(store: Store, cache: Path) -> Path:
+def fetched(store: Store, cache: Path, objects: Sequence[Object] | None = None) -> Path:
     """The local copy of a place, brought up to date.
+
+    Args:
+        objects: what lies there, where it was listed already.
 
     Raises:
         DataError: nothing lies there, or the store cannot be reached.
         CacheError: the copy does not fit.
     """
     place = place_of(store.address, cache)
-    objects = store.objects()
+    if objects is None:
+        objects = store.objects()
     if not objects:
         raise DataError(f"There is nothing at {store.address}: check the spelling.", code="PS-D02")
     paths = {each: _path_in(place, each, store.address) for each in objects}

@@ -27,7 +27,7 @@ class FaceDecoder:
         Raises:
             MediaError: it cannot be decoded.
         """
-        picture, (box,) = decode(sample.path, SIDE, spec.white), spec.crops
+        picture, (box,) = decode(sample.media, SIDE, spec.white), spec.crops
         height, width = picture.shape[0] * (box.y1 - box.y0), picture.shape[1] * abs(box.x1 - box.x0)
         times = min(ENLARGED, SIDE / max(height, width, 1))
         return cut_out(picture, box, (max(1, round(height * times)), max(1, round(width * times))))[None]

@@ -1,6 +1,6 @@
 """Photos into classes: recognise players, or anything else that one picture shows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from preseason.backbones.facts import BackboneSource, require
 from preseason.data import layouts
-from preseason.data.audit import Signature, photo_signature
-from preseason.data.audit import fingerprint as file_fingerprint
-from preseason.data.dataset import Dataset, Sample
+from preseason.data.audit import Signature, digest_of, photo_signature
+from preseason.data.dataset import Dataset, Member, Sample
 from preseason.data.files import Accept
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import WHOLE, Box, FeatureSpec, grid
@@ -21,7 +20,7 @@ from preseason.errors import MediaError
 from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate, dynamic_crops
 from preseason.inference.pictures import crops_of
-from preseason.media.image import check, decode, size, thumbnail_jpeg, white_of
+from preseason.media.image import check, check_head, decode, may_be_deep, size, thumbnail_jpeg, white_of
 from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import tasks
@@ -57,7 +56,7 @@ class PhotoDecoder:
 
     def decode(self, sample: Sample, spec: FeatureSpec) -> NDArray[np.uint8]:
         """uint8 [looks, size, size, 3]."""
-        return crops_of(sample.path, spec.crops, spec.shape, spec.frame, spec.white)
+        return crops_of(sample.media, spec.crops, spec.shape, spec.frame, spec.white)
 
 
 class Photos:
@@ -80,7 +79,7 @@ class Photos:
     @property
     def accept(self) -> Accept:
         """Files whose content is a picture."""
-        return Accept(check, "photos")
+        return Accept(check, "photos", member=check_head)
 
     def read(self, root: Path, accept: Accept) -> Dataset:
         """Photos in any registered layout."""
@@ -92,7 +91,7 @@ class Photos:
 
     def fingerprint(self, sample: Sample) -> str:
         """Digest of the file."""
-        return file_fingerprint(sample.path)
+        return digest_of(sample)
 
     def recognises(self, root: Path) -> bool:
         """Photos are what is read when nothing else is named."""
@@ -107,7 +106,7 @@ class Photos:
     ) -> tuple[Candidate, ...]:
         """Linear, attention, a closer look, crops and a tuned tail, or the one way the recipe names."""
         require(backbone, self.networks, self.noun)
-        white = white_of(sample.path for sample in samples)
+        white = white_of(_perhaps_deep(samples))
         tried = self._tried(recipe, backbone, samples)
         return (
             tuple(replace(each, spec=replace(each.spec, white=white)) for each in tried) if white else tried
@@ -148,7 +147,7 @@ class Photos:
     def picture(self, sample: Sample) -> bytes | None:
         """A thumbnail, None where the file is gone."""
         try:
-            return thumbnail_jpeg(decode(sample.path, 480), 240)
+            return thumbnail_jpeg(decode(sample.media, 480), 240)
         except MediaError:
             return None
 
@@ -158,6 +157,16 @@ class Photos:
     def boxes(self, spec: FeatureSpec) -> tuple[Box, ...]:
         """Regions of the photo."""
         return spec.parts()
+
+
+def _perhaps_deep(samples: Sequence[Sample]) -> Iterator[Path | bytes]:
+    """Files, and those members whose first bytes say that they may be grey of more than 8 bits."""
+    for sample in samples:
+        with suppress(MediaError):
+            if not isinstance(sample.source, Member):
+                yield sample.path
+            elif may_be_deep(sample.source.head()):
+                yield sample.media
 
 
 def _first_pass(recipe: Recipe, backbone: "Backbone") -> FeatureSpec:
@@ -214,7 +223,7 @@ def _shown_by(samples: Sequence[Sample], side: int) -> tuple[bool, bool]:
     shapes = []
     for sample in samples[:: -(-len(samples) // MEASURED) or 1]:
         with suppress(MediaError):
-            shapes.append(size(sample.path))
+            shapes.append(size(sample.media))
     if not shapes:
         return True, True
     sides = np.sort(np.array(shapes, np.float64), axis=1)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preseason.data.audit import audit
-from preseason.data.dataset import Dataset, File, Sample, Skipped
+from preseason.data.dataset import Dataset, File, Member, Sample, Skipped
 from preseason.data.files import Accept, Columns, files_in
 from preseason.data.groups import NONE
 from preseason.data.layouts.inputs import collect as collect_texts
@@ -14,13 +14,16 @@ from preseason.data.layouts.inputs import collect_files
 from preseason.data.layouts.texts import named as texts_named
 from preseason.data.layouts.texts import table_of
 from preseason.data.rows import is_table, read_rows
+from preseason.data.shards import Shards, first_members, read_shards, shards_at, shards_in
 from preseason.data.spellings import joined
 from preseason.errors import DataError, UsageError
 from preseason.formatting import did_you_mean
 from preseason.media.content import opening_failure
+from preseason.runtime.addresses import is_address
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent
-from preseason.stores.mirror import here
+from preseason.stores.mirror import fetched
+from preseason.stores.store import store_at
 from preseason.tasks.base import tasks
 
 if TYPE_CHECKING:
@@ -43,6 +46,8 @@ def task_for(root: Path | Dataset, columns: Columns = NOT_NAMED) -> "Task":
     """
     if isinstance(root, Dataset):
         return tasks.get(columns.task) if columns.task else _task_of(root)
+    if columns.task is None and (shards := shards_at(root)) is not None:
+        return _task_of_shards(shards)
     if not root.exists():
         expected = "Expected a folder with one folder of photos for each label."
         raise DataError(f"There is no {root}. {expected}", code="PS-D02")
@@ -59,10 +64,54 @@ def _task_of(dataset: Dataset) -> "Task":
     ranked = sorted((tasks.get(name) for name in tasks), key=lambda task: task.rank)
     ranked = [task for task in ranked if task.problem == LABELS]
     files = [sample.path for sample in dataset.samples if isinstance(sample.source, File)][:LOOKED_AT]
+    inside = [each.source for each in dataset.samples if isinstance(each.source, Member)][:LOOKED_AT]
+    if inside:
+        heads = [(each.head(), each.name) for each in inside]
+        return max(ranked, key=lambda task: sum(_takes_head(task.accept, *each) for each in heads))
     if not files:
         return next(task for task in ranked if task.accept.cells)
     taken = [sum(_takes(task.accept, path) for path in files) for task in ranked]
     return ranked[taken.index(max(taken))]
+
+
+def _task_of_shards(shards: Shards) -> "Task":
+    """The task whose kind of examples most of the first files in shards are; sidecars count little."""
+    members = first_members(shards)
+    ranked = sorted((tasks.get(name) for name in tasks), key=lambda task: task.rank)
+    reading = [task for task in ranked if task.problem == LABELS and task.accept.member is not None]
+
+    def taken(task: "Task") -> int:
+        accepts = task.accept.member
+        return sum(accepts is not None and accepts(*each) is None for each in members)
+
+    # Of a photo beside its caption or label, the photo is the example.
+    counted = {task.name: taken(task) for task in reading}
+    media = [task for task in reading if not task.accept.cells and counted[task.name]]
+    return max(media or reading, key=lambda task: counted[task.name])
+
+
+def opened(data: str | Path, cache: Path, columns: Columns = NOT_NAMED) -> Path | Dataset:
+    """What a fit reads: a local path, or the examples of shards in a store, which are not copied.
+
+    Raises:
+        DataError: nothing lies at the address, or the store cannot be reached.
+        CacheError: the copy does not fit.
+    """
+    if not is_address(data):
+        return Path(data)
+    store = store_at(data)
+    objects = store.objects()
+    shards = shards_in(store, objects)
+    if shards is None:
+        return fetched(store, cache, objects)
+    task = tasks.get(columns.task) if columns.task else _task_of_shards(shards)
+    named = columns.group if columns.group and columns.group != NONE else None
+    group = named if named is not None and named.isidentifier() else None
+    return read_shards(shards, replace(accept_of(task, columns), group=group))
+
+
+def _takes_head(accept: Accept, head: bytes, name: str) -> bool:
+    return accept.member is not None and accept.member(head, name) is None
 
 
 def _takes(accept: Accept, path: Path) -> bool:
@@ -83,7 +132,9 @@ def read(data: str | Path, progress: Progress | None = None, columns: Columns = 
         DataError: nothing usable is there, or it can be read in two ways.
         UsageError: no task or layout has the name given.
     """
-    root = here(data, cache_folder())
+    root = opened(data, cache_folder(), columns)
+    if isinstance(root, Dataset):
+        columns = beyond_shards(columns)
     return read_for(task_for(root, columns), root, progress, columns)
 
 
@@ -104,6 +155,14 @@ def read_for(
         dataset = joined(task.read(root, accept), rename=columns.rename)
     audited = audit(dataset, task.signature, progress or Silent(), group=pattern)
     return replace(audited, task=task.name, noun=task.noun)
+
+
+def beyond_shards(columns: Columns) -> Columns:
+    """What is still to be said of examples that `opened` read: not their columns."""
+    group = (
+        None if columns.group and columns.group.isidentifier() and columns.group != NONE else columns.group
+    )
+    return Columns(group=group, rename=columns.rename, task=columns.task)
 
 
 def _pattern_of(columns: Columns) -> str | None:
@@ -185,9 +244,28 @@ def read_inputs(
         UsageError: a column that was named is not there.
     """
     accept = accept_of(task, columns)
-    if not accept.cells:
-        return fingerprinted(collect_files(inputs, accept), task)
-    return fingerprinted(collect_texts(inputs, accept), task)
+    shards = [_shards_among(given) if accept.member is not None else None for given in inputs]
+    if not any(shards):
+        return fingerprinted(_collected(inputs, accept), task)
+    samples: list[Sample] = []
+    skipped: list[Skipped] = []
+    for given, found in zip(inputs, shards, strict=True):
+        one = _collected((given,), accept) if found is None else read_shards(found, accept, labelled=False)
+        samples += one.samples
+        skipped += one.skipped
+    return fingerprinted(Dataset(Path(), "loose", tuple(samples), (), tuple(skipped)), task)
+
+
+def _collected(inputs: "tuple[str | Path, ...]", accept: Accept) -> Dataset:
+    return collect_texts(inputs, accept) if accept.cells else collect_files(inputs, accept)
+
+
+def _shards_among(given: str | Path) -> Shards | None:
+    """The shards that an input names; None where it names anything else."""
+    try:
+        return shards_at(Path(given))
+    except (OSError, ValueError):  # a text, longer than a path may be
+        return None
 
 
 def has_column(inputs: Sequence[str | Path], name: str | None) -> bool:

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from preseason.backbones.embedded import SPEECH, speech_file
 from preseason.backbones.facts import BackboneSource, require
 from preseason.data import layouts, near_duplicates
-from preseason.data.audit import Signature
-from preseason.data.audit import fingerprint as file_fingerprint
+from preseason.data.audit import Signature, digest_of
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.files import Accept, walk
 from preseason.data.layouts.table import files_named
@@ -78,7 +77,7 @@ class SoundDecoder:
         Raises:
             MediaError: it cannot be decoded.
         """
-        wave = sound.read(sample.path, sample.span)
+        wave = sound.read(sample.media, sample.span)
         return self.of_wave(hidden(wave, sample.variant, sound.RATE) if sample.variant else wave, spec)
 
     def of_wave(self, wave: mel.Wave, spec: FeatureSpec) -> NDArray[Any]:
@@ -109,7 +108,7 @@ class Sounds:
     @property
     def accept(self) -> Accept:
         """Files whose content is a sound; of a video its sound track where this task was asked for."""
-        return Accept(sound.check_track, "sounds")
+        return Accept(sound.check_track, "sounds", member=sound.check_head)
 
     def read(self, root: Path, accept: Accept) -> Dataset:
         """Sounds in any registered layout, in groups where their names tell speakers or recordings."""
@@ -123,7 +122,7 @@ class Sounds:
         Raises:
             MediaError: no sound, damaged or cut short.
         """
-        wave = sound.read(sample.path, sample.span)
+        wave = sound.read(sample.media, sample.span)
         shown = None
         if len(wave) >= COMPARED_S * sound.RATE:
             shown = mel.picture(wave, near_duplicates.HEIGHT, near_duplicates.WIDTH)[..., 0]
@@ -132,7 +131,7 @@ class Sounds:
 
     def fingerprint(self, sample: Sample) -> str:
         """Digest of the file, another one than if it were seen."""
-        return digest(f"sound {file_fingerprint(sample.path)}".encode())
+        return digest(f"sound {digest_of(sample)}".encode())
 
     def recognises(self, root: Path) -> bool:
         """Whether most media files at `root` are sounds, and not a few among many texts."""
@@ -179,7 +178,7 @@ class Sounds:
     def picture(self, sample: Sample) -> bytes | None:
         """The spectrogram, None where the file is gone."""
         try:
-            wave = sound.read(sample.path, sample.span)
+            wave = sound.read(sample.media, sample.span)
         except MediaError:
             return None
         return spectrogram(wave)
@@ -187,7 +186,7 @@ class Sounds:
     def excerpt(self, sample: Sample) -> bytes | None:
         """A piece to play, None where the file is gone."""
         try:
-            return excerpt(sound.read(sample.path, sample.span), sound.RATE)
+            return excerpt(sound.read(sample.media, sample.span), sound.RATE)
         except MediaError:
             return None
 
@@ -293,7 +292,7 @@ def _usual_s(samples: Sequence[Sample]) -> float:
 
 def _lengths(samples: Sequence[Sample]) -> list[float]:
     chosen = samples[:: max(1, len(samples) // MEASURED)]
-    return [s.span[1] - s.span[0] if s.span else sound.length_s(s.path) for s in chosen]
+    return [s.span[1] - s.span[0] if s.span else sound.length_s(s.media) for s in chosen]
 
 
 tasks.add("sounds", Sounds())

@@ -24,7 +24,7 @@ from preseason.errors import DataError, UsageError
 from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate
 from preseason.media.content import digest
-from preseason.media.text import SUFFIXES, check, essence
+from preseason.media.text import SUFFIXES, check, check_head, essence
 from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import refuse_photo_recipe, tasks
@@ -88,7 +88,7 @@ class Texts:
     @property
     def accept(self) -> Accept:
         """Files of plain text, and tables of texts."""
-        return Accept(check, "texts", cells=True)
+        return Accept(check, "texts", cells=True, member=check_head)
 
     def read(self, root: Path, accept: Accept) -> Dataset:
         """Texts in any registered layout."""

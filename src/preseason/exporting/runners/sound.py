@@ -46,7 +46,7 @@ class SoundRunner(LookRunner):
 
     def content(self, sample: Sample) -> Wave:
         """The wave."""
-        return sound.read(sample.path, sample.span)
+        return sound.read(sample.media, sample.span)
 
     def trial(self, backbone: Backbone, spec: FeatureSpec) -> Tensor:
         """Two sounds of noise."""
