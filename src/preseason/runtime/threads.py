@@ -22,12 +22,11 @@ def available() -> int:
     return max(1, min(cores, _cgroup_quota() or cores) // local_size())
 
 
-def limit_torch() -> None:
-    """Let torch compute on `available()` threads, once for the process."""
+def limit_torch(threads: int | None = None) -> None:
+    """Let torch compute on so many threads, `available()` by default, here and in later threads."""
     import torch
 
-    if torch.get_num_threads() != available():
-        torch.set_num_threads(available())
+    torch.set_num_threads(threads or available())
 
 
 def one_blas_thread() -> AbstractContextManager[object]:

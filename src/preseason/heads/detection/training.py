@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from preseason.runtime.progress import Progress, Silent
 from preseason.runtime.threads import limit_torch
 
 FEWEST_EPOCHS = 8
+SEEDING = Lock()
+"""Torch has one generator for all threads: what is drawn from it is drawn by one at a time."""
 WITH_BOXES = 0.7
 """Share of the tiles drawn from a picture with boxes that bear one."""
 
@@ -33,6 +36,7 @@ class DetectionTraining:
         side: of a crop, in pixels.
         seconds: that all epochs may take; None for as long as they take.
         elapsed_s: seconds of the whole fit until this training.
+        threads: of torch; None for as many as there are.
     """
 
     epochs: int = 60
@@ -42,6 +46,7 @@ class DetectionTraining:
     side: int = 416
     seconds: float | None = None
     elapsed_s: float = 0.0
+    threads: int | None = None
     seed: int = 0
     device: str = "cpu"
     checkpoint: Path | None = None
@@ -51,7 +56,7 @@ class DetectionTraining:
 
 def train(pictures: Sequence[Sequence[View]], shape: HeadShape, how: DetectionTraining) -> DetectionHead:
     """A head that was trained on every picture, each epoch on one crop of one of its views."""
-    limit_torch()
+    limit_torch(how.threads)
     run = _Run(pictures, shape, how)
     how.progress.start(how.stage, run.epochs)
     how.progress.advance(run.epoch)
@@ -71,9 +76,11 @@ class _Run:
     """One training; begins where its checkpoint stopped."""
 
     def __init__(self, pictures: Sequence[Sequence[View]], shape: HeadShape, how: DetectionTraining) -> None:
-        torch.manual_seed(how.seed)
         self.pictures, self.shape, self.how = pictures, shape, how
-        self.head = DetectionHead(shape).to(how.device).to(memory_format=torch.channels_last)
+        with SEEDING:
+            torch.manual_seed(how.seed)
+            head = DetectionHead(shape)
+        self.head = head.to(how.device).to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.AdamW(
             self.head.parameters(), how.learning_rate, weight_decay=how.weight_decay, fused=True
         )

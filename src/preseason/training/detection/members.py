@@ -1,6 +1,6 @@
 """Heads trained crosswise, one for each fold, and what each finds on the pictures it had not seen."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from preseason.inference.detection.peaks import Found
 from preseason.inference.detection.plan import Plan
 from preseason.inference.detection.shape import HeadShape
 from preseason.inference.predictor import FeatureExtractors
+from preseason.runtime.lanes import side_by_side
 from preseason.runtime.progress import Progress, Stopwatch
+from preseason.runtime.threads import available, limit_torch
 from preseason.training.detection.looks import Looks
 
 JUDGING_SHARE = 0.35
@@ -74,23 +76,57 @@ def train_crosswise(
     members: list[Arrays] = []
     found: dict[int, Found] = {}
     judging = JUDGING_SHARE if finder.plan.tile else 0.0
-    for number, (learnt, judged) in enumerate(folds):
+    waves = _waves(len(folds), 1 if extractors.device != "cpu" else available())
+    for place, wave in enumerate(waves):
         own = replace(
             how,
-            seed=how.seed + number,
             device=extractors.device,
-            seconds=time.share(len(folds) - number, 1 - judging),
+            seconds=time.share(len(waves) - place, 1 - judging),
             elapsed_s=time.watch.elapsed(),
-            checkpoint=None if checkpoints is None else checkpoints / f"boxes-{number}.pt",
-            stage=f"{how.stage} {number + 1} of {len(folds)}",
+            threads=max(1, available() // len(wave)),
         )
-        head = folded(train([looks.views[i] for i in learnt if looks.views[i]], finder.shape, own))
-        members.append(head)
-        single = replace(finder, members=(head,))
-        drawn = np.random.default_rng(own.seed).permutation(judged) if judging else judged
-        found |= found_on(single, looks, drawn, own.progress, time.share(len(folds) - number, judging))
+        pieces = [_piece(looks, finder, folds, own, number, checkpoints) for number in wave]
+        heads = side_by_side(pieces, _stage(how.stage, wave, len(folds)), how.progress)
+        limit_torch()
+        for number, head in zip(wave, heads, strict=True):
+            members.append(head)
+            single, judged = replace(finder, members=(head,)), folds[number][1]
+            drawn = np.random.default_rng(how.seed + number).permutation(judged) if judging else judged
+            seconds = time.share(len(folds) - number, judging)
+            found |= found_on(single, looks, drawn, how.progress, seconds)
     found = {place: found[place] for place in sorted(found)}
     return Crosswise(tuple(members), found)
+
+
+def _waves(members: int, lanes: int) -> list[list[int]]:
+    """Members that are trained side by side, one wave after the other: a processor each."""
+    count = -(-members // lanes)
+    return [[int(n) for n in wave] for wave in np.array_split(np.arange(members), count)]
+
+
+def _piece(
+    looks: Looks,
+    finder: Finder,
+    folds: Folds,
+    how: DetectionTraining,
+    number: int,
+    checkpoints: Path | None,
+) -> Callable[[Progress], Arrays]:
+    """The training of one member, to be run with a progress of its own."""
+    own = replace(
+        how,
+        seed=how.seed + number,
+        checkpoint=None if checkpoints is None else checkpoints / f"boxes-{number}.pt",
+        stage=f"{how.stage} {number + 1} of {len(folds)}",
+    )
+    pictures = [looks.views[i] for i in folds[number][0] if looks.views[i]]
+    return lambda progress: folded(train(pictures, finder.shape, replace(own, progress=progress)))
+
+
+def _stage(name: str, wave: Sequence[int], members: int) -> str:
+    """What is shown while a wave is trained."""
+    first, last = wave[0] + 1, wave[-1] + 1
+    return f"{name} {first} of {members}" if first == last else f"{name}s {first} to {last} of {members}"
 
 
 def found_on(
