@@ -87,7 +87,11 @@ def test_tiny_things_are_sought_in_tiles_that_hold_them_whole() -> None:
     assert plan.crop == 416
     tiny = decide(np.full((20, 2), (900, 1600)), boxes_of_side(0.003), LEVELS)
     assert (tiny.overlap, tiny.crop) == (64, 256)
-    assert decide(np.full((20, 2), 800), boxes_of_side(0.2), LEVELS).crop == 416
+    assert [decide(np.full((20, 2), 800), boxes_of_side(s), LEVELS).crop for s in (0.2, 0.24, 0.4)] == [
+        256,
+        320,
+        416,
+    ]
     assert f"tiles of {plan.tile}" in plan.sentence()
     assert plan_from(plan.values()) == plan
     tiles = plan.tiles((900, 1600))

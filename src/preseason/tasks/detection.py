@@ -44,9 +44,9 @@ class BoxConfig:
     """
 
     longest: int | None = None
-    epochs: int = 60
+    epochs: int = 100
     learning_rate: float = 2e-3
-    batch_size: int = 4
+    batch_size: int = 2
 
 
 class CanvasDecoder:

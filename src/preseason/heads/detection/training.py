@@ -39,8 +39,8 @@ class DetectionTraining:
         threads: of torch; None for as many as there are.
     """
 
-    epochs: int = 60
-    batch_size: int = 4
+    epochs: int = 100
+    batch_size: int = 2
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     side: int = 416

@@ -24,7 +24,7 @@ ENOUGH = 24.0
 """Pixels at the network from which on the smallest tenth of the objects is seen well."""
 ENLARGED = 2.0
 CROPS = 256, 416
-"""Bounds of the side of the pieces that are learnt from; whole pictures give the larger ones."""
+"""Bounds of the side of the pieces that are learnt from."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Plan:
         tile: side of the tiles that pictures are cut into, in pixels at the network; 0 where they are fed
             whole.
         overlap: the least that neighbouring tiles share, in the same pixels.
+        large: nine in ten objects are no longer than this, in the same pixels; 0 in models from before it
+            was told.
     """
 
     longest: int
@@ -49,6 +51,7 @@ class Plan:
     smallest: float
     tile: int = 0
     overlap: int = 0
+    large: float = 0.0
 
     @property
     def fed(self) -> int:
@@ -57,11 +60,11 @@ class Plan:
 
     @property
     def crop(self) -> int:
-        """Side of the pieces that are learnt from, in pixels at the network: less where things are tiny."""
-        if self.tile:
-            # Tiles overlap by as much as nine in ten of the things are long: these fit into a crop twice.
-            return min(CROPS[1], max(CROPS[0], 2 * self.overlap))
-        return min(CROPS[1], _up(self.longest))
+        """Side of the pieces that are learnt from, in pixels at the network: most objects fit in twice.
+
+        The smaller the pieces, the more of them, and so steps, the time allows.
+        """
+        return min(CROPS[1], _up(self.fed), max(CROPS[0], _up(2 * self.large)))
 
     def tiles(self, size: tuple[int, int]) -> tuple[Tile, ...]:
         """The parts in which a picture of this height and width is fed, the whole where that is one."""
@@ -122,18 +125,18 @@ def decide(sizes: Ints, boxes: Sequence[Floats], levels: dict[int, int], longest
     fed = -(-longest // STRIDE) * STRIDE
     thin = float(np.quantile(sides.min(axis=1), 0.25)) * fed
     strides = sorted(stride for stride in levels if stride >= (4 if thin < THIN else 8))
-    tile, overlap = _tile(sizes, sides * fed, median * fed, fed) if fed > MOST else (0, 0)
+    large = float(np.quantile(sides.max(axis=1), 0.9)) * fed
+    tile, overlap = _tile(sizes, median * fed, large, fed) if fed > MOST else (0, 0)
     blocks = tuple(levels[s] for s in strides)
-    return Plan(fed, blocks, tuple(strides), median * fed, smallest * fed, tile, overlap)
+    return Plan(fed, blocks, tuple(strides), median * fed, smallest * fed, tile, overlap, large)
 
 
-def _tile(sizes: Ints, sides: Floats, median: float, longest: int) -> tuple[int, int]:
-    """Side and overlap of tiles for things with these sides [n, 2], in pixels at the network.
+def _tile(sizes: Ints, median: float, large: float, longest: int) -> tuple[int, int]:
+    """Side and overlap of tiles for things of these sides, in pixels at the network.
 
     The overlap is twice the median thing, and nine in ten fit into it: of what lies on a seam both tiles see
     all. Of the sides, the one whose tiles have the fewest pixels together on the middling picture.
     """
-    large = float(np.quantile(sides.max(axis=1), 0.9))
     overlap = int(np.clip(_up(max(2 * median, large)), OVERLAP, MOST // 2))
     middling = sizes[np.argsort(sizes.min(axis=1) / sizes.max(axis=1))[len(sizes) // 2]]
     size = (int(middling[0]), int(middling[1]))
