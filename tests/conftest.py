@@ -12,6 +12,7 @@ import torch
 from hypothesis import settings
 
 import preseason
+from caches import cache_at
 from preseason.backbones.encoders import Encoder, from_folder
 from preseason.cli.demo_pictures import Pictures, render
 from tiny_encoder import WORDS, save_tokenizer
@@ -64,17 +65,35 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"not marked slow: {seconds:.1f} s of processor, {name}")
 
 
+@pytest.fixture(scope="session")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Converted networks, which all processes of this run share: a conversion takes seconds.
+
+    Caches made by `cache_at` link to it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "networks"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def own_cache(tmp_path_factory: pytest.TempPathFactory, networks: Path) -> Iterator[Path]:
     """The feature bank of this run, so that tests neither use nor fill that of the user."""
     before = os.environ.get("PRESEASON_CACHE")
-    cache = tmp_path_factory.mktemp("cache")
+    cache = cache_at(tmp_path_factory.mktemp("own") / "cache", networks)
     os.environ["PRESEASON_CACHE"] = str(cache)
     yield cache
     if before is None:
         del os.environ["PRESEASON_CACHE"]
     else:
         os.environ["PRESEASON_CACHE"] = before
+
+
+@pytest.fixture
+def cache(tmp_path: Path, networks: Path) -> Path:
+    """The cache of one test."""
+    return cache_at(tmp_path / "cache", networks)
 
 
 @pytest.fixture(scope="session")

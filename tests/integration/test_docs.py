@@ -23,6 +23,7 @@ import pytest
 import tiny_language
 import tiny_matches
 import tiny_pitches
+from caches import cache_at
 from desk_data import PLAYERS, copy_numbered, copy_players, tweets
 from preseason.cli import python_reference
 from preseason.cli.demo_pictures import Pictures
@@ -54,9 +55,9 @@ PAGES = [page for page in ("README.md", *GUIDES) if blocks_of(page)]
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One feature bank for all pages, so that networks are converted once."""
-    return tmp_path_factory.mktemp("docs-cache")
+def cache(tmp_path_factory: pytest.TempPathFactory, networks: Path) -> Path:
+    """One feature bank for all pages."""
+    return cache_at(tmp_path_factory.mktemp("docs") / "cache", networks)
 
 
 @pytest.fixture

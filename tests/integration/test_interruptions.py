@@ -38,9 +38,8 @@ def test_damage_in_the_cache_is_repaired(photos: Path, quick: list[str], tmp_pat
 
 
 @pytest.mark.slow
-def test_two_fits_at_once_on_one_cache(photos: Path, quick: list[str], tmp_path: Path) -> None:
-    options = quick
-    lines = [command(tmp_path / name, photos, *options, cache=tmp_path / "cache") for name in "ab"]
+def test_two_fits_at_once_on_one_cache(photos: Path, quick: list[str], tmp_path: Path, cache: Path) -> None:
+    lines = [command(tmp_path / name, photos, *quick, cache=cache) for name in "ab"]
     running = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for line in lines]
     shown = [process.communicate() for process in running]
     assert [process.returncode for process in running] == [0, 0], [err.decode() for _, err in shown]
@@ -86,9 +85,8 @@ def waited_for(process: subprocess.Popen[bytes], ready: Any, timeout_s: float = 
 @pytest.mark.slow
 @pytest.mark.parametrize(("how", "rows"), [(signal.SIGKILL, 20), (signal.SIGINT, 1)])
 def test_stopping_while_photos_are_read_loses_no_row(
-    photos: Path, quick: list[str], tmp_path: Path, how: signal.Signals, rows: int
+    photos: Path, quick: list[str], tmp_path: Path, cache: Path, how: signal.Signals, rows: int
 ) -> None:
-    cache = tmp_path / "cache"
     options = [*quick, "--image-size", "480"]
     process = subprocess.Popen(
         command(tmp_path / "m", photos, *options, cache=cache), stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -108,9 +106,13 @@ def test_stopping_while_photos_are_read_loses_no_row(
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_stopping_while_training_keeps_finished_epochs(
-    photos: Path, weights: Path, tmp_path: Path, how: signal.Signals, monkeypatch: pytest.MonkeyPatch
+    photos: Path,
+    weights: Path,
+    tmp_path: Path,
+    cache: Path,
+    how: signal.Signals,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cache = tmp_path / "cache"
     options = ["--head", "mlp", "--unfreeze", "0", "--epochs", "40", *network_settings(weights)]
     process = subprocess.Popen(
         command(tmp_path / "m", photos, *options, cache=cache), stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -150,10 +152,10 @@ def epochs_of(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
 
 @pytest.mark.slow
 def test_a_fit_that_was_killed_again_and_again_gives_the_model_whose_decisions_it_repeats(
-    photos: Path, weights: Path, tmp_path: Path
+    photos: Path, weights: Path, tmp_path: Path, cache: Path
 ) -> None:
     settings = ["--head", "attention", "--unfreeze", "0", "--budget", "15s", *network_settings(weights)]
-    first = fitted(tmp_path, photos, *settings, cache=tmp_path / "cache")
+    first = fitted(tmp_path, photos, *settings, cache=cache)
     decisions = json.loads((tmp_path / "m" / "preseason.json").read_text())["record"]["decisions"]
     assert any(name.startswith("epochs ") for name in decisions)
     again = [*settings, "--config", str(tmp_path / "m")]

@@ -15,6 +15,7 @@ import pytest
 
 import preseason
 import tiny_language as tiny
+from caches import cache_at
 from drawn_faces import write_people
 from preseason.cli.demo_pictures import Pictures
 from preseason.cli.main import run
@@ -53,8 +54,10 @@ def fitted(*arguments: str | Path, launcher: tuple[str, ...] = LAUNCH) -> dict[s
     return found
 
 
-def test_a_fit_by_two_workers_is_that_of_one(pictures: Pictures, model_folder: Path, tmp_path: Path) -> None:
-    folder, cache = tmp_path / "games", tmp_path / "cache"
+def test_a_fit_by_two_workers_is_that_of_one(
+    pictures: Pictures, model_folder: Path, tmp_path: Path, cache: Path
+) -> None:
+    folder = tmp_path / "games"
     said = fitted(pictures.photos, "-o", folder, "--cache", cache, "--head", "linear", "--unfreeze", "0")
     assert said["metrics"]["n"] == 96
     path = next((pictures.new_photos / "boxing").iterdir())
@@ -88,7 +91,9 @@ def test_a_chat_model_by_two_workers_is_that_of_one(tmp_path: Path) -> None:
         assert record.after.held_out.perplexity == pytest.approx(one.after.held_out.perplexity, rel=0.02)
 
 
-def test_blocks_that_two_workers_fine_tune_are_those_of_one(pictures: Pictures, tmp_path: Path) -> None:
+def test_blocks_that_two_workers_fine_tune_are_those_of_one(
+    pictures: Pictures, tmp_path: Path, networks: Path
+) -> None:
     candidates = {"one": (), "two": LAUNCH}
     settings = ("--unfreeze", "1", "--epochs", "3", "--budget", "20m", "--views", "1", "--folds", "2")
     photos = tmp_path / "photos"
@@ -96,7 +101,8 @@ def test_blocks_that_two_workers_fine_tune_are_those_of_one(pictures: Pictures, 
         shutil.copytree(pictures.photos / game, photos / game)
     models = {}
     for candidate, launcher in candidates.items():
-        folder, cache = tmp_path / candidate / "games", tmp_path / candidate / "cache"
+        folder = tmp_path / candidate / "games"
+        cache = cache_at(tmp_path / candidate / "cache", networks)
         fitted(photos, "-o", folder, "--cache", cache, *settings, launcher=launcher)
         models[candidate] = preseason.load(folder, cache=str(cache))
     path = next((pictures.new_photos / "boxing").iterdir())
@@ -108,7 +114,7 @@ def test_blocks_that_two_workers_fine_tune_are_those_of_one(pictures: Pictures, 
 
 
 @pytest.mark.skipif(find_spec("dlib") is None, reason="the extra faces is not installed")
-def test_two_workers_read_faces_beside_the_first_network(tmp_path: Path) -> None:
+def test_two_workers_read_faces_beside_the_first_network(tmp_path: Path, cache: Path) -> None:
     people = write_people(tmp_path / "people", each=6, without=1)
     settings = [
         "--backbone",
@@ -118,7 +124,7 @@ def test_two_workers_read_faces_beside_the_first_network(tmp_path: Path) -> None
         "--unfreeze",
         "0",
         "--cache",
-        tmp_path / "cache",
+        cache,
     ]
     fitted(people, "-o", tmp_path / "model", *settings)
     record: Any = preseason.load(tmp_path / "model").record

@@ -15,6 +15,7 @@ from PIL import Image
 import movies
 import preseason
 import tiny_pitches
+from caches import cache_at
 from preseason.cli.main import run
 from preseason.cli.problems.base import terminals
 from preseason.data.boxes import FoundBox
@@ -54,9 +55,10 @@ COUNT = 3
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory, networks: Path) -> Path:
     """Drawn pitches in `data`, and a cache."""
     folder = tmp_path_factory.mktemp("finder")
+    cache_at(folder / "cache", networks)
     tiny_pitches.write(folder / "data", COUNT)
     return folder
 

@@ -29,16 +29,16 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_an_answer_of_attention_and_a_linear_head_loads_no_library_of_networks(
-    photos: Path, tmp_path: Path
+    photos: Path, tmp_path: Path, cache: Path
 ) -> None:
-    cache, settings = str(tmp_path / "cache"), {"seed": 0, "budget_s": 5, "unfreeze": "0", "folds": 2}
-    model = preseason.fit(photos, cache=cache, head="attention", **settings)
+    kept, settings = str(cache), {"seed": 0, "budget_s": 5, "unfreeze": "0", "folds": 2}
+    model = preseason.fit(photos, cache=kept, head="attention", **settings)
     assert {fitted.candidate.head for fitted in model.predictor.candidates} == {"attention"}
     model.save(tmp_path / "model")
     photo = str(photos / "red" / "1.png")
     expected = model.predict(photo)[0]
     code = (
-        f"import sys, preseason; found = preseason.load({str(tmp_path / 'model')!r}, cache={cache!r})"
+        f"import sys, preseason; found = preseason.load({str(tmp_path / 'model')!r}, cache={kept!r})"
         f".predict({photo!r})[0]; print([found.label, found.probability, "
         f"[n for n in {NEEDLESS!r} if n in sys.modules]])"
     )
