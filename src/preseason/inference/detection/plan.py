@@ -12,8 +12,8 @@ from preseason.engine.canvas import STRIDE, Canvas, canvas_for
 from preseason.engine.passes import WHOLE, Box, FeatureSpec
 from preseason.inference.detection.tiles import Tile, tiles_of
 
-SMALL, THIN = 12.0, 24.0
-"""Pixels at the network: three cells of stride 4; a side below which stride 8 is too coarse."""
+SMALL, THIN = 12.0, 16.0
+"""Pixels at the network: three cells of stride 4; two of stride 8, a side below which that is too coarse."""
 LEAST, MOST = 448, 1600
 """Bounds of the longer side of what is fed at a time."""
 LARGEST = 4096
