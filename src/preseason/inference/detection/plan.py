@@ -146,7 +146,7 @@ def _tile(sizes: Ints, median: float, large: float, longest: int) -> tuple[int, 
 
 
 def _up(pixels: float) -> int:
-    return math.ceil(pixels / STRIDE) * STRIDE
+    return math.ceil(round(pixels, 3) / STRIDE) * STRIDE
 
 
 def _sides(boxes: Floats, size: Ints) -> Floats:
