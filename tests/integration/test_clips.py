@@ -192,11 +192,13 @@ def test_moments_like_the_examples_are_found_without_a_model(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["match.mp4"], "Received 1 names, expected: preseason spot MODEL MATCH"),
+        (["match.mp4"], "Received 1 names, expected: preseason spot MODEL... MATCH"),
         (
             ["--like", "1:00", "model", "match.mp4"],
             "Received 2 names, expected: preseason spot --similar-to TIME MATCH",
         ),
+        (["model", "model", "match.mp4"], "A model is named twice"),
+        (["--rate", "3", "one", "other", "match.mp4"], "--rate has no effect here: with several models"),
         (["--like", "soon", "match.mp4"], "--similar-to soon: 'soon' is no time"),
     ],
 )

@@ -10,7 +10,10 @@ import pytest
 from PIL import Image
 
 from preseason.cli.demo_pictures import GAMES, STRANGERS, WINDOW, Pictures, close_up, render
+from preseason.cli.demo_sounds import HELD_OUT, LEARNT, OTHER, TRAINING, WHISTLES, make
+from preseason.cli.demo_sounds import KINDS as SOUND_KINDS
 from preseason.cli.main import run
+from preseason.media import sound
 
 
 def setting_of(path: Path) -> tuple[str, str]:
@@ -101,3 +104,31 @@ def test_the_demo_learns_games_and_finds_strangers_stranger(tmp_path: Path) -> N
     manifest = json.loads((tmp_path / "demo" / "model" / "preseason.json").read_text("utf-8"))
     assert manifest["record"]["unknown_auroc"] > 0.55, "strangers are not told from known games at all"
     assert "This is a demo" in done.stderr
+
+
+def test_made_sounds_are_the_same_every_time_and_held_out_ones_have_other_pitches(tmp_path: Path) -> None:
+    one, other = make(tmp_path / "one"), make(tmp_path / "other")
+    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.wav"))
+    assert len(files) == 5 * (LEARNT + HELD_OUT) + 2 * HELD_OUT + 1
+    assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "other" / f).read_bytes() for f in files)
+    assert sound.length_s(other.recording) == 60
+    assert {path.name for path in one.sounds.iterdir()} == {*SOUND_KINDS, "background"}
+    assert not set(TRAINING.pitches) & set(OTHER.pitches)
+    loudest = [np.abs(sound.read(path)).max() for path in one.sounds.rglob("*.wav")]
+    assert min(loudest) > 0.05
+    assert max(loudest) < 1
+
+
+@pytest.mark.slow
+def test_the_demo_of_sounds_says_they_are_made_and_finds_whistles(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["demo", "sounds", "-o", str(tmp_path / "demo"), "--no-open", "--budget", "1s", "--json"]) == 0
+    told = capsys.readouterr()
+    assert "not recorded but made here" in told.err
+    shown = json.loads(told.out)
+    assert shown["evaluate"]["metrics"]["n"] == 5 * HELD_OUT
+    assert shown["evaluate"]["metrics"]["low"] > 0.4
+    whistles = [each["time_s"] for each in shown["spot"]["events"] if each["label"] == "whistle"]
+    assert sum(any(abs(at - start) < 1.5 for at in whistles) for start in WHISTLES) >= 3
+    assert "whistle" in Path(shown["spot"]["page"]).read_text("utf-8")

@@ -11,7 +11,10 @@ import httpx
 import numpy as np
 import pytest
 
+import preseason
 from preseason.cli.main import run
+from preseason.data import labelled_videos
+from preseason.media import sound
 from serving_tools import serving
 from tones import RATE, chirp, rustle, tone, write_coded, write_wav
 
@@ -50,6 +53,60 @@ def test_files_folders_and_cuts_named_by_a_table_are_predicted(ask, tones: Path,
     assert [each["label"] for each in told["predictions"]] == ["rising"]
     assert "not a sound" in told["skipped"][0]["reason"]
     assert long.exists()
+
+
+def with_sound(video: Path, wave: np.ndarray, path: Path) -> Path:
+    """The video with a sound track."""
+    spoken = write_wav(path.with_suffix(".wav"), wave)
+    with av.open(str(video)) as seen, av.open(str(spoken)) as heard, av.open(str(path), "w") as out:
+        pictures = out.add_stream_from_template(seen.streams.video[0])
+        track = out.add_stream("aac", rate=RATE)
+        for packet in seen.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = pictures
+                out.mux(packet)
+        for frame in heard.decode(audio=0):
+            out.mux(track.encode(frame))
+        out.mux(track.encode(None))
+    return path
+
+
+def test_a_match_and_its_sound_track_are_searched_together(
+    actions: Path, listener: Path, match: tuple[Path, list], tones: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    video, happens = match
+    wave = rustle(max(at for at, _ in happens) + 3, 5)
+    for second in (4, 15):
+        wave[second * RATE : (second + 1) * RATE] = chirp(300, 2000, seed=second)
+    path = with_sound(video, wave, tmp_path / "match.mp4")
+    files = [tmp_path / f"found{suffix}" for suffix in (".csv", ".json", ".labels", ".html")]
+    words = [
+        actions,
+        listener,
+        path,
+        *(word for file in files for word in ("-o", file)),
+        "--cache",
+        tones / "cache",
+    ]
+    assert run(["spot", *map(str, words), "--json", "-q"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    seen, heard = (
+        [each for each in told["actions"] if each["model"] == str(model)] for model in (actions, listener)
+    )
+    alone = preseason.spot(preseason.load(listener, cache=str(tones / "cache")), path).actions
+    assert [each["time_s"] for each in heard] == [round(each.time_s, 3) for each in alone]
+    assert [round(each["time_s"]) for each in heard if each["label"] == "rising"] == [4, 15]
+    assert len(seen) > 4
+    times = [each["time_s"] for each in told["actions"]]
+    assert times == sorted(times)
+    table, results, labels, page = (file.read_text("utf-8") for file in files)
+    assert "model" in table.splitlines()[0].split(",")
+    assert {each["model"] for each in json.loads(results)["predictions"]} == {str(actions), str(listener)}
+    assert len(labels.splitlines()) == len(times)
+    assert page.count('class="model"') == 2
+    assert page.count('class="found"') == len(times)
+    assert len(labelled_videos.read(files[0], sound.check_track).videos[0].actions) == len(times)
 
 
 def test_next_puts_what_is_strange_or_unsure_first(ask, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

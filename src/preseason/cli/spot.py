@@ -1,5 +1,6 @@
-"""`preseason spot MODEL MATCH` and `preseason spot --similar-to TIME MATCH`."""
+"""`preseason spot MODEL... MATCH` and `preseason spot --similar-to TIME MATCH`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from preseason.errors import UsageError
 
 if TYPE_CHECKING:
     from preseason.data.actions import Action
+    from preseason.results import Drift
     from preseason.runtime.progress import Progress
     from preseason.spotting.alike import Search
     from preseason.spotting.spotting import Spotted
@@ -22,7 +24,7 @@ SHOWN = 40
 
 
 @verb("spot")
-@click.argument("words", nargs=-1, required=True, metavar="[MODEL] MATCH")
+@click.argument("words", nargs=-1, required=True, metavar="[MODEL]... MATCH")
 @click.option(
     "-o", "--output", multiple=True, metavar="FILE", help="File to write; see FILE below. Repeatable."
 )
@@ -62,52 +64,77 @@ SHOWN = 40
 def spot(words: tuple[str, ...], similar_to: tuple[str, ...], quiet: bool, **options: Any) -> Outcome:
     """Find actions in a long video.
 
-    MODEL is a folder that `fit` made from clips or from times of actions; MATCH is any video. With
-    --similar-to no model is needed: it finds the moments most similar to those named, and -o writes them as
-    labels that `fit` reads.
+    MODEL is a folder that `fit` made from clips, from times of actions or from sounds; MATCH is any video,
+    for a model of sounds also any recording. Several models, such as one of video and one of sounds, search
+    the same match, and what they find is put together. With --similar-to no model is needed: it finds the
+    moments most similar to those named, and -o writes them as labels that `fit` reads.
 
     The suffix of FILE sets its format: .json (SoccerNet's results), .csv, .jsonl, .ffmeta or .vtt or .txt
     (chapters of mpv, VLC and YouTube), .labels (Audacity), .m3u (a playlist), .html (a timeline to look at).
     """
-    model, match = _named(words, bool(similar_to))
+    models, match = _named(words, bool(similar_to))
     if similar_to:
         refuse_given(["threshold"], "--similar-to takes no threshold; -n sets how many moments it finds.")
     else:
         refuse_given(["count", "label"], "it applies to --similar-to TIME.")
+    if len(models) > 1:
+        refuse_given(["rate"], "with several models each looks as often as its training windows need.")
     report = progress(quiet)
-    drift = None
+    drifts: list[Drift | None] = []
     if similar_to:
         found = _alike(match, similar_to, options, report)
     else:
-        spotted = _spotted(model, match, options, report)
-        found, drift = list(spotted.actions), spotted.drift
+        found, drifts = _found(models, match, options, report)
     files = _written(match, found, options["output"])
     clips = _cut(match, found, options["clips"], report)
     listed = [_fields(action) for action in found]
+    # The first drift that says something: a model of sounds compares nothing.
+    drift = next((each for each in drifts if each is not None), None)
     fields = {
-        "model": model,
+        "model": models[0] if len(models) == 1 else None,
+        "models": list(models),
         "video": match,
         "actions": listed,
         "files": files,
         "clips": clips,
         "drift": drift,
     }
-    return Outcome(fields, "\n".join([_text(found, files, clips), *of_drift(drift)]))
+    warnings = [line for each in drifts for line in of_drift(each)]
+    return Outcome(fields, "\n".join([_text(found, files, clips), *warnings]))
 
 
-def _named(words: tuple[str, ...], like: bool) -> tuple[str | None, str]:
-    if like and len(words) == 1:
-        return None, words[0]
-    if not like and len(words) == 2:
-        return words[0], words[1]
-    asked = "spot --similar-to TIME MATCH" if like else "spot MODEL MATCH"
+def _named(words: tuple[str, ...], like: bool) -> tuple[tuple[str, ...], str]:
+    """Models, and the match, which is named last."""
+    *models, match = words
+    if like != bool(models):
+        if len(set(models)) < len(models):
+            raise UsageError("A model is named twice: expected each once, then the match.")
+        return tuple(models), match
+    asked = "spot --similar-to TIME MATCH" if like else "spot MODEL... MATCH"
     raise UsageError(f"Received {len(words)} names, expected: preseason {asked}.")
 
 
-def _spotted(model: str | None, match: str, options: dict[str, Any], report: "Progress") -> "Spotted":
+def _found(
+    models: tuple[str, ...], match: str, options: dict[str, Any], report: "Progress"
+) -> "tuple[list[Action], list[Drift | None]]":
+    """What each of the models finds, in order of time; of several it is told which one found it."""
+    spotted = [_spotted(model, match, options, report) for model in models]
+    if len(models) == 1:
+        return list(spotted[0].actions), [spotted[0].drift]
+    names = [Path(model).name for model in models]
+    called = names if len(set(names)) == len(names) else models
+    found = [
+        replace(action, model=name)
+        for name, each in zip(called, spotted, strict=True)
+        for action in each.actions
+    ]
+    return sorted(found, key=lambda action: action.time_s), [each.drift for each in spotted]
+
+
+def _spotted(model: str, match: str, options: dict[str, Any], report: "Progress") -> "Spotted":
     import preseason
 
-    loaded = preseason.load(str(model), progress=report, device=options["device"], cache=options["cache"])
+    loaded = preseason.load(model, progress=report, device=options["device"], cache=options["cache"])
     return preseason.spot(
         loaded,
         match,
@@ -190,13 +217,16 @@ def _fields(action: "Action") -> dict[str, Any]:
         "clock": clock(action.time_s),
         "label": action.label,
         "confidence": round(action.confidence, 4),
-    } | end
+    } | (end | ({"model": action.model} if action.model else {}))
 
 
 def _text(found: "list[Action]", files: list[str], clips: list[str]) -> str:
     from preseason.data.clock import clock
 
-    lines = [f"{clock(a.time_s):>9}  {a.label:<20} {100 * a.confidence:3.0f} %" for a in found[:SHOWN]]
+    lines = [
+        f"{clock(a.time_s):>9}  {a.label:<20} {100 * a.confidence:3.0f} %  {a.model}".rstrip()
+        for a in found[:SHOWN]
+    ]
     if len(found) > SHOWN:
         lines.append(f"... and {len(found) - SHOWN} more (-o FILE.csv writes all)")
     lines.append(f"{len(found)} found." if found else "Nothing found: try a lower --threshold.")

@@ -89,6 +89,8 @@ def _rows(path: Path, videos: Sequence[LabelledVideo]) -> list[dict[str, str | f
         if action.end_s is not None:
             row["end"] = round(float(action.end_s), 3)
         row |= {"label": action.label, "confidence": round(action.confidence, 6)}
+        if action.model:
+            row["model"] = action.model
         row["clock"] = clock(action.time_s, 1)
         if action.half is not None:
             row["half"] = action.half

@@ -29,6 +29,7 @@ class Action:
         half: 1, 2 (3, 4 in extra time) where a match has a video for each, else None.
         end_s: when it ends, for actions that last.
         visible: whether the pictures show it; false for what happened outside of the broadcast.
+        model: which model found it, where several looked; else empty.
     """
 
     time_s: float
@@ -37,6 +38,7 @@ class Action:
     half: int | None = None
     end_s: float | None = None
     visible: bool = True
+    model: str = ""
 
     def __post_init__(self) -> None:
         faults = list(_faults(self))

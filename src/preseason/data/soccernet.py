@@ -119,7 +119,7 @@ def _prediction(action: Action) -> dict[str, str]:
         "position": str(round(action.moment_s * 1000)),
         "half": str(half),
         "confidence": repr(round(float(action.confidence), 6)),
-    }
+    } | ({"model": action.model} if action.model else {})
 
 
 def _listed(path: Path, *keys: str) -> Sequence[object]:

@@ -13,6 +13,9 @@ from preseason.data.clock import clock
 
 WIDTH, LEFT, RIGHT = 1000, 150, 20
 ROW, TRUTH, TOP, AXIS = 40, 14, 8, 26
+HEADING = 24
+NARROWEST = 5.0
+"""Of a mark; what lasts longer than that on the axis is as wide as it lasts."""
 MIN_AXIS_S = 1.0
 LIKELY = 0.5
 """Least probability of what is drawn where nobody says."""
@@ -29,6 +32,7 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--ground);
        max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 svg { width: 100%; height: auto; } svg text { fill: var(--ink); font-size: 13px; }
+svg .model { font-weight: 600; }
 svg .tick { fill: var(--faint); } svg line { stroke: var(--line); }
 svg .found { fill: var(--found); } svg .truth { fill: var(--truth); }
 a:focus-visible rect { outline: 2px solid var(--ink); }
@@ -51,14 +55,19 @@ class Timeline:
     truth: Sequence[Action] | None = None
 
     @property
-    def labels(self) -> list[str]:
-        """Rows of the picture."""
-        return sorted({action.label for action in [*self.found, *(self.truth or ())]})
+    def models(self) -> list[str]:
+        """Which models found it, in the order of what they found; an empty name where only one looked."""
+        return list(dict.fromkeys(action.model for action in [*self.found, *(self.truth or ())])) or [""]
+
+    def labels_of(self, model: str) -> list[str]:
+        """Rows of the picture that are of one model."""
+        every = [*self.found, *(self.truth or ())]
+        return sorted({action.label for action in every if action.model == model})
 
     @property
     def until_s(self) -> float:
         """Where the axis ends."""
-        times = [action.moment_s for action in [*self.found, *(self.truth or ())]]
+        times = [action.end_s or action.time_s for action in [*self.found, *(self.truth or ())]]
         return max([MIN_AXIS_S, *times]) * 1.02
 
 
@@ -77,25 +86,39 @@ def write_timeline(path: Path, timelines: Sequence[Timeline]) -> None:
 def picture(timeline: Timeline, link: str) -> Markup:
     """The timeline as SVG: a row for each kind of action, surer answers drawn stronger.
 
+    Rows of several models stand under their names, over the same axis.
+
     Args:
         link: address of the video, to which `#t=SECONDS` is added.
     """
-    labels = timeline.labels
-    height = TOP + ROW * max(len(labels), 1) + AXIS
-    parts = _axis(timeline.until_s, height)
-    for row, label in enumerate(labels):
-        y = TOP + row * ROW
-        short = label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + "…"
-        parts.append(Markup('<text x="0" y="{}" dy=".35em">{}</text>').format(y + ROW / 2, short))
-        own = [action for action in timeline.found if action.label == label]
-        true = [action for action in timeline.truth or () if action.label == label]
-        size = ROW - TRUTH - 6 if timeline.truth is not None else ROW - 8
-        parts += [_mark(a, timeline.until_s, y + 2, size, "found", link) for a in own]
-        parts += [_mark(a, timeline.until_s, y + 2 + size, TRUTH, "truth", link) for a in true]
+    drawn, y = [], TOP
+    for model in timeline.models:
+        if model:
+            heading = Markup('<text class="model" x="0" y="{}" dy=".35em">{}</text>')
+            drawn.append(heading.format(y + HEADING / 2, model))
+            y += HEADING
+        for label in timeline.labels_of(model):
+            drawn += _row(timeline, model, label, y, link)
+            y += ROW
+    height = max(y, TOP + ROW) + AXIS
+    parts = [*_axis(timeline.until_s, height), *drawn]
     told = f"{len(timeline.found)} actions found in {timeline.video.name}"
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         WIDTH, height, told, Markup("").join(parts)
     )
+
+
+def _row(timeline: Timeline, model: str, label: str, y: int, link: str) -> list[Markup]:
+    """One kind of action: its name, what was found and, below it, what is there."""
+    short = label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + "…"
+    own = [action for action in timeline.found if (action.model, action.label) == (model, label)]
+    true = [action for action in timeline.truth or () if (action.model, action.label) == (model, label)]
+    size = ROW - TRUTH - 6 if timeline.truth is not None else ROW - 8
+    return [
+        Markup('<text x="0" y="{}" dy=".35em">{}</text>').format(y + ROW / 2, short),
+        *(_mark(a, timeline.until_s, y + 2, size, "found", link) for a in own),
+        *(_mark(a, timeline.until_s, y + 2 + size, TRUTH, "truth", link) for a in true),
+    ]
 
 
 def _section(timeline: Timeline, beside: Path) -> Markup:
@@ -103,16 +126,28 @@ def _section(timeline: Timeline, beside: Path) -> Markup:
     key = "Blue: found, the stronger the surer." + (
         " Green, below: labelled by a person." if timeline.truth is not None else ""
     )
+    several = any(timeline.models)
     rows = [
-        Markup('<tr><td><a href="{}#t={:.2f}">{}</a></td><td>{}</td><td>{:.0f} %</td></tr>').format(
-            link, a.moment_s, clock(a.moment_s), a.label, 100 * a.confidence
+        Markup('<tr><td><a href="{}#t={:.2f}">{}</a></td><td>{}</td><td>{:.0f} %</td>{}</tr>').format(
+            link,
+            a.moment_s,
+            clock(a.moment_s),
+            a.label,
+            100 * a.confidence,
+            Markup("<td>{}</td>").format(a.model) if several else "",
         )
         for a in timeline.found
     ]
     return Markup(
         '<h1>{}</h1>{}<p class="key">{}</p><table><thead><tr><th>time</th><th>action</th>'
-        "<th>probability</th></tr></thead><tbody>{}</tbody></table>"
-    ).format(timeline.video.name, picture(timeline, link), key, Markup("").join(rows))
+        "<th>probability</th>{}</tr></thead><tbody>{}</tbody></table>"
+    ).format(
+        timeline.video.name,
+        picture(timeline, link),
+        key,
+        Markup("<th>model</th>") if several else "",
+        Markup("").join(rows),
+    )
 
 
 def _link(video: Path, beside: Path) -> str:
@@ -130,15 +165,18 @@ def _mark(action: Action, until_s: float, y: float, height: float, style: str, l
     told = f"{clock(action.moment_s)} {action.label}"
     if style == "found":
         told += f", {100 * action.confidence:.0f} %"
+    lasting = 0.0 if action.end_s is None else action.end_s - action.time_s
+    width = max(NARROWEST, _x(lasting, until_s) - LEFT)
     return Markup(
-        '<a href="{}#t={:.2f}"><rect class="{}" x="{:.1f}" y="{}" width="5" height="{}" rx="2" '
+        '<a href="{}#t={:.2f}"><rect class="{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}" rx="2" '
         'fill-opacity="{:.2f}"><title>{}</title></rect></a>'
     ).format(
         link,
         action.moment_s,
         style,
-        _x(action.moment_s, until_s) - 2.5,
+        _x(action.moment_s, until_s) - width / 2,
         y,
+        width,
         height,
         0.25 + 0.75 * action.confidence,
         told,
