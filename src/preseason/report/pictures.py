@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample
+from preseason.errors import MediaError
+from preseason.media.image import decode
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,6 +25,8 @@ MAX_BYTES = 1_200_000
 MAX_PIXELS = 120_000_000
 MAX_SOUNDS = 40
 GRID = 96
+ZOOM, NARROWEST = 3.0, 96
+"""Of what is cut out: how much larger than the boxes it is, and its side in pixels at least."""
 OUTLINE = (255, 214, 64)
 
 
@@ -84,8 +88,16 @@ class Album:
         image = self._open(sample)
         return self._add(None if image is None else outlined(image, marks), sample)
 
+    def close_up(self, sample: Sample, marks: "Sequence[Mark]") -> "Shown | None":
+        """What lies around the boxes, cut out of the picture's file, with the boxes drawn."""
+        return self._add(None if self._full else around(sample, marks), sample)
+
+    @property
+    def _full(self) -> bool:
+        return self._picture is None or self._pictures >= MAX_PICTURES or self._bytes >= MAX_BYTES
+
     def _open(self, sample: Sample) -> "Image | None":
-        if self._picture is None or self._pictures >= MAX_PICTURES or self._bytes >= MAX_BYTES:
+        if self._full or self._picture is None:
             return None
         data = self._picture(sample)
         return None if data is None else small(data)
@@ -169,6 +181,29 @@ def outlined(image: "Image", marks: "Sequence[Mark]") -> "Image":
         if edges[2] >= edges[0] and edges[3] >= edges[1]:
             pen.rectangle(edges, outline=mark.colour, width=2)
     return drawn
+
+
+def around(sample: Sample, marks: "Sequence[Mark]") -> "Image | None":
+    """A part of a picture's file, three times as large as its boxes; None where it cannot be read."""
+    from PIL import Image
+
+    try:
+        picture = Image.fromarray(decode(sample.path))
+    except (MediaError, OSError):
+        return None
+    edges = np.array([mark.box for mark in marks]) * np.tile(picture.size, 2)
+    low, high = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
+    middle, half = (low + high) / 2, max(float((high - low).max()) * ZOOM / 2, NARROWEST / 2)
+    x0, y0 = (max(0, int(edge - half)) for edge in middle)
+    x1, y1 = (min(side, int(edge + half)) for side, edge in zip(picture.size, middle, strict=True))
+    cut = picture.crop((x0, y0, x1, y1))
+    scale = SIDE / max(cut.size)
+    cut = cut.resize((max(1, round(cut.width * scale)), max(1, round(cut.height * scale))))
+    corner, sides = np.array([x0, y0, x0, y0]), np.array([x1 - x0, y1 - y0] * 2)
+    placed = ((edges - corner) / sides).tolist()
+    return outlined(
+        cut, [Mark((box[0], box[1], box[2], box[3]), m.colour) for box, m in zip(placed, marks, strict=True)]
+    )
 
 
 def place_of(box: Floats) -> str:

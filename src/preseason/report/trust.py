@@ -7,7 +7,7 @@ import numpy as np
 from preseason.data.dataset import Sample, source_from
 from preseason.report import charts, words
 from preseason.report.pictures import Album
-from preseason.results import FitRecord
+from preseason.results import BatchPredictions, FitRecord
 
 MAX_SUSPECTS, MAX_PAIRS = 4, 3
 MAX_QUOTE = 160
@@ -69,6 +69,8 @@ def warned(record: FitRecord) -> set[str]:
 
 def _shown(record: FitRecord, name: str, album: Album) -> Block:
     found = record.trust[name]
+    if name == "label_errors" and not isinstance(record.answers, BatchPredictions):
+        return {}
     if name == "label_errors":
         return {
             "suspects": [_suspect(record, item, album) for item in found.get("suspects", [])[:MAX_SUSPECTS]]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MOST = 60
 """Lines of a table; --format csv and json have all."""
+DOUBTED = 5
 AREA_NAMES = {
     "ap_small": "small, below 32 x 32 pixels",
     "ap_medium": "medium",
@@ -26,9 +27,12 @@ class BoxTerminal(Terminal):
     timelines = False
 
     def evaluation_fields(self, evaluation: "Evaluation") -> dict[str, Any]:
-        """The score from which on a box of a class counts."""
+        """The score from which on a box of a class counts, and labels that are probably wrong."""
+        from preseason.diagnostics.box_errors import check
+
         answers = evaluation.answers
-        return {"thresholds": {label: answers.threshold(label) for label in answers.labels}}
+        thresholds = {label: answers.threshold(label) for label in answers.labels}
+        return {"thresholds": thresholds, "label_errors": check(answers, "pictures")}
 
     def evaluation_lines(self, evaluation: "Evaluation") -> list[str]:
         """The classes, the weakest first."""
@@ -44,6 +48,7 @@ class BoxTerminal(Terminal):
         return [
             *(["", table(["label", "AP", "AP50", "AP75"], rows)] if rows else []),
             *(["", table(["size", "AP"], sizes)] if sizes else []),
+            *_doubted(evaluation),
         ]
 
     def table(self, predictions: "Predictions") -> str:
@@ -71,6 +76,19 @@ class BoxTerminal(Terminal):
                 edges = [x, y, round(x + width, 2), round(y + height, 2)]
                 writer.writerow([cell(item.input), cell(box.label), round(box.score, 4), *edges])
         return text.getvalue().removesuffix("\n")
+
+
+def _doubted(evaluation: "Evaluation") -> list[str]:
+    """The labels that are probably wrong, the likeliest error first."""
+    from preseason.diagnostics.box_errors import check
+
+    found = check(evaluation.answers, "pictures")["suspects"]
+    if not found:
+        return []
+    lines = [f"  {short(each['path'])}: {each['told']}" for each in found[:DOUBTED]]
+    rest = len(found) - len(lines)
+    more = [f"  ... and {rest} more; --json has all."] if rest > 0 else []
+    return ["", "Labels that are probably wrong, or pictures that the model reads wrongly:", *lines, *more]
 
 
 def _exact(item: Any, box: Any) -> tuple[float, float, float, float]:

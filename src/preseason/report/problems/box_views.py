@@ -3,15 +3,17 @@
 import numpy as np
 
 from preseason.arrays.types import Ints
+from preseason.data.dataset import Sample, source_from
 from preseason.evaluation.matching import Pairing, pairings
 from preseason.report import charts
 from preseason.report.pictures import Album, Mark
 from preseason.report.problems.base import View
 from preseason.results import FitRecord
 
-MAX_PICTURES, MAX_MIXUPS = 8, 8
+MAX_PICTURES, MAX_MIXUPS, MAX_SUSPECTS = 8, 8, 12
 NOTHING = "nothing there"
 RIGHT, MISSED, GHOST = (90, 200, 120), (235, 70, 60), (255, 200, 60)
+KINDS = {"missing": "No box", "class": "Another class", "double": "Two boxes", "loose": "A loose box"}
 SIZES = ("smallest third", "middle third", "largest third")
 
 
@@ -102,6 +104,25 @@ def _marks(each: Pairing) -> list[Mark]:
     marks = [Mark((f.x0, f.y0, f.x1, f.y1), RIGHT if t.label == f.label else GHOST) for t, f in each.pairs]
     marks += [Mark((b.x0, b.y0, b.x1, b.y1), MISSED) for b in each.missed]
     return marks + [Mark((b.x0, b.y0, b.x1, b.y1), GHOST) for b in each.ghosts]
+
+
+def suspects(record: FitRecord, album: Album) -> View:
+    """Labels that are probably wrong, cut out of their pictures, the likeliest error first."""
+    found = record.trust.get("label_errors", {}).get("suspects", [])
+    cards = []
+    for item in found[:MAX_SUSPECTS]:
+        source = source_from(item)
+        boxes = [(item["box"], MISSED), (item["suggested_box"], GHOST)]
+        marks = [Mark(tuple(box), colour) for box, colour in boxes if box is not None]
+        cards.append(
+            {
+                "picture": album.close_up(Sample(source), marks),
+                "name": source.short(),
+                "kind": KINDS[item["kind"]],
+                "told": item["told"],
+            }
+        )
+    return {"cards": cards, "total": len(found)} if cards else None
 
 
 def sizes(record: FitRecord, album: Album) -> View:

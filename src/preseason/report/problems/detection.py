@@ -31,6 +31,12 @@ class BoxPage:
             "Green is found, red is missed, yellow is wrong or was never there.",
             views.pictures,
         ),
+        Section(
+            "suspects",
+            "Labels that are probably wrong",
+            "Red is labelled, yellow is what was found by a model that had not seen the picture.",
+            views.suspects,
+        ),
         Section("sizes", "Small and large", "Small things are the hard ones.", views.sizes),
     )
 
