@@ -27,11 +27,13 @@ from preseason.exporting.finders import BoxCheck, settings_of
 from preseason.exporting.run_boxes import Exported
 from preseason.heads.detection.network import DetectionHead, folded
 from preseason.inference.detection.finder import Finder
+from preseason.inference.detection.peaks import overlaps
 from preseason.inference.detection.plan import decide
 from preseason.inference.detection.scores import Calibration
 from preseason.inference.predictor import FeatureExtractors
 from preseason.media.colours import recoloured
 from preseason.media.image import decode
+from preseason.models.box_explanation import MOST, NAMES
 from preseason.models.detector import Detector
 from preseason.models.loading import classifier
 from preseason.problems.base import problems
@@ -297,8 +299,40 @@ def test_what_it_does_not_do_is_said_in_a_sentence(model: Detector, place: Path)
             refused()
     with pytest.raises(UsageError, match="This is a detection model: `spot` needs"):
         preseason.spot(model, place / "match.mp4")
-    with pytest.raises(UsageError, match="`explain` needs a classifier; this is a detection model"):
-        classifier(model, "explain")
+    with pytest.raises(UsageError, match="`compare` needs a classifier; this is a detection model"):
+        classifier(model, "compare")
+
+
+def test_an_explanation_says_what_hiding_a_part_costs(model: Detector, place: Path, tmp_path: Path) -> None:
+    model.save(tmp_path / "finder")
+    path = place / "data" / "pitch-000.png"
+    asked = ["explain", str(tmp_path / "finder"), str(path), "-q", "--cache", str(place / "cache")]
+    with redirect_stdout(io.StringIO()) as out:
+        assert run([*asked, "-o", str(tmp_path / "why"), "--json"]) == 0
+    told = json.loads(out.getvalue())["explanations"]
+    assert 0 < len(told) <= MOST
+    picture = decode(path)
+    for each in (told[0], told[-1]):
+        assert [part["part"] for part in each["parts"]] == list(NAMES)
+        part = each["parts"][NAMES.index("its middle")]
+        x0, y0, x1, y1 = (round(e * side) for e, side in zip(part["box"], (160, 120) * 2, strict=True))
+        hidden = picture.copy()
+        hidden[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = picture.mean((0, 1)).astype(np.uint8)
+        (found,) = model.finder.find([hidden])
+        edges = np.array([[each[name] for name in ("x0", "y0", "x1", "y1")]], np.float32)
+        same = overlaps(edges, found.boxes)[0] >= 0.3
+        near = model.named(found.take(np.flatnonzero(same)))
+        own = [box.score for box in near if box.label == each["label"]]
+        assert part["weight"] == pytest.approx(each["score"] - max(own, default=0.0), abs=2e-3)
+    (drawn,) = (tmp_path / "why").iterdir()
+    with Image.open(drawn) as sheet:
+        assert sheet.size[0] >= 720
+    with redirect_stdout(io.StringIO()) as out:
+        assert run([*asked, "-o", str(tmp_path / "why.html")]) == 0
+    assert "points lost if hidden" in out.getvalue()
+    assert (tmp_path / "why.html").read_text("utf-8").count("data:image/jpeg") == len(told)
+    with redirect_stdout(io.StringIO()):
+        assert run([*asked, "--data", str(place / "data")]) == 2, "boxes have no nearest examples"
 
 
 def test_pictures_to_label_next_are_written_with_their_boxes(

@@ -1,5 +1,6 @@
 """`preseason explain MODEL INPUT...`: where it looked, when, which words, and the nearest known examples."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +9,13 @@ import click
 from preseason.cli import words
 from preseason.cli.bars import progress
 from preseason.cli.verbs import Outcome, model_options, verb
-from preseason.errors import DataError
+from preseason.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from preseason.models.box_explanation import BoxExplanation
+    from preseason.models.detector import Detector
     from preseason.models.explanation import Explanation, Near
+    from preseason.runtime.progress import Progress
 
 SHOWN = 6
 BAR = 20
@@ -39,13 +43,16 @@ def explain(
 
     INPUT is what `predict` takes. Hides regions of a photo, moments of a clip, times and bands of a sound
     or words of a text in turn and reports how far the probability drops. Also shows the nearest training
-    examples.
+    examples. Of boxes, hides parts of each and what lies around it.
     """
     import preseason
-    from preseason.models.loading import classifier
+    from preseason.models.loading import classifier, finds
 
     report = progress(quiet)
-    loaded = classifier(preseason.load(model, progress=report, device=device, cache=cache), "explain")
+    opened = preseason.load(model, progress=report, device=device, cache=cache)
+    if finds(opened):
+        return _of_boxes(model, opened, paths, output, data, report)
+    loaded = classifier(opened, "explain")
     samples, skipped = loaded.samples_of(paths)
     if not samples:
         raise DataError(f"None of the inputs could be read: {skipped[0].path}: {skipped[0].reason}.")
@@ -59,6 +66,51 @@ def explain(
     lines = [text, *words.of_skipped(skipped), *[f"Written: {path}" for path in files]]
     fields = {"model": model, "explanations": told, "files": files, "skipped": skipped}
     return Outcome(fields, "\n".join(lines))
+
+
+def _of_boxes(
+    name: str,
+    model: "Detector",
+    paths: tuple[str, ...],
+    output: str | None,
+    data: str | None,
+    report: "Progress",
+) -> Outcome:
+    """What drove the boxes on pictures."""
+    from preseason.report.box_explained import lead, write_box_page, write_box_pictures
+    from preseason.tasks.reading import read_inputs
+
+    if data is not None:
+        raise UsageError("--data names examples that are shown beside answers: leave it out for boxes.")
+    samples, skipped = read_inputs(paths, model.job)
+    if not samples:
+        raise DataError(f"None of the inputs could be read: {skipped[0].path}: {skipped[0].reason}.")
+    found = model.explanations(samples, report)
+    files: list[str] = []
+    if output is not None and Path(output).suffix.lower() in (".html", ".htm"):
+        write_box_page(found, Path(output))
+        files = [output]
+    elif output is not None:
+        files = [str(path) for path in write_box_pictures(found, model.labels, Path(output))]
+    told = [
+        {"input": each.input, **asdict(each.box), "parts": [
+            {"part": part, "weight": round(weight, 4), "box": box}
+            for (part, weight), box in zip(each, each.boxes.tolist(), strict=True)
+        ]}
+        for each in found
+    ]  # fmt: skip
+    text = "\n\n".join(_text_of_box(each, lead(each)) for each in found) or "Nothing was found."
+    lines = [text, *words.of_skipped(skipped), *[f"Written: {path}" for path in files]]
+    fields = {"model": name, "explanations": told, "files": files, "skipped": skipped}
+    return Outcome(fields, "\n".join(lines))
+
+
+def _text_of_box(each: "BoxExplanation", lead: str) -> str:
+    largest = max((abs(weight) for weight in each.weights), default=0.0)
+    pairs = sorted(each, key=lambda pair: -abs(pair[1]))[:SHOWN]
+    rows = [[part, f"{100 * weight:+.1f}", _bar(weight, largest)] for part, weight in pairs]
+    heading = f"{words.short(each.input)}: {each.box.label}, {words.percent(each.box.score)}"
+    return "\n".join([heading, lead, words.table(["part", "points lost if hidden", ""], rows)])
 
 
 def _drawn(found: "list[Explanation]", output: str | None, model: Any) -> list[str]:

@@ -15,6 +15,7 @@ from preseason.inference.detection.finder import Finder, Located
 from preseason.inference.detection.peaks import Found
 from preseason.inference.detection.scores import Calibration
 from preseason.inference.predictor import FeatureExtractors
+from preseason.models.box_explanation import BoxExplanation, explain_boxes
 from preseason.models.detector_folder import save
 from preseason.problems.base import Problem, problems
 from preseason.results import (
@@ -156,6 +157,28 @@ class Detector:
         """Those whose score reaches the threshold of their class."""
         least = dict(zip(self.labels, self.calibration.thresholds.tolist(), strict=True))
         return tuple(box for box in boxes if box.score >= least[box.label])
+
+    def explain(self, *inputs: Inputs, progress: Progress | None = None) -> list[BoxExplanation]:
+        """Why the surest boxes of each picture were found; none of pictures on which nothing was.
+
+        Raises:
+            UsageError: nothing was named.
+            DataError: a picture cannot be read.
+        """
+        named = one_by_one(inputs)
+        if not named:
+            raise UsageError("explain needs pictures: name files, folders or patterns of files.")
+        return self.explanations(read_inputs(named, self.job)[0], progress or Silent())
+
+    def explanations(self, samples: Sequence[Sample], progress: Progress) -> list[BoxExplanation]:
+        """The same, of samples."""
+        found: list[BoxExplanation] = []
+        for sample, each in zip(samples, self.finder.find_in(samples), strict=True):
+            if isinstance(each, MediaError):
+                raise DataError(f"{sample.source} cannot be read: {each}.")
+            boxes = self.counted(self.named(each.found))
+            found += explain_boxes(self.finder, self.calibration, self.labels, sample, boxes, progress)
+        return found
 
     def add(self, name: str, *inputs: Inputs) -> "tuple[TrainedModel, Update]":
         """Refused: a class of things is learnt from boxes, in a fit."""

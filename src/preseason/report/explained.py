@@ -152,7 +152,7 @@ def _card(each: Explanation, job: Task) -> Card:
         each.probability,
         each.unknown,
         each.kind,
-        None if image is None else _uri(image),
+        None if image is None else picture_uri(image),
         _coloured(each) if each.kind == "words" else (),
         lead(each),
         tuple(_known(near, job) for near in each.neighbours),
@@ -185,11 +185,12 @@ def _colour(share: float) -> str:
 def _known(near: Near, job: Task) -> Known:
     data = None if near.path is None else job.picture(Sample(File(Path(near.path))))
     image = None if data is None else small(data, SIDE // 2)
-    picture = None if image is None else _uri(image)
+    picture = None if image is None else picture_uri(image)
     return Known(near.label, near.likeness, near.name, near.text, picture)
 
 
-def _uri(image: "Image") -> str:
+def picture_uri(image: "Image") -> str:
+    """The picture as a data URI."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=82, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
