@@ -40,6 +40,7 @@ from preseason.problems.base import problems
 from preseason.report.drawn import write_drawn
 from preseason.results import BoxPredictions, PictureBoxes
 from preseason.runtime.progress import Silent
+from preseason.serving.app import Settings
 from preseason.serving.batching import answers_of
 from preseason.spotting import video_boxes
 from preseason.spotting.video_boxes import watch
@@ -49,6 +50,7 @@ from preseason.training.detection import members
 from preseason.training.detection.levels import levels_of
 from preseason.training.detection.looks import labelled, looks_at
 from preseason.training.detection.members import found_on, head_shape
+from serving_tools import serving
 from tiny_engine import tiny
 from tiny_records import fit_record
 
@@ -187,6 +189,19 @@ def test_a_server_gives_the_same_boxes(model: Detector, place: Path, tmp_path: P
     assert unread.prediction is None
     assert "cut short" in unread.reason
     assert answered.prediction == model.predict(place / "data" / "pitch-001.png")[0]
+
+
+def test_boxes_that_were_put_right_are_kept(model: Detector, place: Path, tmp_path: Path) -> None:
+    model.save(tmp_path / "finder")
+    content = (place / "data" / "pitch-000.png").read_bytes()
+    boxes = '[{"label": "ball", "x0": 0.1, "y0": 0.2, "x1": 0.3, "y1": 0.4}]'
+    with serving({"finder": tmp_path / "finder"}, Settings(corrections=tmp_path / "kept")) as client:
+        sent = {"files": {"file": content}, "data": {"boxes": boxes}}
+        assert client.post("/v1/corrections", **sent).json()["counts"] == {"ball": 1}  # type: ignore[arg-type]
+        assert client.get("/v1/corrections").json()["models"] == {"finder": {"ball": 1}}
+        refused = client.post("/v1/corrections", files={"file": content}, data={"label": "ball"})
+        assert (refused.status_code, "one picture and boxes" in refused.text) == (422, True)
+    assert [path.read_bytes() for path in (tmp_path / "kept/finder/images").iterdir()] == [content]
 
 
 def test_pictures_are_written_with_their_boxes(tmp_path: Path) -> None:

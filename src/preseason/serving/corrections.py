@@ -42,6 +42,10 @@ class Corrections:
         self._folder = folder
         self._lock = threading.Lock()
 
+    def folder_of(self, model: str) -> Path:
+        """Where the corrections of a model lie."""
+        return self._folder / model
+
     def keep(self, model: str, label: str, source: Source) -> Path:
         """Keep an example with its label; gives the file or table that holds it."""
         match source:

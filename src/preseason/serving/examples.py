@@ -108,10 +108,14 @@ LABELLED = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "required": ["label"],
                     "properties": {
                         "model": {"type": "string", "description": "needed where there are several"},
                         "label": {"type": "string", "example": "kane"},
+                        "boxes": {
+                            "type": "string",
+                            "description": "of a model of boxes in place of label: a JSON list",
+                            "example": '[{"label": "ball", "x0": 0.1, "y0": 0.2, "x1": 0.3, "y1": 0.4}]',
+                        },
                         "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
                         "text": {"type": "array", "items": {"type": "string"}},
                     },

@@ -9,8 +9,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
+from preseason.models.loading import finds
 from preseason.results import Update
 from preseason.serving import intake
+from preseason.serving.box_corrections import EXPECTED, box_counts, boxes_of, keep_boxes
 from preseason.serving.corrections import Corrections, check_label
 from preseason.serving.examples import LABELLED, refusals
 from preseason.serving.faults import RequestError
@@ -58,11 +60,17 @@ async def remove(request: Request, name: str, label: str) -> dict[str, Any]:
 
 @router.post("/v1/corrections", openapi_extra=LABELLED, responses=refusals(400, 401, 403, 404, 413, 415, 422))
 async def correct(request: Request) -> dict[str, Any]:
-    """Keep examples with the label that a person gave them, in the folder of `--corrections`."""
+    """Keep examples with the label that a person gave them, in the folder of `--corrections`.
+
+    A model of boxes takes one picture and `boxes` in place of `label`: a JSON list of all that is on it, each
+    with its label and its edges x0 y0 x1 y1 in 0..1; an empty list says that nothing is there.
+    """
     own = served(request)
     kept = _kept(own)
     async with _given(request, None) as (form, examples, _):
         hosted = own.models.chosen(form.fields.get("model"))
+        if finds(hosted.model):
+            return await run_in_threadpool(_keep_boxes, kept, hosted, form, examples)
         label = check_label(_label(form), hosted.model.labels)
 
         def work() -> None:
@@ -81,7 +89,32 @@ async def corrections(request: Request) -> dict[str, Any]:
     """How many corrected examples are kept, by model and label."""
     own = served(request)
     kept = _kept(own)
-    return {"models": {name: await run_in_threadpool(kept.counts, name) for name in own.models}}
+    return {"models": {name: await run_in_threadpool(_counts, kept, own.models[name]) for name in own.models}}
+
+
+def _counts(kept: Corrections, hosted: ServedModel) -> dict[str, int]:
+    """How many examples of each label are kept, of a model of boxes how many boxes."""
+    if finds(hosted.model):
+        return box_counts(kept.folder_of(hosted.name))
+    return kept.counts(hosted.name)
+
+
+def _keep_boxes(
+    kept: Corrections, hosted: ServedModel, form: Form, examples: list[Example]
+) -> dict[str, Any]:
+    """Keep one picture with its boxes.
+
+    Raises:
+        RequestError: there are several pictures, or no boxes.
+    """
+    if len(examples) != 1 or "boxes" not in form.fields:
+        raise RequestError(422, f"Corrections of boxes bring one picture and boxes: {EXPECTED}.")
+    folder = kept.folder_of(hosted.name)
+    boxes = boxes_of(form.fields["boxes"], hosted.model.labels)
+    (example,) = examples
+    assert example.sample is not None
+    keep_boxes(folder, hosted.model.labels, example.sample.path, boxes)
+    return {"model": hosted.name, "boxes": len(boxes), "saved": 1, "counts": box_counts(folder)}
 
 
 @asynccontextmanager
@@ -92,7 +125,7 @@ async def _given(
     own = served(request)
     async with intake.form_of(request, own.limits) as form:
         chosen = hosted or own.models.chosen(form.fields.get("model"))
-        job = chosen.classifier.job
+        job = chosen.job if hosted is None else chosen.classifier.job
         if not form.parts:
             raise intake.nothing(job.noun)
         with intake.own_folder(own.folder) as folder:

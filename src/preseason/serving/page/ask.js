@@ -2,6 +2,7 @@
 
 import { form, get, post } from "./api.js";
 import { boxed, told } from "./boxes.js";
+import { editor } from "./correct.js";
 import { byId, chips, make, percent, say, takesFiles } from "./dom.js";
 import { heard, openMicrophone, stopListening } from "./sound.js";
 
@@ -95,6 +96,7 @@ function failure(input, reason) {
 }
 
 function card(asked, input, answer) {
+  if (answer.boxes && offers.corrections) return make("li", { class: "answer" }, ...editor(asked, input, answer));
   if (answer.boxes) {
     return make("li", { class: "answer" },
       make("figure", {}, boxed(input, answer, asked.labels)),

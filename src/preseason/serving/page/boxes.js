@@ -30,7 +30,7 @@ function draw(pen, picture, answer, labels) {
   }
 }
 
-const colour = (label, labels) => COLOURS[Math.max(0, labels.indexOf(label)) % COLOURS.length];
+export const colour = (label, labels) => COLOURS[Math.max(0, labels.indexOf(label)) % COLOURS.length];
 
 /** How many of each class, in words. */
 export function told(answer) {
