@@ -9,7 +9,7 @@ import click
 from preseason.cli import chat_words, shapes, words
 from preseason.cli.bars import progress
 from preseason.cli.recipe_options import recipe_options
-from preseason.cli.verbs import Outcome, verb
+from preseason.cli.verbs import Outcome, refuse_given, verb
 from preseason.errors import DataError, UsageError
 from preseason.formatting import shell_word
 from preseason.recipe import recipe_from
@@ -39,6 +39,14 @@ MANIFEST = "preseason.json"
     help="Keep the fit's curves, figures and pictures for an experiment tracker: tensorboard, "
     "tensorboard:FOLDER, mlflow or mlflow:URI; may be given several times.",
 )
+@click.option(
+    "--ray",
+    metavar="[ADDRESS]",
+    is_flag=False,
+    flag_value="auto",
+    help="Share the fit with a Ray cluster: HOST:PORT of its head; without ADDRESS the one of this machine "
+    "or of RAY_ADDRESS, started here where there is none.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say how DATA is read: labels, splits, what is left out.")
 @click.option(
     "-v", "--verbose", is_flag=True, help="Print every stage, every warning and everything that was left out."
@@ -48,6 +56,7 @@ def fit(
     output: str | None,
     config: str | None,
     log_to: tuple[str, ...],
+    ray: str | None,
     dry_run: bool,
     verbose: bool,
     quiet: bool,
@@ -62,6 +71,7 @@ def fit(
     """
     recipe = recipe_from(None, Path(config) if config else None, flags)
     if dry_run:
+        refuse_given(("ray",), "--dry-run only reads.")
         return _say_reading(data, recipe, quiet)
     folder = choose_output(data, output)
     if quiet and verbose:
@@ -74,7 +84,7 @@ def fit(
     from preseason.trained_model import TALKS
 
     callbacks = [tracker(where) for where in log_to]
-    model = preseason.fit(data, folder, recipe=recipe, progress=report, callbacks=callbacks)
+    model = preseason.fit(data, folder, recipe=recipe, progress=report, callbacks=callbacks, ray=ray)
     if process_info().rank > 0:
         raise SystemExit(0)  # The worker that leads prints.
     name, quoted = str(folder), shell_word(str(folder))

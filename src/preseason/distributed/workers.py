@@ -7,7 +7,7 @@ died, is torch.distributed's; after that all of them end, and whoever starts the
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from torch import distributed
 from preseason.distributed.data_parallel import STEP_WAIT_S, reporting_losses
 from preseason.errors import PreseasonError, WorkersError, first_line
 from preseason.runtime.launcher import ProcessInfo, slurm_step
+from preseason.runtime.progress import Progress
 
 T = TypeVar("T")
 Handler = Callable[[Any], Any]
@@ -27,6 +28,8 @@ Handler = Callable[[Any], Any]
 IDLE_S = 24 * 3600.0
 """Helpers wait so long for a request; a leader that dies is noticed at once."""
 END = "end"
+ROWS = "rows"
+"""Request to other workers: rows of a spec."""
 
 
 class Workers:
@@ -36,6 +39,9 @@ class Workers:
         rank: of this process; 0 leads.
         size: how many there are.
     """
+
+    any_network = False
+    """Whether every network of the fit is shared, rather than the first alone."""
 
     def __init__(self, here: ProcessInfo, folder: Path) -> None:
         """Join the others.
@@ -95,6 +101,17 @@ class Workers:
                     raise WorkersError(f"The leading worker stopped: {values}")
                 return
             self.gathered(_result_of(handlers[kind], values))
+
+    def estimate(self, seconds: float) -> float:
+        """Seconds that all take for the rest, where they took part in what was measured: the same."""
+        return seconds
+
+    def fill(self, extractor: Any, orders: Sequence[Any], progress: Progress, stage: str) -> dict[str, str]:
+        """For the leader: rows of an `Extractor`, a stride by each; why each failed order did, by its key."""
+        with self.asking(ROWS, (extractor.spec, extractor.shelf_name, orders)) as asking:
+            asking.post()
+            parts = asking.gather(extractor.fill_part(orders[:: self.size], progress, stage))
+        return {key: why for part in parts for key, why in part.items()}
 
     def broadcast(self, value: Any) -> Any:
         """What the leader gives, for all."""

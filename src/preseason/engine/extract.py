@@ -32,13 +32,11 @@ from preseason.runtime.speeds import note_speed
 from preseason.runtime.threads import available
 
 if TYPE_CHECKING:
+    from preseason.distributed.ray_cluster import RayCluster
     from preseason.distributed.workers import Workers
 
 MIN_TIMED = 32
 """New rows from which on the speed is told to `preseason models`."""
-
-ROWS = "rows"
-"""Request to other workers: rows of a spec."""
 
 Array = NDArray[Any]
 
@@ -106,7 +104,7 @@ class Extractor:
         decoder: Decoder,
         cache: Path,
         device: str,
-        workers: "Workers | None" = None,
+        workers: "Workers | RayCluster | None" = None,
     ) -> None:
         self.backbone, self.spec, self.cache = backbone, spec, cache
         self._decoder, self._device, self._workers = decoder, device, workers
@@ -115,6 +113,10 @@ class Extractor:
         self._engine: Engine | None = None
         self._compiling_s = 0.0
         self._shelf: Shelf | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as what it was made of: another process compiles the network and opens the shelf itself."""
+        return Extractor, (self.backbone, self.spec, self._decoder, self.cache.absolute(), self._device)
 
     @property
     def shelf_name(self) -> str:
@@ -179,13 +181,10 @@ class Extractor:
         return Extraction(rows, kept, tuple(skipped), len(missing), seconds)
 
     def _fill_shelf(self, orders: Sequence[Order], progress: Progress, stage: str) -> dict[str, str]:
-        """Compute rows, a stride of them by each worker; why each failed order did, by its key."""
+        """Compute rows, a part of them by each worker; why each failed order did, by its key."""
         if self._workers is None:
             return self.fill_part(orders, progress, stage)
-        with self._workers.asking(ROWS, (self.spec, self.shelf_name, orders)) as asking:
-            asking.post()
-            parts = asking.gather(self.fill_part(orders[:: self._workers.size], progress, stage))
-        failed = {key: why for part in parts for key, why in part.items()}
+        failed = self._workers.fill(self, orders, progress, stage)
         self.shelf.refresh()
         return failed
 

@@ -8,7 +8,10 @@ from typing import Any
 from preseason.data.account import Account
 from preseason.data.dataset import Dataset
 from preseason.data.hugging_face import Named, is_data_set, labelled
+from preseason.distributed import ray_cluster
+from preseason.distributed.ray_cluster import RayCluster
 from preseason.distributed.workers import Workers
+from preseason.engine.networks import device_for
 from preseason.errors import DataError, UsageError
 from preseason.errors.surroundings import refuse_lost_folder
 from preseason.fitting import pipeline
@@ -41,6 +44,7 @@ def fit(
     config: str | Path | None = None,
     progress: Progress | None = None,
     callbacks: Sequence[Callback] = (),
+    ray: str | None = None,
     **settings: Any,
 ) -> TrainedModel:
     """Fine-tune a pretrained network on labelled examples.
@@ -57,12 +61,16 @@ def fit(
         progress: receives progress messages.
         callbacks: told of stages, epochs, figures and pictures as they come; `TensorBoard` and `MLflow`
             keep them. Only the worker that leads tells them.
+        ray: a Ray cluster that shares the work: HOST:PORT of its head, "auto" for the one that runs here or
+            that RAY_ADDRESS names, started on this machine where there is none, or "local". Its machines
+            see the data and the feature bank under the same paths.
 
     Raises:
         UsageError: a setting cannot be used, or the current folder is gone.
         DataError: nothing can be learned from the data.
         WeightsError: the backbone's weights are not on this machine.
         CacheError: the feature bank cannot be written.
+        WorkersError: other workers, or the Ray cluster, are lost.
 
     Example:
         model = preseason.fit("photos/", "players")
@@ -74,13 +82,13 @@ def fit(
     if is_data_set(data):
         named, rest = _columns_of(data, chosen)
         with labelled(data, cache, named) as found:
-            return _fit(found, output, rest, progress, callbacks)
+            return _fit(found, output, rest, progress, callbacks, ray)
     if isinstance(data, Dataset):
-        return _fit(data, output, chosen, progress, callbacks)
+        return _fit(data, output, chosen, progress, callbacks, ray)
     root = opened(data, cache, pipeline.columns_of(chosen))
     if isinstance(root, Dataset):
         chosen = _beyond_shards(chosen)
-    return _fit(root, output, chosen, progress, callbacks)
+    return _fit(root, output, chosen, progress, callbacks, ray)
 
 
 def _beyond_shards(recipe: Recipe) -> Recipe:
@@ -109,9 +117,18 @@ def _fit(
     chosen: Recipe,
     progress: Progress | None,
     callbacks: Sequence[Callback],
+    ray: str | None,
 ) -> TrainedModel:
     here = process_info()
     watched = Watched(progress or Silent(), callbacks)
+    if ray is not None:
+        if not isinstance(root, Dataset) and holds_dialogues(root, chosen):
+            raise UsageError(
+                "--ray has no effect on a chat model: several processes train one under torchrun, accelerate "
+                "or SLURM."
+            )
+        with ray_cluster.joined(ray, device_for(chosen.device)) as cluster:
+            return _fit_written(root, output, chosen, watched, cluster)
     if here.size == 1:
         return _fit_written(root, output, chosen, watched)
     workers = Workers(here, cache_folder(chosen.cache) / "work")
@@ -126,7 +143,7 @@ def _fit_written(
     output: str | Path | None,
     recipe: Recipe,
     watched: Watched,
-    workers: Workers | None = None,
+    workers: Workers | RayCluster | None = None,
 ) -> TrainedModel:
     """A model in its folder, or in its store when the fit is complete."""
     if output is None:
@@ -140,7 +157,7 @@ def _fit_watched(
     folder: Path | None,
     recipe: Recipe,
     watched: Watched,
-    workers: Workers | None = None,
+    workers: Workers | RayCluster | None = None,
 ) -> TrainedModel:
     if not watched.callbacks:
         return _fit_here(root, folder, recipe, watched.progress, workers)
@@ -156,9 +173,10 @@ def _fit_here(
     folder: Path | None,
     recipe: Recipe,
     progress: Progress,
-    workers: Workers | None = None,
+    workers: Workers | RayCluster | None = None,
 ) -> TrainedModel:
     if not isinstance(root, Dataset) and holds_dialogues(root, recipe):
+        assert not isinstance(workers, RayCluster), "refused before"
         return fit_chat(root, folder, recipe, progress, workers)
     return pipeline.run(root, folder, recipe, progress, workers)
 

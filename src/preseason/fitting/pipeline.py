@@ -9,6 +9,7 @@ from preseason.data.audit import Audit
 from preseason.data.checks import alike_warnings
 from preseason.data.dataset import Dataset
 from preseason.data.files import Columns
+from preseason.distributed.ray_cluster import RayCluster
 from preseason.distributed.workers import Workers
 from preseason.engine.networks import device_for
 from preseason.engine.upkeep import evict
@@ -40,7 +41,7 @@ def run(
     output: Path | None,
     recipe: Recipe,
     progress: Progress,
-    workers: Workers | None = None,
+    workers: Workers | RayCluster | None = None,
 ) -> FittedModel:
     """A model of the labelled examples at `root`, saved at `output` unless that is None.
 
@@ -65,7 +66,9 @@ def _folder_of(root: Path | Dataset) -> Path:
     return root.root if isinstance(root, Dataset) else root
 
 
-def prepare(root: Path | Dataset, recipe: Recipe, progress: Progress, workers: Workers | None) -> FitContext:
+def prepare(
+    root: Path | Dataset, recipe: Recipe, progress: Progress, workers: Workers | RayCluster | None
+) -> FitContext:
     """The audited examples and the network, with the warnings that follow from the examples alone."""
     watch, warnings = Stopwatch(), WarningLog()
     columns = columns_of(recipe)
@@ -89,24 +92,25 @@ def columns_of(recipe: Recipe) -> Columns:
 
 
 def _chosen(
-    recipe: Recipe, task: Task, audit: Audit, progress: Progress, workers: Workers | None
+    recipe: Recipe, task: Task, audit: Audit, progress: Progress, workers: Workers | RayCluster | None
 ) -> FeatureExtractors:
-    """The networks of the fit: the best of several, or all. Several workers share the first alone."""
+    """The networks of the fit: the best of several, or all. Processes of a launcher share the first alone."""
     names = names_of(recipe, task)
     first = first_of(names)
 
     def make(name: str) -> FeatureExtractors:
-        return extractors_for(recipe, task, workers if name == first else None, name)
+        shared = workers is not None and (workers.any_network or name == first)
+        return extractors_for(recipe, task, workers if shared else None, name)
 
     if joins(task):
         return joined(recipe, task, audit, progress, make)
-    if workers is not None:
+    if workers is not None and not workers.any_network:
         return make(first)
     return choose(names, recipe, task, audit, progress, make)
 
 
 def extractors_for(
-    recipe: Recipe, task: Task, workers: Workers | None = None, name: str | None = None
+    recipe: Recipe, task: Task, workers: Workers | RayCluster | None = None, name: str | None = None
 ) -> FeatureExtractors:
     """The network called `name`, or the first of those that the recipe names."""
     name = first_of(names_of(recipe, task)) if name is None else name

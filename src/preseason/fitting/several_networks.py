@@ -68,7 +68,8 @@ def _companion(name: str, first: FeatureExtractors) -> FeatureExtractors:
     companion = companions.get(name)
     source = companion.source()
     assert source.weights_id, "a companion that is not installed refuses here"
-    return FeatureExtractors(source, companion.decoder(), first.cache, first.device)
+    shared = first.workers if first.workers is not None and first.workers.any_network else None
+    return FeatureExtractors(source, companion.decoder(), first.cache, first.device, shared)
 
 
 def _unasked(

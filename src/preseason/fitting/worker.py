@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from preseason.distributed.workers import Workers
-from preseason.engine.extract import ROWS, Extractor
+from preseason.distributed.workers import ROWS, Workers
+from preseason.engine.extract import Extractor
 from preseason.engine.networks import device_for
 from preseason.inference.predictor import FeatureExtractors
 from preseason.language.distributed_training import LOADING, TRAINING, TrainingHelper

@@ -22,6 +22,7 @@ from preseason.runtime.progress import Progress
 
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
+    from preseason.distributed.ray_cluster import RayCluster
     from preseason.distributed.workers import Workers
 
 
@@ -29,7 +30,7 @@ class FeatureExtractors:
     """Where frozen passes run: one extractor for each pass, kept as long as this object.
 
     Attributes:
-        workers: the processes that share the work; None where this process is alone.
+        workers: those that share the work; None where this process is alone.
         others: of further networks, by name, where a fit reads several.
     """
 
@@ -39,7 +40,7 @@ class FeatureExtractors:
         decoder: Decoder,
         cache: Path,
         device: str,
-        workers: "Workers | None" = None,
+        workers: "Workers | RayCluster | None" = None,
         others: "Sequence[FeatureExtractors]" = (),
     ) -> None:
         self.backbone, self.decoder, self.cache, self.device = backbone, decoder, cache, device

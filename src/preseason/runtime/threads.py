@@ -22,6 +22,18 @@ def available() -> int:
     return max(1, min(cores, _cgroup_quota() or cores) // local_size())
 
 
+def use_threads(count: int) -> None:
+    """From now on `available()` is at most about `count`, for a process to which a scheduler gave so many.
+
+    Called before anything computes. It is told as a share of the machine, as launchers tell it.
+    """
+    os.environ.pop("LOCAL_WORLD_SIZE", None)
+    available.cache_clear()
+    os.environ["LOCAL_WORLD_SIZE"] = str(max(1, available() // count))
+    available.cache_clear()
+    limit_torch()
+
+
 def limit_torch(threads: int | None = None) -> None:
     """Let torch compute on so many threads, `available()` by default, here and in later threads."""
     import torch

@@ -19,7 +19,7 @@ from preseason.inference.candidates import Candidate, Fitted
 from preseason.inference.features import Features
 from preseason.inference.head import Head
 from preseason.inference.probabilities import softmax
-from preseason.training.distributed_folds import Team, fit_each
+from preseason.training.distributed_folds import RayTeam, Team, fit_each
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def cross_val_fit(
     training_set: TrainingSet,
     checkpoints: Path | None,
     seconds: float | None,
-    team: Team | None = None,
+    team: Team | RayTeam | None = None,
     firm: bool = False,
 ) -> CrossValResult:
     """Fit a member for each of the training set's folds (or the first `candidate.fold_models` of them).
@@ -111,7 +111,7 @@ def _whole(
     training_set: TrainingSet,
     folder: Path | None,
     seconds: float | None,
-    team: Team | None,
+    team: Team | RayTeam | None,
 ) -> Head:
     """The one member on every example, once another has told how well it does."""
     named = replace(

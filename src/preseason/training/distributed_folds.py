@@ -15,6 +15,7 @@ from typing import Any
 from preseason.arrays.types import Ints
 from preseason.backbones.base import Backbone
 from preseason.distributed.data_parallel import ProcessGroup
+from preseason.distributed.ray_cluster import RayCluster
 from preseason.distributed.workers import Workers
 from preseason.engine.bank import Rows, rows_from
 from preseason.heads.base import TrainingSet, heads
@@ -130,10 +131,52 @@ class Team:
         return head
 
 
-def team_of(extractors: FeatureExtractors) -> Team | None:
-    """The workers that fit fold models side by side; None where this process is alone."""
+class RayTeam:
+    """A Ray cluster, as the process that leads it has it: each fold model is fitted by a task.
+
+    Args:
+        cache: where the bank lies, on every machine.
+        device: where fine-tuned blocks lie.
+    """
+
+    def __init__(self, cluster: RayCluster, cache: Path, device: str) -> None:
+        self.cluster, self.cache, self.device = cluster, cache, device
+
+    def turns(self, count: int, features: Features) -> int:
+        """How many of `count` fold models come one after the other."""
+        return -(-count // self.cluster.size) if _is_shareable(features) else count
+
+    def fit(self, kind: str, training_sets: Sequence[TrainingSet]) -> list[Head]:
+        """A fold model for each training set.
+
+        Raises:
+            NoTimeError: the first does not fit into its time.
+            WorkersError: Ray gave up.
+        """
+        backbone = training_sets[0].backbone
+        if backbone is None or not _is_shareable(training_sets[0].features):
+            return fit_each(kind, training_sets)
+        sent = self.cluster.put(backbone)
+        parcels = [Parcel.of(each, backbone, self.cache) for each in training_sets]
+        parts = [(kind, parcel, sent, self.cache.absolute(), self.device) for parcel in parcels]
+        states = self.cluster.call(fit_parcel, parts, training_sets[0].progress)
+        return [restore(state, backbone, self.device) for state in states]
+
+
+def team_of(extractors: FeatureExtractors) -> Team | RayTeam | None:
+    """Those that fit fold models side by side; None where this process is alone."""
     workers = extractors.workers
+    if isinstance(workers, RayCluster):
+        return RayTeam(workers, extractors.cache, extractors.device)
     return None if workers is None else Team(workers, extractors.cache, extractors.device)
+
+
+def fit_parcel(
+    kind: str, parcel: Parcel, backbone: "Backbone", cache: Path, device: str, progress: Progress
+) -> State:
+    """A fold model, fitted by a task."""
+    training_set = replace(parcel.opened(backbone, cache, device), progress=progress)
+    return fit_each(kind, [training_set])[0].state()
 
 
 def fit_each(kind: str, training_sets: Sequence[TrainingSet]) -> list[Head]:

@@ -159,7 +159,9 @@ class Rounds:
         with self.clock.watch.stage("compiling the network"):
             extractor.prepare(self.training_set.progress.say)
         trial = extractor.extract(missing[:TRIAL], self.training_set.progress, f"measuring: {candidate.name}")
-        return training + trial.seconds / TRIAL * (len(missing) - TRIAL)
+        rest = trial.seconds / TRIAL * (len(missing) - TRIAL)
+        workers = self.extractors.of(candidate).workers
+        return training + (rest if workers is None else workers.estimate(rest))
 
     def _read_all(self, candidate: Candidate) -> str | None:
         with self.clock.watch.stage("reading through the network"):
