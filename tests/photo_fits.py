@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +41,14 @@ def network_settings(weights: Path) -> list[str]:
 def fitted(tmp_path: Path, photos: Path, *options: str, cache: Path | None = None) -> dict[str, Any]:
     """A fit in this process, with its JSON."""
     with contextlib.redirect_stdout(io.StringIO()) as shown:
-        assert run(command(tmp_path / "m", photos, *options, cache=cache)[3:]) == 0
+        assert run(command(tmp_path / "m", photos, *options, cache=cache)) == 0
     return dict(json.loads(shown.getvalue()))
 
 
 def command(model: Path, photos: Path, *options: str, cache: Path | None = None) -> list[str]:
     place = [] if cache is None else ["--cache", str(cache)]
+    """The arguments of the program."""
     return [
-        sys.executable,
-        "-m",
-        "preseason",
         "fit",
         str(photos),
         "-o",

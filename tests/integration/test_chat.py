@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 import preseason
 import tiny_language as tiny
+from forked import program
 from preseason.cli.main import run
 from preseason.errors import UsageError, WeightsError
 from preseason.errors.packages import MissingPackageError
@@ -64,7 +64,7 @@ def test_dialogues_become_a_model_that_talks(
     family: str, bases: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     talks, model = write_talks(tmp_path / "talks.jsonl"), tmp_path / "fan"
-    flags = ["--weights", str(bases[family]), "--learning-rate", "0.01", "--budget", "30"]
+    flags = ["--weights", str(bases[family]), "--learning-rate", "0.01", "--budget", "10m", "--epochs", "12"]
     fields = shown(["fit", str(talks), "-o", str(model), *flags, "--backbone", "tiny"], capsys)
     metrics = fields["metrics"]
     assert fields["task"] == "chat"
@@ -83,7 +83,7 @@ def test_texts_become_a_model_that_goes_on(
     bases: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = write_texts(tmp_path / "texts")
-    flags = ["--weights", str(bases["gpt2"]), "--learning-rate", "0.01", "--budget", "30"]
+    flags = ["--weights", str(bases["gpt2"]), "--learning-rate", "0.01", "--budget", "10m", "--epochs", "12"]
     fields = shown(["fit", str(texts), "-o", str(tmp_path / "m"), *flags, "--unfreeze", "all"], capsys)
     assert fields["style"] == "text"
     assert fields["head"] == "all weights"
@@ -237,9 +237,9 @@ def test_the_default_that_is_not_installed_says_how_to_install_it(
 @pytest.mark.slow
 def test_a_killed_fit_goes_on(bases: dict[str, Path], tmp_path: Path) -> None:
     texts = write_texts(tmp_path / "texts", 8)
-    command = [sys.executable, "-m", "preseason", "fit", str(texts), "-o", str(tmp_path / "m"), "--cache"]
-    command += [str(tmp_path / "cache"), "--weights", str(bases["gpt2"]), "--budget", "25", "--epochs", "100"]
-    first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    command = ["fit", texts, "-o", tmp_path / "m", "--cache", tmp_path / "cache", "--weights", bases["gpt2"]]
+    command += ["--budget", "25", "--epochs", "100"]
+    first = program(*command)
     deadline = time.monotonic() + 120
     while not list((tmp_path / "cache").glob("fits/*/run.pt")):
         assert first.poll() is None
@@ -248,7 +248,8 @@ def test_a_killed_fit_goes_on(bases: dict[str, Path], tmp_path: Path) -> None:
     first.send_signal(signal.SIGKILL)
     first.wait()
     assert not (tmp_path / "m").exists()
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "Resuming after" in done.stderr
+    again = program(*command)
+    assert "Resuming after" in again.communicate()[1]
+    assert again.returncode == 0
     assert isinstance(preseason.load(tmp_path / "m"), ChatModel)
     assert not list((tmp_path / "cache").glob("fits/*"))

@@ -16,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from forked import Forked, program
 from photo_fits import command, fitted, network_settings, rows_in_bank
 from preseason.cli.main import run
 from preseason.engine.upkeep import usage
@@ -39,10 +40,9 @@ def test_damage_in_the_cache_is_repaired(photos: Path, quick: list[str], tmp_pat
 
 @pytest.mark.slow
 def test_two_fits_at_once_on_one_cache(photos: Path, quick: list[str], tmp_path: Path, cache: Path) -> None:
-    lines = [command(tmp_path / name, photos, *quick, cache=cache) for name in "ab"]
-    running = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for line in lines]
+    running = [program(*command(tmp_path / name, photos, *quick, cache=cache)) for name in "ab"]
     shown = [process.communicate() for process in running]
-    assert [process.returncode for process in running] == [0, 0], [err.decode() for _, err in shown]
+    assert [process.returncode for process in running] == [0, 0], [err for _, err in shown]
     first, second = (json.loads(out)["metrics"] for out, _ in shown)
     assert first == second
 
@@ -68,14 +68,14 @@ def test_a_full_disk_is_said_and_no_half_model_is_left(
     photos: Path, quick: list[str], tmp_path: Path, size: str
 ) -> None:
     with small_disk(size) as cache:
-        line = command(tmp_path / "m", photos, *quick, cache=cache)
-        done = subprocess.run(line, capture_output=True, text=True, check=False)
-    assert done.returncode == 3, done.stderr
-    assert "The disk is full" in json.loads(done.stdout)["error"]["message"]
+        process = program(*command(tmp_path / "m", photos, *quick, cache=cache))
+        out, err = process.communicate()
+    assert process.returncode == 3, err
+    assert "The disk is full" in json.loads(out)["error"]["message"]
     assert not (tmp_path / "m").exists()
 
 
-def waited_for(process: subprocess.Popen[bytes], ready: Any, timeout_s: float = 60) -> None:
+def waited_for(process: Forked, ready: Any, timeout_s: float = 60) -> None:
     end = time.monotonic() + timeout_s
     while not ready() and process.poll() is None:
         assert time.monotonic() < end
@@ -88,9 +88,7 @@ def test_stopping_while_photos_are_read_loses_no_row(
     photos: Path, quick: list[str], tmp_path: Path, cache: Path, how: signal.Signals, rows: int
 ) -> None:
     options = [*quick, "--image-size", "480"]
-    process = subprocess.Popen(
-        command(tmp_path / "m", photos, *options, cache=cache), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = program(*command(tmp_path / "m", photos, *options, cache=cache))
     waited_for(process, lambda: rows_in_bank(cache) >= rows)
     process.send_signal(how)
     process.communicate()
@@ -114,9 +112,7 @@ def test_stopping_while_training_keeps_finished_epochs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     options = ["--head", "mlp", "--unfreeze", "0", "--epochs", "40", *network_settings(weights)]
-    process = subprocess.Popen(
-        command(tmp_path / "m", photos, *options, cache=cache), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = program(*command(tmp_path / "m", photos, *options, cache=cache))
     waited_for(process, lambda: len(list(cache.glob("fits/*/*.pt"))) > 1)
     process.send_signal(how)
     process.communicate()
@@ -125,8 +121,8 @@ def test_stopping_while_training_keeps_finished_epochs(
     kept = sum(torch.load(path)["counts"][0] for path in cache.glob("fits/*/*.pt"))
     assert kept > 1
     rows = rows_in_bank(cache)
-    resumed = epochs_of(command(tmp_path / "m", photos, *options, cache=cache)[3:], monkeypatch)
-    fresh = epochs_of(command(tmp_path / "m2", photos, *options, "--cache", str(cache))[3:], monkeypatch)
+    resumed = epochs_of(command(tmp_path / "m", photos, *options, cache=cache), monkeypatch)
+    fresh = epochs_of(command(tmp_path / "m2", photos, *options, "--cache", str(cache)), monkeypatch)
     assert rows_in_bank(cache) >= rows
     assert resumed == fresh - kept
     assert not list(cache.glob("fits/*/*"))
@@ -160,14 +156,13 @@ def test_a_fit_that_was_killed_again_and_again_gives_the_model_whose_decisions_i
     assert any(name.startswith("epochs ") for name in decisions)
     again = [*settings, "--config", str(tmp_path / "m")]
     line = command(tmp_path / "n", photos, *again, cache=tmp_path / "other")
-    for seconds in (5, 7, 9):
-        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for seconds in (2, 4, 6):
+        process = program(*line)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
         process.kill()
         process.wait()
-    done = subprocess.run(line, capture_output=True, text=True, check=True)
-    told = json.loads(done.stdout)
+    told = json.loads(program(*line).communicate()[0])
     assert told["metrics"] == first["metrics"]
     assert [each["name"] for each in told["candidates"]] == [each["name"] for each in first["candidates"]]
     one, other = (load_file(tmp_path / name / "heads.safetensors") for name in "mn")
