@@ -187,6 +187,21 @@ def test_nothing_held_out_is_no_claim(tmp_path: Path) -> None:
     assert not {"mixups", "calibration", "focus"} & set(page.ids())
 
 
+@pytest.mark.parametrize(
+    ("task", "heading", "counted"),
+    [
+        ("photos", "Where it looked", "looked mostly at"),
+        ("sounds", "Which moments counted", "the end counted most"),
+    ],
+)
+def test_parts_of_sounds_are_moments(task: str, heading: str, counted: str, tmp_path: Path) -> None:
+    moments = np.array([[0, 0, 0.4, 1], [0.3, 0, 0.6, 1], [0.7, 0, 1, 1]], np.float32)
+    page = page_of(record_of(task=task, boxes=moments), tmp_path)
+    assert heading in page.text
+    told = [str(each.get("alt")) for tag, each in page.tags if tag == "img"]
+    assert any(counted in each for each in told)
+
+
 def test_without_parts_or_pictures_the_rest_is_there(tmp_path: Path) -> None:
     page = page_of(record_of(attention=False), tmp_path, picture=None)
     assert "focus" not in page.ids()

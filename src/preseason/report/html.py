@@ -1,8 +1,9 @@
 """One self-contained page on what a fit found; it loads nothing, runs nothing and reads without a network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from preseason.data.dataset import Sample
 from preseason.report import views, words
@@ -58,20 +59,27 @@ def write_report(
         excerpt: WAV file of a sample to play under its picture, or None.
     """
     album = Album(picture, excerpt)
-    shown = [(section, section.view(record, album)) for section in sections or sections_of(record)]
+    viewed = [(section, section.view(record, album)) for section in sections or sections_of(record)]
+    shown = [(_headed(section, view), view) for section, view in viewed if view is not None]
     page = (
         environment()
         .get_template("report.html")
         .render(
             headline=pages.get(record.problem).headline(record),
             glance=glance(record),
-            sections=[(section, view) for section, view in shown if view is not None],
+            sections=shown,
             noun=words.noun_of(record.task),
             sounds=album.sounds,
             version=record.versions.get("preseason", ""),
         )
     )
     write_text(path, page, errors="replace")
+
+
+def _headed(section: Section, view: Mapping[str, Any]) -> Section:
+    """The section under the view's own heading, where it brings one."""
+    own = {name: view[name] for name in ("title", "lead") if name in view}
+    return replace(section, **own)
 
 
 def environment() -> "Environment":

@@ -216,6 +216,19 @@ def place_of(box: Floats) -> str:
     return f"the {' '.join(filter(None, (down, across))) or 'middle'}"
 
 
+def moment_of(box: Floats) -> str:
+    """When a box of a picture whose time runs to the right lies, in words: `the beginning`.
+
+    Example:
+        >>> moment_of(np.array([0.5, 0.0, 0.75, 1.0]))
+        'the middle'
+    """
+    start, end = float(box[0]), float(box[2])
+    if end - start > 0.8:
+        return "the whole of it"
+    return ("the beginning", "the middle", "the end")[min(int((start + end) / 2 * 3), 2)]
+
+
 def _heat(boxes: Floats, weights: Floats) -> NDArray[np.float64]:
     heat = np.zeros((GRID, GRID))
     edges = np.clip(boxes, 0, 1) * GRID

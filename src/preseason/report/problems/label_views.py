@@ -4,13 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from preseason.arrays.types import Ints
+from preseason.arrays.types import Floats, Ints
 from preseason.evaluation.metrics import confusion, per_class, reliability, risk_coverage
 from preseason.report import charts
-from preseason.report.pictures import Album, place_of
+from preseason.report.pictures import Album, moment_of, place_of
 from preseason.report.problems import label_words
 from preseason.report.problems.base import View
 from preseason.results import FitRecord
+from preseason.tasks.base import tasks
 
 MAX_MISTAKES = 12
 MAX_FOCUS_RIGHT = 8
@@ -18,6 +19,11 @@ MAX_FOCUS_WRONG = 4
 MAX_MIXUPS = 8
 MAX_BESIDE = 12
 MAX_QUOTE = 400
+MOMENTS = {
+    "title": "Which moments counted",
+    "lead": "Time runs to the right. Bright moments counted; the framed one counted most.",
+}
+"""Heading of what attention says of examples whose parts are moments."""
 
 
 def classes(record: FitRecord, album: Album) -> View:
@@ -77,7 +83,7 @@ def mistakes(record: FitRecord, album: Album) -> View:
 
 
 def attention(record: FitRecord, album: Album) -> View:
-    """Where it looked, for right and wrong answers; None without parts."""
+    """Where it looked, or which moments counted, for right and wrong answers; None without parts."""
     answers = record.answers
     if answers.attention is None or record.boxes is None or not len(answers.targets):
         return None
@@ -85,7 +91,8 @@ def attention(record: FitRecord, album: Album) -> View:
     wrong = [_cropped(record, int(index), album) for index in _wrong(record)[:MAX_FOCUS_WRONG]]
     groups = [("Right answers", [c for c in right if c]), ("Wrong answers", [c for c in wrong if c])]
     shown = [group for group in groups if group[1]]
-    return {"groups": shown} if shown else None
+    timed = tasks.get(record.task).modality.timed
+    return {"groups": shown, **(MOMENTS if timed else {})} if shown else None
 
 
 def vocabulary(record: FitRecord, album: Album) -> View:
@@ -132,6 +139,13 @@ def _card(record: FitRecord, index: int, album: Album) -> dict[str, Any]:
     }
 
 
+def _counted(record: FitRecord, box: Floats) -> str:
+    """What counted most, in words for who cannot see the picture."""
+    if tasks.get(record.task).modality.timed:
+        return f"{moment_of(box)} counted most"
+    return f"looked mostly at {place_of(box)}"
+
+
 def _cropped(record: FitRecord, index: int, album: Album) -> dict[str, Any] | None:
     answers, boxes = record.answers, record.boxes
     if answers.attention is None or boxes is None:
@@ -147,5 +161,5 @@ def _cropped(record: FitRecord, index: int, album: Album) -> dict[str, Any] | No
         "said": answers.labels[said],
         "sure": float(row.max()),
         "truth": answers.samples[index].label if said != target else None,
-        "place": place_of(boxes[int(weights.argmax())]),
+        "counted": _counted(record, boxes[int(weights.argmax())]),
     }

@@ -124,13 +124,17 @@ const VIEWERS = {
   file: (file) => make("p", { class: "shown" }, `${file.name}, ${Math.ceil(file.size / 1024)} kB`),
 };
 
+/** Of these, what is drawn are moments, not places. */
+const TIMED = new Set(["sound", "video"]);
+
 function picture(asked, input, answer) {
   const plain = (VIEWERS[asked.viewer] ?? VIEWERS.file)(input);
   const holder = make("figure", {}, plain);
   const caption = make("figcaption", { class: "name" }, input.name);
   if (answer.looked) {
-    const looked = make("img", { class: "shown", src: answer.looked, alt: `Where the model looked on ${input.name}`, hidden: true });
-    const turn = make("button", { type: "button", "aria-pressed": "false" }, "Where it looked");
+    const counted = TIMED.has(asked.viewer) ? "Which moments counted" : "Where it looked";
+    const looked = make("img", { class: "shown", src: answer.looked, alt: `${counted}: ${input.name}`, hidden: true });
+    const turn = make("button", { type: "button", "aria-pressed": "false" }, counted);
     turn.onclick = () => {
       const on = turn.getAttribute("aria-pressed") !== "true";
       turn.setAttribute("aria-pressed", String(on));
