@@ -70,6 +70,12 @@ def test_each_kind_of_fault_is_named_with_the_box_that_should_be_there() -> None
     assert doubts == sorted(doubts, reverse=True)
 
 
+def test_a_part_of_a_labelled_thing_is_no_missing_box() -> None:
+    large = LabelledBox("player", 0.2, 0.1, 0.7, 0.9)
+    answers = answers_with({2: [thing("ball", 0), large]})
+    assert all(each.kind != "missing" for each in suspects(answers))
+
+
 def test_the_report_shows_them_cut_out(tmp_path: Path) -> None:
     tiny_pitches.write(tmp_path, 3)
     answers = answers_with({2: [thing("player", 1), thing("player", 2)]}, tmp_path)

@@ -32,6 +32,8 @@ LOOSE = 0.7
 """Overlap with the found box above which a label fits."""
 DEVIATIONS = 3.0
 """How far below the usual overlap of its class a loose label lies, in median absolute deviations."""
+TIGHT = 0.8
+"""Usual overlap of a class from which on the model's own boxes fit well enough to doubt a label's edges."""
 FEWEST = 10
 """Boxes found of a class from which on it is known how well they usually fit."""
 MOST = 200
@@ -138,6 +140,8 @@ def _usual(pictures: "list[_Picture]") -> dict[str, _Fit]:
         if len(fits) >= FEWEST:
             middle = float(np.median(fits))
             spread = 1.4826 * float(np.median(np.abs(np.array(fits) - middle)))
+            if middle < TIGHT:
+                continue
             usual[label] = _Fit(middle, min(LOOSE, middle - DEVIATIONS * spread))
     return usual
 
@@ -170,11 +174,20 @@ class _Picture:
         for number, found in enumerate(self.found):
             if found.score < SURE or (len(self.there) and self.shared[number].max() >= APART):
                 continue
+            if self._covered(number) >= OVER:
+                continue
             others = _array([self.found[other] for other in taken])
             if taken and overlaps(_array([found]), others).max() >= APART:
                 continue
             taken.append(number)
             yield BoxSuspect(self.place, "missing", None, found, found.score)
+
+    def _covered(self, number: int) -> float:
+        """How much of a found box lies on a labelled one of its class: a part is no thing of its own."""
+        found, own = _array([self.found[number]])[0], _array(self.there)[self.same[number]]
+        low, high = np.maximum(own[:, :2], found[:2]), np.minimum(own[:, 2:], found[2:])
+        area = float(np.prod(found[2:] - found[:2]))
+        return float(np.prod((high - low).clip(0), axis=1).max(initial=0)) / max(area, 1e-12)
 
     def _class(self, number: int, box: LabelledBox) -> list[BoxSuspect]:
         """The surest box of another class on it, where its own class is not nearly as sure."""
