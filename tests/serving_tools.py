@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from preseason.serving.app import Settings, create_app
-from preseason.serving.server import Listening
+from preseason.serving.server import Listening, listen
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def serving(folders: Mapping[str, Path], settings: Settings | None = None) -> It
     chosen = settings or Settings()
     begun = threading.Event()
     app = create_app(folders, chosen)
-    listening = Listening(app, "127.0.0.1", 0, chosen.limits, lambda address: begun.set())
+    listening = Listening(app, listen("127.0.0.1", 0, 64), chosen.limits, lambda address: begun.set())
     thread = threading.Thread(target=listening.run)
     thread.start()
     try:

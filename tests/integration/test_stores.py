@@ -90,7 +90,7 @@ def test_a_fit_reads_photos_from_s3_and_writes_its_model_there(
 @pytest.mark.slow
 def test_a_model_in_a_store_answers_as_the_same_folder_does(fitted: tuple[Path, str], coloured: Path) -> None:
     cache, model = fitted
-    there = preseason.load(model, cache=str(cache))
+    there = preseason.load(Path(model), cache=str(cache))  # as the server names it
     local = preseason.load(model_here(model, cache), cache=str(cache))
     evaluated = there.evaluate(f"s3://{BUCKET}/photos")
     assert evaluated.metrics == local.evaluate(coloured).metrics

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from preseason.cli.main import program
 from preseason.cli.verbs import VERBS
+from preseason.serving import listing
+from preseason.serving.guard import OPEN
+from preseason.serving.server import FINISH_S
 
 ROOT = Path(__file__).parents[2]
 UNITS = sorted((ROOT / "deploy").glob("*.service"))
@@ -56,3 +60,42 @@ def test_systemd_takes_a_unit(unit: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert not done.stderr.strip()
+
+
+def test_the_kubernetes_manifest_fits_the_application_and_the_image() -> None:
+    deployment, service = yaml.safe_load_all((ROOT / "deploy/kubernetes.yaml").read_text("utf-8"))
+    pod = deployment["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    name, *arguments = container["args"]
+    with click.Context(program):
+        given = VERBS.get(name).make_context(name, list(arguments)).params
+    (port,) = container["ports"]
+    assert given["port"] == port["containerPort"]
+    assert given["read_only"]
+    paths = {route.path for route in listing.router.routes}
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        asked = container[probe]["httpGet"]
+        assert asked["path"] in paths
+        assert asked["path"] in OPEN  # probes carry no key
+        assert asked["port"] == port["name"]
+    assert pod["spec"]["terminationGracePeriodSeconds"] > FINISH_S + 5
+    assert (
+        service["spec"]["selector"]
+        == deployment["spec"]["selector"]["matchLabels"]
+        == pod["metadata"]["labels"]
+    )
+    assert service["spec"]["ports"][0]["targetPort"] == port["name"]
+
+
+def test_the_kubernetes_manifest_leaves_little_to_write_and_bounds_what_is_used() -> None:
+    deployment, _ = yaml.safe_load_all((ROOT / "deploy/kubernetes.yaml").read_text("utf-8"))
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert container["securityContext"]["capabilities"]["drop"] == ["ALL"]
+    assert f"USER {pod['securityContext']['runAsUser']}:" in CONTAINER
+    assert {"cpu", "memory"} <= set(container["resources"]["limits"])
+    writable = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}
+    assert writable == {"/cache", "/tmp"}
+    volumes = {each["name"]: each for each in pod["volumes"]}
+    assert {each["name"] for each in container["volumeMounts"]} == set(volumes)

@@ -71,6 +71,14 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     show_default=True,
     help="Maximum number of examples waiting.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that answer at this address; more than one needs --read-only.",
+)
 @click.option("--timeout", type=float, default=60, show_default=True, help="Maximum seconds for an answer.")
 @model_options
 def serve(
@@ -87,8 +95,11 @@ def serve(
     from preseason.serving.app import Settings, create_app
     from preseason.serving.guard import LOCAL, Rules
     from preseason.serving.hosting import Runtime, named_folders
-    from preseason.serving.server import Listening
+    from preseason.serving.processes import Processes
+    from preseason.serving.server import Listening, listen
 
+    workers: int = options["workers"]
+    _refuse_kept(workers, options)
     key = _key(options["api_key_file"])
     hosts = None if host in ("0.0.0.0", "::") and not options["allow_host"] else LOCAL
     rules = Rules(key, hosts and hosts | {host, *options["allow_host"]})
@@ -103,6 +114,7 @@ def serve(
         matches=_path(options["matches"]),
         knowledge=_path(options["knowledge"]),
         tuning=_path(options["fine_tuning"]),
+        several=workers > 1,
     )
     if key is None and host not in LOOPBACK:
         click.echo(
@@ -110,15 +122,38 @@ def serve(
             "use the server.",
             err=True,
         )
-    share_heaps()
     folders = named_folders(models)
-    app = create_app(folders, settings)
 
     def ready(address: str) -> None:
         click.echo(f"Serving {', '.join(folders)} at {address} (Ctrl-C stops it)", err=quiet)
 
-    Listening(app, host, port, limits, ready).run()
+    if workers > 1:
+        Processes(folders, settings, host, port, workers, ready).run()
+    else:
+        share_heaps()
+        app = create_app(folders, settings)
+        Listening(app, listen(host, port, limits.connections), limits, ready).run()
     return Outcome({"models": list(folders)}, "Stopped; all pending requests were answered.")
+
+
+def _refuse_kept(workers: int, options: dict[str, Any]) -> None:
+    """Refuse what one process would keep and the others not know of.
+
+    Raises:
+        UsageError: several processes are asked for, and such an option.
+    """
+    if workers == 1:
+        return
+    kept = [
+        f"--{name.replace('_', '-')}" for name in ("corrections", "matches", "fine_tuning") if options[name]
+    ]
+    if kept:
+        raise UsageError(f"{', '.join(kept)}: for a server of one process; leave out --workers {workers}.")
+    if not options["read_only"]:
+        raise UsageError(
+            f"--workers {workers} needs --read-only: a class added in one process is not in the others. "
+            "Add classes with `preseason add`; every process then loads the folder again."
+        )
 
 
 def _path(given: str | None) -> Path | None:

@@ -13,7 +13,7 @@ from preseason.models.classifier import Model
 from preseason.models.detector import Detector
 from preseason.models.hub import fetch, is_on_hub
 from preseason.registry import Registry
-from preseason.runtime.addresses import is_address
+from preseason.runtime.addresses import address_of, is_address
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress
 from preseason.storage import HOSTED, VERSION, read_manifest
@@ -72,9 +72,10 @@ def folder_of(model: str | Path, cache: Path) -> Path:
         WeightsError, DataError: the hub or the store cannot be reached.
         ModelFolderError: no model lies there.
     """
-    if is_on_hub(model):
-        return fetch(str(model))
-    return model_here(model, cache) if is_address(model) else Path(model)
+    if not is_address(model):
+        return Path(model)
+    address = address_of(model)
+    return fetch(address) if is_on_hub(address) else model_here(address, cache)
 
 
 def _kind(manifest: dict[str, Any]) -> str:

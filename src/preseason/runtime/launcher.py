@@ -8,6 +8,9 @@ from dataclasses import dataclass
 NAMES = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
 """Variables that tell rank and number of workers: torch's launchers first, they may run within SLURM."""
 
+LOCAL_SIZE = "LOCAL_WORLD_SIZE"
+"""Variable that tells how many of them share this machine."""
+
 
 @dataclass(frozen=True)
 class ProcessInfo:
@@ -37,7 +40,7 @@ def process_info(environment: Mapping[str, str] = os.environ) -> ProcessInfo:
 
 def local_size(environment: Mapping[str, str] = os.environ) -> int:
     """How many workers share this machine's processors, as far as the launcher says."""
-    given = environment.get("LOCAL_WORLD_SIZE", "")
+    given = environment.get(LOCAL_SIZE, "")
     return max(1, int(given)) if given.isdigit() else 1
 
 

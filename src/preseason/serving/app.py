@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -49,6 +49,8 @@ class Settings:
         read_only: requests may not change models.
         knowledge: folder or file in which chat models look facts up.
         matches: folder whose videos are offered to be watched.
+        several: whether other processes answer at the same address; then nothing is kept from one request to
+            another.
         tuning: folder of the files, jobs and models of OpenAI's fine-tuning protocol; None: not offered.
     """
 
@@ -61,6 +63,7 @@ class Settings:
     knowledge: Path | None = None
     tuning: Path | None = None
     matches: Path | None = None
+    several: bool = False
 
 
 def create_app(
@@ -151,11 +154,18 @@ def _add_routes(app: FastAPI, models: Models, settings: Settings, service: Servi
     more = dict if service is None else service.models
     app.state.talkers = ServedChatSessions(models, settings.where, more=more, knowledge=retriever)
     app.state.bases = () if service is None else tuple(service.bases)
-    for part in (predicting, matches, teaching, listing, pages, chat_completions):
+    app.include_router(matches.router, dependencies=[Depends(_refuse_several)] if settings.several else [])
+    for part in (predicting, teaching, listing, pages, chat_completions):
         app.include_router(part.router)
     if service is not None:
         app.state.fine_tuning = service
         app.include_router(fine_tuning.router)
+
+
+async def _refuse_several(request: Request) -> None:
+    """Refused: a match lies in one process, and the next request may come to another."""
+    if (request.method, request.url.path) != ("GET", "/v1/matches"):
+        raise RequestError(409, "Matches are watched by a server of one process: start it without --workers.")
 
 
 @asynccontextmanager

@@ -21,22 +21,18 @@ KEEP_S = 15
 
 
 class Listening:
-    """A port that is taken, and the server behind it.
+    """A server behind a port that is taken.
 
     Args:
-        port: 0 takes a free one.
+        taken: as `listen` gives it; closed when `run` ends.
         ready: told the address when requests are answered.
-
-    Raises:
-        UsageError: the address cannot be used.
     """
 
     def __init__(
-        self, app: FastAPI, host: str, port: int, limits: Limits, ready: Callable[[str], None]
+        self, app: FastAPI, taken: socket.socket, limits: Limits, ready: Callable[[str], None]
     ) -> None:
-        self._socket = _listen(host, port, limits.connections)
-        shown = f"[{host}]" if ":" in host else host
-        self.address = f"http://{shown}:{self._socket.getsockname()[1]}"
+        self._socket = taken
+        self.address = address_of(taken)
         self._server = _Server(_config(app, limits), lambda: ready(self.address))
 
     def run(self) -> None:
@@ -101,7 +97,15 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-def _listen(host: str, port: int, backlog: int) -> socket.socket:
+def listen(host: str, port: int, backlog: int) -> socket.socket:
+    """A socket that listens.
+
+    Args:
+        port: 0 takes a free one.
+
+    Raises:
+        UsageError: the address cannot be used.
+    """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=min(backlog, 1024))
@@ -110,6 +114,12 @@ def _listen(host: str, port: int, backlog: int) -> socket.socket:
             f"Cannot listen on {host} port {port}: {error.strerror or error}. Name another --port; "
             "0 takes a free one."
         ) from None
+
+
+def address_of(taken: socket.socket) -> str:
+    """The address at which a socket listens, as URLs begin."""
+    host, port = taken.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:
