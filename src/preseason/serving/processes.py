@@ -109,7 +109,7 @@ class Processes:
         tell.close()
         self._running[number] = (process, time.monotonic())
         try:
-            while self._told in wait([told, self._told]) and not self._stopping:
+            while not self._stopping and self._told in wait([told, self._told]):
                 self._obey(self._told.recv())
             failure = None if self._stopping else told.recv()
         except EOFError:
