@@ -207,3 +207,11 @@ def test_dry_run_says_what_was_taken_for_what(tmp_path: Path, capsys: pytest.Cap
     told = json.loads(capsys.readouterr().out)
     assert (told["layout"], told["task"], told["labels"]) == ("webdataset", "photos", {"a": 4, "b": 4})
     assert "web page" in told["skipped"][0]["reason"]
+
+
+def test_damaged_parquet_is_told_as_a_table_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1" + b"\xff" * 64 + (40).to_bytes(4, "little") + b"PAR1")
+    assert shards_at(path) is None
+    with pytest.raises(DataError, match=r"a\.parquet"):
+        found(path)

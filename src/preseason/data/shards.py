@@ -293,7 +293,7 @@ def media_column(container: str, named: str | None = None) -> str | None:
     with opened(container) as file:
         try:
             schema = parquet.ParquetFile(file).schema_arrow
-        except ArrowException:
+        except (ArrowException, OSError):  # Arrow's own for damaged metadata; told where the table is read
             return None
     files = [each.name for each in schema if _holds_bytes(each.type, types)]
     if named is not None and named in schema.names and named not in files:
