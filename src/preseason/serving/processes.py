@@ -126,11 +126,12 @@ class Processes:
         """Hand signals on and replace processes that end, until the server is to stop."""
         while not self._stopping:
             sentinels = {process.sentinel: number for number, (process, _) in self._running.items()}
-            for each in wait([self._told, *sentinels]):
-                if isinstance(each, Connection):
-                    self._obey(each.recv())
-                elif not self._stopping:
-                    self._replace(sentinels[int(each)], metrics)  # type: ignore[call-overload]
+            ready = wait([self._told, *sentinels])
+            if self._told in ready:
+                self._obey(self._told.recv())
+            for number in [number for sentinel, number in sentinels.items() if sentinel in ready]:
+                if not self._stopping:
+                    self._replace(number, metrics)
 
     def _obey(self, number: int) -> None:
         if number == getattr(signal, "SIGHUP", None):
@@ -147,7 +148,7 @@ class Processes:
                 f"Processes of the server end as soon as they answer (code {process.exitcode}): see "
                 "what they say above; is there enough memory for --workers?"
             )
-        mark_process_dead(process.pid, metrics)  # what it had under way; its counters stay
+        mark_process_dead(process.pid, metrics)  # type: ignore[no-untyped-call]  # its counters stay
         self._start(number)
 
     def _send(self, number: int) -> None:
