@@ -11,7 +11,7 @@ from preseason.evaluation.matching import pairings
 from preseason.inference.detection.peaks import Found, joined
 from preseason.inference.detection.plan import decide, plan_from
 from preseason.problems.base import problems
-from preseason.results import BoxPredictions
+from preseason.results import BoxPredictions, Figure
 from preseason.training.detection.worth import calibrate, right_ones
 
 LEVELS = {4: 2, 8: 3, 16: 5, 32: 7}
@@ -130,6 +130,29 @@ def test_precision_is_told_by_size_in_pixels_of_the_picture() -> None:
     values = problem.values(figures)
     assert values["ap_small"] == pytest.approx(1)
     assert problem.figures(values)["ap_large"] == figures["ap_large"]
+
+
+def test_of_small_things_it_is_told_how_many_are_found_within_their_own_diameter() -> None:
+    def ball(
+        x: float, y: float, side: float = 8.0, label: str = "ball"
+    ) -> tuple[str, float, float, float, float]:
+        return label, x / 640, y / 480, (x + side) / 640, (y + side) / 480
+
+    there = [ball(100, 100), ball(200, 100), ball(300, 100), ball(400, 100), ball(500, 300, 60)]
+    # 4 and 3 pixels off; 12 off; of another class; one found box cannot answer for two things.
+    seen = [ball(104, 103), ball(212, 100), ball(300, 100, label="post"), ball(402, 100), ball(500, 300, 60)]
+    sample = Sample(Text("1"), boxes=tuple(LabelledBox(*each) for each in [*there, ball(404, 100)]))
+    found = tuple(FoundBox(label, 0.9, *edges) for label, *edges in seen)
+    answers = BoxPredictions((sample,), ("ball", "post"), (found,), (0.5, 0.5), ((480, 640),))
+    problem = problems.get("detection")
+    figures = problem.measure(answers)
+    assert figures["found_small"] == Figure(2 / 5, None, None, 5)
+    assert figures["ap50"].value < 0.4
+    assert problem.figures(problem.values(figures))["found_small"] == figures["found_small"]
+    assert "Of 5 small ones (below 32 x 32 pixels) 40.0 % are found" in problem.sentence(figures)
+    unsure = replace(answers, found=(tuple(replace(box, score=0.4) for box in found),))
+    assert problem.measure(unsure)["found_small"].value == 0
+    assert "found_small" not in problem.measure(replace(answers, sizes=()))
 
 
 def test_a_size_that_the_user_names_is_kept() -> None:

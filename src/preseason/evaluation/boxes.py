@@ -13,12 +13,16 @@ import numpy as np
 from preseason.arrays.types import Ints
 from preseason.data.boxes import FoundBox, LabelledBox
 from preseason.data.split import group_numbers
+from preseason.evaluation.matching import within_diameter
 from preseason.results import BoxPredictions, Figure
 
 UNIT = 1000
 """Sides of the square that pictures of unknown size are measured on: overlaps are the same in any unit."""
 AREAS = ("small", "medium", "large")
 """COCO's sizes of boxes: below 32 x 32 pixels of the picture, up to 96 x 96, and above."""
+SMALL = 32.0
+NEAR = "found_small"
+"""The figure of small boxes whose middle was found within their own diameter."""
 Z_95 = 1.959964
 MAX_BLOCKS = 12
 """Parts that are left out in turn for the bounds; groups are dealt out to them."""
@@ -72,7 +76,8 @@ def bounds(answers: BoxPredictions, value: float) -> tuple[float, float]:
 def figures_of(answers: BoxPredictions) -> dict[str, Figure]:
     """`ap` with its bounds, `ap50`, `ap75`, `ap_small` and the other sizes that there are, and of each class.
 
-    Those of a class with labelled boxes are called `CLASS: ap`.
+    `found_small` is recall at the threshold, of `within_diameter`. Those of a class with labelled boxes are
+    called `CLASS: ap`.
     """
     if not any(sample.boxes for sample in answers.samples):
         return {name: Figure(0.0, 0.0 if name == "ap" else None, 1.0 if name == "ap" else None, 0)
@@ -84,6 +89,8 @@ def figures_of(answers: BoxPredictions) -> dict[str, Figure]:
     found = {"ap": Figure(lead, min(low, lead), max(high, lead), n)}
     found |= {name: Figure(getattr(whole, name) or 0.0, None, None, n) for name in ("ap50", "ap75")}
     found |= {f"ap_{name}": Figure(value, None, None, n) for name, value in by_size(answers).items()}
+    if near := within_diameter(answers, SMALL):
+        found[NEAR] = Figure(near[0], None, None, near[1])
     there: defaultdict[str, int] = defaultdict(int)
     for sample in answers.samples:
         for box in sample.boxes or ():

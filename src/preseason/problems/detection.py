@@ -12,7 +12,7 @@ from preseason.data.checks import look_alike_labels
 from preseason.data.dataset import Dataset, Sample
 from preseason.data.split import folds
 from preseason.errors import DataError
-from preseason.evaluation.boxes import AREAS, figures_of
+from preseason.evaluation.boxes import AREAS, NEAR, figures_of
 from preseason.evaluation.matching import pairings
 from preseason.formatting import percent
 from preseason.problems.base import Folds, problems
@@ -79,9 +79,17 @@ class Detection:
         """Average precision with its bounds, and the one where an overlap of half will do."""
         lead = figures["ap"]
         low, high = lead.interval
+        near = figures.get(NEAR)
+        small = (
+            f" Of {near.n} small ones (below 32 x 32 pixels) {percent(near.value, 1)} are found within "
+            "their own diameter."
+            if near
+            else ""
+        )
         return (
             f"Average precision {percent(lead.value, 1)} (95 % CI {100 * low:.0f} to {100 * high:.0f} %) on "
             f"{lead.n} pictures; {percent(figures['ap50'].value, 1)} where an overlap of half will do."
+            + small
         )
 
     def right(self, answers: BoxPredictions) -> NDArray[np.bool_]:
@@ -96,8 +104,10 @@ class Detection:
             label, _, name = key.rpartition(": ")
             if label:
                 classes.setdefault(label, {"n": figure.n})[name] = figure.value
-        told = {"n": lead.n, "ap": lead.value, "low": lead.low, "high": lead.high}
+        told: dict[str, Any] = {"n": lead.n, "ap": lead.value, "low": lead.low, "high": lead.high}
         told |= {name: figures[name].value for name in (*NAMES[1:], *SIZES) if name in figures}
+        if NEAR in figures:
+            told[NEAR] = {"n": figures[NEAR].n, "value": figures[NEAR].value}
         return told | {"per_class": classes}
 
     def figures(self, values: dict[str, Any]) -> dict[str, Figure]:
@@ -107,6 +117,8 @@ class Detection:
         found |= {
             name: Figure(values[name], None, None, n) for name in (*NAMES[1:], *SIZES) if name in values
         }
+        if NEAR in values:
+            found[NEAR] = Figure(values[NEAR]["value"], None, None, values[NEAR]["n"])
         for label, own in values["per_class"].items():
             found |= {f"{label}: {name}": Figure(own[name], None, None, own["n"]) for name in NAMES}
         return found
