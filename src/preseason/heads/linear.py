@@ -5,10 +5,12 @@ from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from preseason.arrays.scaling import ROWS, rotation_of, sample_of, scale_over
+from preseason.arrays.scaling import ROWS, Scale, rotation_of, sample_of, scale_over
 from preseason.arrays.types import Floats, Ints
 from preseason.heads.base import NoConfig, TrainingSet, heads
+from preseason.heads.streamed import in_a_file, logistic_regression_over
 from preseason.inference.heads.linear import LinearHead
 from preseason.runtime.threads import one_blas_thread
 
@@ -26,6 +28,8 @@ INNER_FOLDS = 2
 MANY = 2000
 """Examples from which on one fold chooses it, on the leading directions alone."""
 LEADING = 1024
+STREAMED = 20_000
+"""Examples from which on short rows lie in a file, and so many of them choose the penalty."""
 
 
 class Linear:
@@ -42,10 +46,10 @@ class Linear:
             unit = np.sqrt(np.float32(width))
             sample = features.take(np.sort(sample_of(len(features), training_set.seed)))
             rotation = rotation_of(scale(sample.whole()) / unit, training_set.seed)
-            short = np.concatenate([scale(rows) @ rotation for rows in features.wholes(ROWS)])
-            short /= unit
+            short = _shortened(training_set, scale, rotation)
         with one_blas_thread():
-            weight, bias = _regressed(short, training_set)
+            fitted = _regressed if len(features) <= STREAMED else _regressed_in_pieces
+            weight, bias = fitted(short, training_set)
         unrotated = rotation @ weight / np.sqrt(np.float32(len(rotation)))
         return LinearHead(scale, unrotated.astype(np.float32), bias)
 
@@ -77,6 +81,32 @@ def logistic_regression(
     coefficients, intercept = _both_sides(fitted)
     weight[:, present], bias[present] = coefficients.T, intercept
     return weight, bias
+
+
+def _shortened(training_set: TrainingSet, scale: Scale, rotation: Floats) -> NDArray[Any]:
+    """Scaled rows along the directions, in units of their width: float32 [n, r], or float16 in a file."""
+    features, shape = training_set.features, (len(training_set.features), rotation.shape[1])
+    if len(features) <= STREAMED:
+        short: NDArray[Any] = np.empty(shape, np.float32)
+    else:
+        checkpoint = training_set.checkpoint
+        short = in_a_file(shape, None if checkpoint is None else checkpoint.parent)
+    for chunk, rows in zip(features.chunks(ROWS), features.wholes(ROWS), strict=True):
+        short[chunk[0] : chunk[-1] + 1] = scale(rows) @ rotation / np.sqrt(np.float32(len(rotation)))
+    return short
+
+
+def _regressed_in_pieces(x: NDArray[Any], training_set: TrainingSet) -> tuple[Floats, Floats]:
+    """The regression on rows in a file, begun at that on some of them, which choose the strength."""
+    few = np.sort(np.random.default_rng(training_set.seed).choice(len(x), STREAMED, replace=False))
+    folds = [tuple(np.flatnonzero(np.isin(few, side)) for side in fold) for fold in training_set.folds[:1]]
+    some = training_set.part(few, [(train, validation) for train, validation in folds])
+    rows = np.asarray(x[few], np.float32)
+    training_set.progress.start(training_set.stage, len(STRENGTHS))
+    strength = _best_strength(rows, some)
+    training_set.progress.finish()
+    start = logistic_regression(rows, some.targets, some.classes, strength)
+    return logistic_regression_over(x, training_set.targets, training_set.classes, strength, start)
 
 
 def _regressed(x: Floats, training_set: TrainingSet) -> tuple[Floats, Floats]:

@@ -60,10 +60,15 @@ class Features:
 
     def whole(self) -> Floats:
         """The first part of the first pass, the whole example: float32 [n, d]."""
-        width = self.sources[0].shape[-1]
-        out = np.empty((len(self), width), np.float32)
+        source = self.sources[0]
+        out = np.empty((len(self), source.shape[-1]), np.float32)
+        mapped = getattr(source, "mapped", None)
+        if mapped is not None:  # rows in the bank, of which no other part need be read
+            for place, row in enumerate(self.index.tolist()):
+                out[place] = mapped(row)[0]
+            return out
         for chunk in self.chunks():
-            out[chunk] = np.asarray(self.sources[0][self.index[chunk]][:, 0], np.float32)
+            out[chunk] = np.asarray(source[self.index[chunk]][:, 0], np.float32)
         return out
 
     def pieces(self, size: int) -> "Iterator[Features]":
