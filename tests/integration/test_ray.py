@@ -43,6 +43,8 @@ def killing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Killing]:
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     # Otherwise Ray takes 127.0.0.1 for the machine's address in its network.
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    # As usual its workers would give way to every other process of a busy machine.
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     from ray.cluster_utils import Cluster
 
     # A dead node is noticed within a second rather than fifteen.
