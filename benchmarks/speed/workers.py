@@ -1,10 +1,12 @@
 """Two workers over one: seconds of extraction, and the same rows after one was killed and both restarted.
 
     python benchmarks/speed/workers.py DATA [--kills 20] [--settings "--unfreeze 2 ..."] [--json FILE]
+    python benchmarks/speed/workers.py DATA --ray
     python benchmarks/speed/workers.py TEXTS --chat [--budget 4m] [--rounds 2]
 
 Every worker gets one thread, so that two are compared with one on the same machine fairly. With `--kills` the
-helper is killed at a random moment of the extraction that many times, each time on an empty bank. `--chat`
+helper is killed at a random moment of the extraction that many times, each time on an empty bank. `--ray`
+compares one process with two nodes of a Ray cluster on this machine, a processor each. `--chat`
 tells tokens a second of the default language model's training by one worker, by two that share each step, and
 by two over which its weights are spread; rounds take turns.
 """
@@ -29,6 +31,7 @@ SETTINGS = ("--head", "linear", "--unfreeze", "0", "--budget", "30m", "-q", "--j
 def start(
     data: Path, place: Path, rank: int, size: int, port: int, settings: tuple[str, ...]
 ) -> "subprocess.Popen[bytes]":
+    """A fit by one process of `size`, with one thread."""
     variables = os.environ | {
         "RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(os.cpu_count() or 1),
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
@@ -69,6 +72,22 @@ def _fit_on(
         sys.exit(f"the fit failed with exit code {workers[0].returncode}: {out.decode()[:500]}")
     stages = json.loads(out)["seconds"]
     return {"wall_s": seconds, "stages_s": stages, "rows": rows(place / "cache/bank")}
+
+
+def fit_on_ray(data: Path, place: Path, settings: tuple[str, ...]) -> dict[str, object]:
+    """A fit from an empty bank by two nodes of a cluster that runs here, started before the clock."""
+    names = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_worker_niceness": "0"}
+    os.environ |= names | {"RAY_USAGE_STATS_ENABLED": "0"}
+    from ray.cluster_utils import Cluster
+
+    shutil.rmtree(place, ignore_errors=True)
+    node = {"num_cpus": 1, "node_ip_address": "127.0.0.1"}
+    cluster = Cluster(True, head_node_args={**node, "include_dashboard": False})
+    cluster.add_node(**node)
+    try:
+        return _fit_on(data, place, 1, (*settings, "--ray", cluster.address), None)
+    finally:
+        cluster.shutdown()
 
 
 def chat(texts: Path, place: Path, budget: str, rounds: int) -> dict[str, list[float]]:
@@ -124,6 +143,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--settings", help="of fit, in place of a linear head alone")
     parser.add_argument("--chat", action="store_true")
+    parser.add_argument("--ray", action="store_true")
     parser.add_argument("--budget", default="4m")
     parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
@@ -138,7 +158,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "run"
         settings = SETTINGS if given.settings is None else (*shlex.split(given.settings), "-q", "--json")
-        one, two = fit(given.data, place, 1, settings), fit(given.data, place, 2, settings)
+        one = fit(given.data, place, 1, settings)
+        two = fit_on_ray(given.data, place, settings) if given.ray else fit(given.data, place, 2, settings)
         same = one["rows"] == two["rows"]
         result = {"one_s": one["wall_s"], "two_s": two["wall_s"], "stages_one": one["stages_s"],
                   "stages_two": two["stages_s"], "same_rows": same, "rows": len(one["rows"])}  # fmt: skip
