@@ -66,7 +66,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def converted_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Converted networks, which all processes of this run share: a conversion takes seconds.
 
     Caches made by `cache_at` link to it.
@@ -78,10 +78,10 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, networks: Path) -> Iterator[Path]:
+def own_cache(tmp_path_factory: pytest.TempPathFactory, converted_networks: Path) -> Iterator[Path]:
     """The feature bank of this run, so that tests neither use nor fill that of the user."""
     before = os.environ.get("PRESEASON_CACHE")
-    cache = cache_at(tmp_path_factory.mktemp("own") / "cache", networks)
+    cache = cache_at(tmp_path_factory.mktemp("own") / "cache", converted_networks)
     os.environ["PRESEASON_CACHE"] = str(cache)
     yield cache
     if before is None:
@@ -91,9 +91,9 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, networks: Path) -> Itera
 
 
 @pytest.fixture
-def cache(tmp_path: Path, networks: Path) -> Path:
+def cache(tmp_path: Path, converted_networks: Path) -> Path:
     """The cache of one test."""
-    return cache_at(tmp_path / "cache", networks)
+    return cache_at(tmp_path / "cache", converted_networks)
 
 
 @pytest.fixture(scope="session")

@@ -55,9 +55,9 @@ PAGES = [page for page in ("README.md", *GUIDES) if blocks_of(page)]
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory, networks: Path) -> Path:
+def cache(tmp_path_factory: pytest.TempPathFactory, converted_networks: Path) -> Path:
     """One feature bank for all pages."""
-    return cache_at(tmp_path_factory.mktemp("docs") / "cache", networks)
+    return cache_at(tmp_path_factory.mktemp("docs") / "cache", converted_networks)
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_a_chat_model_by_two_workers_is_that_of_one(tmp_path: Path) -> None:
 
 
 def test_blocks_that_two_workers_fine_tune_are_those_of_one(
-    pictures: Pictures, tmp_path: Path, networks: Path
+    pictures: Pictures, tmp_path: Path, converted_networks: Path
 ) -> None:
     candidates = {"one": (), "two": LAUNCH}
     settings = ("--unfreeze", "1", "--epochs", "3", "--budget", "20m", "--views", "1", "--folds", "2")
@@ -102,7 +102,7 @@ def test_blocks_that_two_workers_fine_tune_are_those_of_one(
     models = {}
     for candidate, launcher in candidates.items():
         folder = tmp_path / candidate / "games"
-        cache = cache_at(tmp_path / candidate / "cache", networks)
+        cache = cache_at(tmp_path / candidate / "cache", converted_networks)
         fitted(photos, "-o", folder, "--cache", cache, *settings, launcher=launcher)
         models[candidate] = preseason.load(folder, cache=str(cache))
     path = next((pictures.new_photos / "boxing").iterdir())

@@ -59,10 +59,10 @@ COUNT = 3
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, networks: Path) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory, converted_networks: Path) -> Path:
     """Drawn pitches in `data`, and a cache."""
     folder = tmp_path_factory.mktemp("finder")
-    cache_at(folder / "cache", networks)
+    cache_at(folder / "cache", converted_networks)
     tiny_pitches.write(folder / "data", COUNT)
     return folder
 
