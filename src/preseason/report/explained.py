@@ -58,7 +58,7 @@ class Card:
 def write_page(found: Sequence[Explanation], path: Path, job: Task) -> None:
     """One self-contained page of all explanations, written by rename."""
     cards = [_card(each, job) for each in found]
-    page = environment().get_template("explained.html").render(cards=cards)
+    page = environment().get_template("explained.html").render(cards=cards, boxes=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, page, errors="replace")
 
