@@ -253,6 +253,13 @@ def test_an_upload_that_ends_at_any_object_leaves_the_model_before(
     assert json.loads(s3.cat_file(f"{BUCKET}/models/small/preseason.json"))["version"] in versions
 
 
+def test_a_copy_whose_version_leads_elsewhere_is_refused(small: Path, tmp_path: Path) -> None:
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "preseason.json").write_text('{"format": 2, "version": "../small"}')
+    with pytest.raises(ModelFolderError, match=r"'\.\./small' is no version"):
+        preseason.load(tmp_path / "copy")
+
+
 def test_what_a_stopped_writer_left_is_deleted_a_day_later(
     s3: Any, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from preseason.cli.main import run
 from preseason.cli.problems.base import terminals
 from preseason.data.boxes import FoundBox
 from preseason.data.dataset import File, Sample
-from preseason.errors import ExportError, ModelFolderError, UsageError
+from preseason.errors import DataError, ExportError, ModelFolderError, UsageError
 from preseason.exporting.export import write_settings
 from preseason.exporting.files import write_openvino
 from preseason.exporting.finders import BoxCheck, settings_of
@@ -309,6 +309,9 @@ def test_what_it_does_not_do_is_said_in_a_sentence(model: Detector, place: Path)
         model.predict()
     with pytest.raises(UsageError, match="--adapt"):
         model.predict(place, adapt=True)
+    (place / "none.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"none\.png cannot be read"):
+        model.explain(place / "data" / "pitch-000.png", place / "none.png")
     for refused in (lambda: model.add("new", place), lambda: model.remove("ball")):
         with pytest.raises(UsageError, match="learnt from boxes"):
             refused()
@@ -372,69 +375,3 @@ def test_a_network_without_maps_of_several_scales_is_refused() -> None:
     backbone.preprocessing = replace(backbone.preprocessing, resizable=False)
     with pytest.raises(UsageError, match="name a convolutional network"):
         levels_of(backbone)
-
-
-@pytest.mark.slow
-def test_a_fit_finds_players_and_goes_through_every_door(tmp_path: Path) -> None:
-    tiny_pitches.write(tmp_path / "boxes", 24)
-    model = preseason.fit(
-        tmp_path / "boxes",
-        tmp_path / "finder",
-        folds=2,
-        epochs=25,
-        budget_s=200,
-        cache=str(tmp_path / "cache"),
-    )  # fmt: skip
-    figures = problems.get("detection").values(model.record.metrics)
-    assert figures["n"] == 24
-    assert figures["ap50"] > 0.6
-    page = (tmp_path / "finder" / "report.html").read_text("utf-8")
-    assert "Pictures with most faults" in page
-    finds_feed_the_other_roads(tmp_path)
-
-
-def finds_feed_the_other_roads(place: Path) -> None:
-    """What was found is a data set to learn from again; crops teach a model of photos to name each box."""
-    new = tiny_pitches.write(place / "new", 8, first=60)
-    asked = ["predict", str(place / "finder"), *(str(path) for path in sorted(new.glob("*.png"))), "-q"]
-    own = ["--cache", str(place / "cache")]
-    wanted = ["--format", "yolo", "-o", str(place / "set"), "--crops", str(place / "crops")]
-    assert run([*asked, *own, *wanted]) == 0
-    again = preseason.read(place / "set").account
-    assert (again.task, again.examples, set(again.labels)) == ("detection", 8, set(tiny_pitches.LABELS))
-    assert run([*asked, *own, "--format", "yolo"]) == 2, "a data set needs a folder"
-    preseason.fit(place / "crops", place / "named", head="linear", unfreeze=0, cache=str(place / "cache"))
-    assert set(preseason.read(place / "crops").account.labels) == set(tiny_pitches.LABELS)
-    named = ["predict", str(place / "named"), str(new / "pitch-060.png"), "--on", str(place / "finder")]
-    with redirect_stdout(io.StringIO()) as shown:
-        assert run([*named, *own, "--json", "-q"]) == 0
-    rows = json.loads(shown.getvalue())["predictions"]
-    assert rows
-    assert sum(row["label"] == row["found"] for row in rows) >= 0.7 * len(rows)
-    assert run([*named[:3], "--on", str(place / "named"), *own, "-q"]) == 2
-    assert run([*named, *own, "--fps", "2", "-q"]) == 2, "a picture has no rate"
-    who_is_where_in_a_video(place, own)
-
-
-def who_is_where_in_a_video(place: Path, own: list[str]) -> None:
-    """Of a folder of videos: who each track is, the frames with their names, and the cut out pictures."""
-    pytest.importorskip("trackers")
-    (place / "videos").mkdir()
-    shown = [np.asarray(tiny_pitches.pitch(70 + i // 25)[0]) for i in range(50)]
-    movies.write(place / "videos" / "match.mp4", shown)
-    named = ["predict", str(place / "named"), str(place / "videos"), "--on", str(place / "finder"), *own]
-    with redirect_stdout(io.StringIO()) as out:
-        assert run([*named, "--track", "--draw", str(place / "drawn"), "--json", "-q"]) == 0
-    told = json.loads(out.getvalue())
-    assert told["tracks"]
-    assert (place / "drawn" / "match.mp4").is_file()
-    for track in told["tracks"]:
-        mine = [row for row in told["predictions"] if row["track"] == track["track"]]
-        assert len({(row["label"], row["probability"]) for row in mine}) == 1, "a track has one answer"
-        assert (len(mine), mine[0]["looks"]) == (track["boxes"], min(len(mine), 12))
-    assert sum(row["label"] == row["found"] for row in told["predictions"]) >= 0.7 * len(told["predictions"])
-    cut = ["predict", str(place / "finder"), str(place / "videos" / "*.mp4"), "--crops", str(place / "cut")]
-    with redirect_stdout(io.StringIO()) as out:
-        assert run([*cut, "--track", "--json", "-q", *own]) == 0
-    assert len(json.loads(out.getvalue())["crops"]) == len(told["predictions"])
-    assert {path.name for path in (place / "cut").iterdir()} == {row["found"] for row in told["predictions"]}

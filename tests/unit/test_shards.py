@@ -20,6 +20,7 @@ from preseason.data.files import Columns
 from preseason.data.shards import shards_at
 from preseason.errors import DataError, UsageError
 from preseason.stores import pieces
+from preseason.stores.pieces import Cell
 from preseason.tasks.base import tasks
 from preseason.tasks.reading import read, read_inputs, task_for
 from tones import tone, write_wav
@@ -196,6 +197,13 @@ def test_row_groups_are_read_once_and_let_go(tmp_path: Path, monkeypatch: pytest
     for sample in found(path).samples:
         assert sample.media == sample.media
     assert len(fresh._kept) == 1
+
+
+def test_a_file_that_is_written_anew_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    for content in (b"first", b"other"):
+        parquet.write_table(table(image=[content], label=["a"]), path)
+        assert Cell(0, 0, "image").read(str(path)) == content
 
 
 def test_dry_run_says_what_was_taken_for_what(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,6 +107,25 @@ class ConfiguredLibrary(Library, Protocol):
         return backbone.with_random_weights(network, self.split(network))
 
 
+def write_as_transformers(network: Any, tensors: Tensors, files: Mapping[str, bytes], folder: Path) -> None:
+    """Write config, weights and what lies beside them into a folder that transformers opens.
+
+    Args:
+        network: of transformers.
+        tensors: its parameters, as they are to be saved.
+        files: name and content of what lies beside the weights.
+    """
+    from safetensors.torch import save_file
+
+    contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+    save_file(contiguous, folder / WEIGHTS, metadata={"format": "pt"})
+    config = json.loads(network.config.to_json_string(use_diff=True))
+    config["architectures"] = [type(network).__name__]
+    (folder / CONFIG).write_text(json.dumps(config, indent=2), "utf-8")
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
 libraries = Registry[Library]("library of networks", "preseason.backbones.libraries")
 
 

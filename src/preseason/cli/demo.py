@@ -4,8 +4,9 @@ import os
 import sys
 import tempfile
 import webbrowser
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -18,15 +19,13 @@ if TYPE_CHECKING:
     from preseason.cli.demo_pictures import Pictures
     from preseason.cli.demo_sounds import Sounds
     from preseason.models.classifier import Model
-    from preseason.results import Evaluation, FitRecord, Predictions
+    from preseason.results import Evaluation, Predictions
     from preseason.runtime.progress import Progress
     from preseason.spotting.spotting import Spotted
 
 INTRODUCTION = """This is a demo. The pictures are not photos of people but frames of eight old video games,
 rendered here and played at random: a model learns to recognise the games from a few small grey close-ups of
 each."""
-
-
 INTRODUCTION_SOUNDS = """This is a demo. The sounds are not recorded but made here by formulas: whistles,
 horns, sirens and clapping in the noise of a crowd. A model learns them from eight of each; what it scores
 says that everything works, not how well it will do on yours."""
@@ -61,49 +60,75 @@ def _walk(folder: Path, budget: str, report: "Progress") -> Outcome:
     report.say(f"Rendering pictures into {folder} ...")
     pictures = render(folder)
 
+    tried = _tried(folder, budget, report, pictures.photos, pictures.new_photos, pictures.strangers)
+    return Outcome(tried.fields() | {"pictures": pictures}, _text(tried, pictures))
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A model, and how it did on held-out examples and on strangers."""
+
+    place: Path
+    model: "Model"
+    evaluation: "Evaluation"
+    strangers: "Predictions"
+
+    @property
+    def refused(self) -> int:
+        """Held-out examples of known labels that are called unknown."""
+        return int((self.evaluation.answers.distance > self.model.known.threshold).sum())
+
+    def fields(self) -> dict[str, Any]:
+        """What `--json` prints of every demo."""
+        place = str(self.place)
+        return {
+            "model": self.place,
+            "report": self.place / "report.html",
+            "fit": shapes.of_fit(place, self.model.record),
+            "evaluate": shapes.of_evaluation(place, self.model.labels, self.evaluation),
+            "predict": shapes.of_predictions(place, self.strangers),
+            "known_called_unknown": self.refused / max(self.evaluation.score.n, 1),
+        }
+
+    def unknown(self, what: str, of: str) -> str:
+        """How many strangers are called unknown, and how many held-out examples."""
+        met = sum(item.unknown for item in self.strangers.predictions)
+        count, judged = len(self.strangers), self.evaluation.score.n
+        return f"{met} of {count} {what}called unknown, against {self.refused} of {judged} of known {of}."
+
+    def learnt(self, what: str) -> str:
+        """What it was fitted on, and how well that went."""
+        record = self.model.record
+        lines = "\n".join(words.unseen_lines(record))
+        return f"Trained on {sum(record.counts.values())} {what}.\n{lines}"
+
+
+def _tried(
+    folder: Path, budget: str, report: "Progress", known: Path, held_out: Path, strangers: Path
+) -> _Tried:
+    """Fit, evaluate and predict."""
     import preseason
 
     place = folder / "model"
-    cache = str(folder / "cache")
-    # Pictures give a model that names things, not one that talks.
-    fitted = preseason.fit(pictures.photos, place, progress=report, budget_s=budget, cache=cache)
+    # Labelled folders give a model that names things, not one that talks.
+    fitted = preseason.fit(known, place, progress=report, budget_s=budget, cache=str(folder / "cache"))
     model = cast("Model", fitted)
-    evaluation = model.evaluate(pictures.new_photos, progress=report)
-    strangers = model.predict(pictures.strangers, progress=report)
-    refused = int((evaluation.answers.distance > model.known.threshold).sum())
-    fields = {
-        "model": place,
-        "report": place / "report.html",
-        "pictures": pictures,
-        "fit": shapes.of_fit(str(place), model.record),
-        "evaluate": shapes.of_evaluation(str(place), model.labels, evaluation),
-        "predict": shapes.of_predictions(str(place), strangers),
-        "known_called_unknown": refused / max(evaluation.score.n, 1),
-    }
-    return Outcome(fields, _text(place, pictures, model.record, evaluation, (refused, strangers)))
+    evaluation = model.evaluate(held_out, progress=report)
+    return _Tried(place, model, evaluation, model.predict(strangers, progress=report))
 
 
-def _text(
-    place: Path,
-    pictures: "Pictures",
-    record: "FitRecord",
-    evaluation: "Evaluation",
-    unknown: "tuple[int, Predictions]",
-) -> str:
-    refused, strangers = unknown
-    met = sum(item.unknown for item in strangers.predictions)
-    learnt = "\n".join(words.unseen_lines(record))
+def _text(tried: _Tried, pictures: "Pictures") -> str:
+    games = len(tried.model.record.labels)
     return f"""
-Trained on {sum(record.counts.values())} pictures of {len(record.labels)} games ({pictures.photos}).
-{learnt}
+{tried.learnt(f"pictures of {games} games ({pictures.photos})")}
 
 On other settings and episodes of the same games ({pictures.new_photos}):
-{words.of_evaluation(evaluation)}
+{words.of_evaluation(tried.evaluation)}
 
 Three games it never saw ({pictures.strangers}):
-{met} of {len(strangers)} pictures called unknown, against {refused} of {evaluation.score.n} of known games.
+{tried.unknown("pictures ", "games")}
 
-Look at the report: {place / "report.html"}
+Look at the report: {tried.place / "report.html"}
 
 Now your own photos, one folder per player, photos inside:
   preseason fit photos/"""
@@ -118,63 +143,36 @@ def _walk_sounds(folder: Path, budget: str, report: "Progress") -> Outcome:
     import preseason
     from preseason.report.timeline import Timeline, write_timeline
 
-    place, page = folder / "model", folder / "match.html"
-    fitted = preseason.fit(
-        sounds.sounds, place, progress=report, budget_s=budget, cache=str(folder / "cache")
-    )
-    model = cast("Model", fitted)
-    evaluation = model.evaluate(sounds.new_sounds, progress=report)
-    strangers = model.predict(sounds.strangers, progress=report)
-    spotted = preseason.spot(model, sounds.recording, progress=report)
+    page = folder / "match.html"
+    tried = _tried(folder, budget, report, sounds.sounds, sounds.new_sounds, sounds.strangers)
+    spotted = preseason.spot(tried.model, sounds.recording, progress=report)
     write_timeline(page, [Timeline(sounds.recording, spotted.actions)])
-    refused = int((evaluation.answers.distance > model.known.threshold).sum())
-    fields = {
-        "model": place,
-        "report": place / "report.html",
-        "sounds": sounds,
-        "fit": shapes.of_fit(str(place), model.record),
-        "evaluate": shapes.of_evaluation(str(place), model.labels, evaluation),
-        "predict": shapes.of_predictions(str(place), strangers),
-        "known_called_unknown": refused / max(evaluation.score.n, 1),
-        "spot": {"events": spotted.actions, "page": page},
-    }
-    return Outcome(
-        fields, _text_sounds(place, sounds, model.record, evaluation, (refused, strangers), spotted)
-    )
+    fields = tried.fields() | {"sounds": sounds, "spot": {"events": spotted.actions, "page": page}}
+    return Outcome(fields, _text_sounds(tried, sounds, spotted, page))
 
 
-def _text_sounds(
-    place: Path,
-    sounds: "Sounds",
-    record: "FitRecord",
-    evaluation: "Evaluation",
-    unknown: "tuple[int, Predictions]",
-    spotted: "Spotted",
-) -> str:
+def _text_sounds(tried: _Tried, sounds: "Sounds", spotted: "Spotted", page: Path) -> str:
     from preseason.cli.demo_sounds import HORNS, MATCH_S, WHISTLES
 
-    refused, strangers = unknown
-    met = sum(item.unknown for item in strangers.predictions)
-    learnt = "\n".join(words.unseen_lines(record))
+    kinds = len(tried.model.record.labels)
     put = [("whistle", start) for start in WHISTLES] + [("horn", start) for start in HORNS]
     found = sum(
         any(e.label == kind and abs(e.moment_s - at - 0.5) < 1 for e in spotted.actions) for kind, at in put
     )
     return f"""
-Trained on {sum(record.counts.values())} made sounds of {len(record.labels)} kinds ({sounds.sounds}).
-{learnt}
+{tried.learnt(f"made sounds of {kinds} kinds ({sounds.sounds})")}
 
 On other pitches in a louder, longer-echoing hall ({sounds.new_sounds}):
-{words.of_evaluation(evaluation)}
+{words.of_evaluation(tried.evaluation)}
 
 Bells and beeps, which it never heard ({sounds.strangers}):
-{met} of {len(strangers)} called unknown, against {refused} of {evaluation.score.n} of known kinds.
+{tried.unknown("", "kinds")}
 
 {MATCH_S} seconds of a match with {len(WHISTLES)} whistles and {len(HORNS)} horns ({sounds.recording}):
 {found} of {len(put)} found, {len(spotted.actions) - found} besides.
-They are shown in time in {place.parent / "match.html"}
+They are shown in time in {page}
 
-Look at the report: {place / "report.html"}
+Look at the report: {tried.place / "report.html"}
 
 Now your own sounds, one folder per kind, recordings inside:
   preseason fit sounds/"""

@@ -16,7 +16,6 @@ from preseason.engine.upkeep import evict
 from preseason.errors import UsageError
 from preseason.fitting import summary
 from preseason.fitting.announce import announce
-from preseason.fitting.box_checks import with_box_checks
 from preseason.fitting.context import FitContext, WarningLog
 from preseason.fitting.problems.base import FittedModel, fitters
 from preseason.fitting.several_networks import first_of, joined, joins
@@ -53,7 +52,7 @@ def run(
     refuse_unused(context)
     announce(context)
     take_up(context)
-    model = with_box_checks(context, fitters.get(context.problem.name)(context))
+    model = fitters.get(context.problem.name)(context)
     if output is not None:
         model = save_with_pages(context, model, output)
     remember_place(context.extractors.cache, context.run_id, _folder_of(root))

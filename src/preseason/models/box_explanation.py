@@ -4,7 +4,7 @@ Occlusion (Zeiler and Fergus 2014, arXiv 1311.2901), as for labels: figures are 
 costs the box so much. p parts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from preseason.inference.detection.finder import Finder
 from preseason.inference.detection.peaks import overlaps
 from preseason.inference.detection.scores import Calibration
 from preseason.media.image import decode
+from preseason.models.weighed_parts import WeighedParts
 from preseason.runtime import notebook
 from preseason.runtime.progress import Progress
 
@@ -36,7 +37,7 @@ Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class BoxExplanation:
+class BoxExplanation(WeighedParts):
     """Why a box was found; iterating gives pairs of part and weight.
 
     Attributes:
@@ -55,16 +56,6 @@ class BoxExplanation:
     weights: tuple[float, ...]
     boxes: Floats
     sample: Sample
-
-    def __iter__(self) -> Iterator[tuple[str, float]]:
-        """Parts with their weights."""
-        return iter(zip(self.parts, self.weights, strict=True))
-
-    def __len__(self) -> int:
-        return len(self.parts)
-
-    def __getitem__(self, place: int) -> tuple[str, float]:
-        return self.parts[place], self.weights[place]
 
     @property
     def around(self) -> float:

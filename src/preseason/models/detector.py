@@ -165,10 +165,13 @@ class Detector:
             UsageError: nothing was named.
             DataError: a picture cannot be read.
         """
-        named = one_by_one(inputs)
+        named = inputs_here(one_by_one(inputs), self.finder.extractors.cache)
         if not named:
             raise UsageError("explain needs pictures: name files, folders or patterns of files.")
-        return self.explanations(read_inputs(named, self.job)[0], progress or Silent())
+        samples, skipped = read_inputs(named, self.job)
+        if skipped:
+            raise DataError(f"{skipped[0].path} cannot be read: {skipped[0].reason}.")
+        return self.explanations(samples, progress or Silent())
 
     def explanations(self, samples: Sequence[Sample], progress: Progress) -> list[BoxExplanation]:
         """The same, of samples."""

@@ -4,7 +4,6 @@ Occlusion (Zeiler and Fergus 2014, arXiv 1311.2901) asks the whole model, whatev
 figures are probabilities: hiding this costs the answer so much. d width of the known vectors.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from preseason.formatting import percent
 from preseason.inference.predictor import FeatureExtractors, Predictor
 from preseason.modalities.base import Units
 from preseason.models.prediction import predict_batch
+from preseason.models.weighed_parts import WeighedParts
 from preseason.openset.reference_set import Example, ReferenceSet
 from preseason.results import BatchPredictions
 from preseason.runtime import notebook
@@ -54,7 +54,7 @@ class Near:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(WeighedParts):
     """Why an answer; iterating gives pairs of part and weight.
 
     Attributes:
@@ -78,16 +78,6 @@ class Explanation:
     boxes: Floats | None
     neighbours: tuple[Near, ...]
     sample: Sample
-
-    def __iter__(self) -> Iterator[tuple[str, float]]:
-        """Parts with their weights."""
-        return iter(zip(self.parts, self.weights, strict=True))
-
-    def __len__(self) -> int:
-        return len(self.parts)
-
-    def __getitem__(self, place: int) -> tuple[str, float]:
-        return self.parts[place], self.weights[place]
 
     def _repr_html_(self) -> str:
         """In a notebook: the answer, and the parts that count most for or against it."""

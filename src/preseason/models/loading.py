@@ -17,7 +17,7 @@ from preseason.runtime.addresses import address_of, is_address
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress
 from preseason.storage import HOSTED, VERSION, read_manifest
-from preseason.stores.models import model_here
+from preseason.stores.models import model_here, version_in
 from preseason.trained_model import CLASSIFIES, FINDS, TALKS, TrainedModel
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def load(
     place = folder_of(folder, at)
     manifest = read_manifest(place)
     if VERSION in manifest:  # what a store holds, copied by hand
-        place = place / manifest[VERSION]
+        place = version_in(place, manifest)
         manifest = read_manifest(place)
     where = Where(at, device_for(device), progress)
     return kinds.get(_kind(manifest))(place, manifest, where)

@@ -12,7 +12,7 @@ from preseason.models.box_explanation import BoxExplanation
 from preseason.report.drawn import draw_boxes
 from preseason.report.explained import MIN_VALUE, Card, heated, picture_uri
 from preseason.report.html import environment
-from preseason.report.pictures import Mark, outlined
+from preseason.report.pictures import OUTLINE, Mark, cut_out, outlined
 from preseason.runtime.files import write_text
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 WHOLE, CLOSE, LINE, COLUMNS = 720, 240, 34, 3
 PAPER, INK = (24, 30, 27), (235, 240, 236)
-OUTLINE = (255, 214, 64)
 MARGIN = 0.75
 """What is shown around a box on each side, in sides of it."""
 LEAST_MARGIN = 0.4
@@ -81,13 +80,10 @@ def close_up(each: BoxExplanation, side: int) -> "Image":
     longer = max((box.x1 - box.x0) * wide, (box.y1 - box.y0) * high)
     x0, x1 = _stretch(box.x0, box.x1, wide, longer)
     y0, y1 = _stretch(box.y0, box.y1, high, longer)
-    cut = picture.crop((x0, y0, x1, y1))
-    scale = side / max(cut.size)
-    cut = cut.resize((max(1, round(cut.width * scale)), max(1, round(cut.height * scale))))
-    scales, corner = np.array([wide, high, wide, high]), np.array([x0, y0, x0, y0])
-    placed = (each.boxes * scales - corner) / np.array([x1 - x0, y1 - y0] * 2)
-    own = (np.array([box.x0, box.y0, box.x1, box.y1]) * scales - corner) / np.array([x1 - x0, y1 - y0] * 2)
-    tinted = heated(cut, placed.clip(0, 1).astype(np.float32), np.array(each.weights, np.float32))
+    boxes = np.array([*each.boxes, (box.x0, box.y0, box.x1, box.y1)])
+    cut, placed = cut_out(picture, (x0, y0, x1, y1), boxes, side)
+    tinted = heated(cut, placed[:-1].clip(0, 1).astype(np.float32), np.array(each.weights, np.float32))
+    own = placed[-1].tolist()
     return outlined(tinted, [Mark((own[0], own[1], own[2], own[3]), OUTLINE)])
 
 

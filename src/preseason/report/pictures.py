@@ -196,14 +196,29 @@ def around(sample: Sample, marks: "Sequence[Mark]") -> "Image | None":
     middle, half = (low + high) / 2, max(float((high - low).max()) * ZOOM / 2, NARROWEST / 2)
     x0, y0 = (max(0, int(edge - half)) for edge in middle)
     x1, y1 = (min(side, int(edge + half)) for side, edge in zip(picture.size, middle, strict=True))
-    cut = picture.crop((x0, y0, x1, y1))
-    scale = SIDE / max(cut.size)
+    cut, placed = cut_out(picture, (x0, y0, x1, y1), np.array([mark.box for mark in marks]), SIDE)
+    own = [
+        Mark((box[0], box[1], box[2], box[3]), m.colour)
+        for box, m in zip(placed.tolist(), marks, strict=True)
+    ]
+    return outlined(cut, own)
+
+
+def cut_out(
+    picture: "Image", frame: tuple[int, int, int, int], boxes: Floats, side: int
+) -> "tuple[Image, Floats]":
+    """A part of a picture, `side` pixels along its longer side, and where boxes lie on it.
+
+    Args:
+        frame: the part, x0 y0 x1 y1 in pixels.
+        boxes: float [n, 4] in 0..1 of the picture; those given back are in units of the part.
+    """
+    x0, y0, x1, y1 = frame
+    cut = picture.crop(frame)
+    scale = side / max(cut.size)
     cut = cut.resize((max(1, round(cut.width * scale)), max(1, round(cut.height * scale))))
-    corner, sides = np.array([x0, y0, x0, y0]), np.array([x1 - x0, y1 - y0] * 2)
-    placed = ((edges - corner) / sides).tolist()
-    return outlined(
-        cut, [Mark((box[0], box[1], box[2], box[3]), m.colour) for box, m in zip(placed, marks, strict=True)]
-    )
+    pixels = boxes * np.tile(picture.size, 2)
+    return cut, (pixels - np.array([x0, y0, x0, y0])) / np.array([x1 - x0, y1 - y0] * 2)
 
 
 def place_of(box: Floats) -> str:

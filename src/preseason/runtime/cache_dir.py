@@ -27,9 +27,8 @@ def cache_folder(named: str | Path | None = None) -> Path:
         if is_address(chosen):
             raise CacheError(
                 f"{chosen} is a store, and the cache must be a local folder: its rows are appended and "
-                "mapped into "
-                "memory, which object stores cannot do. Name a local disk with PRESEASON_CACHE or --cache; "
-                "machines that share features mount one network file system there."
+                "mapped into memory, which object stores cannot do. Name a local disk with PRESEASON_CACHE "
+                "or --cache; machines that share features mount one network file system there."
             )
         return Path(chosen)
     try:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, suppress
 from functools import cache
 from pathlib import Path
 
-from preseason.runtime.launcher import local_size
+from preseason.runtime.launcher import LOCAL_SIZE, local_size
 
 # A waiting OpenMP thread spins by default and takes the processor from others; read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -27,9 +27,9 @@ def use_threads(count: int) -> None:
 
     Called before anything computes. It is told as a share of the machine, as launchers tell it.
     """
-    os.environ.pop("LOCAL_WORLD_SIZE", None)
+    os.environ.pop(LOCAL_SIZE, None)
     available.cache_clear()
-    os.environ["LOCAL_WORLD_SIZE"] = str(max(1, available() // count))
+    os.environ[LOCAL_SIZE] = str(max(1, available() // count))
     available.cache_clear()
     limit_torch()
 

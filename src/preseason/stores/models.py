@@ -56,6 +56,17 @@ def model_here(address: str | Path, cache: Path) -> Path:
         return fetched(_version(store, str(later)), cache)
 
 
+def version_in(place: Path, manifest: dict[str, Any]) -> Path:
+    """The folder of the model in a copy of what a store holds.
+
+    Raises:
+        ModelFolderError: its manifest is damaged.
+    """
+    if not _is_version(manifest[VERSION]):
+        raise ModelFolderError(f"{place / MANIFEST} is damaged: {manifest[VERSION]!r} is no version.")
+    return place / str(manifest[VERSION])
+
+
 @contextmanager
 def stored_at(place: str | Path, cache: Path) -> Iterator[Path]:
     """The folder to write a model to; that of a store is uploaded when the block ends.

@@ -88,10 +88,10 @@ class _Groups:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, int, str], Any] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, tuple[int, int], int, str], Any] = OrderedDict()
 
     def column(self, container: str, group: int, name: str) -> Any:
-        key = (container, group, name)
+        key = (container, _state_of(container), group, name)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -104,6 +104,14 @@ class _Groups:
             while len(self._kept) > 1 and sum(each.nbytes for each in self._kept.values()) > HELD_BYTES:
                 self._kept.popitem(last=False)
             return found
+
+
+def _state_of(container: str) -> tuple[int, int]:
+    """Size and time of a file, so that one written anew is read anew; of a store nothing is asked."""
+    if is_address(container):
+        return 0, 0
+    about = Path(container).stat()
+    return about.st_size, about.st_mtime_ns
 
 
 _groups = _Groups()

@@ -105,9 +105,7 @@ def opened(data: str | Path, cache: Path, columns: Columns = NOT_NAMED) -> Path 
     if shards is None:
         return fetched(store, cache, objects)
     task = tasks.get(columns.task) if columns.task else _task_of_shards(shards)
-    named = columns.group if columns.group and columns.group != NONE else None
-    group = named if named is not None and named.isidentifier() else None
-    return read_shards(shards, replace(accept_of(task, columns), group=group))
+    return read_shards(shards, replace(accept_of(task, columns), group=_column_of_groups(columns)))
 
 
 def _takes_head(accept: Accept, head: bytes, name: str) -> bool:
@@ -159,10 +157,14 @@ def read_for(
 
 def beyond_shards(columns: Columns) -> Columns:
     """What is still to be said of examples that `opened` read: not their columns."""
-    group = (
-        None if columns.group and columns.group.isidentifier() and columns.group != NONE else columns.group
-    )
+    group = None if _column_of_groups(columns) else columns.group
     return Columns(group=group, rename=columns.rename, task=columns.task)
+
+
+def _column_of_groups(columns: Columns) -> str | None:
+    """The column that `--group` names; None where it is a pattern or says that there are none."""
+    group = columns.group
+    return group if group and group != NONE and group.isidentifier() else None
 
 
 def _pattern_of(columns: Columns) -> str | None:

@@ -15,7 +15,7 @@ from preseason.backbones.base import Backbone
 from preseason.backbones.catalogue import HEARD
 from preseason.backbones.encoders import model_type, quiet
 from preseason.backbones.hubs import hugging_face_answers
-from preseason.backbones.library import CONFIG, WEIGHTS, Tensors, libraries
+from preseason.backbones.library import CONFIG, WEIGHTS, Tensors, libraries, write_as_transformers
 from preseason.backbones.sounds.base import SoundBackbone
 from preseason.backbones.sounds.blocks import AUDIOSET, SPLITS
 from preseason.errors import WeightsError, first_line
@@ -115,17 +115,8 @@ class TransformersSounds:
 
     def save(self, backbone: Backbone, folder: Path, tensors: Tensors, labels: tuple[str, ...]) -> None:
         """Write the network as transformers does, with what tells how it hears."""
-        from safetensors.torch import save_file
-
         assert isinstance(backbone, Listener)
-        network: Any = backbone.network
-        contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-        save_file(contiguous, folder / WEIGHTS, metadata={"format": "pt"})
-        config = json.loads(network.config.to_json_string(use_diff=True))
-        config["architectures"] = [self.architecture(network)]
-        (folder / CONFIG).write_text(json.dumps(config, indent=2), "utf-8")
-        for name, content in backbone.files.items():
-            (folder / name).write_bytes(content)
+        write_as_transformers(backbone.network, tensors, backbone.files, folder)
 
     def restore(self, folder: Path, facts: Mapping[str, Any]) -> Listener:
         """The network that `save` wrote."""

@@ -1,6 +1,5 @@
 """Encoders of texts: the embedded one, or any that transformers opens."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from preseason.backbones.catalogue import ENCODERS
 from preseason.backbones.embedded import ENCODER, PACKAGE, embedded_folder
 from preseason.backbones.encoders import BESIDE, CONFIG, WEIGHTS, Encoder, from_folder, model_type, quiet
 from preseason.backbones.hubs import hugging_face_answers
-from preseason.backbones.library import Tensors, libraries
+from preseason.backbones.library import Tensors, libraries, write_as_transformers
 from preseason.backbones.text_blocks import split_of
 from preseason.backbones.tokenizers import TOKENIZER
 from preseason.errors import WeightsError
@@ -61,18 +60,9 @@ class TransformersTexts:
 
     def save(self, backbone: Backbone, folder: Path, tensors: Tensors, labels: tuple[str, ...]) -> None:
         """Write the network as transformers does, with its tokenizer."""
-        from safetensors.torch import save_file
-
         assert isinstance(backbone, Encoder)
-        network: Any = backbone.network
-        contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-        save_file(contiguous, folder / WEIGHTS, metadata={"format": "pt"})
-        config = json.loads(network.config.to_json_string(use_diff=True))
-        config["architectures"] = [self.architecture(network)]
-        (folder / CONFIG).write_text(json.dumps(config, indent=2), "utf-8")
-        (folder / TOKENIZER).write_text(backbone.tokenizer.to_str(), "utf-8")
-        for name, content in backbone.files.items():
-            (folder / name).write_bytes(content)
+        files = {TOKENIZER: backbone.tokenizer.to_str().encode()} | backbone.files
+        write_as_transformers(backbone.network, tensors, files, folder)
 
     def restore(self, folder: Path, facts: Mapping[str, Any]) -> Encoder:
         """The encoder that `save` wrote."""

@@ -9,6 +9,7 @@ import numpy as np
 from preseason.arrays.types import Ints
 from preseason.backbones.folder import random_copy
 from preseason.data.dataset import Sample
+from preseason.diagnostics.box_errors import check
 from preseason.errors import DataError
 from preseason.fitting import summary
 from preseason.fitting.budget import budget_s
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 TRAINING_SHARE = 0.9
 """Share of the time after which training must have ended."""
-SCRATCH_EPOCHS = 12
 SCRATCH_TILED = 16
 """Pictures in tiles that the network with random weights is judged on."""
 SCRATCH_S = 60.0
@@ -169,7 +169,7 @@ def _scratch(
         looks = looks_at(random, plan, part, context.progress, "reading: random weights", False)
         finder = replace(learnt.finder, extractors=random)
         how = DetectionTraining(
-            SCRATCH_EPOCHS, config.batch_size, config.learning_rate, side=plan.crop,
+            config.epochs, config.batch_size, config.learning_rate, side=plan.crop,
             seed=context.recipe.seed, progress=context.progress, stage="training: random weights",
         )  # fmt: skip
         fold = [(np.arange(len(learn)), np.arange(len(learn), len(chosen)))]
@@ -209,6 +209,8 @@ def _record(
     counts = Counter(label for sample in dataset.samples for label in sample.classes)
     groups = {sample.group or sample.fingerprint for sample in context.samples}
     score = score_of(metrics).value
+    doubted = check(answers, context.task.noun)
+    context.warnings.add("label_errors", [doubted["warning"]] if "warning" in doubted else [])
     return FitRecord(
         task=context.task.name,
         backbone=backbone.name,
@@ -239,7 +241,7 @@ def _record(
         versions=versions_of(*summary.LIBRARIES),
         licence=backbone.licence,
         fingerprint=context.run_id,
-        trust={"plan": plan.values() | {"told": plan.sentence()}},
+        trust={"plan": plan.values() | {"told": plan.sentence()}, "label_errors": doubted},
         problem=context.problem.name,
         decisions=all_decided(context.checkpoints),
         examples=len(dataset.samples),
