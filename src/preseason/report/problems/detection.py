@@ -37,7 +37,7 @@ class BoxPage:
             "Red is labelled, yellow is what was found by a model that had not seen the picture.",
             views.suspects,
         ),
-        Section("sizes", "Small and large", "Small things are the hard ones.", views.sizes),
+        Section("sizes", "Small and large", "How many are found, by size.", views.sizes),
     )
 
     def headline(self, record: FitRecord) -> dict[str, Any]:
