@@ -1,15 +1,18 @@
 """A fit that is killed at random moments, while it reads and while it trains, and what becomes of its model.
 
-Drawn photos are fitted once undisturbed. The same fit, repeating its decisions by `--config`, is then begun
-again and again in a cache of its own and killed (SIGKILL) at random moments, until it is left to finish.
-Heads, manifests and predictions of both models are compared.
+Drawn photos, or data that are named, are fitted once undisturbed. The same fit, repeating its decisions by
+`--config`, is then begun again and again in a cache of its own and killed (SIGKILL) at random moments, until
+it is left to finish. Weights, manifests and predictions of both models are compared.
 
     python benchmarks/kills.py --kills 10
+    python benchmarks/kills.py --data photos/ --settings ""
+    python benchmarks/kills.py --data tweets.csv --settings "--budget 60s"
 """
 
 import argparse
 import json
 import random
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -21,7 +24,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 COLOURS = {"red": (190, 40, 40), "blue": (40, 40, 190), "green": (40, 160, 40)}
-SETTINGS = ["--head", "attention", "--unfreeze", "0", "--budget", "40s", "--seed", "1"]
+SETTINGS = "--head attention --unfreeze 0 --budget 40s --seed 1"
 PASSING = ("seconds", "fitted", "versions", "recipe")
 """Fields of the record that tell of a run rather than of its model."""
 
@@ -41,8 +44,8 @@ def draw(root: Path, each: int) -> None:
             picture.save(root / label / f"{number}.png")
 
 
-def command(photos: Path, model: Path, cache: Path, *more: str) -> list[str]:
-    words = ["fit", str(photos), "-o", str(model), "--cache", str(cache), *SETTINGS, *more, "--json", "-q"]
+def command(data: Path, model: Path, cache: Path, *more: str) -> list[str]:
+    words = ["fit", str(data), "-o", str(model), "--cache", str(cache), *more, "--json", "-q"]
     return [sys.executable, "-m", "preseason", *words]
 
 
@@ -79,33 +82,47 @@ def without_times(value: Any) -> Any:
     return [without_times(item) for item in value] if isinstance(value, list) else value
 
 
-def answers(model: Path, photos: Path, cache: Path) -> Any:
-    words = ["predict", str(model), str(photos), "--cache", str(cache), "--json", "-q"]
+def answers(model: Path, data: Path, cache: Path) -> Any:
+    """Predictions for the data; none of a language model, whose record holds what it says."""
+    if json.loads((model / "preseason.json").read_text("utf-8"))["task"] == "chat":
+        return None
+    words = ["predict", str(model), str(data), "--cache", str(cache), "--json", "-q"]
     done = subprocess.run([sys.executable, "-m", "preseason", *words], capture_output=True, check=True)
     return json.loads(done.stdout)["predictions"]
+
+
+def weights(model: Path) -> dict[str, bytes]:
+    """All tensors that were fitted, by file."""
+    return {str(file.relative_to(model)): file.read_bytes() for file in sorted(model.rglob("*.safetensors"))}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--photos", type=int, default=12, help="of each class")
+    parser.add_argument("--photos", type=int, default=12, help="of each class, where they are drawn")
+    parser.add_argument("--data", type=Path, help="data of your own instead of drawn photos")
+    parser.add_argument("--settings", default=SETTINGS, help="of the fit")
     asked = parser.parse_args()
+    settings = shlex.split(asked.settings)
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
-        photos, first, second = root / "photos", root / "first", root / "second"
-        draw(photos, asked.photos)
+        data, first, second = asked.data or root / "photos", root / "first", root / "second"
+        if asked.data is None:
+            draw(data, asked.photos)
         begun = time.monotonic()
-        subprocess.run(command(photos, first, root / "one"), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command(data, first, root / "one", *settings), check=True, stdout=subprocess.DEVNULL)
         whole_s = time.monotonic() - begun
-        line = command(photos, second, root / "two", "--config", str(first))
+        line = command(data, second, root / "two", *settings, "--config", str(first))
         fell = killed(line, asked.kills, whole_s, second)
         subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
-        heads = [(model / "heads.safetensors").read_bytes() for model in (first, second)]
+        fitted = [weights(model) for model in (first, second)]
         one, other = record(first), record(second)
         differing = sorted(name for name in one if one[name] != other.get(name))
-        said = [answers(model, photos, root / "one") for model in (first, second)]
+        said = [answers(model, data, root / "one") for model in (first, second)]
+    unequal = sorted(name for name in fitted[0] | fitted[1] if fitted[0].get(name) != fitted[1].get(name))
     print(f"undisturbed {whole_s:.0f} s; kills: {fell}")
-    print(f"heads equal: {heads[0] == heads[1]}; predictions equal: {said[0] == said[1]}")
+    print(f"files of weights that differ: {', '.join(unequal) or 'none'} of {len(fitted[0])}")
+    print(f"predictions equal: {said[0] == said[1]}")
     print(f"fields of the record that differ, but for times: {', '.join(differing) or 'none'}")
     for name in differing:
         print(name, json.dumps(one[name])[:1500], json.dumps(other.get(name))[:1500], sep="\n")

@@ -240,7 +240,7 @@ def _find_label(guess: _Guess) -> tuple[str, ...]:
         return columns
     repeated = [name for name in free if _repeats(guess.cells(name)) and not _is_prose(guess.cells(name))]
     flags = [name for name in repeated if plain(name) in _FLAGS]
-    repeated = [name for name in repeated if name not in flags]
+    repeated = [name for name in repeated if name not in flags and not _names_parts(guess.cells(name))]
     if len(repeated) == 1:
         guess.take("label", repeated[0], "its values repeat")
     return ()

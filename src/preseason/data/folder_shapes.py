@@ -5,7 +5,6 @@ guessed: a `DataError` spells both out and says how to choose.
 """
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,53 +12,31 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from preseason.data.files import files_in, folders_in, label_from, readable
+from preseason.data.folder_names import (
+    NO_LABELS,
+    TOOLS,
+    UNLABELLED,
+    WRITTEN,
+    is_batch_name,
+    is_example,
+    is_unlabelled_name,
+    letters_of,
+)
 from preseason.data.litter import is_litter
+from preseason.data.named_files import proposed
 from preseason.data.split_names import split_from, splits_of
 from preseason.errors import DataError
 from preseason.media.frames import is_frames_folder, shows_one_scene
 
 CLASSES, PARTS, INNER_PARTS, BATCHES = "folders", "parts", "inner-parts", "batches"
 """Names of layouts: labels on top; parts above labels; parts inside labels; batches above labels."""
+OF_FOLDERS = frozenset({CLASSES, PARTS, INNER_PARTS, BATCHES})
+"""Layouts whose labels are names of folders."""
 REPEATED = 0.5
 """Share of inner folders whose name stands in another outer folder too, from which on they repeat."""
 DEEPEST = 8
 """Levels below a folder that are looked through for examples."""
 LISTED = 4
-
-_UNLABELLED_WORDS = """
-    unlabelled unlabeled unsorted unannotated nolabel nolabels tolabel todo inbox incoming unclassified
-    untagged notlabelled notlabeled
-"""
-_UNLABELLED = frozenset(_UNLABELLED_WORDS.split())
-_TOOLS_WORDS = """
-    runs run models model weights checkpoints checkpoint ckpt logs log output outputs result results
-    predictions prediction predict predicted wandb mlruns lightninglogs tensorboard annotations annotation
-    labels metadata meta docs doc scripts script src code notebooks notebook exports export backup backups
-    cache tmp temp bin lib env venv sorted corrections crops report reports
-"""
-_TOOLS = frozenset(_TOOLS_WORDS.split())
-_NO_EXAMPLE_WORDS = """
-    .csv .tsv .json .jsonl .ndjson .parquet .xls .xlsx .ods .yaml .yml .toml .ini .cfg .xml .html .htm .log
-    .py .ipynb .sh .bat .pt .pth .ckpt .h5 .onnx .safetensors .pkl .npy .npz .db .sqlite .pdf .doc .docx .zip
-    .gz .tar .7z .rar .names .cache .css .js
-"""
-_NO_EXAMPLE = frozenset(_NO_EXAMPLE_WORDS.split())
-_WRITTEN = frozenset({".txt", ".md", ".rst", ""})
-"""Endings of texts, which are remarks where they lie beside folders of anything else."""
-_PAPERS = re.compile(
-    r"(readme|licen[cs]e|classes|labels|notes|changelog|dataset|citation)\b.*", re.IGNORECASE
-)
-_BATCH = re.compile(
-    r"[\W_]*(?:"
-    r"(?:images?|imgs?|photos?|pics?|pictures?|frames?|videos|clips|raw|jpe?g|png|data|files|originals?)"
-    r"(?:[\W_]*\d)*|"
-    r"(?:match|game|video|vid|clip|seq|sequence|session|burst|camera|cam|day|week|month|season|year|round|set|"
-    r"batch|part|fold|run|take|half|scene|folder|group|dataset|recording|rec|download|export|series|view|roll|"
-    r"album|event|trip|source|page|crops?|sub|dir|chunk|shard|subset|phone|user|[a-z])?(?:[\W_]*\d)+|"
-    r".*(?:19|20)\d\d.*"
-    r")[\W_]*[a-z]?",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -71,12 +48,19 @@ class Branch:
         direct: whether examples lie in it.
         inner: its folders that hold examples, however deep.
         part: the part that its name says beside those of its neighbours, where it does not by itself.
+        wrapped: the one folder in it that holds all the others, where there is one.
     """
 
     path: Path
     direct: bool
     inner: tuple[Path, ...]
     part: str | None = None
+    wrapped: Path | None = None
+
+    @property
+    def top(self) -> Path:
+        """The folder above its inner ones."""
+        return self.wrapped or self.path
 
     @property
     def name(self) -> str:
@@ -103,6 +87,7 @@ class Shape:
         taken: folders that are read.
         unlabelled: folders of examples without labels, left for predictions.
         ignored: folders that are none of the data.
+        note: a sentence on what was not plain.
     """
 
     root: Path
@@ -110,6 +95,7 @@ class Shape:
     taken: tuple[Branch, ...]
     unlabelled: tuple[Path, ...] = ()
     ignored: tuple[Path, ...] = ()
+    note: str = ""
 
     @cached_property
     def passed(self) -> frozenset[Path]:
@@ -154,11 +140,6 @@ def holds_examples(folder: Path, depth: int = DEEPEST) -> bool:
         return False
 
 
-def is_example(path: Path) -> bool:
-    """Whether a file may be an example, by its name: no table, no settings, no readme."""
-    return path.suffix.lower() not in _NO_EXAMPLE and _PAPERS.fullmatch(path.name) is None
-
-
 def branch_of(folder: Path) -> Branch:
     """A folder with what lies in it."""
     direct = any(map(is_example, files_in(folder)))
@@ -173,11 +154,11 @@ def only_folder(root: Path) -> Path | None:
     if not root.is_dir():
         return None
     files = [path for path in files_in(root) if is_example(path)]
-    if any(path.suffix.lower() not in _WRITTEN for path in files) or (files and not _holds_others(root)):
+    if any(path.suffix.lower() not in WRITTEN for path in files) or (files and not _holds_others(root)):
         return None
     branches = [branch_of(folder) for folder in folders_in(root)]
     if len(branches) > 1:
-        branches = [each for each in branches if _plain(each.name) not in _TOOLS | _UNLABELLED]
+        branches = [each for each in branches if letters_of(each.name) not in TOOLS | UNLABELLED]
     if len(branches) != 1 or branches[0].direct or not branches[0].inner or branches[0].split is not None:
         return None
     return None if all(map(_is_clip, branches[0].inner)) else branches[0].path
@@ -189,7 +170,7 @@ def _holds_others(root: Path) -> bool:
         folders[:] = sorted(name for name in folders if not is_litter(name))
         found = [name for name in sorted(names) if not is_litter(name) and is_example(Path(name))]
         if Path(folder) != root and found:
-            return Path(found[0]).suffix.lower() not in _WRITTEN
+            return Path(found[0]).suffix.lower() not in WRITTEN
     return False
 
 
@@ -197,17 +178,12 @@ def _is_clip(folder: Path) -> bool:
     return is_frames_folder(folder) and (is_batch_name(folder.name) or shows_one_scene(folder))
 
 
-def is_unlabelled_name(name: str) -> bool:
-    """Whether a folder's name says that nobody labelled what lies there."""
-    return _plain(name) in _UNLABELLED
-
-
 def _stands_aside(branch: Branch, branches: Sequence[Branch]) -> bool:
     """Whether a folder is none of the classes, by its name and by what lies beside it."""
     others = [each for each in branches if each is not branch and (each.direct or each.inner)]
-    if _plain(branch.name) in _UNLABELLED:
+    if letters_of(branch.name) in UNLABELLED:
         return len(others) > 0
-    if _plain(branch.name) not in _TOOLS or branch.direct:
+    if letters_of(branch.name) not in TOOLS or branch.direct:
         return False
     return any(each.direct or each.split is not None for each in others)
 
@@ -216,11 +192,11 @@ def _of_parts(
     root: Path, branches: Sequence[Branch], main: Sequence[Branch], parts: tuple[Branch, ...]
 ) -> Shape | None:
     """The reading in which folders named as parts hold the labels; None where that is none."""
-    labelled = tuple(each for each in parts if each.inner and not each.direct and not _is_dummy(each, parts))
+    labelled = tuple(each for each in parts if _has_labels(each, parts) and not _is_dummy(each, parts))
     others = [each for each in main if each not in parts]
-    unknown = [each for each in others if _plain(each.name) not in _TOOLS]
+    unknown = [each for each in others if letters_of(each.name) not in TOOLS]
     if not labelled:
-        if unknown or any(each.inner for each in parts):
+        if unknown:
             return None
         raise DataError(_unlabelled_parts(root, parts))
     if unknown and len({each.split for each in labelled}) == 1:
@@ -228,17 +204,37 @@ def _of_parts(
     flat = tuple(each.path for each in parts if each not in labelled)
     left = tuple(each.path for each in branches if each not in parts)
     bare = tuple(path for path in left if is_unlabelled_name(path.name))
-    return Shape(root, PARTS, labelled, (*flat, *bare), tuple(path for path in left if path not in bare))
+    ignored = tuple(path for path in left if path not in bare)
+    return Shape(root, PARTS, labelled, (*flat, *bare), ignored, _alike(labelled, unknown))
+
+
+def _has_labels(branch: Branch, parts: Sequence[Branch]) -> bool:
+    """Whether a part holds folders of labels; a file beside several or beside known ones is astray."""
+    elsewhere = {name for each in parts if each is not branch for name in each.names}
+    return bool(branch.inner) and (not branch.direct or len(branch.inner) > 1 or branch.names <= elsewhere)
+
+
+def _alike(parts: Sequence[Branch], others: Sequence[Branch]) -> str:
+    """A sentence on folders beside the parts that hold the same labels; empty where there are none."""
+    labels = frozenset[str]().union(*(each.names for each in parts))
+    alike = listed(f"{each.name}/" for each in others if each.names & labels and not each.direct)
+    if not alike:
+        return ""
+    return f"{alike} holds folders of the same names, and its name says no part: it is not read."
 
 
 def _is_dummy(branch: Branch, parts: Sequence[Branch]) -> bool:
     """Whether the one folder in a part for testing is no label, as `test/images` beside `train/Messi`."""
-    elsewhere = {name for each in parts if each is not branch for name in each.names}
+    others = [each for each in parts if each is not branch]
+    elsewhere = {name for each in others for name in each.names if not _says_nothing(name)}
     if branch.split == "train" or len(branch.inner) != 1 or branch.names <= elsewhere or len(elsewhere) < 2:
         return False
-    name = branch.inner[0].name
-    plain = _plain(name)
-    return split_from(name) is not None or is_unlabelled_name(name) or plain in ("images", "all", "unknown")
+    return _says_nothing(branch.inner[0].name)
+
+
+def _says_nothing(name: str) -> bool:
+    """Whether a folder in a part is called as no label is."""
+    return split_from(name) is not None or is_unlabelled_name(name) or letters_of(name) in NO_LABELS
 
 
 def _of_classes(
@@ -247,17 +243,57 @@ def _of_classes(
     bare = tuple(each.path for each in aside if is_unlabelled_name(each.name))
     ignored = tuple(each.path for each in aside if each.path not in bare)
     others = tuple(each for each in branches if each not in aside)
+    if len(main) > 1 and all(_holds_parts(each) for each in main):
+        return Shape(root, _parts_inside(root, main), main, bare, ignored)
     if len(main) < 2 or any(each.direct for each in main):
         return Shape(root, CLASSES, others, bare, ignored)
+    bundled = tuple(map(_unwrapped, main))
+    one_wrapper = len({each.wrapped.name if each.wrapped else "" for each in bundled}) == 1
+    if one_wrapper and bundled[0].wrapped is not None:
+        main = bundled
+        if _are_numbered(main):
+            return Shape(root, BATCHES, main, bare, ignored)
     layout = _level_of_labels(root, main)
-    return Shape(root, layout, others if layout == CLASSES else main, bare, ignored)
+    if layout != CLASSES:
+        return Shape(root, layout, main, bare, ignored)
+    return Shape(root, CLASSES, others, bare, ignored, _repeating(main))
+
+
+def _holds_parts(branch: Branch) -> bool:
+    return len(branch.inner) > 0 and all(split_from(path.name) for path in branch.inner)
+
+
+def _unwrapped(branch: Branch) -> Branch:
+    """The branch with the folders in its one folder, where that is but a wrapper around them."""
+    if branch.direct or len(branch.inner) != 1:
+        return branch
+    inner = branch_of(branch.inner[0])
+    if inner.direct or not inner.inner or all(map(is_frames_folder, inner.inner)):
+        return branch
+    return replace(branch, inner=inner.inner, wrapped=inner.path)
+
+
+def _are_numbered(branches: Sequence[Branch]) -> bool:
+    """Whether folders are one thing in several pieces, as downloads that were cut: `photos-001`, `-002`."""
+    called = {letters_of(each.name) for each in branches}
+    return len(called) == 1 and called != {""} and all(is_batch_name(each.name) for each in branches)
+
+
+def _repeating(main: Sequence[Branch]) -> str:
+    """A sentence on inner folders that repeat, and were taken for batches of the labels above them."""
+    inner = Counter(name for each in main for name in each.names)
+    if len(inner) < 2 or max(inner.values()) < 2 or any(is_frames_folder(each.inner[0]) for each in main):
+        return ""
+    names = sorted({label_from(path.name) for each in main for path in each.inner})
+    return (
+        f"The same folders ({listed(names)}) repeat in {listed(f'{each.name}/' for each in main)}: these are "
+        f"the labels; --layout {BATCHES} takes those inside for the labels."
+    )
 
 
 def _level_of_labels(root: Path, main: Sequence[Branch]) -> str:
     """Which level names the labels, where every folder holds folders only."""
     inner = Counter(name for each in main for name in each.names)
-    if all(split_from(path.name) for each in main for path in each.inner):
-        return _parts_inside(root, main)
     repeated = sum(n for n in inner.values() if n > 1) / inner.total()
     if repeated < REPEATED or len(inner) < 2:
         return CLASSES
@@ -282,28 +318,15 @@ def _parts_inside(root: Path, main: Sequence[Branch]) -> str:
     )
 
 
-def is_batch_name(name: str) -> bool:
-    """Whether a folder's name counts or dates batches of examples rather than saying what they show.
-
-    Example:
-        >>> is_batch_name("match_3"), is_batch_name("2023-05-01"), is_batch_name("Messi")
-        (True, True, False)
-    """
-    return _BATCH.fullmatch(name) is not None
-
-
-def _plain(name: str) -> str:
-    return "".join(filter(str.isalpha, name.casefold()))
-
-
 def _unlabelled_parts(root: Path, parts: Sequence[Branch]) -> str:
-    names = [each.name for each in parts]
+    called = [each.name for each in parts]
+    names = next(filter(None, (proposed(files_in(each.top)) for each in parts)), "")
     are = "is the name of a part" if len(parts) == 1 else "are names of parts"
     return (
-        f"{listed(f'{name}/' for name in names)} in {_shown([root])} {are}, not of labels, and no folders "
+        f"{listed(f'{name}/' for name in called)} in {_shown([root])} {are}, not of labels, and no folders "
         f"or table there say what the examples show. Expected a folder for each label, e.g. "
-        f"{names[0]}/messi/1.jpg, or a table with the columns path and label. If these names are the labels "
-        f"themselves, say so with --layout {CLASSES}."
+        f"{called[0]}/messi/1.jpg, or a table with the columns path and label. If these names are the labels "
+        f"themselves, say so with --layout {CLASSES}.{names}"
     )
 
 

@@ -7,6 +7,8 @@ from itertools import islice
 from typing import Any
 
 from preseason.data import label_studio
+from preseason.data.column_names import is_file_name
+from preseason.data.split_names import split_from
 from preseason.media.text import encodable
 
 _LAX = re.compile(
@@ -84,9 +86,10 @@ def rows_of_value(value: Any) -> list[Any]:
         raise ValueError("it holds no list of rows")
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
         return [dict(zip(map(str, value["columns"]), row, strict=False)) for row in value["data"]]
-    columns = _columns(value)
-    if columns is not None:
-        return columns
+    for made in (_of_parts, _of_labels, _columns):
+        rows = made(value)
+        if rows is not None:
+            return rows
     listed = [value[name] for name in _ROWS if isinstance(value.get(name), list)]
     listed += [item for item in value.values() if isinstance(item, list)]
     if listed:
@@ -152,6 +155,26 @@ def _of_lists(rows: Sequence[Any]) -> list[Any]:
         names = [str(name) for name in rows[0]]
         return [dict(zip(names, row, strict=False)) for row in rows[1:]]
     return list(rows)
+
+
+def _of_parts(value: Mapping[str, Any]) -> list[Any] | None:
+    """Rows of `{"train": [{...}], "test": [{...}]}`, each with its part."""
+    parts = {name: item for name, item in value.items() if isinstance(item, list) and split_from(name)}
+    rows = [row for item in parts.values() for row in item]
+    if len(parts) < 2 or len(parts) < len(value) or not all(isinstance(row, dict) for row in rows):
+        return None
+    return [{"split": name, **row} for name, item in parts.items() for row in item]
+
+
+def _of_labels(value: Mapping[str, Any]) -> list[Any] | None:
+    """Rows of `{"messi": ["1.jpg", "2.jpg"], "salah": [...]}`: files by their label."""
+    lists = [item for item in value.values() if isinstance(item, list)]
+    cells = [cell for item in lists for cell in item]
+    if len(lists) < 2 or len(lists) < len(value) or not cells:
+        return None
+    if not all(isinstance(cell, str) and is_file_name(cell) for cell in cells):
+        return None
+    return [{"path": cell, "label": label} for label, item in value.items() for cell in item]
 
 
 def _columns(value: Mapping[str, Any]) -> list[Any] | None:

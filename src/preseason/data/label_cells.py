@@ -37,7 +37,8 @@ def labels_in(table: Table, column: str) -> Labels:
     Raises:
         DataError: cells hold several labels.
     """
-    cells = {row.number: label_from(_unlisted(row.values.get(column, ""))) for row in table.rows}
+    written = _said_in_objects({row.number: row.values.get(column, "") for row in table.rows})
+    cells = {number: label_from(_unlisted(cell)) for number, cell in written.items()}
     if _is_numeric([cell for cell in cells.values() if cell and cell.lower() != "nan"]):
         cells = {number: "" if cell.lower() == "nan" else cell for number, cell in cells.items()}
     _refuse_several(table, column, cells)
@@ -86,6 +87,29 @@ def labels_of_columns(table: Table, columns: Sequence[str]) -> Labels:
 
 def _is_filled(row: Row) -> bool:
     return not row.fault and any(value.strip() for value in row.values.values())
+
+
+def _said_in_objects(cells: dict[int, str]) -> dict[int, str]:
+    """The one value of cells such as `{"player": "Messi"}`, where all have the same key; else the cells."""
+    filled = {number: cell for number, cell in cells.items() if cell.strip()}
+    if not filled or not all(cell.lstrip().startswith("{") for cell in filled.values()):
+        return cells
+    found: dict[int, str] = {}
+    keys = set[str]()
+    for number, cell in filled.items():
+        try:
+            said = json.loads(cell)
+        except ValueError:
+            return cells
+        if not isinstance(said, dict) or len(said) > 1 or not all(_is_plain(each) for each in said.values()):
+            return cells
+        keys.update(said)
+        found[number] = next((str(each) for each in said.values()), "")
+    return cells | found if len(keys) == 1 else cells
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float)
 
 
 def _unlisted(cell: str) -> str:

@@ -20,7 +20,7 @@ from preseason.data.json_rows import TWICE, columns_of, parse, rows_of_lines, ro
 from preseason.errors import DataError, MediaError
 from preseason.errors.packages import require
 from preseason.media.content import kind
-from preseason.media.text import decoded, encoding_of
+from preseason.media.text import decoded, letters_guessed
 
 JSON_LINES = frozenset({".jsonl", ".ndjson"})
 JSON = JSON_LINES | {".json"}
@@ -249,13 +249,17 @@ def _read(path: Path, data: bytes, limit: int | None) -> Table:
     text = _decoded(path, data)
     if not text.strip():
         raise DataError(f"{path} is empty. Expected a header line and a row for each example.")
-    encoding = encoding_of(data)
-    notes = () if encoding is None else (f"Its letters were read as {encoding}, a guess.",)
+    encoding = letters_guessed(data)
+    notes = () if encoding is None else (_guessed(encoding),)
     if form == "json":
         return _json(path, text, limit, notes)
     if is_fasttext(text):
         return _fasttext(path, text, limit, notes)
     return _delimited(path, text, limit, notes)
+
+
+def _guessed(encoding: str) -> str:
+    return f"Its letters were read as {encoding}, a guess; save it as UTF-8 if names look wrong."
 
 
 def _decoded(path: Path, data: bytes) -> str:

@@ -8,9 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from preseason.data.dataset import Dataset, Sample
+from preseason.data.folder_shapes import OF_FOLDERS
 from preseason.errors import UsageError
-from preseason.formatting import did_you_mean
+from preseason.formatting import did_you_mean, shell_word
 
+_COPY = re.compile(
+    r"(?:copy of|kopie von|copie de|copia d[ei])\s+(?P<first>.+)|"
+    r"(?P<of>.+?)(?:\s*\(\d{1,2}\)|\s*\(.*conflicted copy.*\)|"
+    r"[\s_-]+(?:copy|copia|copie|kopie|kopia|kopi|コピー|副本)(?:\s*\(?\d{1,2}\)?)?)",
+    re.IGNORECASE,
+)
+"""Names that systems and shared folders give to a second folder of one name."""
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)(?:[.,][0-9]+)?")
 
 
@@ -33,11 +41,23 @@ def spelling_key(label: str) -> str:
     return plain if len(plain) < 2 else unicodedata.normalize("NFKC", plain.casefold())
 
 
+def copy_of(label: str) -> str | None:
+    """The name of which a folder's name says that it is a copy; None for other names.
+
+    Example:
+        >>> copy_of("Messi (1)"), copy_of("Messi - Kopie"), copy_of("Messi")
+        ('Messi', 'Messi', None)
+    """
+    match = _COPY.fullmatch(label)
+    return (match["first"] or match["of"]) if match else None
+
+
 def joined(dataset: Dataset, known: Sequence[str] = (), rename: Sequence[str] = ()) -> Dataset:
     """The dataset with each class under one name, and a note for every name that was changed.
 
-    Of several spellings that of `known` counts, else the commonest. A label that is renamed to itself is
-    meant as it is written and never joined.
+    Of several spellings that of `known` counts, else the commonest. A class folder that is called as a copy
+    of another (`Messi (1)`) is that one. A label that is renamed to itself is meant as it is written and
+    never joined.
 
     Args:
         dataset: as a layout read it.
@@ -54,6 +74,8 @@ def joined(dataset: Dataset, known: Sequence[str] = (), rename: Sequence[str] = 
         counts.update(asked.get(label, label) for label in sample.classes)
     meant = {old for old, new in asked.items() if old == new}
     names = _one_name(counts, known, meant)
+    if dataset.layout in OF_FOLDERS:
+        names |= _copies(names, meant)
     changes = {
         label: names.get(asked.get(label, label), asked.get(label, label)) for label in _labels(dataset)
     }
@@ -117,6 +139,17 @@ def _one_name(counts: Mapping[str, int], known: Sequence[str], meant: set[str]) 
     return {label: label if label in known else best[key] for key, labels in ways.items() for label in labels}
 
 
+def _copies(names: Mapping[str, str], meant: set[str]) -> dict[str, str]:
+    """The name for each label that is called as a copy of another one."""
+    keys = {spelling_key(label): name for label, name in names.items() if copy_of(label) is None}
+    originals = {label: copy_of(label) for label in names if label not in meant}
+    return {
+        label: keys[key]
+        for label, of in originals.items()
+        if of is not None and (key := spelling_key(of)) in keys
+    }
+
+
 def _renamed(sample: Sample, changes: Mapping[str, str]) -> Sample:
     label = sample.label if sample.label is None else changes.get(sample.label, sample.label)
     boxes = sample.boxes
@@ -132,10 +165,16 @@ def _told(changes: Mapping[str, str]) -> list[str]:
         ways[new].append(old)
     return [
         f"{' and '.join(ascii(old) if _hides(old) else repr(old) for old in olds)} "
-        f"{'is' if len(olds) == 1 else 'are'} read as {new!r}, which is written almost the same; "
-        f"--rename {olds[0]}={olds[0]} keeps it apart."
+        f"{'is' if len(olds) == 1 else 'are'} read as {new!r}, {_why(olds)}; "
+        f"--rename {shell_word(f'{olds[0]}={olds[0]}')} keeps it apart."
         for new, olds in ways.items()
     ]
+
+
+def _why(olds: Sequence[str]) -> str:
+    if all(map(copy_of, olds)):
+        return "of which the name says it is a copy"
+    return "which is written almost the same"
 
 
 def _hides(label: str) -> bool:

@@ -1,7 +1,17 @@
 """What people call the parts of a split that they made themselves."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
+
+
+def _folded(name: str) -> str:
+    """A name without accents, so that `entraînement` and `entrainement` are one word."""
+    if name.isascii():
+        return name
+    parts = unicodedata.normalize("NFKD", name)
+    return unicodedata.normalize("NFC", "".join(sign for sign in parts if not unicodedata.combining(sign)))
+
 
 NAMES = dict.fromkeys(("train", "training", "trn", "trainval", "learn", "learning"), "train")
 NAMES |= dict.fromkeys(
@@ -11,6 +21,15 @@ NAMES |= dict.fromkeys(
 NAMES |= dict.fromkeys(
     ("test", "testing", "tests", "tst", "eval", "evaluation", "holdout", "heldout", "unseen"), "test"
 )
+_ABROAD = {
+    "train": "entrainement entrenamiento treino treinamento addestramento trainingsdaten 学習 学習用 "
+    "訓練 訓練用 训练 训练集 훈련 학습",
+    "validation": "validierung validierungsdaten validacion validacao validazione validatie walidacja 検証 "
+    "検証用 验证 验证集 검증",
+    "test": "testdaten pruebas prueba teste testes essai prova テスト 测试 测试集 테스트",
+}
+"""Words of other languages, without accents."""
+NAMES |= {_folded(word): part for part, words in _ABROAD.items() for word in words.split()}
 _MORE_WORDS = """
     set split splits data dataset datasets part subset partition image images img imgs photo photos pic
     pics picture pictures frame frames clip clips video videos text texts tweets file files folder audio
@@ -36,16 +55,21 @@ def split_from(name: str) -> str | None:
         >>> split_from("val2017"), split_from("hold-out"), split_from("test match")
         ('validation', 'test', None)
     """
-    said = " ".join(_told(word) for word in _WORDS.findall(name) if _told(word) not in _MORE)
+    words = _WORDS.findall(_folded(name))
+    said = " ".join(_told(word) for word in words if _told(word) not in _MORE)
     return NAMES.get(said) or NAMES.get({"hold out": "holdout", "held out": "heldout"}.get(said, ""))
 
 
 def splits_of(names: Sequence[str]) -> tuple[str | None, ...]:
     """The part that each of several names says; words that all of them share do not count.
 
+    Where words are shared, at least two parts must be told, and one of them is for training.
+
     Example:
         >>> splits_of(["players_train", "players_test"]), splits_of(["train", "Messi"])
         (('train', 'test'), ('train', None))
+        >>> splits_of(["seg_pred", "seg_test", "seg_train"])
+        (None, 'test', 'train')
         >>> splits_of(["home test", "away test"])
         (None, None)
     """
@@ -55,7 +79,9 @@ def splits_of(names: Sequence[str]) -> tuple[str | None, ...]:
     words = [_WORDS.findall(name) for name in names]
     shared = {word.lower() for word in words[0]}.intersection(*({w.lower() for w in each} for each in words))
     found = tuple(split_from(" ".join(w for w in each if w.lower() not in shared)) for each in words)
-    return found if all(found) and len(set(found)) > 1 else (None,) * len(names)
+    told = {part for part in found if part}
+    clear = len(told) > 1 and (all(found) or (bool(shared) and "train" in told))
+    return found if clear else (None,) * len(names)
 
 
 def _told(word: str) -> str:

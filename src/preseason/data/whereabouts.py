@@ -12,11 +12,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from preseason.data.litter import is_litter, is_program
 from preseason.data.split_names import split_from
+from preseason.media.image import SUFFIXES
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _DRIVE = re.compile(r"[a-z]:[\\/]", re.IGNORECASE)
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
 """Label Studio puts eight hexadecimal digits before the name of a file that was uploaded."""
+_WHOLE = re.compile(r"[0-9]{1,15}(?:\.0+)?")
+"""A number as tables have it: spreadsheets drop zeros in front of it, and add one behind."""
 ABSENT = "there is no such file"
 _SHOWN = 3
 
@@ -42,8 +45,9 @@ class Finder:
 
     A cell that leads to a file beside the table, or from the current folder, names that. Otherwise the file
     is looked for below the table's folder (or `base`) by the longest end of its path that fits, then without
-    its suffix; of several the one in a folder of the table's own part (`train_images/` of `train.csv`).
-    Case and Unicode form do not count there; a file that cannot be told from another is not guessed.
+    its suffix, as a picture saved in another format, and as a number (`7` or `7.0` for 00007.png); of several
+    the one in a folder of the table's own part (`train_images/` of `train.csv`). Case and Unicode form do not
+    count there; a file that cannot be told from another is not guessed.
 
     Attributes:
         table: the table.
@@ -105,15 +109,26 @@ class Finder:
 
     def _ending(self, end: tuple[str, ...]) -> list[Path]:
         """Files whose path ends so, as far back as any does."""
-        named = self._index[0].get(end[-1], []) or [
-            path for path in self._index[1].get(end[-1], []) if self.usable(path)
-        ]
+        named = next((found for found in self._called(end[-1]) if found), [])
         for length in range(len(end), 0, -1):
             back = end[:-1][-(length - 1) :] if length > 1 else ()
             hits = [path for path in named if self._folders(path)[-len(back) :] == back or not back]
             if hits:
                 return hits
         return []
+
+    def _called(self, name: str) -> Iterator[list[Path]]:
+        """What a name may mean, the plainest first."""
+        names, stems, numbers = self._index
+        yield names.get(name, [])
+        yield [path for path in stems.get(name, []) if self.usable(path)]
+        stem, dot, ending = name.rpartition(".")
+        if f"{dot}{ending}" in SUFFIXES:
+            yield [
+                path for path in stems.get(stem, []) if path.suffix.lower() in SUFFIXES and self.usable(path)
+            ]
+        if _WHOLE.fullmatch(name):
+            yield [path for path in numbers.get(int(float(name)), []) if self.usable(path)]
 
     def _of_own_part(self, hits: list[Path]) -> list[Path]:
         """Of several files those in folders of the table's own part: `train.csv` means `train_images/`."""
@@ -127,10 +142,11 @@ class Finder:
         return tuple(_folded(part) for part in path.parent.relative_to(self.root).parts)
 
     @cached_property
-    def _index(self) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
-        """Everything below the table's folder by its name, and files by their name without suffix."""
+    def _index(self) -> tuple[dict[str, list[Path]], dict[str, list[Path]], dict[int, list[Path]]]:
+        """Everything below the table's folder by its name, files by it without suffix, and as a number."""
         names: defaultdict[str, list[Path]] = defaultdict(list)
         stems: defaultdict[str, list[Path]] = defaultdict(list)
+        numbers: defaultdict[int, list[Path]] = defaultdict(list)
         for folder, folders, files in os.walk(self.root):
             folders[:] = sorted(
                 name for name in folders if not (is_litter(name) or is_program(Path(folder) / name))
@@ -140,9 +156,11 @@ class Finder:
                 if not is_litter(name) and path != self.table:
                     names[_folded(name)].append(path)
                     stems[_folded(path.stem)].append(path)
+                    if _WHOLE.fullmatch(path.stem) and path.stem.isdigit():
+                        numbers[int(path.stem)].append(path)
             for name in folders:
                 names[_folded(name)].append(Path(folder) / name)
-        return names, stems
+        return names, stems, numbers
 
     def _ambiguous(self, hits: list[Path]) -> str:
         shown = ", ".join(self._below(path) for path in hits[:_SHOWN])

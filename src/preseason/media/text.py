@@ -31,7 +31,8 @@ def decoded(data: bytes) -> str:
     """Bytes as text: by the byte-order mark, else UTF-8, else what Windows writes.
 
     UTF-8 with a few broken bytes stays UTF-8; they become question marks. Of other bytes `encoding_of` tells
-    the alphabet where most letters are not Latin ones; else they are cp1252.
+    the alphabet where most letters are not Latin ones; else they are cp1252, or an old Mac's where lines end
+    as there.
 
     Raises:
         MediaError: these bytes are no text.
@@ -48,7 +49,7 @@ def decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return _nearly_utf8(data) or data.decode(encoding_of(data) or "cp1252", "replace")
+        return _nearly_utf8(data) or data.decode(encoding_of(data) or _latin(data), "replace")
 
 
 def encoding_of(data: bytes) -> str | None:
@@ -68,6 +69,20 @@ def encoding_of(data: bytes) -> str | None:
 
     best = from_bytes(head, cp_isolation=list(_ALPHABETS)).best()
     return None if best is None else best.encoding
+
+
+def _latin(data: bytes) -> str:
+    """Latin letters as Windows writes them; an old Mac ends its lines with a carriage return alone."""
+    return "mac_roman" if b"\r" in data and b"\n" not in data else "cp1252"
+
+
+def letters_guessed(data: bytes) -> str | None:
+    """The encoding of letters that are not those of UTF, which is a guess; None where there are none."""
+    if data.isascii() or b"\x00" in data or data.startswith(tuple(mark for mark, _ in _MARKS)):
+        return None
+    if _is_utf8(data) or _nearly_utf8(data):
+        return None
+    return encoding_of(data) or _latin(data)
 
 
 def encodable(text: str) -> str:
@@ -113,8 +128,11 @@ def text_of(data: bytes) -> str:
 
 
 def check(path: Path) -> str | None:
-    """None for a file of plain text, else the reason why it is none; reads its head only."""
-    if path.suffix.lower() not in SUFFIXES:
+    """None for a file of plain text, else the reason why it is none; reads its head only.
+
+    A file without a suffix is one where its name holds a number, as those of old collections do.
+    """
+    if path.suffix.lower() not in SUFFIXES and not is_numbered(path.name):
         return check_head(b"", path.name)
     try:
         return check_head(content.read_head(path), path.name)
@@ -122,17 +140,22 @@ def check(path: Path) -> str | None:
         return str(error)
 
 
+def is_numbered(name: str) -> bool:
+    """Whether a file's name has no suffix and holds a number: `53068`, `message_12`."""
+    return Path(name).suffix == "" and any(map(str.isdigit, name))
+
+
 def check_head(head: bytes, name: str) -> str | None:
     """As `check`, of the first bytes of a file and its name."""
     suffix = Path(name).suffix
-    if suffix.lower() not in SUFFIXES:
+    if suffix.lower() not in SUFFIXES and not is_numbered(name):
         return f"no text file (expected {', '.join(sorted(SUFFIXES))})"
     if not head.strip():
         return "an empty file"
     kind = content.kind(head)
     if kind in ("text file", "XML file", "web page", None):
         return None if kind or not _is_binary(head) else "no text but binary data"
-    return f"a {kind} saved as {suffix}, not a text"
+    return f"a {kind} saved as {suffix}, not a text" if suffix else f"a {kind}, not a text"
 
 
 def essence(text: str) -> str:

@@ -20,11 +20,11 @@ from preseason.data.layouts.several_tables import parts_at
 from preseason.engine.extract import Decoder
 from preseason.engine.passes import Box, FeatureSpec
 from preseason.engine.tokens import Windows
-from preseason.errors import DataError, UsageError
+from preseason.errors import DataError, MediaError, UsageError
 from preseason.heads.base import config_of
 from preseason.inference.candidates import Candidate
-from preseason.media.content import digest
-from preseason.media.text import SUFFIXES, check, check_head, essence
+from preseason.media.content import digest, kind, read_head
+from preseason.media.text import SUFFIXES, check, check_head, essence, is_numbered
 from preseason.modalities.base import modalities
 from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import refuse_photo_recipe, tasks
@@ -45,6 +45,8 @@ FEW = 600
 NAMED = 150
 """Examples a class up to which the names of the labels add to what is learnt from them."""
 PAIRED_LAYERS, TUNED_LAYERS, TUNED_EPOCHS = 3, 3, 6
+OTHERS = 8
+"""Texts for each other file, at least."""
 LOOKED_AT = 40
 """Files that are looked at to recognise a folder of texts."""
 
@@ -187,13 +189,31 @@ def _are_tables_of_texts(root: Path) -> bool:
 
 
 def _is_folder_of_texts(root: Path) -> bool:
-    """Whether two or more folders hold text files, and among the first files are no others."""
+    """Whether two or more folders hold text files, and among the first files are hardly any others.
+
+    A picture, sound or video among them makes it another folder.
+    """
     if not root.is_dir():
         return False
     root, _ = layouts.innermost(root)
     inside = [list(islice(_files_under(folder), LOOKED_AT)) for folder in folders_in(root)[:LOOKED_AT]]
-    suffixes = {path.suffix.lower() for files in inside for path in files}
-    return sum(bool(files) for files in inside) >= 2 and suffixes <= SUFFIXES
+    files = [path for each in inside for path in each]
+    others = [path for path in files if path.suffix.lower() not in SUFFIXES and not _is_bare_text(path)]
+    if sum(bool(each) for each in inside) < 2 or OTHERS * len(others) > len(files):
+        return False
+    return all(_tells_nothing(path) for path in others)
+
+
+def _is_bare_text(path: Path) -> bool:
+    return is_numbered(path.name) and check(path) is None
+
+
+def _tells_nothing(path: Path) -> bool:
+    """Whether a file beside texts is a text too, such as counts of words."""
+    try:
+        return kind(read_head(path)) in ("text file", "empty file")
+    except MediaError:
+        return False
 
 
 def _files_under(folder: Path) -> "list[Path]":

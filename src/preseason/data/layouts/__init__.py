@@ -6,10 +6,13 @@ from pathlib import Path
 
 from preseason.data.dataset import Dataset, File, Sample
 from preseason.data.files import Accept, files_in, folders_in, readable
-from preseason.data.folder_shapes import holds_examples, listed, only_folder
+from preseason.data.folder_shapes import OF_FOLDERS, holds_examples, listed, only_folder
 from preseason.data.layouts import names, table, texts
 from preseason.data.layouts.base import BY_SHAPE, Layout, layouts
 from preseason.data.litter import litter_below
+from preseason.data.named_files import proposed
+from preseason.data.rows import JSON, ending_of, is_table
+from preseason.data.split_lists import by_lists
 from preseason.errors import DataError
 
 OF_TABLES = ("table", "tables")
@@ -64,6 +67,8 @@ def read(root: Path, accept: Accept, layout: str | None = None) -> Dataset:
         raise DataError(_nothing_usable(dataset, accept, layouts.get(name)), code="PS-D03")
     if name in OF_TABLES:
         dataset = _beside_table(dataset)
+    elif name in OF_FOLDERS and accept.layout is None:
+        dataset = _beside_folders(by_lists(dataset, (root, reached)), accept, (root, reached))
     litter = litter_below(reached) if reached.is_dir() else ""
     notes = (passed, *dataset.notes, litter)
     return replace(dataset, notes=tuple(note for note in notes if note))
@@ -80,6 +85,28 @@ def _beside_table(dataset: Dataset) -> Dataset:
     names = [f"{readable(path.name)}/" for path in unlabelled]
     note = f"The table says nothing of what lies in {listed(names)}: left for next and predict."
     return replace(dataset, notes=(*dataset.notes, note), ignored=(*dataset.ignored, *names))
+
+
+def _beside_folders(dataset: Dataset, accept: Accept, places: Sequence[Path]) -> Dataset:
+    """The dataset with a note on tables that lie beside its folders and were not read.
+
+    Raises:
+        DataError: there is one label only, so that the table will be what was meant.
+    """
+    beside = dict.fromkeys(path for place in places for path in files_in(place) if is_table(path))
+    faults = {path: fault for path in beside if (fault := table.unread(path, accept))}
+    if faults and len(dataset.labels) == 1:
+        path, fault = next(iter(faults.items()))
+        raise DataError(
+            f"The table {path} cannot be read for its labels: {fault} Without it there is one label only, "
+            f"that of the folder {readable(dataset.labels[0])}/."
+        )
+    notes = tuple(
+        f"{readable(path.name)} was not read: {fault}"
+        for path, fault in faults.items()
+        if ending_of(path) not in JSON  # many programs keep settings there
+    )
+    return replace(dataset, notes=(*dataset.notes, *notes))
 
 
 def _folders(sample: Sample) -> Sequence[Path]:
@@ -122,10 +149,15 @@ def _no_layout(root: Path) -> str:
         return f"{root} is one file without labels. Expected {expected}."
     loose = files_in(root)
     what = f"holds {_count(loose)} but no folders" if loose else "is empty"
+    if loose and all("\\" in path.name for path in loose):
+        return (
+            f"{root} {what}: the names hold folders, since an archive packed on Windows was unpacked by a "
+            "program that does not know its backslashes. Unpack it again with unzip or 7-Zip."
+        )
     return (
         f"{root} {what}, so nothing says what they show. Expected {expected}. "
         f"Make a folder for each class inside {root.name or root} and move its files there."
-        f"{names.proposed(root)}"
+        f"{proposed(loose)}"
     )
 
 

@@ -37,7 +37,8 @@ def read(root: Path, accept: Accept) -> Dataset:
         return _dataset(root, CLASSES, samples, skipped)
     shape = shape_of(root)
     samples, skipped = read_classes(root, accept, passed=shape.passed)
-    return told(_dataset(root, CLASSES, samples, skipped), shape)
+    found = told(_dataset(root, CLASSES, samples, skipped), shape)
+    return replace(found, notes=(shape.note,) if shape.note else ())
 
 
 def read_classes(

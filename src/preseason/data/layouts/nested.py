@@ -21,23 +21,33 @@ def _has(layout: str, root: Path) -> bool:
 def read_inner_parts(root: Path, accept: Accept) -> Dataset:
     """Samples of messi/train/ and messi/test/: labels on top, parts inside.
 
+    Files beside these folders are for training, unless one of the folders is.
+
     Raises:
         DataError: never by itself; an empty result is for the caller to judge.
     """
     shape = _shape(root, accept, INNER_PARTS)
     samples: list[Sample] = []
     skipped: list[Skipped] = []
+    trains = any(
+        split_from(label_from(path.name)) == "train" for branch in shape.taken for path in branch.inner
+    )
     for branch in shape.taken:
         label = label_of(branch.name)
         beside = Found()
         for path in files_in(branch.path):
             beside.judge(path, accept)
-        skipped += [*beside.skipped, *(Skipped(readable(str(path)), _ASTRAY) for path in beside.paths)]
+        skipped += beside.skipped
+        if trains:
+            skipped += [Skipped(readable(str(path)), _ASTRAY) for path in beside.paths]
+        else:
+            samples += [Sample(File(path), label, split="train") for path in beside.paths]
         for folder in folders_in(branch.path):
             found, split = walk(folder, accept), split_from(label_from(folder.name))
             samples += [Sample(File(path), label, split=split) for path in found.paths]
             skipped += found.skipped
-    note = "The folders in each class folder are named as parts of a split and taken for them."
+    note = "The folders in each class folder are named as parts of a split and taken for them"
+    note += "." if trains else f"; {accept.noun} beside them are for training."
     return _dataset(shape, samples, skipped, note)
 
 
@@ -51,11 +61,13 @@ def read_batches(root: Path, accept: Accept) -> Dataset:
     samples: list[Sample] = []
     skipped: list[Skipped] = []
     for branch in shape.taken:
-        more, left_out = read_classes(branch.path, accept)
+        more, left_out = read_classes(branch.top, accept)
         samples += more
         skipped += left_out
     outer = listed(f"{branch.name}/" for branch in shape.taken)
     note = f"The same folders repeat in {outer}: they are taken for the labels, put together."
+    if any(branch.wrapped for branch in shape.taken):
+        note = f"{outer} are pieces of one thing: the folders inside are taken for the labels, put together."
     return _dataset(shape, samples, skipped, note)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from preseason.data.dataset import Dataset
 from preseason.data.files import Accept, files_in, folders_in, readable
-from preseason.data.folder_shapes import is_example, listed
+from preseason.data.folder_names import is_example
+from preseason.data.folder_shapes import listed
 from preseason.data.layouts import table, texts
 from preseason.data.layouts.base import Layout, layouts
 from preseason.data.rows import is_table
@@ -94,7 +95,7 @@ def parts_at(root: Path) -> Parts | None:
 
 def _in_one_folder(root: Path, here: tuple[Path, ...]) -> Parts | None:
     of_files = _parts_of(
-        path for path in here if not _is_submission(path) and table.fits(path, base=_base(root, path))
+        path for path in here if not table.is_submission(path) and table.fits(path, base=_base(root, path))
     )
     cells = not of_files and not any(map(is_example, files_in(root))) and not folders_in(root)
     labelled = of_files or (_parts_of(path for path in here if texts.matches(path)) if cells else {})
@@ -130,11 +131,6 @@ def _tables_beside(folder: Path) -> list[Path]:
         if is_table(path) and path.stem.lower() in BESIDE and table.fits(path)
     ]
     return found if len(found) == 1 else []
-
-
-def _is_submission(path: Path) -> bool:
-    """Whether a table is an example of answers, with labels that mean nothing."""
-    return "submission" in path.stem.lower()
 
 
 def _sentence(root: Path, parts: Parts) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.files import Accept, Found, files_in, folders_in, readable
+from preseason.data.folder_names import is_unlabelled_name
 from preseason.data.folder_shapes import PARTS, Shape, branch_of, only_folder, shape_of
 from preseason.data.layouts.base import Layout, layouts
 from preseason.data.layouts.folders import read_classes, told
@@ -34,18 +35,23 @@ def read(root: Path, accept: Accept) -> Dataset:
         DataError: the user named this layout, and no folder is named as a part.
     """
     samples: list[Sample] = []
+    unlabelled: list[Path] = []
     shape = _shape(root, named=accept.layout == PARTS)
     beside = Found()
     for path in files_in(root):
         beside.judge(path, accept)
     skipped = [*beside.skipped, *(Skipped(readable(str(path)), _ASTRAY) for path in beside.paths)]
     for branch in shape.taken:
-        more, left_out = read_classes(_classes_in(branch.path), accept, branch.split)
+        top = _classes_in(branch.path)
+        bare = _unlabelled_in(top)
+        unlabelled += bare
+        more, left_out = read_classes(top, accept, branch.split, bare)
         samples += more
         skipped += left_out
     labels = tuple(sorted({sample.label for sample in samples if sample.label is not None}))
     found = Dataset(root, PARTS, tuple(samples), labels, tuple(skipped))
-    return replace(told(found, shape, _ASTRAY), notes=(_sentence(shape),))
+    shape = replace(shape, unlabelled=(*shape.unlabelled, *unlabelled))
+    return replace(told(found, shape, _ASTRAY), notes=tuple(filter(None, (_sentence(shape), shape.note))))
 
 
 def _shape(root: Path, named: bool) -> Shape:
@@ -64,6 +70,13 @@ def _classes_in(part: Path) -> Path:
     if len(inner) != 1 or branch_of(inner[0]).direct:
         return part
     return inner[0] if only_folder(part) == inner[0] else part
+
+
+def _unlabelled_in(part: Path) -> list[Path]:
+    """Folders in a part that are called as those of examples without labels, beside two or more others."""
+    folders = folders_in(part)
+    bare = [folder for folder in folders if is_unlabelled_name(folder.name)]
+    return bare if len(folders) - len(bare) > 1 else []
 
 
 def _sentence(shape: Shape) -> str:

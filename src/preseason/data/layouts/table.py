@@ -231,9 +231,30 @@ def table_in(root: Path, named: Columns = NOT_NAMED) -> Path | None:
 
     Where there is none, one that lies in a folder of its own beside the files, such as `annotations/`.
     """
-    found = [path for path in files_in(root) if is_table(path) and fits(path, named)]
+    found = [
+        path for path in files_in(root) if is_table(path) and not is_submission(path) and fits(path, named)
+    ]
     found = found or [path for path in tables_apart(root) if fits(path, named, root)]
     return found[0] if len(found) == 1 else None
+
+
+def unread(path: Path, accept: Accept) -> str:
+    """Why a table beside folders of files says nothing of them; empty where it is not about them."""
+    if is_submission(path):
+        return ""
+    try:
+        found = _read(path, accept, labelled=True)
+    except (DataError, UsageError) as error:
+        return str(error)
+    if found.samples:
+        return "the files that its first rows name are not there."
+    first = next(iter(found.skipped), None)
+    return f"{first.reason} ({first.path})." if first else ""
+
+
+def is_submission(path: Path) -> bool:
+    """Whether a table is an example of answers, with labels that mean nothing."""
+    return "submission" in path.stem.lower()
 
 
 def tables_apart(root: Path) -> list[Path]:
