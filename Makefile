@@ -21,7 +21,7 @@ install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[datasets,dev,demo,docs,excel,export,medical,mlflow,parquet,serve,sound,stores,tensorboard,text,track]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[datasets,dev,demo,docs,excel,export,medical,mlflow,motion,parquet,serve,sound,stores,tensorboard,text,track]'
 	touch $(STAMP)
 
 demo: install

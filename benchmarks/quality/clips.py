@@ -23,6 +23,9 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--heads", default=",".join((*tasks.get("clips").heads, "auto")))
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--backbone", default="auto", help="as of `preseason fit`: auto also reads motion")
+    parser.add_argument("--budget", help="of the default settings; their own by default")
     parser.add_argument("--cache", help="feature bank; a temporary one by default")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     asked = parser.parse_args()
@@ -30,7 +33,8 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="preseason-quality-") as folder:
         for head in asked.heads.split(","):
-            mine = [row_of(asked.data, head, seed, asked.cache or folder) for seed in range(asked.seeds)]
+            seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
+            mine = [row_of(asked, head, seed, asked.cache or folder) for seed in seeds]
             right = [100 * row["accuracy"] for row in mine]
             print(f"{head:12} mean {np.mean(right):6.1f}   deviation {np.std(right):.1f}", flush=True)
             rows += mine
@@ -38,15 +42,17 @@ def main() -> None:
         asked.json.write_text(json.dumps({"command": sys.argv, "fits": rows}, indent=1), "utf-8")
 
 
-def row_of(data: Path, head: str, seed: int, cache: str) -> dict[str, Any]:
-    """Fit once, print a line and give its figures; the default has its own budget."""
-    settings = {} if head == "auto" else {"head": head, "unfreeze": 0, "budget_s": "1h"}
+def row_of(asked: argparse.Namespace, head: str, seed: int, cache: str) -> dict[str, Any]:
+    """Fit once, print a line and give its figures; the default has its own budget unless one is named."""
+    own = {} if asked.budget is None else {"budget_s": asked.budget}
+    settings = own if head == "auto" else {"head": head, "unfreeze": 0, "budget_s": "1h"}
     begin = time.perf_counter()
-    record = preseason.fit(data, seed=seed, cache=cache, **settings).record
+    record = preseason.fit(asked.data, seed=seed, cache=cache, backbone=asked.backbone, **settings).record
     seconds, score = time.perf_counter() - begin, record.score
     ece = record.metrics["ece"].value
     print(
         f"{head:12} {seed:4} {100 * score.value:6.1f} {ece:6.3f} {seconds:5.0f}  {record.head}",
+        *(each["said"] for each in record.networks.values()),
         flush=True,
     )
     return {
@@ -58,6 +64,8 @@ def row_of(data: Path, head: str, seed: int, cache: str) -> dict[str, Any]:
         "high": score.high,
         "ece": ece,
         "kept": record.head,
+        "networks": record.networks,
+        "metrics": {name: figure.value for name, figure in record.metrics.items()},
         "tried": {item.name: item.accuracy for item in record.candidates},
         "seconds": seconds,
     }

@@ -148,7 +148,8 @@ class Recipe:
         (
             "Pretrained network: any timm name, or for texts any name on the Hugging Face hub; auto "
             "is the bundled one. Several, separated by commas, are read together for photos (auto,faces), "
-            "and compared by cross-validation for everything else."
+            "and compared by cross-validation for everything else; auto,motion reads how things move in "
+            "clips, too."
         ),
     )
     weights: str | None = _option(None, "File or folder with the backbone's weights.")

@@ -25,6 +25,7 @@ EXTRAS = {
     "tensorboard": "tensorboard",
     "dlib": "faces",
     "face_recognition_models": "faces",
+    "cv2": "motion",
     "peft": "text",
     "nncf": "export",
     "onnx": "export",

@@ -272,7 +272,12 @@ def program(folder: Path, model: "Model") -> "Runner":
 
 def _refuse_several(model: "Model | Detector") -> None:
     """Raise ExportError where the model reads more than one network."""
-    others = list(model.extractors.others)
+    read = (
+        {fitted.candidate.network for fitted in model.predictor.candidates}
+        if isinstance(model, Model)
+        else ()
+    )
+    others = [name for name in model.extractors.others if name in read]
     if others:
         first = model.extractors.backbone.name
         raise ExportError(

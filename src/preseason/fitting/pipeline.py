@@ -18,7 +18,7 @@ from preseason.fitting import summary
 from preseason.fitting.announce import announce
 from preseason.fitting.context import FitContext, WarningLog
 from preseason.fitting.problems.base import FittedModel, fitters
-from preseason.fitting.several_networks import first_of, joined, joins
+from preseason.fitting.several_networks import first_of, has_companions, joined, joins
 from preseason.fitting.source_networks import choose, names_of
 from preseason.fitting.taking_up import take_up
 from preseason.fitting.unused import refuse_unused
@@ -101,9 +101,10 @@ def _chosen(
         shared = workers is not None and (workers.any_network or name == first)
         return extractors_for(recipe, task, workers if shared else None, name)
 
-    if joins(task):
-        return joined(recipe, task, audit, progress, make)
-    if workers is not None and not workers.any_network:
+    compares = workers is None or workers.any_network
+    if joins(task) or has_companions(task):
+        return joined(recipe, task, audit, progress, make, compares)
+    if not compares:
         return make(first)
     return choose(names, recipe, task, audit, progress, make)
 

@@ -11,7 +11,7 @@ from preseason.data.audit import Audit
 from preseason.engine.extract import Order
 from preseason.errors import UsageError
 from preseason.fitting.context import FitContext
-from preseason.fitting.source_networks import AUTO, names_of
+from preseason.fitting.source_networks import AUTO, choose, names_of
 from preseason.inference.candidates import Candidate
 from preseason.inference.features import Features
 from preseason.inference.predictor import FeatureExtractors
@@ -32,24 +32,38 @@ def joins(task: Task) -> bool:
     return bool(getattr(task, "joins_networks", False))
 
 
+def has_companions(task: Task) -> bool:
+    """Whether some network may stand beside the first one of the task."""
+    return any(task.name in companions.get(name).tasks for name in companions)
+
+
 def first_of(names: Sequence[str]) -> str:
     """The network that the others stand beside: the first that is no companion, where there is one."""
     return next((name for name in names if name not in companions), names[0])
 
 
 def joined(
-    recipe: Recipe, task: Task, audit: Audit, progress: Progress, make: Callable[[str], FeatureExtractors]
+    recipe: Recipe,
+    task: Task,
+    audit: Audit,
+    progress: Progress,
+    make: Callable[[str], FeatureExtractors],
+    compares: bool = True,
 ) -> FeatureExtractors:
-    """The networks that the user named, all of them; where none is named, the usual one with companions.
+    """The networks that the user named, or the best of them where the task joins none, and companions.
+
+    Where none is named, the usual one with those companions that find something.
 
     Args:
         make: loads a network by its name.
+        compares: whether the best of several is found out, where the task joins none, or the first is taken.
 
     Raises:
-        UsageError: only companions are named, or one network's weights for several.
+        UsageError: only companions are named, one of other data, or one network's weights for several.
         PreseasonError: a network cannot be loaded.
     """
     names = names_of(recipe, task)
+    _refuse_others(names, task)
     whole = [name for name in names if name not in companions]
     if not whole:
         raise UsageError(
@@ -58,10 +72,20 @@ def joined(
         )
     if len(whole) > 1 and recipe.weights is not None:
         raise UsageError("--weights is of one network: name a single one with --backbone.")
-    first = make(whole[0])
+    further = whole[1:] if joins(task) else []
+    known = whole if compares and not joins(task) else whole[:1]
+    first = choose(known, recipe, task, audit, progress, make)
     asked = [_companion(name, first) for name in names if name in companions]
-    others = [*(make(name) for name in whole[1:]), *asked, *_unasked(recipe, task, audit, progress, first)]
+    others = [*map(make, further), *asked, *_unasked(recipe, task, audit, progress, first)]
     return first.joined(others) if others else first
+
+
+def _refuse_others(names: Sequence[str], task: Task) -> None:
+    """Refuse companions of other data than the task's."""
+    for name in names:
+        if name in companions and task.name not in companions.get(name).tasks:
+            served = " and ".join(companions.get(name).tasks)
+            raise UsageError(f"--backbone {name} is for {served}, but these are {task.noun}.")
 
 
 def _companion(name: str, first: FeatureExtractors) -> FeatureExtractors:
@@ -158,7 +182,8 @@ class Brought:
     def sentence(self, noun: str) -> str:
         """For the user."""
         points = "not used, it brought nothing" if self.gain is None else f"{100 * self.gain:+.1f} points"
-        seen = f"; {self.thing} found in {100 * self.found:.0f} % of {noun}" if self.found is not None else ""
+        some = self.found is not None and self.found < 1
+        seen = f"; {self.thing} found in {100 * (self.found or 0):.0f} % of {noun}" if some else ""
         return f"{self.network}: {points}{seen}"
 
 

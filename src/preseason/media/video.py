@@ -110,8 +110,8 @@ def length_s(path: Path) -> float:
     Raises:
         MediaError: no video, damaged or cut short.
     """
-    times = _times(path, None)
-    return (times[-1] - times[0]) * len(times) / max(len(times) - 1, 1)
+    shown = times(path)
+    return (shown[-1] - shown[0]) * len(shown) / max(len(shown) - 1, 1)
 
 
 def evenly(path: Path, count: int, span: Span | None = None, longest_side: int | None = None) -> Pixels:
@@ -126,7 +126,7 @@ def evenly(path: Path, count: int, span: Span | None = None, longest_side: int |
     Raises:
         MediaError: no video, no frames in the span, damaged or cut short.
     """
-    shown = _times(path, span)
+    shown = times(path, span)
     if _is_even(shown):
         places = np.linspace(0, len(shown) - 1, count).round().astype(int)
         return at(path, [shown[i] for i in places], longest_side)
@@ -138,6 +138,27 @@ def _is_even(shown: Sequence[float]) -> bool:
     gaps = np.diff(shown)
     usual = float(np.median(gaps)) if len(gaps) else 0.0
     return bool(((gaps <= UNEVEN * usual) & (gaps * UNEVEN >= usual)).all())
+
+
+def times(path: Path, span: Span | None = None) -> list[float]:
+    """When the frames in the span are shown, rising; read from packets without decoding.
+
+    Raises:
+        MediaError: no video, no frames in the span, or cut short.
+    """
+    if path.is_dir():
+        every = [i / FOLDER_FPS for i in range(len(numbered(path)))]
+    else:
+        with opened(path) as (container, stream):
+            every = packet_times(container, stream, span)
+            if span is None:
+                refuse_cut(container, stream, every)
+    found = every if span is None else _in_span(every, span)
+    if not found:
+        raise MediaError(
+            "a video without frames" + ("" if span is None else f" from {span[0]} to {span[1]} s")
+        )
+    return found
 
 
 def at(path: Path, times_s: Sequence[float], longest_side: int | None = None) -> Pixels:
@@ -184,23 +205,6 @@ def stream(
 def folder_content(folder: Path) -> bytes:
     """The content of a folder of frames, for its digest."""
     return b"".join(path.name.encode() + path.read_bytes() for _, path in numbered(folder))
-
-
-def _times(path: Path, span: Span | None) -> list[float]:
-    """When the frames in the span are shown, rising; read from packets without decoding."""
-    if path.is_dir():
-        every = [i / FOLDER_FPS for i in range(len(numbered(path)))]
-    else:
-        with opened(path) as (container, stream):
-            every = packet_times(container, stream, span)
-            if span is None:
-                refuse_cut(container, stream, every)
-    found = every if span is None else _in_span(every, span)
-    if not found:
-        raise MediaError(
-            "a video without frames" + ("" if span is None else f" from {span[0]} to {span[1]} s")
-        )
-    return found
 
 
 def _in_span(every: Sequence[float], span: Span) -> list[float]:
