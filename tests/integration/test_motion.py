@@ -1,5 +1,6 @@
 """Motion beside a tiny network: things that move are told where no frame tells them, and every verb works."""
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,17 +12,25 @@ import preseason
 from drawn_motion import MOVES, drawn_clip, write_moves
 from movies import write
 from photo_fits import asked
+from preseason import backbones
 from preseason.backbones.motion import MotionNetwork
 from preseason.backbones.timm_networks import create
 from preseason.data.dataset import File, Sample
+from preseason.data.files import Columns
 from preseason.engine.motion import MotionEngine
 from preseason.engine.passes import FeatureSpec
 from preseason.errors import ExportError, UsageError
 from preseason.errors.packages import MissingPackageError
+from preseason.fitting.several_networks import joined
+from preseason.inference.predictor import FeatureExtractors
 from preseason.media.frame_pairs import pair_places
 from preseason.models.classifier import Model
+from preseason.recipe import Recipe
+from preseason.runtime.progress import Silent
+from preseason.tasks.base import tasks
 from preseason.tasks.companions import companions
 from preseason.tasks.motion import PairDecoder
+from preseason.tasks.reading import read_for
 
 pytestmark = [
     pytest.mark.skipif(find_spec("cv2") is None, reason="the extra motion is not installed"),
@@ -123,9 +132,43 @@ def test_without_the_extra_it_is_told_what_installs_it(
         preseason.fit(clips, backbone="auto,motion")
 
 
+def test_opencv_without_its_libraries_is_told_and_not_used_unasked(
+    clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a server without libGL: the package is there, and importing it fails."""
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.setattr("preseason.errors.packages.find_spec", lambda name: name)
+    assert not companions.get("motion").installed()
+    with pytest.raises(UsageError, match=r"installed but cannot be loaded: .*apt install libgl1"):
+        preseason.fit(clips, backbone="auto,motion")
+
+
 def test_rows_of_another_kind_than_those_of_the_fit_are_refused() -> None:
-    with pytest.raises(UsageError, match="another version of preseason, which described motion otherwise"):
+    with pytest.raises(UsageError, match=r"another major version of OpenCV than \d+, which is"):
         MotionNetwork("0" * 32).check()
+
+
+def test_the_major_version_of_opencv_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = set()
+    for version in ("4.12.0", "4.14.0", "5.0.0"):
+        monkeypatch.setattr("cv2.__version__", version)
+        found.add(MotionNetwork().weights_id)
+    assert len(found) == 2
+
+
+def test_it_is_read_unasked_unless_a_network_is_named(clips: Path, network: str, cache: Path) -> None:
+    task = tasks.get("clips")
+    audit = read_for(task, clips, Silent(), Columns())
+
+    def make(name: str) -> FeatureExtractors:
+        backbone = backbones.load("test_resnet", network)
+        return FeatureExtractors(backbone, task.decoder(backbone), cache, "cpu")
+
+    found = {
+        asked: list(joined(Recipe(backbone=asked), task, audit, Silent(), make).others)
+        for asked in ("auto", "efficientnet_lite0", "efficientnet_lite0,motion")
+    }
+    assert found == {"auto": ["motion"], "efficientnet_lite0": [], "efficientnet_lite0,motion": ["motion"]}
 
 
 def test_what_goes_to_the_left_is_what_goes_to_the_right_mirrored(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """What describes the motion of clips, in the place of a pretrained network; `engine/motion.py` runs it.
 
-Nothing of it is learnt: it has no weights, and its digest is over the settings that shape its rows.
+Nothing of it is learnt: it has no weights, and its digest is over what shapes its rows. OpenCV's major
+version does: flow of 4.10, 4.12 and 4.14 is equal, that of 5.0 is not.
 """
 
 import hashlib
 from functools import cached_property
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from preseason.backbones.facts import Preprocessing
@@ -49,8 +49,6 @@ class MotionNetwork:
         Raises:
             MissingPackageError: the extra is not installed.
         """
-        if self._expected is None:
-            require("Reading motion", RUNS)
         return self._expected or digest()
 
     def check(self) -> None:
@@ -60,11 +58,11 @@ class MotionNetwork:
             MissingPackageError: the extra is not installed.
             UsageError: a model was fitted with rows of another kind.
         """
-        require("Reading motion", RUNS)
         if self.weights_id != digest():
             raise UsageError(
-                "The model was fitted with another version of preseason, which described motion otherwise. "
-                "Install the version of its report, or fit again."
+                f"The model was fitted with another major version of OpenCV than {opencv()}, which is "
+                "installed here, or with another version of preseason, which describe motion otherwise. "
+                "Install those of the fit, or fit again."
             )
 
     def loaded(self) -> "Backbone":
@@ -86,10 +84,38 @@ class MotionNetwork:
 
 
 def motion_installed() -> bool:
-    """Whether the package of the extra is there; nothing of it is run."""
-    return find_spec(RUNS) is not None
+    """Whether OpenCV is there and can be loaded: on bare servers libraries that it needs are absent."""
+    try:
+        return bool(opencv())
+    except UsageError:
+        return False
 
 
 def digest() -> str:
-    """Hex digest (BLAKE2b, 16 bytes) over the settings that shape rows."""
-    return hashlib.blake2b(f"{DESCRIBED} {SIDES} {PAIRS}".encode(), digest_size=16).hexdigest()
+    """Hex digest (BLAKE2b, 16 bytes) over what shapes rows.
+
+    Raises:
+        MissingPackageError: the extra is not installed.
+        UsageError: OpenCV cannot be loaded.
+    """
+    shaping = f"{DESCRIBED} {SIDES} {PAIRS} OpenCV {opencv()}"
+    return hashlib.blake2b(shaping.encode(), digest_size=16).hexdigest()
+
+
+def opencv() -> str:
+    """OpenCV's major version.
+
+    Raises:
+        MissingPackageError: the extra is not installed.
+        UsageError: it cannot be loaded.
+    """
+    require("Reading motion", RUNS)
+    try:
+        import cv2
+    except ImportError as error:
+        raise UsageError(
+            f"Reading motion needs OpenCV, which is installed but cannot be loaded: {error}. On Debian and "
+            "Ubuntu `apt install libgl1 libglib2.0-0` brings what it needs; leave motion out with "
+            "--backbone efficientnet_lite0."
+        ) from error
+    return str(cv2.__version__).partition(".")[0]

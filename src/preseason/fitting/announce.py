@@ -36,6 +36,8 @@ def plan_of(context: FitContext) -> str:
     recipe, backbone = context.recipe, context.extractors.backbone.loaded()
     if recipe.head == "auto" and recipe.unfreeze == "auto" and recipe.name == "default":
         described = context.task.describe(recipe, backbone)
-        return f"Plan, within {budget_s(context):.0f} s: {described}."
+        beside = ", ".join(context.extractors.others)
+        also = f" Read beside the first network: {beside}." if beside else ""
+        return f"Plan, within {budget_s(context):.0f} s: {described}.{also}"
     asked = f"head {recipe.head}, unfreeze {recipe.unfreeze}"
     return f"Plan: {recipe.name} recipe, {backbone.name}, {asked}."
