@@ -75,7 +75,19 @@ def who_is_where_in_a_video(place: Path, own: list[str]) -> None:
         assert (len(mine), mine[0]["looks"]) == (track["boxes"], min(len(mine), 12))
     assert sum(row["label"] == row["found"] for row in told["predictions"]) >= 0.7 * len(told["predictions"])
     cut = ["predict", str(place / "finder"), str(place / "videos" / "*.mp4"), "--crops", str(place / "cut")]
+    (place / "points.csv").write_text("x,y,pitch_x,pitch_y\n0,0,0,0\n160,0,40,0\n160,120,40,30\n0,120,0,30\n")
+    more = ["--teams", "player", "--pitch", str(place / "points.csv"), "--draw", str(place / "map")]
     with redirect_stdout(io.StringIO()) as out:
-        assert run([*cut, "--track", "--json", "-q", *own]) == 0
-    assert len(json.loads(out.getvalue())["crops"]) == len(told["predictions"])
+        assert run([*cut, "--track", *more, "--json", "-q", *own]) == 0
+    found = json.loads(out.getvalue())
+    assert len(found["crops"]) == len(told["predictions"])
+    assert {track["team"] for track in found["tracks"] if track["label"] == "ball"} == {None}
+    assert {track["team"] for track in found["tracks"] if track["label"] == "player"} <= {0, 1, 2}
+    box = found["predictions"][0]["boxes"][0]
+    assert np.allclose(box["place_m"], (20 * (box["x0"] + box["x1"]), 30 * box["y1"]))
+    assert (place / "map" / "match-pitch.png").is_file()
+    assert run([*cut, "--teams", "player", "-q", *own]) == 2, "teams are of tracks"
+    with redirect_stdout(io.StringIO()) as out:
+        assert run([*named, "--track", *more[:4], "--format", "csv", "-q"]) == 0
+    assert out.getvalue().splitlines()[0].endswith("y1,team,pitch_x,pitch_y")
     assert {path.name for path in (place / "cut").iterdir()} == {row["found"] for row in told["predictions"]}

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from preseason.cli import words
+from preseason.cli.teams import team_name, teams_fields, teams_lines
 from preseason.cli.verbs import Outcome
-from preseason.cli.video_boxes import SHOWN, Wishes, check, frames_of, line_of, target_of
+from preseason.cli.video_boxes import SHOWN, Wishes, check, frames_of, line_of, rounded, target_of
 from preseason.data.safe_names import cell
 from preseason.errors import DataError, MediaError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from preseason.models.classifier import Model
     from preseason.models.detector import Detector
     from preseason.runtime.progress import Progress
+    from preseason.spotting.teams import Teams
     from preseason.spotting.video_boxes import FrameBoxes
 
 Rows = list[dict[str, Any]]
@@ -48,42 +50,50 @@ def who_in_videos(
     """
     from preseason.data.dataset import Skipped
 
-    check(wishes, found[0])
+    check(wishes, found[0], finder.labels)
     rows: Rows = []
     drawn: list[Path] = []
+    teams: dict[str, Teams] = {}
     skipped, read = list(found[1]), 0
     for path in found[0]:
         try:
-            frames, fps = _walked(model, finder, path, wishes, report)
+            frames, fps = _walked(model, finder, path, wishes, teams, report)
         except MediaError as error:
             skipped.append(Skipped(str(path), str(error)))
             continue
         read += len(frames)
-        rows += [row for frame in frames for row in rows_of(frame)]
+        rows += [row for frame in frames for row in rows_of(frame, wishes.columns())]
         if wishes.draw is not None:
             drawn.append(_drawn(model, frames, fps, target_of(wishes.draw, path, drawn)))
     fields: dict[str, Any] = {"model": name, "predictions": rows, "skipped": skipped, "drift": None}
     fields |= {"tracks": tracks_of(rows)} if wishes.track else {}
+    fields |= {"teams": teams_fields(teams)} if wishes.teams else {}
     fields |= {"drawn": drawn} if wishes.draw is not None else {}
     if wishes.form == "csv":
-        for line in words.of_skipped(skipped):
+        for line in [*teams_lines(teams), *words.of_skipped(skipped)]:
             click.echo(line, err=True)
-    return Outcome(fields, _text(rows, wishes, drawn, skipped), 0 if read else DataError.exit_code)
+    more = [*teams_lines(teams), *(f"Written: {path}" for path in drawn)]
+    return Outcome(fields, _text(rows, wishes, more, skipped), 0 if read else DataError.exit_code)
 
 
 def _walked(
-    model: "Model", finder: "Detector", path: Path, wishes: Wishes, report: "Progress"
+    model: "Model",
+    finder: "Detector",
+    path: Path,
+    wishes: Wishes,
+    teams: "dict[str, Teams]",
+    report: "Progress",
 ) -> "tuple[list[FrameBoxes], float]":
     from preseason.spotting.video_boxes import FPS, watch
     from preseason.spotting.who import named_frames
 
     watched = watch(finder, path, report, FPS if wishes.fps is None else wishes.fps)
-    frames = list(frames_of(watched, wishes.track))
+    frames = list(frames_of(watched, wishes, teams, report))
     return named_frames(model, path, frames, watched.fps, report), watched.fps
 
 
-def rows_of(frame: "FrameBoxes") -> Iterator[dict[str, Any]]:
-    """A row for each box of a frame that has an answer, its edges in pixels."""
+def rows_of(frame: "FrameBoxes", more: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    """A row for each box of a frame that has an answer, its edges in pixels; `more` names further columns."""
     from preseason.spotting.who import NamedBox
 
     for box, row in zip(frame.boxes, frame.rows(), strict=True):
@@ -93,7 +103,14 @@ def rows_of(frame: "FrameBoxes") -> Iterator[dict[str, Any]]:
         when = {"input": row["input"], "frame": frame.frame, "time_s": frame.time_s, "track": box.track}
         said = {"label": answer.label, "probability": answer.probability, "unknown": answer.unknown}
         edges = {edge: round(row[edge], 2) for edge in ("x0", "y0", "x1", "y1")}
-        yield when | {"found": box.label, "score": box.score} | said | {"looks": answer.looks} | edges
+        yield (
+            when
+            | {"found": box.label, "score": box.score}
+            | said
+            | {"looks": answer.looks}
+            | edges
+            | {key: rounded(row[key]) for key in more}
+        )
 
 
 def tracks_of(rows: Rows) -> Rows:
@@ -102,9 +119,9 @@ def tracks_of(rows: Rows) -> Rows:
     for row in rows:
         if row["track"] is not None:
             tracks[row["input"], row["track"]].append(row)
-    kept = ("input", "track", "found", "label", "probability", "unknown", "looks")
+    kept = ("input", "track", "found", "label", "probability", "unknown", "looks", "team")
     told = [
-        {key: some[0][key] for key in kept}
+        {key: some[0][key] for key in kept if key in some[0]}
         | {"start_s": some[0]["time_s"], "end_s": some[-1]["time_s"], "boxes": len(some)}
         for some in tracks.values()
     ]
@@ -126,11 +143,12 @@ def _relabelled(box: Any) -> Any:
     return replace(box, label=box.answer.label if known else UNKNOWN, score=score)
 
 
-def _text(rows: Rows, wishes: Wishes, drawn: Sequence[Path], skipped: "Sequence[Skipped]") -> str:
+def _text(rows: Rows, wishes: Wishes, more: Sequence[str], skipped: "Sequence[Skipped]") -> str:
     if wishes.form == "csv":
-        return "\n".join([",".join(HEADER), *(line_of(_cells(row)) for row in rows)])
+        columns = (*HEADER, *wishes.columns())
+        return "\n".join([",".join(columns), *(line_of(_cells(row, columns)) for row in rows)])
     shown = _of_tracks(tracks_of(rows)) if wishes.track else _of_labels(rows)
-    lines = [shown or "Nothing was found.", *(f"Written: {path}" for path in drawn)]
+    lines = [shown or "Nothing was found.", *more]
     return "\n".join([*lines, *words.of_skipped(skipped)])
 
 
@@ -140,10 +158,10 @@ HEADER = (
 )  # fmt: skip
 
 
-def _cells(row: dict[str, Any]) -> list[Any]:
+def _cells(row: dict[str, Any], columns: Sequence[str]) -> list[Any]:
     named = row | {key: cell(row[key]) for key in ("input", "found", "label")}
     named |= {key: round(row[key], 4) for key in ("score", "probability")}
-    return [str(named[key]).lower() if key == "unknown" else named[key] for key in HEADER]
+    return [str(named[key]).lower() if key == "unknown" else named[key] for key in columns]
 
 
 def _of_tracks(tracks: Rows) -> str:
@@ -151,12 +169,14 @@ def _of_tracks(tracks: Rows) -> str:
 
     rows = [
         [str(each["track"]), each["found"], _named(each), words.percent(each["probability"]),
-         clock(each["start_s"]), clock(each["end_s"]), str(each["boxes"])]
+         clock(each["start_s"]), clock(each["end_s"]), str(each["boxes"]),
+         *([team_name(each["team"])] if "team" in each else [])]
         for each in tracks
     ]  # fmt: skip
     rest = len(rows) - SHOWN
     more = [f"... and {rest} more; --json has all."] if rest > 0 else []
     header = ["track", "found", "label", "confidence", "from", "to", "frames"]
+    header += ["team"] if any("team" in each for each in tracks) else []
     return "\n".join([words.table(header, rows[:SHOWN]), *more]) if rows else ""
 
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from preseason.trained_model import TrainedModel
 
 
+VIDEO = ("fps", "track", "teams", "pitch")
+"""Options of things in videos."""
+
+
 @verb("predict")
 @click.argument("model")
 @click.argument("paths", nargs=-1, required=True)
@@ -47,6 +51,16 @@ if TYPE_CHECKING:
     "--fps", type=float, metavar="N", help="Of things in a video: frames a second to look at; 5 by default."
 )
 @click.option("--track", is_flag=True, help="Of things in a video: number them, and follow them by number.")
+@click.option(
+    "--teams",
+    metavar="CLASS",
+    help="With --track: tell two teams of this class, such as player, apart by kit.",
+)
+@click.option(
+    "--pitch",
+    metavar="TABLE",
+    help="Of things in a video of a fixed camera: where they stand, in metres, from a table of points.",
+)
 @click.option("--adapt", is_flag=True, help="Re-centre the features on these examples first.")
 @input_options
 @model_options
@@ -61,6 +75,8 @@ def predict(
     draw: str | None,
     fps: float | None,
     track: bool,
+    teams: str | None,
+    pitch: str | None,
     adapt: bool,
     text: str | None,
     path: str | None,
@@ -77,15 +93,17 @@ def predict(
     from preseason.cli.video_boxes import Wishes, of_videos, videos_among
     from preseason.models.detector import Detector
     from preseason.runtime.cache_dir import cache_folder
+    from preseason.spotting.pitch import read_pitch
     from preseason.stores.mirror import inputs_here
 
     report = progress(quiet)
     loaded = preseason.load(model, progress=report, device=device, cache=cache)
     paths = tuple(str(each) for each in inputs_here(paths, cache_folder(cache)))
     _refuse_unfit(model, loaded, form, text or path, None if finder else draw)
+    view = None if pitch is None else read_pitch(Path(pitch))
     if finder is not None:
         found = preseason.load(finder, progress=report, device=device, cache=cache)
-        wishes = Wishes(fps, track, form, None if draw is None else Path(draw))
+        wishes = Wishes(fps, track, form, None if draw is None else Path(draw), None, teams, view)
         return _on_finder(model, loaded, (finder, found), paths, wishes, report)
     if isinstance(loaded, Detector) and (videos := videos_among(paths))[0]:
         refuse_given(["output"], "it is for pictures, not for videos.")
@@ -93,9 +111,10 @@ def predict(
             raise UsageError(f"--format {form} is for pictures, not for videos.")
         if adapt:
             raise UsageError("--adapt re-centres features of models of labels; leave it out for detection.")
-        wishes = Wishes(fps, track, form, *(None if each is None else Path(each) for each in (draw, crops)))
+        drawn, cut = (None if each is None else Path(each) for each in (draw, crops))
+        wishes = Wishes(fps, track, form, drawn, cut, teams, view)
         return of_videos(model, loaded, videos, wishes, report)
-    refuse_given(["fps", "track"], "it is for a model that finds things, and videos.")
+    refuse_given([*VIDEO], "it is for a model that finds things, and videos.")
     if form == "mot":
         raise UsageError("--format mot is the format of tracks: name a video and --track.")
     more: dict[str, Any] = {"adapt": True} if adapt else {}
@@ -153,7 +172,7 @@ def _on_finder(
     videos = videos_among(paths)
     if videos[0]:
         return who_in_videos(name, model, found, videos, wishes, report)
-    refuse_given(["draw", "fps", "track"], "with --on it is for videos.")
+    refuse_given(["draw", *VIDEO], "with --on it is for videos.")
     return who_is_where(name, model, found, paths, wishes.form, report)
 
 

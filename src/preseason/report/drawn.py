@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
 COLOURS = ((255, 214, 64), (79, 195, 247), (255, 138, 101), (129, 199, 132), (186, 104, 200), (240, 98, 146))
+TEAMS = ((189, 189, 189), COLOURS[0], COLOURS[1])
+"""Of those of no team, of the first and of the second."""
 QUALITY = 90
 
 
@@ -51,15 +53,17 @@ def _write(found: PictureBoxes, labels: Sequence[str], path: Path) -> None:
 
 
 def draw_boxes(picture: "Image", boxes: Sequence[FoundBox], labels: Sequence[str]) -> None:
-    """Boxes on a picture, each with its name: a colour for each class, or each track."""
+    """Boxes on a picture, each with its name: a colour for each class, or each track, or each team."""
     from PIL import ImageDraw
 
     pen = ImageDraw.Draw(picture)
     size = max(12, max(picture.size) // 50)
     # The surest last, so that they lie on top.
     for box in reversed(boxes):
-        track = getattr(box, "track", None)
+        track, team = getattr(box, "track", None), getattr(box, "team", None)
         colour = COLOURS[(labels.index(box.label) if track is None else track) % len(COLOURS)]
+        if team is not None:
+            colour = TEAMS[min(team, len(TEAMS) - 1)]
         edges = (
             box.x0 * picture.width,
             box.y0 * picture.height,
@@ -68,6 +72,7 @@ def draw_boxes(picture: "Image", boxes: Sequence[FoundBox], labels: Sequence[str
         )
         pen.rectangle(edges, outline=colour, width=max(2, size // 7))
         text = f"{box.label} {100 * box.score:.0f} %" if track is None else f"{box.label} {track}"
+        text += f" (team {team})" if team else ""
         _name(pen, text, edges, colour, size)
 
 

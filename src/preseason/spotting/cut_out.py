@@ -1,5 +1,6 @@
 """Boxes on frames of a video, cut out as pictures of their own, in one pass over the video."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -36,3 +37,24 @@ def cut_out(
             if wanted is None or (number, at) in wanted:
                 x0, y0, x1, y1 = pixels_of(box, pixels.shape[1], pixels.shape[0])
                 yield (number, at), np.ascontiguousarray(pixels[y0:y1, x0:x1])
+
+
+def largest_of_tracks(frames: Sequence[FrameBoxes], most: int, label: str | None = None) -> dict[Place, int]:
+    """The boxes that stand for tracks, and the track of each: the largest of as many equal parts of it.
+
+    Args:
+        frames: in order.
+        most: boxes of a track.
+        label: a class whose tracks count alone; None for all.
+    """
+    tracks: defaultdict[int, list[tuple[Place, float]]] = defaultdict(list)
+    for number, frame in enumerate(frames):
+        for at, box in enumerate(frame.boxes):
+            track = getattr(box, "track", None)
+            if track is not None and label in (None, box.label):
+                tracks[track].append(((number, at), (box.x1 - box.x0) * (box.y1 - box.y0)))
+    return {
+        max((boxes[i] for i in part), key=lambda box: box[1])[0]: track
+        for track, boxes in tracks.items()
+        for part in np.array_split(np.arange(len(boxes)), min(most, len(boxes)))
+    }

@@ -34,9 +34,13 @@ class TrackedBox(FoundBox):
 
     Attributes:
         track: number of the track it belongs to, from 1; None where it belongs to none.
+        team: of its track, from 1, and 0 for none of them; None where nobody asked, or without a track.
+        place_m: metres on the pitch at which it stands; None where nobody asked, or above the horizon.
     """
 
     track: int | None = None
+    team: int | None = None
+    place_m: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,15 @@ class FrameBoxes(PictureBoxes):
     time_s: float = 0.0
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row of a table for each box: frame and time, what a picture's rows have, and the track."""
+        """A row of a table for each box: a picture's columns, frame and time, track, team and place."""
         when = {"frame": self.frame, "time_s": self.time_s}
-        return [
-            row | when | {"track": getattr(box, "track", None)}
-            for row, box in zip(super().rows(), self.boxes, strict=True)
-        ]
+        return [row | when | _of_track(box) for row, box in zip(super().rows(), self.boxes, strict=True)]
+
+
+def _of_track(box: FoundBox) -> dict[str, Any]:
+    tracked = box if isinstance(box, TrackedBox) else TrackedBox(box.label, box.score, 0, 0, 0, 0)
+    x, y = tracked.place_m or (None, None)
+    return {"track": tracked.track, "team": tracked.team, "pitch_x": x, "pitch_y": y}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ parts of it. Frames that follow one another are alike, so a mean is taken, and n
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from preseason.media.stream import Pixels
 from preseason.models.classifier import Model
 from preseason.results import Prediction
 from preseason.runtime.progress import Progress, Silent
-from preseason.spotting.cut_out import Place, cut_out
+from preseason.spotting.cut_out import Place, cut_out, largest_of_tracks
 from preseason.spotting.video_boxes import FrameBoxes, TrackedBox
 
 LOOKS = 12
@@ -102,18 +102,13 @@ def vote(answers: Sequence[Prediction]) -> Answer:
 
 def _chosen(frames: Sequence[FrameBoxes]) -> dict[Place, Key]:
     """The boxes to look at, and what each is looked at for."""
-    tracks: defaultdict[int, list[tuple[Place, float]]] = defaultdict(list)
-    chosen: dict[Place, Key] = {}
-    for number, frame in enumerate(frames):
-        for at, box in enumerate(frame.boxes):
-            track = getattr(box, "track", None)
-            if track is None:
-                chosen[number, at] = (number, at)
-            else:
-                tracks[track].append(((number, at), (box.x1 - box.x0) * (box.y1 - box.y0)))
-    for track, boxes in tracks.items():
-        for part in np.array_split(np.arange(len(boxes)), min(LOOKS, len(boxes))):
-            chosen[max((boxes[i] for i in part), key=lambda box: box[1])[0]] = (track,)
+    chosen: dict[Place, Key] = {
+        (number, at): (number, at)
+        for number, frame in enumerate(frames)
+        for at, box in enumerate(frame.boxes)
+        if getattr(box, "track", None) is None
+    }
+    chosen |= {place: (track,) for place, track in largest_of_tracks(frames, LOOKS).items()}
     return dict(sorted(chosen.items()))
 
 
@@ -135,6 +130,6 @@ def _named(frame: FrameBoxes, number: int, answered: Mapping[Key, Answer]) -> Fr
     for at, box in enumerate(frame.boxes):
         track = getattr(box, "track", None)
         key: Key = (number, at) if track is None else (track,)
-        edges = (box.x0, box.y0, box.x1, box.y1)
-        boxes.append(NamedBox(box.label, box.score, *edges, track, answered.get(key)))
+        values = {field.name: getattr(box, field.name) for field in fields(box)}
+        boxes.append(NamedBox(**values | {"answer": answered.get(key)}))
     return replace(frame, boxes=tuple(boxes))
