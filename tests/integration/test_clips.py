@@ -119,6 +119,7 @@ def test_actions_of_a_new_match_are_found_at_their_times(
     )
     told = tuple(preseason.data.actions.Action(at, label) for at, label in events)
     assert found["drift"]["verdict"] == "same"
+    assert found["drifts"] == [{"model": str(actions), "drift": found["drift"]}]
     listed = read_results(out)
     assert [a["label"] for a in found["actions"]] == [a.label for a in listed]
     precision = average_precision([Recording(told, listed)], tiny_matches.LABELS, 1.0)

@@ -1,5 +1,7 @@
 """Data sets of the library `datasets`: pictures, sounds and texts, in memory, by path and streamed."""
 
+import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,18 @@ def test_unclear_columns_are_asked_for(
 def test_what_is_not_of_the_library_is_not_taken_for_it(tmp_path: Path) -> None:
     assert not any(is_data_set(each) for each in (tmp_path, "photos", {"train": 1}, np.zeros(3)))
     assert not is_data_set(Dataset(tmp_path, "given", (), ()))
+
+
+@pytest.mark.parametrize(
+    ("host", "process", "stays"), [("", 2**22 + 1, False), ("", os.getpid(), True), ("else", 1, True)]
+)
+def test_rows_of_a_killed_process_go_with_the_next(
+    host: str, process: int, stays: bool, tmp_path: Path
+) -> None:
+    left = tmp_path / f"rows-{host or platform.node()}-{process}-abc"
+    left.mkdir()
+    with unlabelled(datasets.Dataset.from_dict({"text": ["a"]}), tmp_path):
+        assert left.exists() is stays
 
 
 def test_predict_takes_one_part_and_no_empty_row(rows: Any, tmp_path: Path) -> None:

@@ -4,6 +4,10 @@ The files inside a data set lie on disk only while they are used, under names wi
 those that the data set names by path are read where they lie.
 """
 
+import glob
+import os
+import platform
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -112,9 +116,28 @@ def unlabelled(data: Any, cache: Path, column: str | None = None) -> Iterator[li
 
 @contextmanager
 def _room(cache: Path) -> Iterator[Path]:
+    """A folder for files of this process; what processes that were killed here have left is deleted."""
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="rows-") as folder:
+    mine = f"rows-{platform.node()}-"
+    for left in cache.glob(f"{glob.escape(mine)}*"):
+        number = left.name.removeprefix(mine).split("-", 1)[0]
+        if number.isdigit() and not _runs(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=f"{mine}{os.getpid()}-") as folder:
         yield Path(folder)
+
+
+def _runs(process: int) -> bool:
+    """Whether a process of this machine runs; where that cannot be asked without ending it, it may."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is somebody else's
+        return True
+    return True
 
 
 def _parts(data: Any) -> Iterator[tuple[str | None, Any]]:
