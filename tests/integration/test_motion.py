@@ -31,6 +31,7 @@ from preseason.tasks.base import tasks
 from preseason.tasks.companions import companions
 from preseason.tasks.motion import PairDecoder
 from preseason.tasks.reading import read_for
+from serving_tools import serving
 
 pytestmark = [
     pytest.mark.skipif(find_spec("cv2") is None, reason="the extra motion is not installed"),
@@ -106,13 +107,22 @@ def test_evaluate_explain_add_and_remove_work(
     assert "away" not in grown.remove("away")[0].labels
 
 
+def test_a_server_answers_as_the_model_does(moving: Path, clips: Path) -> None:
+    clip = clips / "right" / "1.mp4"
+    (expected,) = opened(moving).predict(clip)
+    with serving({"plays": moving}) as client:
+        reply = client.post("/v1/predict", files={"file": (clip.name, clip.read_bytes())})
+    answer = reply.json()["predictions"][0]
+    assert answer["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
+
+
 def test_export_says_that_it_holds_one_network(moving: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"reads several networks \(test_resnet, motion\)"):
         preseason.export(moving, tmp_path / "onnx")
 
 
 def test_motion_alone_and_motion_of_photos_are_refused(clips: Path, photos: Path) -> None:
-    with pytest.raises(UsageError, match="says nothing of clips without more than one frame: name another"):
+    with pytest.raises(UsageError, match="says nothing of clips without a second frame: name another"):
         preseason.fit(clips, backbone="motion")
     with pytest.raises(UsageError, match="--backbone motion is for clips, but these are photos"):
         preseason.fit(photos, backbone="auto,motion")

@@ -38,13 +38,13 @@ def shape_of(height: int, width: int, pixels: int) -> tuple[int, int]:
 
 
 class Motion:
-    """The companion `motion`, of nearly every clip: one in two must have more than a single frame."""
+    """The companion `motion`, of nearly every clip: one in two must have a second frame."""
 
     name = MOTION
     tasks: tuple[str, ...] = ("clips",)
-    thing = "more than one frame"
+    thing = "a second frame"
     least = 0.5
-    seconds_each = 0.07
+    seconds_each = 0.1
 
     def installed(self) -> bool:
         """Whether the extra is."""
