@@ -149,11 +149,22 @@ HEARD = (
     _of_hub("openai/whisper-small", "apache-2.0", 88_154_112, TRANSCRIBED),
 )
 """Of transformers; of Whisper the encoder is kept. What they learnt from is told by their authors."""
+COCO = "COCO"
+DETECTORS = (
+    _of_hub("Roboflow/rf-detr-nano", "apache-2.0", 30_500_000, f"{COCO}, Objects365"),
+    _of_hub("Roboflow/rf-detr-base", "apache-2.0", 29_000_000, f"{COCO}, Objects365"),
+    _of_hub("ustc-community/dfine-nano-coco", "apache-2.0", 3_800_000, COCO),
+    _of_hub("ustc-community/dfine-small-coco", "apache-2.0", 10_000_000, COCO),
+    _of_hub("harshaljanjani/DEIMv2_HGNetv2_N_COCO_Transformers", "apache-2.0", 3_600_000, COCO),
+    _of_hub("PekingU/rtdetr_v2_r18vd", "apache-2.0", 20_000_000, COCO),
+    _of_hub("AnnaZhang/lwdetr_small_60e_coco", "apache-2.0", 14_600_000, f"{COCO}, Objects365"),
+)
+"""Of transformers; their parameters as their authors round them."""
 EMBEDDED_PARAMETERS = {"efficientnet_lite0": 4_652_008, ENCODER: 22_565_376, SPEECH: 328_128}
 
 
 def listing() -> list[BackboneInfo]:
-    """What `preseason models` shows: networks of pictures, of clips, of texts; embedded ones first."""
+    """What `preseason models` shows: of pictures, detectors, of clips, sounds, texts; embedded ones first."""
     hosted = [
         Listed(name, each.licence, each.parameters, each.repository, trained_on=each.trained_on)
         for name, each in HOSTED.items()
@@ -161,6 +172,7 @@ def listing() -> list[BackboneInfo]:
     return [
         *_embedded(),
         *(_row(each, "image") for each in PICTURES),
+        *(_row(each, "detection") for each in DETECTORS),
         *map(_published, PUBLISHED),
         *(_row(each, "video") for each in (*CLIPS, *hosted)),
         _speech(),

@@ -24,8 +24,9 @@ Every other image network of timm works too: preseason fit photos/ --backbone NA
 on this machine are loaded from the hub when you name them; --weights FILE_OR_FOLDER takes them from disk.
 Networks for video take clips; a folder of transformers with VideoMAE, TimeSformer or V-JEPA 2 is a backbone
 as well: --backbone FOLDER. So is one with a spectrogram transformer (AST), wav2vec 2.0, HuBERT, WavLM or
-Whisper for sounds; of a hub's network model.safetensors alone is read. Beside the network, faces of photos
-and the motion of clips are read where the extras faces and motion are installed: --backbone auto,motion."""
+Whisper for sounds, or with RF-DETR, D-FINE, DEIMv2, RT-DETRv2 or LW-DETR for boxes; of a hub's network
+model.safetensors alone is read. Beside the network, faces of photos and the motion of clips are read where
+the extras faces and motion are installed: --backbone auto,motion."""
 
 
 @verb("models")

@@ -141,6 +141,7 @@ def _loaded(
         loaded = load(model, progress=progress, device="cpu", cache=cache)
     if finds(loaded):
         finders.refuse_target(to)
+        finders.heads_of(loaded)
         return loaded
     if not classifies(loaded) or (loaded.job.modality.name not in runners and to not in LIBRARIES):
         names = list(runners)

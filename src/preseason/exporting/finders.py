@@ -18,7 +18,7 @@ from preseason.exporting.parts import write_runner
 from preseason.exporting.program import engine
 from preseason.exporting.run_boxes import Exported
 from preseason.exporting.runners.base import runners
-from preseason.inference.detection.finder import Located
+from preseason.inference.detection.finder import Finder, Located
 from preseason.inference.detection.peaks import Found
 from preseason.inference.detection.scores import Calibration
 from preseason.media.image import decode
@@ -71,10 +71,25 @@ def refuse_target(to: str) -> None:
         )
 
 
+def heads_of(model: Detector) -> Finder:
+    """The heads on maps that are written as a graph.
+
+    Raises:
+        ExportError: the model is a whole detector.
+    """
+    if not isinstance(model.finder, Finder):
+        raise ExportError(
+            f"Export is not offered for a fine-tuned {model.extractors.backbone.name}: `preseason serve` "
+            "answers over HTTP, and transformers opens the folder backbone/ of the model by itself."
+        )
+    return model.finder
+
+
 def settings_of(model: Detector, file: str) -> dict[str, Any]:
     """What exported.json holds of the graph and of how pictures are fed."""
-    graph = {"file": file, "outputs": list(OUTPUTS), "stride": model.finder.shape.stride}
-    return {"graph": graph, "plan": model.finder.plan.values()}
+    finder = heads_of(model)
+    graph = {"file": file, "outputs": list(OUTPUTS), "stride": finder.shape.stride}
+    return {"graph": graph, "plan": finder.plan.values()}
 
 
 def write_graph(part: Path, model: Detector, to: str, progress: Progress) -> dict[str, Any]:
@@ -85,7 +100,7 @@ def write_graph(part: Path, model: Detector, to: str, progress: Progress) -> dic
     """
     progress.start("writing graphs", 1)
     path = part / "finder.onnx"
-    module, name = BoxGraph(model.finder).eval(), model.extractors.backbone.name
+    module, name = BoxGraph(heads_of(model)).eval(), model.extractors.backbone.name
     trials = [torch.randint(0, 256, (1, *sides, 3), dtype=torch.uint8) for sides in TRIALS]
     with torch.inference_mode(False), torch.no_grad():
         write_module(module, trials[:1], (INPUT,), OUTPUTS, ({},), name, path)

@@ -9,8 +9,10 @@ REFIT_SHARE = 0.45
 
 
 def budget_s(context: FitContext) -> float:
-    """The seconds named, else the task's, with more of them where everything is fitted twice."""
-    each = context.task.seconds_each + seconds_each(context)
+    """The seconds named, else those of the task or of a detector, with more where all is fitted twice."""
+    extractors = context.extractors
+    own = getattr(extractors.backbone, "seconds_each", {}).get(extractors.device, context.task.seconds_each)
+    each = own + seconds_each(context)
     found = context.recipe.budget_for(len(context.samples), each)
     if context.recipe.budget_s is None and context.refits:
         found /= 1 - REFIT_SHARE

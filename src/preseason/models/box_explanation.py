@@ -15,7 +15,7 @@ from preseason.data.boxes import FoundBox
 from preseason.data.dataset import Sample
 from preseason.errors import DataError, MediaError
 from preseason.formatting import percent
-from preseason.inference.detection.finder import Finder
+from preseason.inference.detection.base import BoxFinder
 from preseason.inference.detection.peaks import overlaps
 from preseason.inference.detection.scores import Calibration
 from preseason.media.image import decode
@@ -73,7 +73,7 @@ class BoxExplanation(WeighedParts):
 
 
 def explain_boxes(
-    finder: Finder,
+    finder: BoxFinder,
     calibration: Calibration,
     labels: Sequence[str],
     sample: Sample,

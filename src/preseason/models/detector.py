@@ -11,7 +11,8 @@ from preseason.data.boxes import FoundBox
 from preseason.data.dataset import Sample, Skipped
 from preseason.data.given import Inputs, one_by_one
 from preseason.errors import DataError, MediaError, UsageError
-from preseason.inference.detection.finder import Finder, Located
+from preseason.inference.detection.base import BoxFinder
+from preseason.inference.detection.finder import Located
 from preseason.inference.detection.peaks import Found
 from preseason.inference.detection.scores import Calibration
 from preseason.inference.predictor import FeatureExtractors
@@ -36,22 +37,23 @@ from preseason.trained_model import FINDS, TrainedModel
 
 @dataclass(frozen=True)
 class Detector:
-    """Heads on the maps of a frozen network, with what their scores are worth.
+    """A network that finds things, with what its scores are worth.
 
     Attributes:
+        finder: heads on the maps of a frozen network, or a whole detector.
         labels: class names, in the order of all arrays.
         record: what the fit found.
     """
 
     job: Task
-    finder: Finder
+    finder: BoxFinder
     labels: tuple[str, ...]
     calibration: Calibration
     record: FitRecord
 
     @property
     def extractors(self) -> FeatureExtractors:
-        """The frozen network."""
+        """The network."""
         return self.finder.extractors
 
     @property

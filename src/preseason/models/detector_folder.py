@@ -6,15 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from preseason.models.manifest import record_values
 from preseason.storage import BACKBONE, CARD, FORMAT, HEADS, MANIFEST, REPORT, replace_folder
 
 if TYPE_CHECKING:
     from preseason.models.detector import Detector
-
-KIND = "detector"
 
 
 def save(model: "Detector", folder: Path, pages: Callable[[Path], None] | None = None) -> None:
@@ -43,24 +39,15 @@ def _write(model: "Detector", part: Path) -> None:
     finder = model.finder
     backbone = finder.extractors.backbone
     backbone.save(part / BACKBONE)
-    tensors = {
-        f"{number}.{name}": np.ascontiguousarray(array)
-        for number, member in enumerate(finder.members)
-        for name, array in member.items()
-    }
     curves = {f"calibration.{name}": array for name, array in model.calibration.state().items()}
-    save_file(tensors | curves, part / HEADS)
+    save_file(finder.tensors() | curves, part / HEADS)
     manifest = {
         "format": FORMAT,
-        "kind": KIND,
+        "kind": finder.kind,
         "task": model.task,
         "labels": list(model.labels),
         "backbone": backbone.facts(),
-        "detector": {
-            "plan": finder.plan.values(),
-            "head": finder.shape.values(),
-            "members": len(finder.members),
-        },
+        "detector": finder.values(),
         "record": record_values(model.record),
         "metrics": model.problem.values(model.record.metrics),
     }

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -156,12 +156,7 @@ def _rows(model: Detector, frames: Sequence[Pixels]) -> Rows:
 def _key(model: Detector, path: Path, fps: float) -> str:
     """Names the result by the video's content, the model and the rate."""
     digest = hashlib.blake2b(model.job.fingerprint(Sample(File(path))).encode(), digest_size=16)
-    plan = sorted(asdict(model.finder.plan).items())
-    digest.update(f"boxes {fps:.6f} {model.labels} {plan} {model.finder.shape}".encode())
-    digest.update(model.extractors.backbone.weights_id.encode())
-    for member in model.finder.members:
-        for name, array in sorted(member.items()):
-            digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+    digest.update(f"boxes {fps:.6f} {model.labels} {model.finder.identity()}".encode())
     for values in (model.calibration.raw, model.calibration.right):
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()

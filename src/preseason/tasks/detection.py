@@ -1,9 +1,9 @@
 """Pictures with boxes: what is where, as many things of as many classes as there are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +23,16 @@ from preseason.inference.pictures import crops_of
 from preseason.media.colours import recoloured
 from preseason.media.image import check, decode, thumbnail_jpeg
 from preseason.modalities.base import modalities
-from preseason.recipe import Recipe
+from preseason.recipe import Recipe, Unfreeze
 from preseason.tasks.base import refuse_photo_recipe, tasks
 
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
 
 
+DETECTOR = "detection"
+"""Modality of networks that are whole detectors."""
+WHOLE = "detector, fine-tuned"
 LABELS = frozenset((".txt", ".xml", ".json", ".csv", ".yaml", ".yml", ".names", ".data"))
 """Suffixes of files that bear labels."""
 
@@ -47,6 +50,30 @@ class BoxConfig:
     epochs: int = 100
     learning_rate: float = 2e-3
     batch_size: int = 2
+
+
+@dataclass(frozen=True)
+class WholeConfig(BoxConfig):
+    """Settings of a fit that fine-tunes a whole detector.
+
+    Attributes:
+        cut: the first of the detector's parts that is trained; as many as there are for its heads alone.
+    """
+
+    epochs: int = 50
+    learning_rate: float = 1e-4
+    batch_size: int = 4
+    cut: int = 1
+
+
+Config = TypeVar("Config", bound=BoxConfig)
+
+
+def _asked(recipe: Recipe, usual: Config) -> Config:
+    """The usual settings with those that the user gave."""
+    asked = {name: getattr(recipe, name) for name in ("epochs", "learning_rate", "batch_size")}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return replace(usual, longest=recipe.image_size, **given)
 
 
 class CanvasDecoder:
@@ -77,7 +104,7 @@ class Detection:
     seconds_each = 1.8
     """100 pictures: four minutes."""
     backbone = "efficientnet_lite0"
-    networks: tuple[str, ...] = ("image",)
+    networks: tuple[str, ...] = ("image", DETECTOR)
     scouted: tuple[str, ...] = ()
 
     @property
@@ -108,7 +135,7 @@ class Detection:
     def candidates(
         self, recipe: Recipe, backbone: "Backbone", samples: Sequence[Sample] = ()
     ) -> tuple[Candidate, ...]:
-        """The one way there is: a head on the maps of the frozen network."""
+        """A head on the maps of the frozen network, or a whole detector that is fine-tuned."""
         require(backbone, self.networks, self.noun)
         refuse_photo_recipe(recipe, self.noun)
         if recipe.max_unknown_accepted is not None:
@@ -116,22 +143,29 @@ class Detection:
                 "--max-unknown-accepted is for models of labelled examples: nothing is known of strangers "
                 f"among boxes. Leave it out for {self.noun}."
             )
+        if backbone.modality == DETECTOR:
+            return (self._whole(recipe, backbone),)
         if recipe.unfreeze not in ("auto", "0"):
             raise UsageError(
                 f"--unfreeze {recipe.unfreeze}: things are found on the maps of a frozen network; leave "
-                "--unfreeze out."
+                "--unfreeze out, or name a detector of `preseason models` with --backbone."
             )
-        usual = BoxConfig()
-        config = BoxConfig(
-            recipe.image_size,
-            usual.epochs if recipe.epochs is None else recipe.epochs,
-            usual.learning_rate if recipe.learning_rate is None else recipe.learning_rate,
-            usual.batch_size if recipe.batch_size is None else recipe.batch_size,
-        )
+        config = _asked(recipe, BoxConfig())
         return (Candidate("boxes on maps", "boxes", self.baseline(backbone).spec, config=config),)
+
+    def _whole(self, recipe: Recipe, backbone: "Backbone") -> Candidate:
+        """A detector that is fine-tuned: its heads, and the parts that --unfreeze names."""
+        cut = Unfreeze.parse(recipe.unfreeze).cut(len(backbone))
+        usual = WholeConfig(cut=1 if cut is None else cut)
+        return Candidate(WHOLE, "boxes", self.baseline(backbone).spec, config=_asked(recipe, usual))
 
     def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
         """What is fitted."""
+        if backbone.modality == DETECTOR:
+            return (
+                f"{backbone.name} gets heads for these classes and is fine-tuned, once for each fold to be "
+                "judged and once on everything to be used"
+            )
         return (
             f"maps of {backbone.name} at several scales are kept, and small networks that find things on "
             "them are trained crosswise and averaged"

@@ -14,16 +14,14 @@ from torch import nn
 from preseason.backbones.base import Backbone
 from preseason.backbones.catalogue import HEARD
 from preseason.backbones.encoders import model_type, quiet
-from preseason.backbones.hubs import hugging_face_answers
 from preseason.backbones.library import CONFIG, WEIGHTS, Tensors, libraries, write_as_transformers
 from preseason.backbones.sounds.base import SoundBackbone
 from preseason.backbones.sounds.blocks import AUDIOSET, SPLITS
+from preseason.backbones.transformers_hub import INDEX, INPUT, fetched, type_in_cache
 from preseason.errors import WeightsError, first_line
 from preseason.errors.packages import require
 
 RATE = 16_000
-INPUT = "preprocessor_config.json"
-INDEX = "model.safetensors.index.json"
 BEGINNINGS = ("ast-", "distil-whisper", "distilhubert", "hubert", "wav2vec2", "wavlm", "whisper")
 
 
@@ -91,7 +89,7 @@ class TransformersSounds:
             return True
         if name.count("/") != 1 or Path(name).exists():
             return False
-        return name.rpartition("/")[2].lower().startswith(BEGINNINGS) or _type_in_cache(name) in KINDS
+        return name.rpartition("/")[2].lower().startswith(BEGINNINGS) or type_in_cache(name) in KINDS
 
     def load(self, name: str, weights: str | None) -> Listener:
         """The network `name`; `weights` is a folder to take it from instead.
@@ -104,7 +102,7 @@ class TransformersSounds:
         if weights is not None:
             folder = Path(weights)
         else:
-            folder = Path(name) if model_type(Path(name)) else _fetched(name)
+            folder = Path(name) if model_type(Path(name)) else fetched(name)
         known = next((each.licence for each in HEARD if each.name == name), None)
         own = Path(name).name if Path(name).is_dir() else name
         return from_folder(folder, own, known or "unknown")
@@ -211,39 +209,6 @@ def _heard(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if not normalised:
         return {"mean": 0.0, "std": 0.5}
     return {name: float(given.get(name, usual)) for name, usual in AUDIOSET.items()}
-
-
-def _type_in_cache(name: str) -> str | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(name, CONFIG)
-    return model_type(Path(found).parent) if isinstance(found, str) else None
-
-
-def _fetched(name: str) -> Path:
-    """The folder of the hub's cache with the network, loaded from the hub where it is not there.
-
-    Raises:
-        WeightsError: it is not there and the hub cannot be reached, or has no such network.
-    """
-    from huggingface_hub import snapshot_download, try_to_load_from_cache
-
-    config = try_to_load_from_cache(name, CONFIG)
-    weights = [try_to_load_from_cache(name, each) for each in (WEIGHTS, INDEX)]
-    if isinstance(config, str) and any(isinstance(each, str) for each in weights):
-        return Path(config).parent
-    try:
-        if not hugging_face_answers():
-            raise ConnectionError("the hub does not answer")
-        wanted = [CONFIG, INPUT, WEIGHTS, INDEX, "model-*.safetensors"]
-        return Path(snapshot_download(name, allow_patterns=wanted))
-    except Exception as error:
-        raise WeightsError(
-            f"The weights of {name} are not on this machine and cannot be loaded: {first_line(error)}. On a "
-            f"machine with a network, take {CONFIG}, {INPUT} and {WEIGHTS} from "
-            f"https://huggingface.co/{name} into one folder and pass --backbone FOLDER here.",
-            code="PS-W02",
-        ) from error
 
 
 def _unsafe(name: str, kind: Kind) -> str:

@@ -1,6 +1,5 @@
 """Boxes on pictures: maps of a frozen network, heads trained crosswise on them, calibrated scores."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -8,24 +7,22 @@ import numpy as np
 
 from preseason.arrays.types import Ints
 from preseason.backbones.folder import random_copy
-from preseason.data.dataset import Sample
-from preseason.diagnostics.box_errors import check
 from preseason.errors import DataError
 from preseason.fitting import summary
+from preseason.fitting.box_record import Fitted, figure_of, record_of
 from preseason.fitting.budget import budget_s
 from preseason.fitting.context import FitContext
 from preseason.fitting.problems.base import fitters
 from preseason.fitting.problems.classification import HELD_OUT, divide
-from preseason.heads.decisions import all_decided
+from preseason.fitting.whole_detector import fit_whole_detector
 from preseason.heads.detection.training import DetectionTraining
 from preseason.inference.detection.finder import Finder
 from preseason.inference.detection.peaks import Found
 from preseason.inference.detection.plan import Plan, decide
 from preseason.inference.predictor import FeatureExtractors
 from preseason.models.detector import Detector, named
-from preseason.results import BoxPredictions, CandidateResult, Figure, FitRecord, score_of
-from preseason.runtime.versions import versions_of
-from preseason.tasks.detection import BoxConfig
+from preseason.results import BoxPredictions
+from preseason.tasks.detection import DETECTOR, BoxConfig
 from preseason.training.detection.levels import levels_of
 from preseason.training.detection.looks import Labelled, Looks, labelled, looks_at
 from preseason.training.detection.members import (
@@ -61,6 +58,8 @@ class _Learnt:
 
 def fit_boxes(context: FitContext) -> Detector:
     """A model that finds things, tested on pictures that its heads had not seen."""
+    if context.extractors.backbone.modality == DETECTOR:
+        return fit_whole_detector(context)
     pictures = labelled(context.samples, context.audit.sizes, context.labels)
     config = cast("BoxConfig", context.task.candidates(context.recipe, _backbone(context))[0].config)
     plan = decide(pictures.sizes, pictures.boxes, levels_of(_backbone(context)), config.longest)
@@ -84,7 +83,13 @@ def fit_boxes(context: FitContext) -> Detector:
     )
     metrics = context.problem.measure(answers)
     scratch = _scratch(context, pictures, plan, config, learnt)
-    record = _record(context, plan, learnt, answers, metrics, scratch, by)
+    record = record_of(
+        context,
+        Fitted(
+            answers, metrics, by, plan.values() | {"told": plan.sentence()}, learnt.chosen,
+            learnt.looks.skipped, learnt.seconds, scratch,
+        ),
+    )  # fmt: skip
     finder = replace(learnt.finder, members=learnt.crosswise.members)
     return Detector(context.task, finder, context.labels, calibration, record)
 
@@ -175,77 +180,12 @@ def _scratch(
         fold = [(np.arange(len(learn)), np.arange(len(learn), len(chosen)))]
         end = context.watch.elapsed() + min(left, SCRATCH_S)
         found = train_crosswise(random, looks, finder, fold, how, Time(context.watch, end), None).found
-    return _figure(context, [part.samples[i] for i in found], list(found.values()), part, list(found))
+    return figure_of(context, [part.samples[i] for i in found], list(found.values()), part, list(found))
 
 
 def _first_fold(context: FitContext, learnt: _Learnt) -> tuple[Ints, Ints]:
     one, other = context.folds(learnt.chosen)[0]
     return learnt.chosen[one], learnt.chosen[other]
-
-
-def _figure(
-    context: FitContext, samples: list[Sample], found: list[Found], part: Labelled, places: list[int]
-) -> float:
-    """The figure that decides, of what was found on these samples."""
-    calibration = calibrate(
-        found, [part.boxes[i] for i in places], [part.labels[i] for i in places], len(context.labels)
-    )
-    boxes = tuple(named(each, context.labels, calibration) for each in found)
-    answers = BoxPredictions(tuple(samples), context.labels, boxes)
-    return score_of(context.problem.measure(answers)).value
-
-
-def _record(
-    context: FitContext,
-    plan: Plan,
-    learnt: _Learnt,
-    answers: BoxPredictions,
-    metrics: dict[str, Figure],
-    scratch: float | None,
-    by: str,
-) -> FitRecord:
-    """Everything that the fit found."""
-    dataset, backbone = context.audit.dataset, context.extractors.backbone
-    counts = Counter(label for sample in dataset.samples for label in sample.classes)
-    groups = {sample.group or sample.fingerprint for sample in context.samples}
-    score = score_of(metrics).value
-    doubted = check(answers, context.task.noun)
-    context.warnings.add("label_errors", [doubted["warning"]] if "warning" in doubted else [])
-    return FitRecord(
-        task=context.task.name,
-        backbone=backbone.name,
-        head="boxes on maps",
-        # What was held out is not learnt from afterwards, and so card and report say.
-        recipe=context.recipe.as_dict() | {"cache": None, "weights": None, "refit": False},
-        labels=dataset.labels,
-        counts={label: counts[label] for label in dataset.labels},
-        answers=answers,
-        metrics=metrics,
-        baselines={} if scratch is None else {"scratch": scratch},
-        candidates=(CandidateResult("boxes on maps", score, learnt.seconds, True),),
-        boxes=None,
-        skipped=(*dataset.skipped, *learnt.looks.skipped),
-        duplicates=tuple(tuple(dataset.samples[i].source for i in c) for c in context.audit.clusters),
-        split={
-            "by": by,
-            "train": len(learnt.chosen),
-            "test": len(answers.samples),
-            "groups": len(groups),
-            "seed": context.recipe.seed,
-        },
-        warnings=context.warnings.texts(),
-        temperature=1.0,
-        unknown_threshold=1.0,
-        unknown_auroc=None,
-        seconds=dict(context.watch.seconds),
-        versions=versions_of(*summary.LIBRARIES),
-        licence=backbone.licence,
-        fingerprint=context.run_id,
-        trust={"plan": plan.values() | {"told": plan.sentence()}, "label_errors": doubted},
-        problem=context.problem.name,
-        decisions=all_decided(context.checkpoints),
-        examples=len(dataset.samples),
-    )
 
 
 fitters.add("detection", fit_boxes)

@@ -1,11 +1,12 @@
 """From pictures to boxes: network and heads as one graph, several pictures under way at a time."""
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,7 @@ class Finder:
     plan: Plan
     shape: HeadShape
     members: tuple[Arrays, ...]
+    kind: ClassVar[str] = "detector"
 
     def find(self, pictures: Iterable[Pixels]) -> Iterator[Found]:
         """Boxes in 0..1 of each picture uint8 [h, w, 3], the surest first."""
@@ -49,7 +51,28 @@ class Finder:
 
     def find_in(self, samples: Sequence[Sample]) -> "Iterator[Located | MediaError]":
         """Boxes on the picture of each sample, in order, or why it cannot be read."""
-        return (each() for each in _some_ahead(map(self._begin_located, _decoded(samples))))
+        return (each() for each in _some_ahead(map(self._begin_located, decoded(samples))))
+
+    def identity(self) -> str:
+        """Hex digest that changes with what it finds."""
+        told = f"{sorted(asdict(self.plan).items())} {self.shape} {self.extractors.backbone.weights_id}"
+        digest = hashlib.blake2b(told.encode(), digest_size=16)
+        for member in self.members:
+            for name, array in sorted(member.items()):
+                digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def values(self) -> dict[str, Any]:
+        """What the manifest says of it."""
+        return {"plan": self.plan.values(), "head": self.shape.values(), "members": len(self.members)}
+
+    def tensors(self) -> dict[str, Floats]:
+        """Weights besides those of the network: of each member by its number."""
+        return {
+            f"{number}.{name}": np.ascontiguousarray(array)
+            for number, member in enumerate(self.members)
+            for name, array in member.items()
+        }
 
     def from_maps(self, maps: Sequence[NDArray[np.float16]], canvas: Canvas) -> Found:
         """Boxes in 0..1 from the maps of one picture, as the bank has them, each [c, h, w]."""
@@ -136,7 +159,7 @@ def _some_ahead(begun: Iterable[T]) -> Iterator[T]:
     yield from ahead
 
 
-def _decoded(samples: Sequence[Sample]) -> Iterator[Pixels | MediaError]:
+def decoded(samples: Sequence[Sample]) -> Iterator[Pixels | MediaError]:
     """Decoded pictures in order, a few ahead of whoever takes them."""
     ahead: deque[Future[Pixels | MediaError]] = deque()
     waiting = iter(samples)
