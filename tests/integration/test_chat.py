@@ -15,6 +15,7 @@ from forked import program
 from preseason.cli.main import run
 from preseason.errors import UsageError, WeightsError
 from preseason.errors.packages import MissingPackageError
+from preseason.heads.decisions import all_decided, decide
 from preseason.language.model import ChatModel
 
 NAMES = ("Salah", "Kane", "Son", "Messi")
@@ -248,8 +249,16 @@ def test_a_killed_fit_goes_on(bases: dict[str, Path], tmp_path: Path) -> None:
     first.send_signal(signal.SIGKILL)
     first.wait()
     assert not (tmp_path / "m").exists()
+    # What was measured is not measured anew, but taken from where it was written down.
+    folder = next((tmp_path / "cache").glob("fits/*"))
+    written = all_decided(folder)
+    other = {"float32": "bfloat16", "bfloat16": "float32"}[written["type"]]
+    decide(folder, "type", other)
+    decide(folder, "judged", [2, 1, *written["judged"][2:]])
     again = program(*command)
     assert "Resuming after" in again.communicate()[1]
     assert again.returncode == 0
-    assert isinstance(preseason.load(tmp_path / "m"), ChatModel)
+    model = preseason.load(tmp_path / "m")
+    assert isinstance(model, ChatModel)
+    assert model.record.training.precision == other
     assert not list((tmp_path / "cache").glob("fits/*"))

@@ -23,6 +23,9 @@ SPECIAL = (
     "<|im_end|>",
     "[INST]",
     "[/INST]",
+    "<|eot_id|>",
+    "<|user|>",
+    "<mask>",
 )
 UNMARKED = (
     "<start_of_image>",
@@ -30,6 +33,9 @@ UNMARKED = (
     "<image_soft_token>",
     "<|reserved_special_token_3|>",
     "</tool_call>",
+    "<|fim_prefix|>",
+    "<extra_id_0>",
+    "<|vision_start|>",
 )
 
 

@@ -64,6 +64,38 @@ def test_formats_without_loss_give_the_same_pixels(
     np.testing.assert_array_equal(image.decode(tmp_path / f"a{suffix}"), PIXELS)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.dng", b"II*\x00\x08\x00\x00\x00" + bytes(99)),
+        ("a.NEF", b"MM\x00*\x00\x00\x00\x08" + bytes(99)),
+        ("a.jpg", b"II*\x00\x10\x00\x00\x00CR\x02\x00" + bytes(99)),
+        ("a.cr3", b"\x00\x00\x00\x18ftypcrx \x00\x00\x00\x01crx isom" + bytes(99)),
+        ("a.orf", b"IIRO\x08\x00\x00\x00" + bytes(99)),
+    ],
+)
+def test_raw_photos_are_named_and_their_previews_not_taken(name: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert "raw photo" in str(image.check(tmp_path / name))
+    with pytest.raises(MediaError, match="raw photo"):
+        image.decode(tmp_path / name)
+
+
+def test_tiff_for_large_files_and_several_pages_is_read() -> None:
+    pages = {"save_all": True, "append_images": [Image.fromarray(255 - PIXELS)]}
+    for options in ({"big_tiff": True}, pages):
+        np.testing.assert_array_equal(image.decode(written("TIFF", **options)), PIXELS)
+
+
+def test_a_burst_of_a_phone_shows_its_first_photo(heic: bytes) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    burst = heif.from_pillow(Image.fromarray(PIXELS))
+    burst.add_from_pillow(Image.fromarray(255 - PIXELS))
+    buffer = BytesIO()
+    burst.save(buffer, quality=90)
+    assert np.abs(image.decode(buffer.getvalue()).astype(int) - PIXELS).mean() < 8
+
+
 def test_grey_and_bitmap_of_netpbm_are_read() -> None:
     grey = PIXELS[..., 0]
     np.testing.assert_array_equal(image.decode(written("PPM", grey))[..., 1], grey)

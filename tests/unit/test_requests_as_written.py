@@ -26,10 +26,16 @@ CONTENT = bytes(range(256)) * 3
         "data:;base64," + base64.b64encode(CONTENT).decode().replace("+", "%2B").replace("/", "%2F"),
         "data:application/octet-stream," + "".join(f"%{byte:02X}" for byte in CONTENT),
         "  " + base64.b64encode(CONTENT).decode() + "\n",
+        " ".join(base64.b64encode(CONTENT).decode()[at : at + 76] for at in range(0, 1024, 76)),
     ],
 )
 def test_every_spelling_of_base64_is_read(written: str) -> None:
     assert bytes_of(written) == CONTENT
+
+
+def test_a_plus_that_a_form_made_a_space_is_a_plus() -> None:
+    assert base64.b64encode(b"\x00\x00>abc") == b"AAA+YWJj"
+    assert bytes_of("AAA YWJj") == b"\x00\x00>abc"
 
 
 @pytest.mark.parametrize("written", ["a", "???", "data:image/png;base64,!!!", "äöü="])

@@ -34,6 +34,21 @@ def answers_to(targets: np.ndarray, classes: int, margin: float, seed: int = 0) 
     return softmax(logits.astype(np.float32))
 
 
+@pytest.mark.parametrize(
+    ("given", "said", "told"),
+    [
+        ("aaaaaabbbbbb", "bbbbbbaaaaaa", "'a' is called 'b' 6 of 6 times"),
+        ("aaaaaabbbbbb", "bbbbbaaaaabb", ""),  # by chance
+        ("ccccccdddddd", "aaaaaabbbbbb", ""),  # labels that training lacks are told elsewhere
+        ("aaaaaaaaabbb", "aaaaaaaaaaaa", ""),
+        ("abcabcabcabcabc", "bcabcabcabcabca", "Only 0 of 15 test photos"),
+    ],
+)
+def test_a_test_part_whose_labels_mean_something_else_is_told(given: str, said: str, told: str) -> None:
+    assert told in " ".join(messages.crossed_labels(given, said, "photos"))
+    assert bool(messages.crossed_labels(given, said, "photos")) == bool(told)
+
+
 def test_flipped_labels_are_suspects_and_the_right_name_is_suggested() -> None:
     truth = np.arange(200) % 4
     said = answers_to(truth, 4, 7.0)

@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 import movies
 from preseason.errors import MediaError
@@ -137,6 +138,25 @@ def test_even_clips_are_spread_as_before(tmp_path: Path) -> None:
     made = whole(tmp_path / "a.mp4")
     assert levels(video.evenly(made, 8)) == np.linspace(0, 24, 8).round().astype(int).tolist()
     assert levels(video.evenly(made, 3, (0.4, 0.8))) == [10, 14, 19]
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+def test_a_header_that_ends_too_early_hides_no_frame(tmp_path: Path, name: str) -> None:
+    made = whole(tmp_path / name, 5, times=[0, 0.04, 0.08, 0.12, 9.0])
+    assert levels(video.evenly(made, 5)) == [0, 3, 3, 3, 4]
+
+
+def test_the_first_frame_of_a_clip_may_begin_late(tmp_path: Path) -> None:
+    made = whole(tmp_path / "a.mkv", 4, times=[10.0, 10.04, 14.0, 18.0])
+    assert levels(video.evenly(made, 5)) == [0, 1, 2, 2, 3]
+    assert levels(video.evenly(made, 2, (1.0, 3.0))) == [1, 1]
+
+
+def test_the_last_picture_of_an_animation_may_stay_for_long(tmp_path: Path) -> None:
+    pictures = [Image.fromarray(movies.picture(number)) for number in range(5)]
+    lasting = {"save_all": True, "append_images": pictures[1:], "duration": [40, 40, 3000, 40, 2000]}
+    pictures[0].save(tmp_path / "a.gif", **lasting)
+    assert levels(video.evenly(tmp_path / "a.gif", 6)) == [0, 2, 2, 2, 2, 4]
 
 
 def test_the_grid_of_a_stream_gives_the_frame_on_show(screen: Path) -> None:

@@ -1,9 +1,12 @@
 """What the checks found, in sentences that need no statistics to read."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from preseason.data.dataset import source_from
 from preseason.evaluation.learning_curve import MORE, Curve
+from preseason.evaluation.metrics import wilson
 from preseason.formatting import percent
 from preseason.results import Figure
 
@@ -30,6 +33,26 @@ ONE = {
     "moment": ("hears what sounds there, not what comes before and after", "nothing before and after"),
 }
 """Shown alone of a clip or sound: what the model goes by where that suffices, and what it does without."""
+
+
+def crossed_labels(given: Sequence[str], said: Sequence[str], noun: str) -> tuple[str, ...]:
+    """Why a test part is answered worse than by chance: its labels mean something else than in training.
+
+    Args:
+        given, said: the label of each example of the part, and the model's answer.
+    """
+    known = [(one, other) for one, other in zip(given, said, strict=True) if one in set(said)]
+    classes = len({one for one, _ in known})
+    right = sum(one == other for one, other in known)
+    if classes < 2 or wilson(right, len(known))[1] >= 1 / classes:
+        return ()
+    (label, answer), count = Counter(pair for pair in known if pair[0] != pair[1]).most_common(1)[0]
+    every = sum(one == label for one, _ in known)
+    return (
+        f"Only {right} of {len(known)} test {noun} are answered right, fewer than by chance: {label!r} is "
+        f"called {answer!r} {count} of {every} times. The labels of the test part may mean something else "
+        "than those of training.",
+    )
 
 
 def label_errors(values: Found, noun: str) -> Found:

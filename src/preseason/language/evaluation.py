@@ -45,6 +45,10 @@ class EvalSet:
     questions: tuple[Quiz, ...]
     endings: tuple[Quiz, ...]
 
+    def sizes(self) -> list[int]:
+        """How many of each kind there are: blocks of both kinds, questions, endings."""
+        return [len(self.held), len(self.general), len(self.questions), len(self.endings)]
+
 
 def general_blocks(tokenizer: Any) -> Blocks:
     """The general prose in blocks."""
@@ -70,13 +74,17 @@ def affordable(
     questions: Sequence[Quiz],
     budget_s: float,
     kind: torch.dtype | None,
+    sizes: Sequence[int] | None = None,
 ) -> EvalSet:
     """As much of the held-out part, of general prose and of the questions as the time allows.
 
     Args:
         kind: the type in which it will be judged.
+        sizes: as of `EvalSet.sizes`, of a fit that is taken up; nothing is measured then.
     """
     general = general_blocks(tokenizer)
+    if sizes is not None:
+        return _of_sizes(held, general, questions, sizes)
     with matrices_in(network, kind, trained=True), computing(kind, device_of(network)):
         return _affordable(network, tokenizer, held, general, questions, budget_s)
 
@@ -91,6 +99,14 @@ def _affordable(
     chosen = _some_questions(network, tokenizer, questions, SHARES["quiz"] * budget_s)
     endings = _some_questions(network, tokenizer, general_endings(), SHARES["general_quiz"] * budget_s)
     return EvalSet(held.some(kept), general.some(some), chosen, endings)
+
+
+def _of_sizes(held: Blocks, general: Blocks, questions: Sequence[Quiz], sizes: Sequence[int]) -> EvalSet:
+    endings = general_endings()
+    kept, some = _spread(len(held), sizes[0], fewest=0), _spread(len(general), sizes[1], fewest=0)
+    chosen = tuple(questions[at] for at in _spread(len(questions), sizes[2], fewest=0))
+    ends = tuple(endings[at] for at in _spread(len(endings), sizes[3], fewest=0))
+    return EvalSet(held.some(kept), general.some(some), chosen, ends)
 
 
 def _some_questions(

@@ -13,6 +13,7 @@ from preseason.distributed.data_parallel import SingleProcess
 from preseason.engine.networks import device_for
 from preseason.engine.upkeep import evict
 from preseason.errors import DataError, UsageError
+from preseason.heads.decisions import decide, decided
 from preseason.language import gemma
 from preseason.language.base import load_base
 from preseason.language.conversation import answer_once
@@ -33,7 +34,13 @@ from preseason.language.packing import pack, pieces_of
 from preseason.language.reading import read_corpus
 from preseason.language.record import EvalResult, SampleGeneration, Training
 from preseason.language.scoring import head_is_plain
-from preseason.language.speed import device_of, fastest_type, seconds_of_forward
+from preseason.language.speed import (
+    device_of,
+    fastest_type,
+    name_of_type,
+    seconds_of_forward,
+    type_called,
+)
 from preseason.language.split import divide, fraction_of
 from preseason.language.template import encode_dialogue
 from preseason.language.training_setup import TrainingSetup, train
@@ -128,10 +135,10 @@ class ChatFit:
             learn, held = self._blocks(base, split)
         call = self._called(base)
         try:
-            self._measure(base, learn)
-            before = self._judge_before(base, corpus.style, held, split)
             run_id = run_id_of(self.recipe, base.network, corpus)
             checkpoints = cache / "fits" / run_id
+            self._measure(base, learn, checkpoints)
+            before = self._judge_before(base, corpus.style, held, split, checkpoints)
             tuning, training = self._train(base, learn, call, before, cache, checkpoints)
         finally:
             if call is not None:
@@ -175,19 +182,28 @@ class ChatFit:
         needed = np.quantile([len(encode_dialogue(base.tokenizer, messages)[0]) for messages in some], 0.99)
         return next((length for length in LENGTHS if length >= needed), LENGTHS[-1])
 
-    def _measure(self, base: "Base", learn: "Blocks") -> None:
-        """Find out in which type this machine computes faster."""
+    def _measure(self, base: "Base", learn: "Blocks", checkpoints: Path) -> None:
+        """Find out in which type this machine computes faster; a fit that is taken up keeps its own."""
         network = base.network
+        known = decided(checkpoints, "type")
+        if known is not None:
+            self.kind = type_called(known)
+            return
         with self.watch.stage("measuring speed"):
             self.kind = fastest_type(
                 lambda kind: seconds_of_forward(network, learn, kind), device_of(network)
             )
+        decide(checkpoints, "type", name_of_type(self.kind), self.watch.elapsed())
 
-    def _judge_before(self, base: "Base", style: str, held: "Blocks", split: "Split") -> Before:
+    def _judge_before(
+        self, base: "Base", style: str, held: "Blocks", split: "Split", checkpoints: Path
+    ) -> Before:
         questions = [example.quiz for example in split.held if example.quiz is not None]
         network, tokenizer = base.network, base.tokenizer
         with self.watch.stage("scoring before"):
-            eval_set = affordable(network, tokenizer, held, questions, self.budget_s, self.kind)
+            sizes = decided(checkpoints, "judged")
+            eval_set = affordable(network, tokenizer, held, questions, self.budget_s, self.kind, sizes)
+            decide(checkpoints, "judged", eval_set.sizes(), self.watch.elapsed())
             start = time.monotonic()
             judgement = judge(network, tokenizer, eval_set, self.progress, self.kind)
             beginnings = beginnings_of(tokenizer, split.held, held)

@@ -30,6 +30,16 @@ def fastest_type(step: Callable[[torch.dtype | None], float], device: str) -> to
     return torch.bfloat16 if step(torch.bfloat16) < 0.9 * step(None) else None
 
 
+def name_of_type(kind: torch.dtype | None) -> str:
+    """What a type is called in records; None is float32."""
+    return "float32" if kind is None else str(kind).removeprefix("torch.")
+
+
+def type_called(name: str) -> torch.dtype | None:
+    """The type of that name, as of `name_of_type`."""
+    return torch.bfloat16 if name == "bfloat16" else None
+
+
 def seconds_of_product(kind: torch.dtype) -> float:
     """Seconds of a matrix product of 256 x 640 by 640 x 2048, the fastest of three."""
     left, right = torch.ones(256, 640, dtype=kind), torch.ones(640, 2048, dtype=kind)

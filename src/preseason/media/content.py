@@ -16,7 +16,13 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (8, b"WEBP", "WebP"),
     (8, b"WAVE", "WAV sound"),
     (8, b"AVI ", "AVI video"),
+    (8, b"CR\x02\x00", "Canon raw photo"),
+    (0, b"IIRO", "Olympus raw photo"),
+    (0, b"IIU\x00", "Panasonic raw photo"),
+    (0, b"FUJIFILMCCD-RAW", "Fujifilm raw photo"),
     (0, b"II*\x00", "TIFF"),
+    (0, b"II+\x00", "TIFF"),
+    (0, b"MM\x00+", "TIFF"),
     (0, b"MM\x00*", "TIFF"),
     (0, b"%PDF-", "PDF document"),
     (0, b"PK\x03\x04", "ZIP archive"),
@@ -49,6 +55,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 _TS_PACKET = 188  # bytes; each packet of a transport stream begins with 0x47, a G
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC"}
 _BRANDS |= {
+    b"crx ": "Canon raw photo",
     b"mif1": "HEIC",
     b"heim": "HEIC",
     b"heis": "HEIC",

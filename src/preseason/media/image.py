@@ -33,6 +33,9 @@ OFTEN = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".di
 """Suffixes of pictures, the usual ones first."""
 _SELDOM = (".jp2", ".j2k", ".jpf", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".dcm", ".dicom")
 SUFFIXES = frozenset((*OFTEN, *_SELDOM, ".avif", ".avifs", ".heic", ".heif"))
+RAW = frozenset({".dng", ".nef", ".nrw", ".arw", ".sr2", ".pef", ".srw", ".erf", ".3fr", ".iiq", ".cr2"})
+"""Suffixes of cameras' raw photos that begin as TIFF: what can be read there is a small preview."""
+_NO_RAW = "a raw photo of a camera, a format not read here: save it as JPEG or PNG"
 PIXEL_LIMIT = 180_000_000  # a 180 megapixel RGB picture takes 0.5 GB while it is decoded
 EXIF_INNER, TAKEN, MAKER, MODEL = 0x8769, 0x9003, 0x010F, 0x0110
 MAX_SAMPLE = 281
@@ -67,6 +70,8 @@ def check_head(head: bytes, name: str) -> str | None:
     found = sniff(head)
     if found == "DICOM":
         return dicom.missing()
+    if found == "TIFF" and Path(name).suffix.lower() in RAW:
+        return _NO_RAW
     return None if found else _not_an_image(head, Path(name).suffix)
 
 
@@ -192,6 +197,8 @@ def _opened(source: Path | bytes) -> "Iterator[ImageFile]":
     data = _read(source)
     suffix = source.suffix if isinstance(source, Path) else ""
     found = sniff(data[: content.HEAD_BYTES])
+    if found == "TIFF" and suffix.lower() in RAW:
+        raise MediaError(_NO_RAW)
     if found is None:
         raise MediaError(_not_an_image(data[: content.HEAD_BYTES], suffix))
     try:

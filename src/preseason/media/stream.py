@@ -29,12 +29,16 @@ SOUND_SUFFIXES = frozenset({".m4a", ".m4b", ".mka", ".weba", ".wma", ".3ga"})
 
 
 class Cursor:
-    """The frame on show at rising times."""
+    """The frame on show at rising times.
 
-    def __init__(self, container: "InputContainer", stream: "VideoStream") -> None:
+    Args:
+        last_s: a time at which a frame is known to begin: headers of cut clips may name an earlier end.
+    """
+
+    def __init__(self, container: "InputContainer", stream: "VideoStream", last_s: float = 0.0) -> None:
         self._container, self._stream = container, stream
         # Behind the end a container may seek to nowhere.
-        self._end_s = declared_s(container, stream) or float("inf")
+        self._end_s = max(declared_s(container, stream), last_s) or float("inf")
         self._frames: Iterator[VideoFrame] = iter(())
         self._current: VideoFrame | None = None
         self._next: VideoFrame | None = None

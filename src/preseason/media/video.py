@@ -129,8 +129,8 @@ def evenly(path: Path, count: int, span: Span | None = None, longest_side: int |
     shown = times(path, span)
     if _is_even(shown):
         places = np.linspace(0, len(shown) - 1, count).round().astype(int)
-        return at(path, [shown[i] for i in places], longest_side)
-    return at(path, np.linspace(shown[0], shown[-1], count).tolist(), longest_side)
+        return at(path, [shown[i] for i in places], longest_side, shown[-1])
+    return at(path, np.linspace(shown[0], shown[-1], count).tolist(), longest_side, shown[-1])
 
 
 def _is_even(shown: Sequence[float]) -> bool:
@@ -161,8 +161,11 @@ def times(path: Path, span: Span | None = None) -> list[float]:
     return found
 
 
-def at(path: Path, times_s: Sequence[float], longest_side: int | None = None) -> Pixels:
+def at(path: Path, times_s: Sequence[float], longest_side: int | None = None, last_s: float = 0.0) -> Pixels:
     """The frames shown at rising times: uint8 [n, h, w, 3]; the last one's where a time is beyond the end.
+
+    Args:
+        last_s: a time at which a frame is known to begin, whatever the header says of the end.
 
     Raises:
         MediaError: no video, no frames, or damaged where it is read.
@@ -170,7 +173,7 @@ def at(path: Path, times_s: Sequence[float], longest_side: int | None = None) ->
     if path.is_dir():
         return _from_folder(path, times_s, longest_side)
     with opened(path) as (container, stream):
-        cursor, turned = Cursor(container, stream), Turned(longest_side)
+        cursor, turned = Cursor(container, stream, last_s), Turned(longest_side)
         return np.stack([turned(cursor.at(target)) for target in times_s])
 
 

@@ -18,11 +18,19 @@ def is_cut(path: Path) -> bool | None:
         size = os.fstat(file.fileno()).st_size
         if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp"):
             return _boxes_are_cut(file, size)
+        if head[:4] == b"GIF8":
+            return None if not _ends_with(file, b";") else False
         if head[:4] == b"RIFF":
             return int.from_bytes(head[4:8], "little") + 8 > size
         if head[:4] == b"\x1aE\xdf\xa3":
             return _matroska_is_cut(file, size)
     return None
+
+
+def _ends_with(file: BinaryIO, mark: bytes) -> bool:
+    """Whether the last byte but zeros, which some programs add, is a mark."""
+    file.seek(max(0, os.fstat(file.fileno()).st_size - 64))
+    return file.read().rstrip(b"\x00").endswith(mark)
 
 
 def _boxes_are_cut(file: BinaryIO, size: int) -> bool:

@@ -5,6 +5,7 @@ A name from a request is echoed and used for nothing else: files are called by n
 
 import base64
 import binascii
+import re
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 NAME_LETTERS = 200
 TEXT_FIELDS = ("text", "texts")
 """Fields of a form that hold an example themselves."""
+_FORM = "application/x-www-form-urlencoded"
+"""What curl -d calls a body where nothing else is said."""
+_SPACED = re.compile(r"[A-Za-z0-9/ ]*={0,2}")
 _URL_SAFE = str.maketrans("-_", "+/")
 FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "": False}
 
@@ -92,10 +96,18 @@ async def form_of(request: Request, limits: Limits) -> AsyncIterator[Form]:
         RequestError: 400 where it is broken, 415 where it is neither, 422 where nothing or too much is asked.
     """
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if kind == "application/json":
+    packed = request.headers.get("content-encoding", "identity").strip().lower()
+    if packed != "identity":
+        raise RequestError(415, f"Received a body packed with {packed}, expected it as it is.")
+    if kind == "application/json" or kind.endswith("+json"):
         form = _from_json(await _json(request))
-    elif kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
+    elif kind in ("multipart/form-data", _FORM):
         form = await _from_parts(request, limits)
+        if kind == _FORM and not form.parts and any(name.lstrip().startswith("{") for name in form.fields):
+            raise RequestError(
+                415,
+                f"Received JSON as {kind}, expected application/json: -H 'Content-Type: application/json'.",
+            )
     else:
         raise RequestError(
             415, f"Received {kind or 'no content type'}, expected multipart/form-data or application/json."
@@ -168,6 +180,8 @@ def _part(number: int, each: Any) -> tuple[str, str | bytes]:
 def bytes_of(written: str) -> bytes:
     """The content of base64 or of a data URL, as tools write them: with line ends, URL-safe, without padding.
 
+    Forms turn each plus into a space: so it is where the length is right with the spaces and not without.
+
     Raises:
         ValueError: it is neither.
 
@@ -181,6 +195,8 @@ def bytes_of(written: str) -> bytes:
         if not head.lower().rstrip().endswith(";base64"):
             return unquote_to_bytes(data)
         data = unquote(data)
+    if len(data) % 4 == 0 and len("".join(data.split())) % 4 and _SPACED.fullmatch(data):
+        data = data.replace(" ", "+")
     plain = "".join(data.split()).translate(_URL_SAFE).rstrip("=")
     return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
 

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
+from preseason.data.files import readable
 from preseason.models.loading import finds
 from preseason.results import Update
 from preseason.serving import intake
@@ -49,9 +50,10 @@ async def remove(request: Request, name: str, label: str) -> dict[str, Any]:
     """Let a model forget a class and the vectors of its examples, and save it."""
     own = _writable(request)
     hosted = own.models[name]
+    meant = label if label in hosted.classifier.labels else readable(label)
 
     def work() -> Update:
-        smaller, update = hosted.classifier.remove(label)
+        smaller, update = hosted.classifier.remove(meant)
         hosted.replace(smaller)
         return update
 

@@ -9,6 +9,7 @@ from preseason.data.checks import part_warnings
 from preseason.data.split import hold_out
 from preseason.diagnostics.checks import Checked, Judged, check
 from preseason.diagnostics.evidence import Evidence
+from preseason.diagnostics.messages import crossed_labels
 from preseason.fitting import summary
 from preseason.fitting.budget import budget_s, clock_for
 from preseason.fitting.context import FitContext
@@ -58,6 +59,9 @@ def learn_and_test(context: FitContext) -> Tested:
         )
     samples = [context.samples[i] for i in test]
     answers, _ = predict_batch(context.extractors, first.predictor, first.known, samples, context.progress)
+    said = [answers.labels[best] for best in answers.probabilities.argmax(axis=1)]
+    truth = [str(sample.label) for sample in answers.samples]
+    context.warnings.add("parts", crossed_labels(truth, said, task.noun))
     context.warnings.add("leak", summary.leak_warnings(context.audit, train, test, task.noun))
     last = refit(context, candidates, first, clock.budget_s) if recipe.refit else first
     return Tested(first, last, answers, HELD_OUT)
