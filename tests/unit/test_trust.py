@@ -34,6 +34,15 @@ def answers_to(targets: np.ndarray, classes: int, margin: float, seed: int = 0) 
     return softmax(logits.astype(np.float32))
 
 
+def test_of_equal_shares_the_same_one_is_told_in_every_process() -> None:
+    tests = [
+        {"key": key, "shown": key, "accuracy": 1.0, "full": 1.0, "share": 1.0}
+        for key in ("names", "surroundings", "colours")
+    ]
+    said = messages.shortcuts({"tests": tests, "chance": 0.5}, "photos")["said"]
+    assert said.index("colours") < said.index("surroundings") < said.index("names, hashtags")
+
+
 @pytest.mark.parametrize(
     ("given", "said", "told"),
     [

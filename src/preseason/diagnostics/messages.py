@@ -86,7 +86,9 @@ def honest_split(values: Found, noun: str) -> Found:
 def shortcuts(values: Found, noun: str) -> Found:
     """What the answers may rest on, the largest share first."""
     by_key = {test["key"]: test for test in values["tests"]}
-    beside = sorted(BESIDE_THE_POINT.keys() & by_key.keys(), key=lambda key: -by_key[key]["share"])
+    # A fit that is taken up tells the same: of equal shares the first of the list, not of a set.
+    beside = [key for key in BESIDE_THE_POINT if key in by_key]
+    beside.sort(key=lambda key: -by_key[key]["share"])
     lines = [_resting(by_key[key], values["chance"], noun) for key in beside]
     lines += [_one_of(by_key[f"one {what}"], what) for what in ONE if f"one {what}" in by_key]
     lines += _deciding(values.get("deciders", []))

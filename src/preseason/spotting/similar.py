@@ -85,7 +85,7 @@ def as_actions(moments: Iterable[Moment], label: str, examples: Iterable[float] 
     """
     found = [Action(round(moment.time_s, 3), label) for moment in moments]
     found += [Action(round(time_s, 3), label) for time_s in examples]
-    return tuple(sorted(set(found), key=lambda action: action.time_s))
+    return tuple(sorted(dict.fromkeys(found), key=lambda action: action.time_s))
 
 
 def _check(features: Floats, rate: float, n: int, apart_s: float) -> None:
