@@ -4,11 +4,14 @@ import asyncio
 import base64
 
 import pytest
+from starlette.requests import Request
 
+from preseason.serving import intake
 from preseason.serving.corrections import MAX_LETTERS, check_label
 from preseason.serving.faults import RequestError
 from preseason.serving.head_requests import HeadRequests
 from preseason.serving.intake import bytes_of
+from preseason.serving.limits import Limits
 
 CONTENT = bytes(range(256)) * 3
 
@@ -77,6 +80,44 @@ def test_a_label_of_the_model_is_taken_whatever_it_is() -> None:
     assert check_label(long, [long]) == long
     assert check_label(odd, [odd]) == odd
     assert check_label(odd, ["M\u00fcller"]) == "M\u00fcller"
+
+
+async def taken(content: bytes, **headers: str) -> intake.Form:
+    """The form that a request with this body becomes."""
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    request = Request({"type": "http", "method": "POST", "headers": named}, receive)
+    async with intake.form_of(request, Limits()) as form:
+        return form
+
+
+BODY = b'{"inputs": [{"text": "What a goal!"}]}'
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/json; charset=UTF-8", "application/vnd.api+json"]
+)
+@pytest.mark.parametrize("content", [BODY, b"\xef\xbb\xbf" + BODY, BODY.decode().encode("utf-16")])
+def test_json_is_taken_under_each_of_its_names(kind: str, content: bytes) -> None:
+    assert asyncio.run(taken(content, content_type=kind)).parts == [("text 1", "What a goal!")]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "said"),
+    [
+        (BODY, {"content_type": "application/x-www-form-urlencoded"}, "-H 'Content-Type: application/json'"),
+        (BODY, {"content_type": "application/json", "content_encoding": "gzip"}, "packed with gzip"),
+        (BODY, {}, "no content type, expected multipart"),
+        (b"\xff\xd8\xff", {"content_type": "image/jpeg"}, "Received image/jpeg"),
+    ],
+)
+def test_other_bodies_are_named(content: bytes, headers: dict[str, str], said: str) -> None:
+    with pytest.raises(RequestError, match=said) as caught:
+        asyncio.run(taken(content, **headers))
+    assert caught.value.status == 415
 
 
 def test_head_gets_the_headers_of_get_and_no_body() -> None:
