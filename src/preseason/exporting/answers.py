@@ -81,7 +81,8 @@ class Runner(Program):
 
     def _together(self, found: dict[str, Array]) -> tuple[Array, float]:
         known, settings = self.known, self.settings
-        network = sharpened(averaged([found[name] for name in settings["kept"]]), settings["temperature"])
+        each = [found[name] for name in settings["kept"]]
+        network = sharpened(averaged(each, settings["weights"]), settings["temperature"])
         vectors = (found["known_vector"] - known["centre"]) @ known["directions"]
         distance = self.scorer.distance(vectors, vectors @ known["weight"] + known["bias"])
         own = network[:, settings["columns"]]

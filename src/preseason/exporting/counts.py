@@ -1,4 +1,4 @@
-"""Ways that count words, as a file of arrays: they read no network, so there is no graph of them."""
+"""Ways that read words and no network, as a file of arrays: there is no graph of them."""
 
 from pathlib import Path
 from typing import Any
@@ -6,15 +6,18 @@ from typing import Any
 import numpy as np
 
 from preseason.exporting.graphs import Stage
+from preseason.inference.heads.moods import MoodHead
 from preseason.inference.heads.tfidf import TfidfHead
 
 
 def write_counts(stage: Stage, path: Path) -> None:
-    """The n-grams and weights of all members; `run_texts.Counted` reads them."""
-    (_, fitted), *_ = stage.candidates
-    arrays: dict[str, Any] = {"temperature": fitted.temperature, "members": len(fitted.fold_models)}
-    for number, fold_model in enumerate(fitted.fold_models):
-        assert isinstance(fold_model, TfidfHead)
-        arrays |= {f"{number}.{name}": array for name, array in fold_model.state().arrays.items()}
+    """The words and weights of all members of each way; `run_texts.Counted` reads them."""
+    arrays: dict[str, Any] = {}
+    for way, fitted in stage.candidates:
+        arrays |= {f"{way}.temperature": fitted.temperature, f"{way}.members": len(fitted.fold_models)}
+        for number, fold_model in enumerate(fitted.fold_models):
+            assert isinstance(fold_model, MoodHead | TfidfHead)
+            own = fold_model.state().arrays
+            arrays |= {f"{way}.{number}.{name}": array for name, array in own.items()}
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)

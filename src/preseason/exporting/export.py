@@ -294,6 +294,7 @@ def settings_of(model: "Model", to: str, stages: "Sequence[Stage]", files: Seque
     return _common(model, to) | {
         "stages": [stage.settings(file) for stage, file in zip(stages, files, strict=True)],
         "kept": [f"probabilities_{numbers[name]}" for name in predictor.kept],
+        "weights": list(predictor.weights),
         "temperature": predictor.temperature,
         "columns": list(known.columns),
         "score": known.scorer.kind,

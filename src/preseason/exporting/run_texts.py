@@ -14,7 +14,7 @@ program takes; preseason itself need not be installed.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from preseason.engine.tokens import Windows
 from preseason.errors import MediaError
 from preseason.exporting.answers import Runner
 from preseason.exporting.program import Array, Engine, engine, files, main
+from preseason.inference.mood_words import mood_words_from
 from preseason.inference.probabilities import softmax
 from preseason.inference.words import hashed, logits_of, plain, terms_from
 from preseason.media.text import SUFFIXES, read_text
@@ -67,22 +68,35 @@ class Exported(Runner):
 
 
 class Counted:
-    """Linear answers from counted words, pairs of words and runs of letters (TF-IDF), without a network."""
+    """Linear answers from the words of a text without a network: counted (TF-IDF), or their moods."""
 
     def __init__(self, path: Path, stage: dict[str, Any]) -> None:
-        self.stage, self.fold_models = stage, []
+        self.stage, self.ways = stage, {}
         with np.load(path, allow_pickle=False) as arrays:
-            self.temperature = float(arrays["temperature"])
-            for number in range(int(arrays["members"])):
-                own = {n.partition(".")[2]: arrays[n] for n in arrays.files if n.startswith(f"{number}.")}
-                self.fold_models.append((terms_from(own), own["weight"], own["bias"]))
+            for name in (name for name in arrays.files if name.endswith(".members")):
+                way = name.partition(".")[0]
+                fold_models = [_member(arrays, f"{way}.{n}.") for n in range(int(arrays[name]))]
+                self.ways[f"probabilities_{way}"] = (fold_models, float(arrays[f"{way}.temperature"]))
 
     def __call__(self, given: dict[str, Any]) -> dict[str, Array]:
-        """Probabilities [1, c], and the text's vector where strangers are told by it."""
-        each = [softmax(logits_of([given["text"]], *own), self.temperature) for own in self.fold_models]
-        found = {name: np.mean(each, axis=0) for name in self.stage["outputs"] if name != "known_vector"}
+        """Probabilities [1, c] of each way, and the text's vector where strangers are told by it."""
+        found = {}
+        for name, (fold_models, temperature) in self.ways.items():
+            if name in self.stage["outputs"]:
+                each = [softmax(member([given["text"]]), temperature) for member in fold_models]
+                found[name] = np.mean(each, axis=0)
         vector = hashed(plain(given["text"]))[None]
         return found | ({"known_vector": vector} if "known_vector" in self.stage["outputs"] else {})
+
+
+def _member(arrays: Any, start: str) -> Callable[[Sequence[str]], Array]:
+    """What gives logits [n, c] of texts."""
+    own = {name.removeprefix(start): arrays[name] for name in arrays.files if name.startswith(start)}
+    if "mood.words" in own:
+        words = mood_words_from(own)
+        return lambda texts: words.figures(texts) @ own["weight"] + own["bias"]
+    terms = terms_from(own)
+    return lambda texts: logits_of(texts, terms, own["weight"], own["bias"])
 
 
 def is_there(source: str) -> bool:

@@ -22,6 +22,7 @@ from preseason.engine.passes import Box, FeatureSpec
 from preseason.engine.tokens import Windows
 from preseason.errors import DataError, MediaError, UsageError
 from preseason.heads.base import config_of
+from preseason.heads.moods import MoodsConfig, moods_installed
 from preseason.inference.candidates import Candidate
 from preseason.media.content import digest, kind, read_head
 from preseason.media.text import SUFFIXES, check, check_head, essence, is_numbered
@@ -44,6 +45,9 @@ FEW = 600
 """Examples up to which pairs of them teach more than their labels."""
 NAMED = 150
 """Examples a class up to which the names of the labels add to what is learnt from them."""
+GOOD = frozenset({"good", "happy", "joy", "pos", "positive", "praise"})
+BAD = frozenset({"anger", "angry", "bad", "complaint", "neg", "negative", "sad", "unhappy"})
+"""Labels of both kinds make it a question of mood, for which words that are good or bad were judged."""
 PAIRED_LAYERS, TUNED_LAYERS, TUNED_EPOCHS = 3, 3, 6
 OTHERS = 8
 """Texts for each other file, at least."""
@@ -146,6 +150,7 @@ class Texts:
         found = [head("linear", "linear", True)]
         found += [head("label names", "names", True, **own["names"])] if few else []
         found += [words]
+        found += [_moods(labels)] if moods_installed() else []
         found += [head("attention", "attention", **own["attention"])] if count > 1 else []
         found += [_tuned(recipe, encoder, samples)] if recipe.unfreeze == "auto" and len(encoder) > 1 else []
         return tuple(found)
@@ -153,9 +158,9 @@ class Texts:
     def describe(self, recipe: Recipe, backbone: "Backbone") -> str:
         """What is tried when nothing is asked for."""
         return (
-            f"a linear head on every layer of {backbone.name}, word counts (TF-IDF), for long "
-            "texts attention over their windows, then fine-tuning of its last layers; "
-            "cross-validation decides what is kept"
+            f"a linear head on every layer of {backbone.name}, word counts (TF-IDF), words that are good or "
+            "bad as such, for long texts attention over their windows, then fine-tuning of its last "
+            "layers; cross-validation decides what is kept"
         )
 
     def baseline(self, backbone: "Backbone") -> Candidate:
@@ -174,6 +179,16 @@ class Texts:
     def boxes(self, spec: FeatureSpec) -> tuple[Box, ...]:
         """Windows have no place in a picture."""
         return ()
+
+
+def _moods(labels: Sequence[str]) -> Candidate:
+    """Words that are good or bad: kept unless that hurts where labels are moods, elsewhere if it helps."""
+    known = {label.casefold().strip() for label in labels}
+    moods = bool(known & GOOD) and bool(known & BAD)
+    config = MoodsConfig(tuple(labels) if moods else ())
+    return Candidate(
+        "mood words", "moods", FeatureSpec(1, kept="raw"), config=config, always=True, trusted=moods
+    )
 
 
 def _essence(text: str) -> str:
