@@ -4,8 +4,10 @@ Run it with `pytest tests/integration/test_hostile_inputs.py -m slow -s` to see 
 """
 
 import io
+import shutil
 import time
 from collections import Counter
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from PIL import Image
 
 import preseason
+from preseason.cli.main import run
 from preseason.data.files import Accept
 from preseason.data.layouts.inputs import collect
 from preseason.errors import PreseasonError
@@ -115,7 +118,23 @@ def outcome(root: Path) -> str:
     return "read"
 
 
-def test_a_thousand_hostile_inputs(players: Path, tmp_path: Path) -> None:
+def fit_among(files: list[Path], photos: Path, quick: list[str], place: Path) -> None:
+    """A fit of good photos with the hostile ones among them: each is learnt from or named."""
+    games = sorted(path.name for path in photos.iterdir())[:2]
+    for game in games:
+        shutil.copytree(photos / game, place / "classes" / game)
+    for number, path in enumerate(files):
+        shutil.copy(path, place / "classes" / games[number % 2] / f"hostile-{number}{path.suffix}")
+    there = sum(path.is_file() for path in (place / "classes").rglob("*"))
+    with redirect_stdout(io.StringIO()) as shown:
+        assert run(["fit", str(place / "classes"), "-o", str(place / "model"), *quick, "-q", "--json"]) == 0
+    record = preseason.load(place / "model").record
+    assert sum(record.counts.values()) + len(record.skipped) == there, shown.getvalue()
+    assert all(item.reason for item in record.skipped)
+    assert len(record.skipped) > 50
+
+
+def test_a_thousand_hostile_inputs(players: Path, photos: Path, quick: list[str], tmp_path: Path) -> None:
     rng, started, counted = np.random.default_rng(0), time.monotonic(), Counter[str]()
     files = []
     for number in range(PICTURES):
@@ -127,6 +146,7 @@ def test_a_thousand_hostile_inputs(players: Path, tmp_path: Path) -> None:
     assert len(answers) + len(answers.skipped) == PICTURES
     assert all(item.reason for item in answers.skipped)
     counted.update({"answered": len(answers), "named with a reason": len(answers.skipped)})
+    fit_among(files, photos, quick, tmp_path / "fit")
     for number in range(TABLES):
         path = tmp_path / f"{number}{rng.choice(['.csv', '.tsv', '.jsonl'])}"
         path.write_bytes(table(rng))
