@@ -1,6 +1,6 @@
 """Networks of transformers on the Hugging Face hub: what lies in its cache, and loading what does not."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from preseason.backbones.encoders import CONFIG, WEIGHTS, model_type
@@ -18,6 +18,29 @@ def type_in_cache(name: str) -> str | None:
 
     found = try_to_load_from_cache(name, CONFIG)
     return model_type(Path(found).parent) if isinstance(found, str) else None
+
+
+def is_among(name: str, weights: str | None, kinds: Collection[str], beginnings: tuple[str, ...]) -> bool:
+    """Whether a name, or the folder `weights`, is of a network of one of `kinds`, as transformers calls them.
+
+    A name on the hub that is not in its cache is taken at its word where it begins as theirs do.
+    """
+    if model_type(Path(name) if weights is None else Path(weights)) in kinds:
+        return True
+    if name.count("/") != 1 or Path(name).exists():
+        return False
+    return name.rpartition("/")[2].lower().startswith(beginnings) or type_in_cache(name) in kinds
+
+
+def folder_of(name: str, weights: str | None) -> Path:
+    """Where a network lies: the folder `weights`, the folder `name`, or the hub's cache.
+
+    Raises:
+        WeightsError: as `fetched`.
+    """
+    if weights is not None:
+        return Path(weights)
+    return Path(name) if model_type(Path(name)) else fetched(name)
 
 
 def fetched(name: str, beside: Sequence[str] = (INPUT,)) -> Path:

@@ -16,7 +16,7 @@ from preseason.backbones.detectors import LIBRARY, DetectorBackbone
 from preseason.backbones.encoders import model_type, quiet
 from preseason.backbones.facts import Preprocessing
 from preseason.backbones.library import CONFIG, WEIGHTS, Tensors, libraries, write_as_transformers
-from preseason.backbones.transformers_hub import INDEX, INPUT, fetched, type_in_cache
+from preseason.backbones.transformers_hub import INDEX, INPUT, folder_of, is_among
 from preseason.errors import UsageError, WeightsError, first_line
 from preseason.errors.packages import require
 
@@ -62,12 +62,7 @@ class TransformersDetectors:
 
     def knows(self, name: str, weights: str | None = None) -> bool:
         """Whether it is such a folder, one in the hub's cache, or a name that begins as theirs do."""
-        given = Path(name) if weights is None else Path(weights)
-        if model_type(given) in KINDS or name in self.names():
-            return True
-        if name.count("/") != 1 or Path(name).exists():
-            return False
-        return name.rpartition("/")[2].lower().startswith(BEGINNINGS) or type_in_cache(name) in KINDS
+        return name in self.names() or is_among(name, weights, KINDS, BEGINNINGS)
 
     def load(self, name: str, weights: str | None) -> DetectorBackbone:
         """The detector `name`; `weights` is a folder to take it from instead.
@@ -83,10 +78,7 @@ class TransformersDetectors:
                 f"{name} is under Roboflow's Platform Model Licence, not a free one, and is not loaded. "
                 "Roboflow/rf-detr-large and the smaller ones are under Apache-2.0."
             )
-        if weights is not None:
-            folder = Path(weights)
-        else:
-            folder = Path(name) if model_type(Path(name)) else fetched(name)
+        folder = folder_of(name, weights)
         known = next((each.licence for each in DETECTORS if each.name == name), None)
         own = Path(name).name if Path(name).is_dir() else name
         return from_folder(folder, own, known or "unknown")

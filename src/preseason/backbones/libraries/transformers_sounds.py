@@ -17,7 +17,7 @@ from preseason.backbones.encoders import model_type, quiet
 from preseason.backbones.library import CONFIG, WEIGHTS, Tensors, libraries, write_as_transformers
 from preseason.backbones.sounds.base import SoundBackbone
 from preseason.backbones.sounds.blocks import AUDIOSET, SPLITS
-from preseason.backbones.transformers_hub import INDEX, INPUT, fetched, type_in_cache
+from preseason.backbones.transformers_hub import INDEX, INPUT, folder_of, is_among
 from preseason.errors import WeightsError, first_line
 from preseason.errors.packages import require
 
@@ -84,12 +84,7 @@ class TransformersSounds:
 
     def knows(self, name: str, weights: str | None = None) -> bool:
         """Whether it is such a folder, one in the hub's cache, or a name that begins as theirs do."""
-        given = Path(name) if weights is None else Path(weights)
-        if model_type(given) in KINDS or name in self.names():
-            return True
-        if name.count("/") != 1 or Path(name).exists():
-            return False
-        return name.rpartition("/")[2].lower().startswith(BEGINNINGS) or type_in_cache(name) in KINDS
+        return name in self.names() or is_among(name, weights, KINDS, BEGINNINGS)
 
     def load(self, name: str, weights: str | None) -> Listener:
         """The network `name`; `weights` is a folder to take it from instead.
@@ -99,10 +94,7 @@ class TransformersSounds:
             WeightsError: the weights are not on this machine, or do not fit.
         """
         require(f"--backbone {name}", "transformers")
-        if weights is not None:
-            folder = Path(weights)
-        else:
-            folder = Path(name) if model_type(Path(name)) else fetched(name)
+        folder = folder_of(name, weights)
         known = next((each.licence for each in HEARD if each.name == name), None)
         own = Path(name).name if Path(name).is_dir() else name
         return from_folder(folder, own, known or "unknown")
