@@ -1,5 +1,7 @@
 """Motion beside a tiny network: things that move are told where no frame tells them, and every verb works."""
 
+import json
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +21,7 @@ from preseason.data.dataset import File, Sample
 from preseason.data.files import Columns
 from preseason.engine.motion import MotionEngine
 from preseason.engine.passes import FeatureSpec
-from preseason.errors import ExportError, UsageError
+from preseason.errors import UsageError
 from preseason.errors.packages import MissingPackageError
 from preseason.fitting.several_networks import joined
 from preseason.inference.predictor import FeatureExtractors
@@ -116,9 +118,19 @@ def test_a_server_answers_as_the_model_does(moving: Path, clips: Path) -> None:
     assert answer["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
 
 
-def test_export_says_that_it_holds_one_network(moving: Path, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"reads several networks \(test_resnet, motion\)"):
-        preseason.export(moving, tmp_path / "onnx")
+def test_an_export_reads_motion_itself(moving: Path, clips: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason="needs preseason[export]")
+    folder = tmp_path / "onnx"
+    done = preseason.export(moving, folder)
+    assert done.check is not None
+    assert (done.check.same_label, done.check.largest < 1e-3) == (1.0, True)
+    assert "opencv-python" in (folder / "requirements.txt").read_text("utf-8").splitlines()
+    clip = clips / "left" / "2.mp4"
+    (expected,) = opened(moving).predict(clip)
+    command = [sys.executable, str(folder / "run.py"), str(clip), "--json"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    (found,) = json.loads(shown)["predictions"]
+    assert found["probabilities"] == pytest.approx(expected.probabilities, abs=1e-3)
 
 
 def test_motion_alone_and_motion_of_photos_are_refused(clips: Path, photos: Path) -> None:

@@ -1,4 +1,4 @@
-"""Ways that read words and no network, as a file of arrays: there is no graph of them."""
+"""Ways that read words or motion and no network, as a file of arrays: there is no graph of them."""
 
 from pathlib import Path
 from typing import Any
@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 
 from preseason.exporting.graphs import Stage
+from preseason.inference.heads.abstaining import AbstainingHead
 from preseason.inference.heads.moods import MoodHead
 from preseason.inference.heads.tfidf import TfidfHead
 
 
 def write_counts(stage: Stage, path: Path) -> None:
-    """The words and weights of all members of each way; `run_texts.Counted` reads them."""
+    """Words and weights of all members of each way; `run_texts.Counted`, `run_clips.Moving` read them."""
     arrays: dict[str, Any] = {}
     for way, fitted in stage.candidates:
         arrays |= {f"{way}.temperature": fitted.temperature, f"{way}.members": len(fitted.fold_models)}
         for number, fold_model in enumerate(fitted.fold_models):
-            assert isinstance(fold_model, MoodHead | TfidfHead)
+            assert isinstance(fold_model, AbstainingHead | MoodHead | TfidfHead)
             own = fold_model.state().arrays
             arrays |= {f"{way}.{number}.{name}": array for name, array in own.items()}
     with path.open("wb") as file:

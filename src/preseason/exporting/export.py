@@ -272,13 +272,14 @@ def program(folder: Path, model: "Model") -> "Runner":
 
 
 def _refuse_several(model: "Model | Detector") -> None:
-    """Raise ExportError where the model reads more than one network."""
+    """Raise ExportError where the model reads more networks than one and those that the program runs."""
     read = (
         {fitted.candidate.network for fitted in model.predictor.candidates}
         if isinstance(model, Model)
         else ()
     )
-    others = [name for name in model.extractors.others if name in read]
+    run = runner_of(model).companions if isinstance(model, Model) else {}
+    others = [name for name in model.extractors.others if name in read and name not in run]
     if others:
         first = model.extractors.backbone.name
         raise ExportError(
@@ -346,7 +347,9 @@ def _write_pages(part: Path, model: "Model", to: str) -> None:
     write_runner(part, own.program)
     for name, content in own.files(model.extractors.backbone.loaded()).items():
         (part / name).write_text(content, "utf-8")
-    _write_needs(part, own.needs, to)
+    read = {fitted.candidate.network for fitted in model.predictor.candidates}
+    companions = [needs for name, needs in own.companions.items() if name in read]
+    _write_needs(part, "\n".join([own.needs, *companions]), to)
 
 
 def _write_needs(part: Path, needs: str, to: str) -> None:

@@ -52,8 +52,8 @@ class Stage:
 
     @property
     def counts(self) -> bool:
-        """Whether it reads no network, and is no graph: ways that count words."""
-        return self.spec.kept == "raw"
+        """Whether it is no graph: ways that count words, and those of a companion that the program runs."""
+        return self.spec.kept == "raw" or bool(self.candidates[0][1].candidate.network)
 
     def settings(self, file: str) -> dict[str, Any]:
         """What the runner must know of it."""
@@ -89,8 +89,9 @@ def stages_of(predictor: Predictor) -> list[Stage]:
     return [_stage(index, group, predictor, numbers, homes) for index, group in enumerate(groups)]
 
 
-def _place(fitted: Fitted) -> tuple[FeatureSpec, str | None, str | None]:
-    return fitted.candidate.spec, fitted.candidate.crops_from, fitted.candidate.before
+def _place(fitted: Fitted) -> tuple[FeatureSpec, str | None, str | None, str]:
+    way = fitted.candidate
+    return way.spec, way.crops_from, way.before, way.network
 
 
 def _stage(

@@ -8,12 +8,8 @@ from preseason.backbones.motion import MOTION, PAIRS, SIDES, MotionNetwork, moti
 from preseason.data.dataset import Sample
 from preseason.engine.passes import FeatureSpec
 from preseason.inference.candidates import Candidate
-from preseason.inference.pictures import cut_out
-from preseason.media.frame_pairs import in_pairs
+from preseason.inference.clip_pairs import pairs_fed
 from preseason.tasks.companions import companions
-
-NARROWEST = 0.25
-"""Frames whose sides differ by more than this ratio are squeezed to it."""
 
 
 class PairDecoder:
@@ -25,16 +21,7 @@ class PairDecoder:
         Raises:
             MediaError: no video, no frames, damaged or cut short.
         """
-        frames, places = in_pairs(sample.path, spec.frames, sample.span, 2 * max(spec.shape))
-        shape = shape_of(frames.shape[1], frames.shape[2], spec.shape[0] * spec.shape[1])
-        (box,) = spec.crops
-        return np.stack([cut_out(frame, box, shape) for frame in frames])[places]
-
-
-def shape_of(height: int, width: int, pixels: int) -> tuple[int, int]:
-    """Height and width of about so many pixels together, in the aspect of `height` x `width`."""
-    aspect = float(np.clip(width / height, NARROWEST, 1 / NARROWEST))
-    return round(np.sqrt(pixels / aspect)), round(np.sqrt(pixels * aspect))
+        return pairs_fed(sample.path, sample.span, spec)
 
 
 class Motion:

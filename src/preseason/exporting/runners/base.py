@@ -1,6 +1,6 @@
 """What a modality must say so that its models are exported as graphs with a program that runs them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ class ExportRunner(Protocol):
         made: what `examples` gives, in words.
         input_name: of the graphs' first input.
         transformer: whether networks are transformers, which int8 treats in their own way.
+        companions: networks beside the first that the program runs itself, and the package each needs.
     """
 
     program: str
@@ -29,6 +30,7 @@ class ExportRunner(Protocol):
     made: str
     input_name: str
     transformer: bool
+    companions: Mapping[str, str]
 
     def examples(self, folder: Path) -> Sequence[str | Path]:
         """Examples made to compare export and model with, always the same; files lie in `folder`."""
@@ -53,6 +55,7 @@ class LookRunner:
     """What runners share whose examples are several looks, windows or frames of one shape [n, looks, ...]."""
 
     transformer = False
+    companions: Mapping[str, str] = {}
 
     def free(self) -> dict[int, Any]:
         """How many examples there are."""

@@ -1,6 +1,6 @@
 """Export of models of clips."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from preseason.backbones.base import Backbone
+from preseason.backbones.motion import MOTION
 from preseason.data.dataset import Sample
 from preseason.engine.passes import FeatureSpec
 from preseason.exporting.runners.base import LookRunner, runners
@@ -24,6 +25,7 @@ class ClipRunner(LookRunner):
     needs = "av\npillow"
     made = "drawn clips"
     input_name = "frames"
+    companions: Mapping[str, str] = {MOTION: "opencv-python"}
 
     def examples(self, folder: Path) -> Sequence[str | Path]:
         """Clips of soft shapes that move."""

@@ -1,6 +1,6 @@
 """Export of models of texts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class TextRunner:
     made = "made-up sentences"
     input_name = "tokens"
     transformer = True
+    companions: Mapping[str, str] = {}
 
     def examples(self, folder: Path) -> Sequence[str | Path]:
         """Sentences."""
