@@ -150,7 +150,7 @@ class Texts:
         found = [head("linear", "linear", True)]
         found += [head("label names", "names", True, **own["names"])] if few else []
         found += [words]
-        found += [_moods(labels)] if moods_installed() else []
+        found += [_moods(labels, few)] if moods_installed() else []
         found += [head("attention", "attention", **own["attention"])] if count > 1 else []
         found += [_tuned(recipe, encoder, samples)] if recipe.unfreeze == "auto" and len(encoder) > 1 else []
         return tuple(found)
@@ -181,13 +181,16 @@ class Texts:
         return ()
 
 
-def _moods(labels: Sequence[str]) -> Candidate:
-    """Words that are good or bad: kept unless that hurts where labels are moods, elsewhere if it helps."""
+def _moods(labels: Sequence[str], few: bool) -> Candidate:
+    """Words that are good or bad: kept unless they hurt where labels are moods and few, else if they help.
+
+    Where there are many they count as much as makes the answers likeliest.
+    """
     known = {label.casefold().strip() for label in labels}
     moods = bool(known & GOOD) and bool(known & BAD)
-    config = MoodsConfig(tuple(labels) if moods else ())
+    config, spec = MoodsConfig(tuple(labels) if moods else ()), FeatureSpec(1, kept="raw")
     return Candidate(
-        "mood words", "moods", FeatureSpec(1, kept="raw"), config=config, always=True, trusted=moods
+        "mood words", "moods", spec, config=config, always=True, trusted=moods and few, partial=not few
     )
 
 

@@ -216,7 +216,7 @@ class Rounds:
         self.trials.fits.append(fit)
         told = _told(fit) if candidate.partial else np.ones(len(fit.oof_index), np.bool_)
         right = accuracy(fit.oof_proba[told], self.training_set.targets[fit.oof_index[told]])
-        note = f"of the {100 * told.mean():.0f} % that it can tell" if candidate.partial else ""
+        note = f"of the {100 * told.mean():.0f} % that it can tell" if not told.all() else ""
         self.trials.candidates.append(
             CandidateResult(candidate.name, right, fit.seconds, kept=False, note=note)
         )
