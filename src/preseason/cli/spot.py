@@ -98,9 +98,7 @@ def spot(words: tuple[str, ...], similar_to: tuple[str, ...], quiet: bool, **opt
         "files": files,
         "clips": clips,
         "drift": drift,
-        "drifts": [{"model": name, "drift": each} for name, each in zip(models, drifts, strict=True)]
-        if drifts
-        else [],
+        "drifts": [{"model": name, "drift": each} for name, each in zip(models, drifts, strict=True)],
     }
     warnings = [line for each in drifts for line in of_drift(each)]
     return Outcome(fields, "\n".join([_text(found, files, clips), *warnings]))

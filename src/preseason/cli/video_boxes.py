@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from preseason.spotting.teams import Teams
     from preseason.spotting.video_boxes import FrameBoxes, WatchedVideo
 
+ROUGH_M = 0.1
+"""From which on it is told how badly the points of a pitch fit each other."""
 SHOWN = 40
 """Tracks that a table has."""
 HEADER = ("input", "frame", "time_s", "track", "label", "score", "x0", "y0", "x1", "y1")
@@ -358,6 +360,8 @@ def _text(told: _Told, wishes: Wishes, more: Sequence[str], skipped: "Sequence[S
     lines = [f"{told.count} frames; found in each on average: {', '.join(shares) or 'nothing'}."]
     if wishes.track:
         lines += _track_lines(told.tracks(), wishes)
+    if wishes.view and wishes.view.error_m >= ROUGH_M:
+        lines.append(f"The points of --pitch fit each other to {wishes.view.error_m:.1f} m.")
     lines += more
     lines += [f"Written: {len(told.crops):,} pictures in {wishes.crops}/"] if wishes.crops is not None else []
     return "\n".join([*lines, *words.of_skipped(skipped)])

@@ -5,6 +5,7 @@ openvino), and preseason itself need not be there.
 """
 
 from abc import abstractmethod
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,12 @@ class Runner(Program):
         self.engines = [self.engine(stage) for stage in self.settings["stages"]]
 
     def engine(self, stage: dict[str, Any]) -> Engine:
-        """What runs a stage."""
-        return engine(self.folder / stage["file"], stage["outputs"])
+        """What runs a stage: a graph, or a reader that the program brings for another network."""
+        path = self.folder / stage["file"]
+        if stage["reader"]:
+            found: Engine = import_module(f"{__package__}.{stage['reader']}").Reader(path, stage)
+            return found
+        return engine(path, stage["outputs"])
 
     @abstractmethod
     def content(self, source: str) -> Any:

@@ -12,7 +12,7 @@ from preseason.inference.heads.tfidf import TfidfHead
 
 
 def write_counts(stage: Stage, path: Path) -> None:
-    """Words and weights of all members of each way; `run_texts.Counted`, `run_clips.Moving` read them."""
+    """Words and weights of all members of each way; `run_texts.Counted`, `read_motion.Reader` read them."""
     arrays: dict[str, Any] = {}
     for way, fitted in stage.candidates:
         arrays |= {f"{way}.temperature": fitted.temperature, f"{way}.members": len(fitted.fold_models)}

@@ -344,7 +344,8 @@ def write_known(part: Path, model: "Model") -> None:
 
 def _write_pages(part: Path, model: "Model", to: str) -> None:
     own = runner_of(model)
-    write_runner(part, own.program)
+    stages = stages_of(model.predictor)
+    write_runner(part, own.program, {reader for stage in stages if (reader := stage.reader)})
     for name, content in own.files(model.extractors.backbone.loaded()).items():
         (part / name).write_text(content, "utf-8")
     read = {fitted.candidate.network for fitted in model.predictor.candidates}

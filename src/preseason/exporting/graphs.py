@@ -52,8 +52,14 @@ class Stage:
 
     @property
     def counts(self) -> bool:
-        """Whether it is no graph: ways that count words, and those of a companion that the program runs."""
-        return self.spec.kept == "raw" or bool(self.candidates[0][1].candidate.network)
+        """Whether it is no graph: ways that count words, and those that the program has a reader for."""
+        return self.spec.kept == "raw" or self.reader is not None
+
+    @property
+    def reader(self) -> str | None:
+        """Module of `preseason.exporting` that reads examples for ways of another network than the first."""
+        network = self.candidates[0][1].candidate.network
+        return f"read_{network}" if network else None
 
     def settings(self, file: str) -> dict[str, Any]:
         """What the runner must know of it."""
@@ -72,6 +78,7 @@ class Stage:
             "before": self.before,
             "outputs": list(self.outputs),
             "windows": self.spec.count(),
+            "reader": self.reader,
         }
 
 

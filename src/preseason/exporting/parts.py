@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,11 +10,18 @@ RUNNER, PARTS = "run.py", "parts"
 """What the program is called, and the package beside it."""
 
 
-def write_runner(folder: Path, program: str) -> None:
-    """Write a runner of this package to `folder` as run.py, and what it takes of preseason to `parts`."""
+def write_runner(folder: Path, program: str, readers: Collection[str] = ()) -> None:
+    """Write a runner of this package to `folder` as run.py, and what it takes of preseason to `parts`.
+
+    Args:
+        readers: modules of this package that the program loads for some of its stages.
+    """
     code = _source(f"exporting.{program}")
     (folder / RUNNER).write_text(_moved(code), "utf-8")
-    for module in sorted(needed(code)):
+    taken = needed(code)
+    for reader in readers:
+        taken |= {f"exporting.{reader}"} | needed(_source(f"exporting.{reader}"))
+    for module in sorted(taken):
         path = folder / PARTS / f"{module.replace('.', '/')}.py"
         if _is_package(module):
             path = path.with_suffix("") / "__init__.py"

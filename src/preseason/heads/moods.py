@@ -78,7 +78,7 @@ def mood_words() -> MoodWords:
     Raises:
         MissingPackageError: it is not installed.
     """
-    require("--head moods", PACKAGE)
+    require("Reading mood words", PACKAGE)
     folder = _folder()
     assert folder is not None
     rows = [line.split("\t") for line in (folder / WORDS).read_text("utf-8").splitlines() if "\t" in line]

@@ -11,6 +11,8 @@ from preseason.media import video
 from preseason.media.stream import Pixels
 from preseason.spotting.video_boxes import FrameBoxes
 
+LOOKS = 12
+"""Boxes of a track that are looked at, at most."""
 Place = tuple[int, int]
 """The place of a frame among those looked at, from 0, and that of a box on it."""
 
@@ -39,12 +41,13 @@ def cut_out(
                 yield (number, at), np.ascontiguousarray(pixels[y0:y1, x0:x1])
 
 
-def largest_of_tracks(frames: Sequence[FrameBoxes], most: int, label: str | None = None) -> dict[Place, int]:
-    """The boxes that stand for tracks, and the track of each: the largest of as many equal parts of it.
+def largest_of_tracks(frames: Sequence[FrameBoxes], label: str | None = None) -> dict[Place, int]:
+    """The boxes that stand for tracks, and the track of each: the largest of each of its parts.
+
+    A track has up to `LOOKS` parts of equal length.
 
     Args:
         frames: in order.
-        most: boxes of a track.
         label: a class whose tracks count alone; None for all.
     """
     tracks: defaultdict[int, list[tuple[Place, float]]] = defaultdict(list)
@@ -56,5 +59,5 @@ def largest_of_tracks(frames: Sequence[FrameBoxes], most: int, label: str | None
     return {
         max((boxes[i] for i in part), key=lambda box: box[1])[0]: track
         for track, boxes in tracks.items()
-        for part in np.array_split(np.arange(len(boxes)), min(most, len(boxes)))
+        for part in np.array_split(np.arange(len(boxes)), min(LOOKS, len(boxes)))
     }

@@ -20,8 +20,6 @@ from preseason.spotting.cut_out import cut_out, largest_of_tracks
 from preseason.spotting.video_boxes import FrameBoxes, TrackedBox
 
 COUNT = 2
-LOOKS = 12
-"""Boxes of a track that are looked at, at most."""
 TORSO = (0.15, 0.55, 0.2, 0.8)
 """Top, bottom, left and right of the shirt, in shares of a box."""
 MARGIN = 0.08
@@ -73,7 +71,7 @@ def with_teams(
     Raises:
         MediaError: the video cannot be read.
     """
-    wanted = largest_of_tracks(frames, LOOKS, label)
+    wanted = largest_of_tracks(frames, label)
     seen: defaultdict[int, list[Floats]] = defaultdict(list)
     progress.start(f"looking at kits in {path.name}", len(wanted))
     for place, pixels in cut_out(path, frames, fps, wanted):
@@ -169,12 +167,11 @@ _TO_XYZ = np.array(
 """Linear sRGB to XYZ over that of white (D65)."""
 
 
-def cluster(kits: Mapping[int, Floats], count: int = COUNT) -> Teams:
+def cluster(kits: Mapping[int, Floats]) -> Teams:
     """Teams of tracks by their kits: k-means, then without the tracks that are far from every team.
 
     Args:
         kits: of each track, float32 [looks, 3], as of `kit`.
-        count: of teams.
 
     Returns:
         The teams, the one with the most tracks first.
@@ -183,30 +180,30 @@ def cluster(kits: Mapping[int, Floats], count: int = COUNT) -> Teams:
 
     tracks = sorted(kits)
     points = np.array([np.median(kits[track], axis=0) for track in tracks], np.float64).reshape(-1, 3)
-    if len(np.unique(points, axis=0)) < count:
+    if len(np.unique(points, axis=0)) < COUNT:
         return Teams(dict.fromkeys(tracks, 0), (), 0.0)
     sure = np.sqrt([len(kits[track]) for track in tracks])
-    found = KMeans(count, n_init=10, random_state=0).fit(points, sample_weight=sure)
+    found = KMeans(COUNT, n_init=10, random_state=0).fit(points, sample_weight=sure)
     centres = found.cluster_centers_
     for _ in range(ROUNDS):
         far = np.linalg.norm(points[:, None] - centres, axis=2)
         team, own = far.argmin(axis=1), far.min(axis=1)
-        usual = np.array([_median(own[team == each]) for each in range(count)])
+        usual = np.array([_median(own[team == each]) for each in range(COUNT)])
         near = own <= np.maximum(FAR * usual[team], LEAST_FAR)
-        parts = [points[near & (team == each)] for each in range(count)]
+        parts = [points[near & (team == each)] for each in range(COUNT)]
         moved = np.stack(
             [np.median(part, axis=0) if len(part) else old for part, old in zip(parts, centres, strict=True)]
         )
         if np.allclose(moved, centres):
             break
         centres = moved
-    order = np.argsort([-(near & (team == each)).sum() for each in range(count)], kind="stable")
+    order = np.argsort([-(near & (team == each)).sum() for each in range(COUNT)], kind="stable")
     places = {int(each): place for place, each in enumerate(order, start=1)}
     answers = {
         track: places[int(each)] if counts else 0
         for track, each, counts in zip(tracks, team, near, strict=True)
     }
-    gaps = np.linalg.norm(centres[:, None] - centres, axis=2)[~np.eye(count, dtype=bool)]
+    gaps = np.linalg.norm(centres[:, None] - centres, axis=2)[~np.eye(COUNT, dtype=bool)]
     spread = _median(own[near])
     colours = tuple(shown(centres[each]) for each in order)
     return Teams(answers, colours, float(gaps.min()) / max(spread, LEAST_SPREAD))

@@ -21,8 +21,6 @@ from preseason.runtime.progress import Progress, Silent
 from preseason.spotting.cut_out import Place, cut_out, largest_of_tracks
 from preseason.spotting.video_boxes import FrameBoxes, TrackedBox
 
-LOOKS = 12
-"""Boxes of a track that are looked at, at most."""
 AT_ONCE = 256
 """Cut out boxes that lie on the disk at a time."""
 QUALITY = 95
@@ -108,7 +106,7 @@ def _chosen(frames: Sequence[FrameBoxes]) -> dict[Place, Key]:
         for at, box in enumerate(frame.boxes)
         if getattr(box, "track", None) is None
     }
-    chosen |= {place: (track,) for place, track in largest_of_tracks(frames, LOOKS).items()}
+    chosen |= {place: (track,) for place, track in largest_of_tracks(frames).items()}
     return dict(sorted(chosen.items()))
 
 
