@@ -134,14 +134,14 @@ def test_stopping_while_training_keeps_finished_epochs(
 def epochs_of(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
     """Run the command in this process and count the epochs that are trained."""
     counted: list[int] = []
-    train = Trainer._train_epoch
+    train = Trainer.train_epoch
 
-    def counting(self: Trainer) -> None:
+    def counting(self: Trainer) -> dict[str, float]:
         counted.append(1)
-        train(self)
+        return train(self)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "_train_epoch", counting)
+        patched.setattr(Trainer, "train_epoch", counting)
         assert run(arguments) == 0
     return len(counted)
 

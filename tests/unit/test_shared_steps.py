@@ -110,8 +110,7 @@ def test_a_worker_that_is_killed_ends_the_run_whose_epochs_are_kept(tmp_path: Pa
     assert leader.startswith("lost Other workers cannot be reached")
     whole, broken = trainer(SingleProcess(), 40), trainer(SingleProcess(), 40)
     whole.run(None, Silent())
-    broken._resume(checkpoint)
-    assert broken.epoch >= 3
+    assert torch.load(checkpoint, weights_only=True)["counts"][0] >= 3
     broken.run(checkpoint, Silent())
     assert alike(whole, broken)
 

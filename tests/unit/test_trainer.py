@@ -102,7 +102,7 @@ def test_a_run_broken_off_goes_on_to_the_same_bytes(tmp_path: Path, after: int) 
 def test_a_finished_run_is_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = network(), network()
     trainer(first).run(tmp_path / "a.pt", Silent())
-    monkeypatch.setattr(Trainer, "_train_epoch", None)
+    monkeypatch.setattr(Trainer, "train_epoch", None)
     assert trainer(second).run(tmp_path / "a.pt", Silent()).epochs == 8
     assert bytes_of(first) == bytes_of(second)
 

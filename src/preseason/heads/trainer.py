@@ -1,6 +1,5 @@
 """Gradient training of a head or a tail: AdamW, one cycle, early stopping, a checkpoint after each epoch."""
 
-import copy
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +15,7 @@ from torch.nn import functional
 from preseason.arrays.types import Ints
 from preseason.distributed.data_parallel import SingleProcess
 from preseason.heads.decisions import decide, decided
-from preseason.runtime.callbacks import tell_epoch
-from preseason.runtime.files import atomic_write
+from preseason.heads.epochs import run_epochs, take_up, weights_of
 from preseason.runtime.progress import Progress
 from preseason.runtime.threads import limit_torch
 
@@ -126,19 +124,9 @@ class Trainer:
 
         A finished run's checkpoint stays, so that the same run later costs nothing; its owner deletes it.
         """
-        if checkpoint is not None and checkpoint.exists():
-            self._resume(checkpoint)
-        progress.start(stage, self.epochs)
-        progress.advance(self.epoch)
-        while self.epoch < self.epochs and self.epoch - self.best_epoch < self.config.patience:
-            loss = self._train_epoch()
-            judged = self._judge()
-            progress.advance()
-            tell_epoch(progress, stage, self.epoch, {"loss": loss} | judged)
-            if checkpoint is not None and self.team.rank == 0 and not self._save(checkpoint):
-                progress.say(f"Finished epochs cannot be kept in {checkpoint.parent}; training goes on.")
-                checkpoint = None
-        progress.finish()
+        leads = self.team.rank == 0
+        take_up(checkpoint, self._load, lambda: weights_of(self.module), self.module.load_state_dict, leads)
+        run_epochs(self, checkpoint, progress, stage, leads)
         self.module.load_state_dict(self.best)
         loss = self.best_loss if self.validation is not None else float("nan")
         return TrainingResult(self.epoch, self.best_epoch, loss)
@@ -212,8 +200,12 @@ class Trainer:
             logits = module(inputs).float()
         return logits, targets.to(self.device)
 
-    def _train_epoch(self) -> float:
-        """The mean loss over the epoch's batches, as it was minimised."""
+    def is_finished(self) -> bool:
+        """Whether all epochs are done, or the validation loss has not fallen for too long."""
+        return self.epoch >= self.epochs or self.epoch - self.best_epoch >= self.config.patience
+
+    def train_epoch(self) -> dict[str, float]:
+        """One more epoch; gives the mean loss over its batches, and the validation loss, if any."""
         rng = np.random.default_rng((self.config.seed, self.epoch))
         torch.manual_seed(int(rng.integers(2**31)) + self.team.rank)
         train_mode(self.module)
@@ -224,7 +216,7 @@ class Trainer:
             self.schedule.step()
         self.epoch += 1
         (total,) = self.team.all_reduce([float(torch.stack(losses).mean())])
-        return total / self.team.size
+        return {"loss": total / self.team.size} | self._judge()
 
     def _find_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Those of all workers' parts, with which all step alike; gives the loss of this worker's."""
@@ -249,7 +241,7 @@ class Trainer:
         loss = -float(self.epoch) if self.validation is None else self._validation_loss()
         if not self.best or loss < self.best_loss or math.isnan(self.best_loss):
             self.best_loss, self.best_epoch = loss, self.epoch
-            self.best = copy.deepcopy(self.module.state_dict())
+            self.best = weights_of(self.module)
         return {} if self.validation is None else {"validation_loss": loss}
 
     def _validation_loss(self) -> float:
@@ -265,10 +257,10 @@ class Trainer:
         (total,) = self.team.all_reduce([total])
         return total / max(len(self.validation), 1)
 
-    def _save(self, checkpoint: Path) -> bool:
-        """Keep the finished epochs; False where the disk is full or the folder cannot be written."""
+    def state(self) -> dict[str, Any]:
+        """All that the next epoch needs."""
         module = self.module.state_dict()
-        content = {
+        return {
             "module": module,
             # The same tensors are written once.
             "best": module if self.best_epoch == self.epoch else self.best,
@@ -277,44 +269,20 @@ class Trainer:
             "counts": [self.epoch, self.best_epoch, self.epochs],
             "best_loss": self.best_loss,
         }
-        return keep(content, checkpoint)
 
-    def _resume(self, checkpoint: Path) -> None:
-        """Take up a run; a file that is damaged or of another version is thrown away."""
-        fresh = copy.deepcopy(self.module.state_dict())
-        try:
-            # To the CPU first: beside the module and its optimizer a second copy might not fit.
-            content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-            best, best_loss, counts = content["best"], float(content["best_loss"]), content["counts"]
-            self.module.load_state_dict(best)
-            self.module.load_state_dict(content["module"])
-            self.optimizer.load_state_dict(content["optimizer"])
-            self.schedule.load_state_dict(content["schedule"])
-            self.epoch, self.best_epoch, self.epochs = counts
-        except torch.OutOfMemoryError:
-            raise
-        except Exception:
-            if self.team.rank == 0:
-                checkpoint.unlink(missing_ok=True)
-            self.module.load_state_dict(fresh)
-            return
+    def _load(self, content: dict[str, Any]) -> None:
+        best, best_loss, counts = content["best"], float(content["best_loss"]), content["counts"]
+        self.module.load_state_dict(best)
+        self.module.load_state_dict(content["module"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.schedule.load_state_dict(content["schedule"])
+        self.epoch, self.best_epoch, self.epochs = counts
         self.best, self.best_loss = best, best_loss
 
 
 def _cuda_has_bf16() -> bool:
     """Whether the graphics processor multiplies bf16 by itself."""
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-
-
-def keep(content: dict[str, Any], checkpoint: Path) -> bool:
-    """Write a checkpoint whole or not at all; False where the disk is full or read-only."""
-    try:
-        checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(checkpoint) as part:
-            torch.save(content, part)
-    except (OSError, RuntimeError):  # torch gives a RuntimeError on a full disk
-        return False
-    return True
 
 
 def train_mode(module: nn.Module) -> None:

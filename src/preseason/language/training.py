@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from preseason.distributed.data_parallel import SingleProcess, clip, load_optimizer, optimizer_state
-from preseason.heads.trainer import keep
+from preseason.heads.epochs import keep, take_up
 from preseason.language.packing import Blocks
 from preseason.language.speed import computing, device_of
 from preseason.language.steps import Step, held_out_loss, share_of
@@ -120,8 +120,8 @@ class Run:
         Raises:
             WorkersError: another worker died.
         """
-        if checkpoint is not None and checkpoint.exists():
-            self._resume(checkpoint)
+        tuning = self.tuning
+        if take_up(checkpoint, self._load, tuning.state, tuning.load, self.team.rank == 0):
             progress.say(f"Resuming after {self.step} steps.")
         progress.start("training (thousandths)", 1000)
         self._begin, self._saved = time.monotonic() - self._elapsed, self._elapsed
@@ -263,23 +263,14 @@ class Run:
                 "--cache."
             )
 
-    def _resume(self, checkpoint: Path) -> None:
-        """Take up a run; a file that is damaged or of another version is thrown away."""
-        fresh = self.tuning.state()
-        try:
-            content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-            self.tuning.load(content["best"])
-            self.tuning.load(content["weights"])
-            load_optimizer(self.optimizer, content["optimizer"])
-            counts = content["counts"]
-            curve = [(int(step), float(loss)) for step, loss in content["curve"]]
-            best_loss, spent, times = content["best_loss"], content["spent"], content["times"]
-            batch, seconds = content["plan"]
-        except Exception:
-            if self.team.rank == 0:
-                checkpoint.unlink(missing_ok=True)
-            self.tuning.load(fresh)
-            return
+    def _load(self, content: dict[str, Any]) -> None:
+        self.tuning.load(content["best"])
+        self.tuning.load(content["weights"])
+        load_optimizer(self.optimizer, content["optimizer"])
+        counts = content["counts"]
+        curve = [(int(step), float(loss)) for step, loss in content["curve"]]
+        best_loss, spent, times = content["best_loss"], content["spent"], content["times"]
+        batch, seconds = content["plan"]
         self.step, self.best_step, self.tokens, self.judged = counts
         self.best, self.best_loss, self.curve = content["best"], best_loss, curve
         self._elapsed, (self._judging_s, self.stepping_s) = spent, times

@@ -15,9 +15,8 @@ from preseason.heads.decisions import decide, decided
 from preseason.heads.detection.crops import Batch, View, batch_of
 from preseason.heads.detection.losses import loss
 from preseason.heads.detection.network import DetectionHead
-from preseason.heads.trainer import keep
+from preseason.heads.epochs import run_epochs, take_up, weights_of
 from preseason.inference.detection.shape import HeadShape
-from preseason.runtime.callbacks import tell_epoch
 from preseason.runtime.progress import Progress, Silent
 from preseason.runtime.threads import limit_torch
 
@@ -58,17 +57,7 @@ def train(pictures: Sequence[Sequence[View]], shape: HeadShape, how: DetectionTr
     """A head that was trained on every picture, each epoch on one crop of one of its views."""
     limit_torch(how.threads)
     run = _Run(pictures, shape, how)
-    how.progress.start(how.stage, run.epochs)
-    how.progress.advance(run.epoch)
-    checkpoint = how.checkpoint
-    while run.epoch < run.epochs:
-        loss = run.train_epoch()
-        how.progress.advance()
-        tell_epoch(how.progress, how.stage, run.epoch, {"loss": loss})
-        if checkpoint is not None and not keep(run.state(), checkpoint):
-            how.progress.say(f"Finished epochs cannot be kept in {checkpoint.parent}; training goes on.")
-            checkpoint = None
-    how.progress.finish()
+    run_epochs(run, how.checkpoint, how.progress, how.stage)
     return run.head.cpu().eval()
 
 
@@ -87,7 +76,6 @@ class _Run:
         self.halved = has_bf16() if how.device == "cpu" else True
         self.first = len(pictures[0][0].shapes) - len(shape.channels)
         self.epoch = 0
-        known = self._known()
         self.epochs = self._planned()
         total = self.epochs * self._steps() + 1
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -96,10 +84,13 @@ class _Run:
             total_steps=total,
             pct_start=max(2, round(0.15 * total)) / total,
         )
-        if known is not None:
-            self._resume(known)
+        take_up(how.checkpoint, self._load, lambda: weights_of(self.head), self.head.load_state_dict)
 
-    def train_epoch(self) -> float:
+    def is_finished(self) -> bool:
+        """Whether all epochs are done."""
+        return self.epoch >= self.epochs
+
+    def train_epoch(self) -> dict[str, float]:
         """One crop of each picture; gives the mean loss."""
         self.head.train()
         losses = []
@@ -107,7 +98,7 @@ class _Run:
             losses.append(self._step(batch))
             self.schedule.step()
         self.epoch += 1
-        return float(torch.stack(losses).mean())
+        return {"loss": float(torch.stack(losses).mean())}
 
     def state(self) -> dict[str, Any]:
         """All that the next epoch needs."""
@@ -130,20 +121,8 @@ class _Run:
         decide(folder, name, epochs, how.elapsed_s)
         return epochs
 
-    def _known(self) -> dict[str, Any] | None:
-        """The checkpoint; None where there is none, or it is damaged."""
-        path = self.how.checkpoint
-        if path is None or not path.exists():
-            return None
-        try:
-            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            self.head.load_state_dict(content["head"])
-        except Exception:
-            path.unlink(missing_ok=True)
-            return None
-        return content
-
-    def _resume(self, content: dict[str, Any]) -> None:
+    def _load(self, content: dict[str, Any]) -> None:
+        self.head.load_state_dict(content["head"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.schedule.load_state_dict(content["schedule"])
         self.epoch = int(content["epoch"])

@@ -22,11 +22,11 @@ from preseason.backbones.base import Normalise
 from preseason.backbones.detectors import PARTS, DetectorBackbone, part_of
 from preseason.engine.canvas import painted
 from preseason.engine.passes import WHOLE, Box
-from preseason.heads.trainer import keep, train_mode
+from preseason.heads.epochs import run_epochs, take_up, weights_of
+from preseason.heads.trainer import train_mode
 from preseason.inference.detection.square import SquarePlan
 from preseason.media.colours import recoloured
 from preseason.media.image import decode
-from preseason.runtime.callbacks import tell_epoch
 from preseason.runtime.progress import Progress, Silent
 from preseason.runtime.threads import available, limit_torch
 from preseason.training.detection.looks import Labelled
@@ -75,18 +75,8 @@ def fine_tuned(
     """
     limit_torch()
     run = _Run(backbone, pictures, chosen, plan, how)
-    run.resume()
-    how.progress.start(how.stage, how.epochs)
-    how.progress.advance(run.epoch)
-    checkpoint = how.checkpoint
-    while run.epoch < how.epochs:
-        loss = run.train_epoch()
-        how.progress.advance()
-        tell_epoch(how.progress, how.stage, run.epoch, {"loss": loss})
-        if checkpoint is not None and not keep(run.state(), checkpoint):
-            how.progress.say(f"Finished epochs cannot be kept in {checkpoint.parent}; training goes on.")
-            checkpoint = None
-    how.progress.finish()
+    take_up(how.checkpoint, run.load, lambda: weights_of(run.network), run.network.load_state_dict)
+    run_epochs(run, how.checkpoint, how.progress, how.stage)
     return _finished(backbone)
 
 
@@ -137,7 +127,7 @@ class _Run:
         self.pictures, self.chosen, self.plan, self.how = pictures, chosen, plan, how
         self.network: Any = backbone.network.to(how.device)
         self.normalise = Normalise(backbone.preprocessing).to(how.device)
-        self.epoch = 0
+        self.epoch, self.epochs = 0, how.epochs
         frozen = set(PARTS[: how.cut])
         groups: dict[bool, list[Tensor]] = {True: [], False: []}
         for name, parameter in self.network.named_parameters():
@@ -158,7 +148,11 @@ class _Run:
         """Of an epoch."""
         return max(1, -(-len(self.chosen) // self.how.batch_size))
 
-    def train_epoch(self) -> float:
+    def is_finished(self) -> bool:
+        """Whether all epochs are done."""
+        return self.epoch >= self.epochs
+
+    def train_epoch(self) -> dict[str, float]:
         """One look at each picture; gives the mean loss."""
         rng = np.random.default_rng((self.how.seed, self.epoch))
         # Boxes with noise, which some of the networks learn to mend, are drawn from torch's own generator.
@@ -170,7 +164,7 @@ class _Run:
             self.optimizer.step()
             self.schedule.step()
         self.epoch += 1
-        return float(torch.stack(losses).mean())
+        return {"loss": float(torch.stack(losses).mean())}
 
     def gradients(self, batch: _Batch) -> Tensor:
         """Those of the batch; gives its loss."""
@@ -208,26 +202,18 @@ class _Run:
             "epoch": self.epoch,
         }
 
-    def resume(self) -> None:
-        """Take up a run; a file that is damaged or of another version is thrown away."""
-        path = self.how.checkpoint
-        if path is None or not path.exists():
-            return
-        own = self.network.state_dict()
-        fresh = {name: value.clone() for name, value in own.items()}
-        try:
-            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            if set(content["network"]) != set(self._changing()):
-                raise ValueError("it is of another training")
-            self.network.load_state_dict(own | content["network"])
-            self.optimizer.load_state_dict(content["optimizer"])
-            self.schedule.load_state_dict(content["schedule"])
-            self.epoch = int(content["epoch"])
-        except torch.OutOfMemoryError:
-            raise
-        except Exception:  # whatever the reader of a damaged file stumbles over
-            path.unlink(missing_ok=True)
-            self.network.load_state_dict(fresh)
+    def load(self, content: dict[str, Any]) -> None:
+        """Go on from what `state` gave.
+
+        Raises:
+            ValueError: it is of another training.
+        """
+        if set(content["network"]) != set(self._changing()):
+            raise ValueError("it is of another training")
+        self.network.load_state_dict(self.network.state_dict() | content["network"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.schedule.load_state_dict(content["schedule"])
+        self.epoch = int(content["epoch"])
 
     def _changing(self) -> list[str]:
         """Names of what training changes: frozen parts are not written again."""
