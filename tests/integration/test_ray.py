@@ -1,23 +1,39 @@
-"""A fit on a real Ray cluster of two nodes, one of which is killed, gives the model of one process."""
+"""On a real Ray cluster: a fit that loses a node gives the model of one process, and a server its answers."""
 
+import asyncio
 import json
+import shutil
+import signal
+import socket
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+import yaml
 
 import preseason
 from preseason.cli.main import run
 from preseason.distributed import ray_cluster
 from preseason.engine.bank import Shelf
 from preseason.errors import UsageError
+from preseason.models.loading import classifier
+from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Silent
+from preseason.serving.ray_serve import Replica
+from serving_tools import serving
 
 installed = pytest.mark.skipif(find_spec("ray") is None, reason="the extra ray is not installed")
+NODE = {"num_cpus": 1, "node_ip_address": "127.0.0.1"}
+DEPLOYED = Path(__file__).parents[2] / "deploy" / "ray-serve.yaml"
 
 
 class Killing(Silent):
@@ -37,26 +53,27 @@ class Killing(Silent):
             self.cluster.remove_node(self.node, allow_graceful=False)
 
 
-@pytest.fixture
-def killing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Killing]:
-    """A head and another node, with a processor each, on 127.0.0.1."""
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    # Otherwise Ray takes 127.0.0.1 for the machine's address in its network.
-    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    # As usual its workers would give way to every other process of a busy machine.
-    monkeypatch.setenv("RAY_worker_niceness", "0")
-    from ray.cluster_utils import Cluster
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A cluster on 127.0.0.1 whose head has one processor; tests add nodes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # Otherwise Ray takes 127.0.0.1 for the machine's address in its network.
+        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        # As usual its workers would give way to every other process of a busy machine.
+        patch.setenv("RAY_worker_niceness", "0")
+        from ray.cluster_utils import Cluster
 
-    # A dead node is noticed within a second rather than fifteen.
-    noticing = {
-        "health_check_initial_delay_ms": 0,
-        "health_check_period_ms": 300,
-        "health_check_failure_threshold": 3,
-    }
-    node = {"num_cpus": 1, "node_ip_address": "127.0.0.1"}
-    cluster = Cluster(True, head_node_args={**node, "include_dashboard": False, "_system_config": noticing})
-    yield Killing(cluster, cluster.add_node(**node))
-    cluster.shutdown()
+        # A dead node is noticed within a second rather than fifteen.
+        noticing = {
+            "health_check_initial_delay_ms": 0,
+            "health_check_period_ms": 300,
+            "health_check_failure_threshold": 3,
+        }
+        head = {**NODE, "include_dashboard": False, "_system_config": noticing}
+        cluster = Cluster(True, head_node_args=head)
+        yield cluster
+        cluster.shutdown()
 
 
 def rows_in(cache: Path) -> dict[str, dict[str, Any]]:
@@ -75,25 +92,109 @@ def rows_in(cache: Path) -> dict[str, dict[str, Any]]:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_fit_that_loses_a_node_is_that_of_one_process(
-    killing: Killing, photos: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Any,
+    players: Path,
+    photos: Path,
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ray_cluster, "FEW", 0)
+    killing = Killing(cluster, cluster.add_node(**NODE))
     settings: dict[str, Any] = {"backbone": "test_resnet", "weights": str(weights), "image_size": 96}
-    settings |= {"head": "linear", "unfreeze": 0}
-    shared = settings | {"ray": killing.cluster.address, "cache": str(tmp_path / "shared")}
-    two = preseason.fit(photos, tmp_path / "two", progress=killing, **shared)
-    one = preseason.fit(photos, tmp_path / "one", cache=str(tmp_path / "own"), **settings)
+    settings |= {"head": "linear", "unfreeze": 0, "ray": cluster.address, "cache": str(tmp_path / "shared")}
+    two = preseason.fit(photos, tmp_path / "two", progress=killing, **settings)
+    one = preseason.load(players)
     assert killing.killed_in == "reading for linear"
     assert isinstance(one, preseason.Model)
     assert isinstance(two, preseason.Model)
-    expected, found = rows_in(tmp_path / "own"), rows_in(tmp_path / "shared")
-    assert found.keys() == expected.keys()
-    for name, rows in expected.items():
-        assert found[name].keys() == rows.keys()
+    expected, found = rows_in(cache_folder()), rows_in(tmp_path / "shared")
+    assert sum(map(len, found.values())) >= 30
+    for name, rows in found.items():
         for key, row in rows.items():
-            np.testing.assert_allclose(found[name][key], row, atol=2e-3 * np.abs(row).max())
+            np.testing.assert_allclose(row, expected[name][key], atol=2e-3 * np.abs(row).max())
     path = next((photos / "boxing").iterdir())
     assert two.predict(path)[0].probabilities == pytest.approx(one.predict(path)[0].probabilities, abs=1e-3)
+
+
+@contextmanager
+def running(configuration: Path, address: str) -> Iterator[None]:
+    """While it lasts, `serve run` runs; Ctrl-C ends it and what it deployed."""
+    command = [str(Path(sys.executable).with_name("serve")), "run", str(configuration)]
+    process = subprocess.Popen([*command, "--address", address], stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+
+
+def is_ready(client: httpx.Client) -> bool:
+    """Whether a replica answers."""
+    try:
+        return client.get("/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    """Ask four times a second, for two minutes."""
+    end = time.monotonic() + 120
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.25)
+
+
+def asked(client: httpx.Client) -> set[str]:
+    """The labels that one request is answered with."""
+    reply = client.post("/v1/predict", json={"texts": ["great goal 3"]})
+    assert reply.status_code == 200, reply.text
+    return set(reply.json()["predictions"][0]["probabilities"])
+
+
+@installed
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_no_request_is_lost_while_a_ray_serve_application_takes_another_model(
+    cluster: Any, mood_folder: Path, tmp_path: Path
+) -> None:
+    """The configuration in deploy/, with a model of the tests, by the command that the page names."""
+    folder, deployed = tmp_path / "mood", yaml.safe_load(DEPLOYED.read_text("utf-8"))
+    shutil.copytree(mood_folder, folder)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    deployed["http_options"]["port"] = port
+    (application,) = deployed["applications"]
+    application["args"] |= {"models": [f"mood={folder}"]}
+    (deployment,) = application["deployments"]
+    deployment["ray_actor_options"]["num_cpus"] = 0.5
+    (tmp_path / "serve.yaml").write_text(yaml.safe_dump(deployed))
+    with (
+        running(tmp_path / "serve.yaml", cluster.address),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client,
+    ):
+        wait_for(lambda: is_ready(client))
+        before = asked(client)
+        larger, _ = classifier(preseason.load(folder), "add").add("calm", "a quiet half", "nothing happened")
+        with ThreadPoolExecutor(3) as pool:
+            answers = [pool.submit(asked, client) for _ in range(60)]
+            larger.save(folder)
+            assert all(each.result() in (before, before | {"calm"}) for each in answers)
+        wait_for(lambda: all(asked(client) == before | {"calm"} for _ in range(8)))
+        assert client.get("/health").json()["models"] == ["mood"]
+        assert client.get("/-/healthz").text == "success"
+        assert client.post("/v1/models/mood/reload").status_code == 403
+        assert client.get("/health", headers={"host": "elsewhere.org"}).status_code == 403
+
+
+def test_a_replica_whose_model_answers_no_longer_is_not_healthy(mood_folder: Path) -> None:
+    with serving({"mood": mood_folder}) as client:
+        replica = Replica()
+        replica.app = client.app  # type: ignore[attr-defined]
+        asyncio.run(replica.check_health())
+        replica.app.state.served.models["mood"].batcher.close()
+        with pytest.raises(RuntimeError, match="Nothing answers any longer for mood"):
+            asyncio.run(replica.check_health())
 
 
 def test_without_ray_the_line_that_installs_it_is_named(

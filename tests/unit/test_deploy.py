@@ -12,7 +12,7 @@ import yaml
 
 from preseason.cli.main import program
 from preseason.cli.verbs import VERBS
-from preseason.serving import listing
+from preseason.serving import listing, ray_serve
 from preseason.serving.guard import OPEN
 from preseason.serving.server import FINISH_S
 
@@ -99,3 +99,16 @@ def test_the_kubernetes_manifest_leaves_little_to_write_and_bounds_what_is_used(
     assert writable == {"/cache", "/tmp"}
     volumes = {each["name"]: each for each in pod["volumes"]}
     assert {each["name"] for each in container["volumeMounts"]} == set(volumes)
+
+
+def test_the_configuration_of_ray_serve_fits_the_application() -> None:
+    deployed = yaml.safe_load((ROOT / "deploy/ray-serve.yaml").read_text("utf-8"))
+    assert deployed["http_options"]["host"] == "127.0.0.1"
+    (application,) = deployed["applications"]
+    module, name = application["import_path"].split(":")
+    assert module == ray_serve.__name__
+    assert callable(getattr(ray_serve, name))
+    assert ray_serve.Arguments(**application["args"]).models
+    assert [each["name"] for each in application["deployments"]] == [ray_serve.NAME]
+    with pytest.raises(ValueError, match="replicas"):
+        ray_serve.Arguments(**application["args"], replicas=2)

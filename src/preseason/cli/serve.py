@@ -1,6 +1,5 @@
 """`preseason serve MODELS...`."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -93,14 +92,14 @@ def serve(
     require("`preseason serve`", "fastapi", "python_multipart", "prometheus_client", "uvicorn")
     from preseason.runtime.threads import share_heaps
     from preseason.serving.app import Settings, create_app
-    from preseason.serving.guard import LOCAL, Rules
+    from preseason.serving.guard import LOCAL, Rules, api_key
     from preseason.serving.hosting import Runtime, named_folders
     from preseason.serving.processes import Processes
     from preseason.serving.server import Listening, listen
 
     workers: int = options["workers"]
     _refuse_kept(workers, options)
-    key = _key(options["api_key_file"])
+    key = api_key(options["api_key_file"])
     hosts = None if host in ("0.0.0.0", "::") and not options["allow_host"] else LOCAL
     rules = Rules(key, hosts and hosts | {host, *options["allow_host"]})
     limits = _limits(options)
@@ -158,19 +157,6 @@ def _refuse_kept(workers: int, options: dict[str, Any]) -> None:
 
 def _path(given: str | None) -> Path | None:
     return None if given is None else Path(given)
-
-
-def _key(file: str | None) -> str | None:
-    """The key from a file or the environment; None where there is none."""
-    if file is None:
-        return os.environ.get("PRESEASON_API_KEY") or None
-    try:
-        key = Path(file).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--api-key-file {file} cannot be read: {error}.") from None
-    if not key:
-        raise UsageError(f"--api-key-file {file} is empty: write the key into it, e.g. openssl rand -hex 24.")
-    return key
 
 
 def _limits(options: dict[str, Any]) -> Any:

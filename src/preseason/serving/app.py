@@ -165,7 +165,7 @@ def _add_routes(app: FastAPI, models: Models, settings: Settings, service: Servi
 async def _refuse_several(request: Request) -> None:
     """Refused: a match lies in one process, and the next request may come to another."""
     if (request.method, request.url.path) != ("GET", "/v1/matches"):
-        raise RequestError(409, "Matches are watched by a server of one process: start it without --workers.")
+        raise RequestError(409, "Matches are watched by one process: by `preseason serve` without --workers.")
 
 
 @asynccontextmanager

@@ -78,6 +78,11 @@ class Batcher:
         self._thread.start()
 
     @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs, so that what is asked is answered."""
+        return self._thread.is_alive()
+
+    @property
     def waiting(self) -> int:
         """Examples that wait."""
         with self._changed:

@@ -2,15 +2,18 @@
 
 import asyncio
 import hmac
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from preseason.errors import UsageError
 from preseason.serving.faults import RequestError
 from preseason.serving.limits import Limits
 from preseason.serving.metrics import Metrics
@@ -27,6 +30,23 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 LINGER_S, LINGER_BYTES = 2.0, 64 * 2**20
 """How long, and how far beyond what it may send, a refused client is listened to."""
 METHODS = (*SAFE, "POST", "PUT", "PATCH", "DELETE")
+
+
+def api_key(file: str | None) -> str | None:
+    """The key from a file, else from PRESEASON_API_KEY; None where there is none.
+
+    Raises:
+        UsageError: the file cannot be read or is empty.
+    """
+    if file is None:
+        return os.environ.get("PRESEASON_API_KEY") or None
+    try:
+        key = Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--api-key-file {file} cannot be read: {error}.") from None
+    if not key:
+        raise UsageError(f"--api-key-file {file} is empty: write the key into it, e.g. openssl rand -hex 24.")
+    return key
 
 
 @dataclass(frozen=True)
