@@ -1,5 +1,6 @@
 """The checks of trust: they find what was planted, and are silent where nothing was."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,7 +25,8 @@ from preseason.inference.probabilities import softmax
 from preseason.models.manifest import _without_paths
 from preseason.openset.detection import choose
 from preseason.recipe import Recipe, parse_share
-from preseason.results import BatchPredictions
+from preseason.results import BatchPredictions, Figure
+from preseason.training.scratch import guess_warning
 
 
 def answers_to(targets: np.ndarray, classes: int, margin: float, seed: int = 0) -> np.ndarray:
@@ -40,7 +42,7 @@ def test_of_equal_shares_the_same_one_is_told_in_every_process() -> None:
         for key in ("names", "surroundings", "colours")
     ]
     said = messages.shortcuts({"tests": tests, "chance": 0.5}, "photos")["said"]
-    assert said.index("colours") < said.index("surroundings") < said.index("names, hashtags")
+    assert said.index("colours") < said.index("background") < said.index("names, hashtags")
 
 
 @pytest.mark.parametrize(
@@ -232,9 +234,9 @@ def test_the_outlook_names_what_helps_and_what_does_not() -> None:
 
 def test_the_two_worst_warnings_are_printed_and_the_others_counted() -> None:
     many = [f"worry {number}" for number in range(9)]
-    rest = "Warning: 7 more in the report; --verbose prints all."
+    rest = "7 more warnings are in the report; --verbose prints all."
     assert of_warnings(many) == ["Warning: worry 0", "Warning: worry 1", rest]
-    assert of_warnings(many[:3])[-1] == "Warning: 1 more in the report; --verbose prints all."
+    assert of_warnings(many[:3])[-1] == "1 more warning is in the report; --verbose prints all."
     assert of_warnings(many[:2]) == ["Warning: worry 0", "Warning: worry 1"]
     assert of_warnings(many, most=9) == [f"Warning: {text}" for text in many]
 
@@ -252,3 +254,10 @@ def test_what_one_moment_suffices_for_is_said_in_the_words_of_the_examples(what:
     said = messages.shortcuts({"tests": [test], "chance": 0.5}, "examples")["said"]
     assert said.startswith(f"A single {what} does as well (90 % against 90 % with all {what}s")
     assert ("movement" in said) == (what == "frame")
+
+
+@pytest.mark.parametrize(("low", "warned"), [(0.30, True), (1 / 3, True), (0.34, False)])
+def test_a_model_that_may_be_guessing_is_named(low: float, warned: bool) -> None:
+    score = Figure(0.47, low, 0.64, 30)
+    assert [text[:29] for text in guess_warning(score, 1 / 3)] == ["Not clearly better than alway"] * warned
+    assert guess_warning(replace(score, n=0), 1 / 3) == []

@@ -86,7 +86,8 @@ def of_warnings(warnings: "Sequence[str]", most: int = SHOWN_WARNINGS) -> list[s
     """The `most` worst warnings, a line each, and how many there are besides."""
     shown = [f"Warning: {warning}" for warning in warnings[:most]]
     more = len(warnings) - len(shown)
-    return [*shown, *([f"Warning: {more} more in the report; --verbose prints all."] if more > 0 else [])]
+    rest = "1 more warning is" if more == 1 else f"{more} more warnings are"
+    return [*shown, *([f"{rest} in the report; --verbose prints all."] if more > 0 else [])]
 
 
 def _count_of_skipped(skipped: "Sequence[Skipped]") -> list[str]:

@@ -32,8 +32,8 @@ RANKS = {
     kind: rank
     for rank, kind in enumerate(
         (
-            "parts", "alike", "leak", "copies", "label_errors", "honest_split", "scenes", "shortcuts",
-            "transfer", "classes", "strangers", "false_alarms", "odd", "groups", "way", "time",
+            "parts", "guess", "alike", "leak", "copies", "label_errors", "honest_split", "scenes",
+            "shortcuts", "transfer", "classes", "strangers", "false_alarms", "odd", "groups", "way", "time",
         )
     )
 }  # fmt: skip

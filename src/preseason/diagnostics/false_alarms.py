@@ -9,8 +9,8 @@ from preseason.media import sound
 THRESHOLD = 0.5
 """Least probability of an event where the user names none."""
 WITHOUT = (
-    "No folder is called background, noise, silence, other or none: in a long recording only the check of "
-    "unknown inputs keeps the model quiet. Add one with what is heard when nothing happens."
+    "No class is called background (or noise, silence, other, none), so expect false alarms in long "
+    "recordings. Add such a class, with sounds of moments in which nothing happens."
 )
 
 

@@ -19,14 +19,14 @@ MIN_GAIN = 0.005
 Found = dict[str, Any]
 BESIDE_THE_POINT = {
     "colours": (
-        "colours and textures, such as kit, pitch and light: with these alone",
-        "Expect it to fail with other kits or in other light",
+        "colours and textures, such as kit, pitch and light: from these alone",
+        "Expect more errors with other kits or in other light",
     ),
     "surroundings": (
-        "the surroundings: with the middle of every picture hidden",
-        "Expect it to fail in front of another background",
+        "the background: with the middle of every picture hidden",
+        "Expect more errors in front of other backgrounds",
     ),
-    "names": ("names, hashtags and numbers: with these alone", "Expect it to fail on texts about others"),
+    "names": ("names, hashtags and numbers: from these alone", "Expect more errors in texts about others"),
 }
 ONE = {
     "frame": ("reads the scene, not the movement", "no movement"),
@@ -73,13 +73,14 @@ def label_errors(values: Found, noun: str) -> Found:
 def honest_split(values: Found, noun: str) -> Found:
     """What a split by chance would have claimed."""
     gap = values["chance"] - values["honest"]
-    both = f"a random split scores {percent(values['chance'])}, a grouped split {percent(values['honest'])}"
     start = (
-        f"With a linear head, {both}. The grouped split keeps {values['grouped']} related {noun} in one fold."
+        f"{values['grouped']} of the {noun} are related to others, and were kept in the same fold. A linear "
+        f"head scores {percent(values['honest'])} this way, and {percent(values['chance'])} if they are "
+        "split at random."
     )
     if gap < GAP or values["low"] <= 0:
         return {"said": f"{start} The difference is small."}
-    said = f"{start} A random split would overstate accuracy by {100 * gap:.0f} points."
+    said = f"{start} So a random split would overstate the accuracy by {100 * gap:.0f} points."
     return {"said": said, "warning": said}
 
 
@@ -99,11 +100,10 @@ def shortcuts(values: Found, noun: str) -> Found:
 
 
 def _resting(test: Found, chance: float, noun: str) -> str:
-    alone = f"a linear head still scores {percent(test['accuracy'])} on the {noun}"
-    near = " from its local layers" if test["key"] == "surroundings" else ""
+    alone = f"a simple classifier still scores {percent(test['accuracy'])}"
     beside = (
-        f"{percent(test['full'])} with everything{near}, {percent(chance)} by always naming the most "
-        "frequent class"
+        f"{percent(test['full'])} from whole {noun}, {percent(chance)} by always naming the most "
+        "frequent label"
     )
     what = BESIDE_THE_POINT[test["key"]][0]
     return f"Up to {percent(test['share'])} of this model's accuracy may come from {what} {alone} ({beside})."

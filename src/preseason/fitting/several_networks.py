@@ -121,7 +121,7 @@ def _share(companion: Companion, extractors: FeatureExtractors, audit: Audit, pr
     few = [samples[i] for i in np.unique(np.linspace(0, len(samples) - 1, PROBE).astype(int))]
     spec = companion.candidates()[0].spec
     found = extractors.extractor(spec).extract(
-        [Order(sample) for sample in few], progress, f"looking for {companion.thing}"
+        [Order(sample) for sample in few], progress, f"checking for {companion.thing}"
     )
     rows = Features.of([found.rows]).rows(0)
     return float(companion.speaks(rows).mean()) if len(rows) else 0.0

@@ -30,6 +30,7 @@ from preseason.tasks.detection import WHOLE, WholeConfig
 from preseason.training.detection.looks import Labelled, labelled
 from preseason.training.detection.whole import WholeTraining, fine_tuned, seconds_of_epoch
 from preseason.training.detection.worth import calibrate
+from preseason.training.scratch import UNTRIED
 
 TRAINING_SHARE = 0.85
 """Share of the time for all trainings; the rest is for judging, and for what comes after."""
@@ -198,9 +199,7 @@ def _scratch(fit: _Fit, seconds: float) -> float | None:
     context, (learn, judged) = fit.context, fit.folds[0]
     needed = seconds * len(learn) / (sum(len(one) for one, _ in fit.folds) + len(fit.chosen))
     if budget_s(context) - context.watch.elapsed() < needed:
-        context.warnings.add(
-            "time", ["No time was left to try the same network with random weights (--budget)."]
-        )
+        context.warnings.add("time", [UNTRIED])
         return None
     with context.watch.stage("baseline with random weights"):
         detector = cast("DetectorBackbone", random_copy(fit.detector, 0))

@@ -76,19 +76,19 @@ class Detection:
         return figures_of(answers)
 
     def sentence(self, figures: dict[str, Figure]) -> str:
-        """Average precision with its bounds, and the one where an overlap of half will do."""
+        """Average precision with its bounds, and the one at an overlap of 50 %."""
         lead = figures["ap"]
         low, high = lead.interval
         near = figures.get(NEAR)
         small = (
-            f" Of {near.n} small ones (below 32 x 32 pixels) {percent(near.value, 1)} are found within "
+            f" Of {near.n} small objects (below 32 x 32 pixels), {percent(near.value, 1)} are found within "
             "their own diameter."
             if near
             else ""
         )
         return (
             f"Average precision {percent(lead.value, 1)} (95 % CI {100 * low:.0f} to {100 * high:.0f} %) on "
-            f"{lead.n} pictures; {percent(figures['ap50'].value, 1)} where an overlap of half will do."
+            f"{lead.n} pictures; {percent(figures['ap50'].value, 1)} if boxes need to overlap by only half."
             + small
         )
 

@@ -107,7 +107,7 @@ class Rounds:
         for number, candidate in enumerate(candidates):
             absent = [name for name in candidate.origins if not self.trials.has(name)]
             if absent:
-                self._leave_out(candidate, f"needs {absent[0]}")
+                self._leave_out(candidate, f"skipped: it builds on {absent[0]}, which was skipped")
                 continue
             if self.clock.strict and not candidate.always and self._all_right():
                 self._leave_out(candidate, "skipped: accuracy is already 100 %")
@@ -136,10 +136,13 @@ class Rounds:
         before = decided(self.checkpoints, _decision(candidate))
         if before is not None:
             return str(before)
-        estimate, left = self._estimate(candidate), self.clock.left()
-        reason = ""
-        if estimate > left:
-            reason = f"skipped: it would take about {estimate:.0f} s and {max(left, 0):.0f} s were left"
+        # The estimate itself takes time: none is made where none is left.
+        estimate = self._estimate(candidate) if self.clock.left() > 0 else 0.0
+        left, reason = self.clock.left(), ""
+        if left <= 0:
+            reason = "skipped: no time was left"
+        elif estimate > left:
+            reason = f"skipped: it would take about {estimate:.0f} s, and {left:.0f} s were left"
         self._decide(candidate, reason)
         return reason
 
@@ -216,7 +219,7 @@ class Rounds:
         self.trials.fits.append(fit)
         told = _told(fit) if candidate.partial else np.ones(len(fit.oof_index), np.bool_)
         right = accuracy(fit.oof_proba[told], self.training_set.targets[fit.oof_index[told]])
-        note = f"of the {100 * told.mean():.0f} % that it can tell" if not told.all() else ""
+        note = f"on the {100 * told.mean():.0f} % of examples that it can judge" if not told.all() else ""
         self.trials.candidates.append(
             CandidateResult(candidate.name, right, fit.seconds, kept=False, note=note)
         )

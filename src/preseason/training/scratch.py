@@ -9,6 +9,7 @@ from preseason.backbones.folder import random_copy
 from preseason.data.dataset import Dataset
 from preseason.data.split import group_numbers
 from preseason.engine.extract import Order
+from preseason.formatting import percent
 from preseason.heads.base import TrainingSet
 from preseason.inference.features import Features
 from preseason.inference.predictor import FeatureExtractors
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 MAX_EXAMPLES = 600
 """Examples that are enough to see whether random weights do as well."""
 SEED = 0
+UNTRIED = (
+    "There was no time to compare with random weights, so what pretraining brings is not known: allow more "
+    "time (--budget)."
+)
 
 
 def scratch_accuracy(
@@ -65,6 +70,20 @@ def scratch_accuracy(
     )
     fit = cross_val_fit(replace(candidate, name="random weights"), training_set, None, None)
     return accuracy(fit.oof_proba, training_set.targets[fit.oof_index])
+
+
+def guess_warning(score: Figure, commonest: float) -> list[str]:
+    """A warning where the model is not clearly better than always naming the commonest label.
+
+    Args:
+        commonest: share of that label among the tested examples, 0..1.
+    """
+    if score.n == 0 or score.interval[0] > commonest:
+        return []
+    return [
+        f"Not clearly better than always naming the most frequent label ({percent(commonest)}): do not rely "
+        "on this model. Check the labels, label more examples, or allow more time (--budget)."
+    ]
 
 
 def transfer_warning(score: Figure, scratch: float) -> list[str]:

@@ -22,7 +22,7 @@ from preseason.models.classifier import Model
 from preseason.models.prediction import predict_batch
 from preseason.results import Figure, score_of
 from preseason.training.rounds import Clock
-from preseason.training.scratch import scratch_accuracy, transfer_warning
+from preseason.training.scratch import UNTRIED, guess_warning, scratch_accuracy, transfer_warning
 
 HELD_OUT = "held-out part"
 SCRATCH = "random weights"
@@ -36,6 +36,8 @@ def fit_labels(context: FitContext) -> Model:
     checked = check_trust(context, tested, score_of(metrics))
     distribution = reference_distribution(context, tested.last)
     scratch = scratch_baseline(context, score_of(metrics))
+    commonest = summary.baselines(tested.answers, ()).get("majority", 0.0)
+    context.warnings.add("guess", guess_warning(score_of(metrics), commonest))
     record = summary.record_of(context, tested, metrics, checked, scratch)
     last = tested.last
     return Model(context.task, context.extractors, last.predictor, last.known, record, distribution)
@@ -124,8 +126,7 @@ def scratch_baseline(context: FitContext, score: Figure) -> float | None:
             )
         decide(context.checkpoints, SCRATCH, scratch is not None, context.watch.elapsed())
     if scratch is None:
-        untried = "No time was left to test the same network with random weights (--budget)."
-        context.warnings.add("time", [untried])
+        context.warnings.add("time", [UNTRIED])
     else:
         context.warnings.add("transfer", transfer_warning(score, scratch))
     return scratch

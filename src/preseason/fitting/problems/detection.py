@@ -33,6 +33,7 @@ from preseason.training.detection.members import (
     train_crosswise,
 )
 from preseason.training.detection.worth import calibrate
+from preseason.training.scratch import UNTRIED
 
 if TYPE_CHECKING:
     from preseason.backbones.base import Backbone
@@ -150,9 +151,7 @@ def _scratch(
     """The figure that decides, of one head on the same network with random weights; None without time."""
     left = budget_s(context) - context.watch.elapsed()
     if left < 5:
-        context.warnings.add(
-            "time", ["No time was left to try the same network with random weights (--budget)."]
-        )
+        context.warnings.add("time", [UNTRIED])
         return None
     learn, judged = _first_fold(context, learnt)
     if plan.tile:
