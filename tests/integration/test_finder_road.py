@@ -30,7 +30,7 @@ def test_a_fit_finds_players_and_goes_through_every_door(tmp_path: Path) -> None
     assert figures["n"] == 24
     assert figures["ap50"] > 0.6
     page = (tmp_path / "finder" / "report.html").read_text("utf-8")
-    assert "Pictures with most faults" in page
+    assert "Pictures with most errors" in page
     finds_feed_the_other_roads(tmp_path)
 
 

@@ -80,7 +80,7 @@ def test_the_report_shows_them_cut_out(tmp_path: Path) -> None:
     tiny_pitches.write(tmp_path, 3)
     answers = answers_with({2: [thing("player", 1), thing("player", 2)]}, tmp_path)
     values = check(answers, "pictures")
-    assert "1 box is probably labelled wrongly or missing (on 16 pictures)" in values["warning"]
+    assert "1 box is probably labelled wrongly or missing (in 16 pictures)" in values["warning"]
     record = fit_record(
         answers, task="detection", problem="detection", trust={"label_errors": values}, labels=CLASSES
     )

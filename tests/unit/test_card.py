@@ -6,10 +6,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from preseason.data.boxes import FoundBox, LabelledBox
 from preseason.data.dataset import File, Sample, Skipped
 from preseason.inference.probabilities import softmax
 from preseason.report.card import front_matter, write_card
-from preseason.results import BatchPredictions, FitRecord
+from preseason.results import BatchPredictions, BoxPredictions, FitRecord
 from tiny_records import fit_record
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
@@ -115,3 +116,25 @@ def test_the_folder_names_the_model(tmp_path: Path) -> None:
     _, body = card_of(record_of(), folder)
     assert body.lstrip().startswith("# squad 2026")
     assert 'preseason.load("this-folder")' in body
+
+
+def test_the_card_of_a_finder_counts_boxes_and_shows_how_to_read_them(tmp_path: Path) -> None:
+    found = (FoundBox("ball", 0.9, 0.1, 0.1, 0.3, 0.3),)
+    there = (LabelledBox("ball", 0.1, 0.1, 0.3, 0.3), LabelledBox("post", 0.5, 0.5, 0.8, 0.9))
+    sample = Sample(File(tmp_path / "a.png"), boxes=there)
+    counts = {"ball": 1, "post": 1}
+    answers = BoxPredictions((sample,), ("ball", "post"), (found,))
+    record = fit_record(answers, task="detection", problem="detection", counts=counts, examples=1)
+    matter, body = card_of(record, tmp_path)
+    assert matter["pipeline_tag"] == "object-detection"
+    assert "answer.label" not in body
+    assert "print(box.label, box.score" in body
+    assert "| class | boxes |" in body
+    assert "Fine-tuned by preseason on 2 boxes in 1 picture," in body
+
+
+def test_a_model_that_reads_faces_asks_for_its_extra(tmp_path: Path) -> None:
+    networks = {"faces": {"gain": 0.1, "found": 0.8, "said": "faces: +10 points"}}
+    assert "pip install 'preseason[faces]'\n" in card_of(record_of(networks=networks), tmp_path)[1]
+    networks["faces"]["gain"] = None  # type: ignore[assignment]
+    assert "pip install preseason\n" in card_of(record_of(networks=networks), tmp_path)[1]

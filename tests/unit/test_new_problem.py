@@ -18,7 +18,7 @@ from preseason.models.manifest import record_from, record_values
 from preseason.problems.base import Folds, problems
 from preseason.report.card import write_card
 from preseason.report.html import write_report
-from preseason.report.problems.base import pages
+from preseason.report.problems.base import Usage, pages
 from preseason.report.words import Verdict
 from preseason.results import BatchPredictions, Evaluation, Figure, FitRecord, Predictions
 from preseason.runtime.progress import Progress
@@ -67,6 +67,7 @@ class BoxesPage:
     sections = ()
     measure = "Average precision"
     hub_metrics = ("mean_average_precision",)
+    hub_task = "object-detection"
 
     def headline(self, record: FitRecord) -> dict[str, Any]:
         low, high = record.score.interval
@@ -90,6 +91,14 @@ class BoxesPage:
 
     def summary(self, record: FitRecord) -> str:
         return "average precision 0.61 on 40 pictures"
+
+    def labelled(self, record: FitRecord) -> tuple[str, str]:
+        return "12 boxes", "box"
+
+    def usage(self, record: FitRecord, folder: str, example: str) -> Usage:
+        return Usage(
+            f"preseason predict {folder} {example}", ('model.predict("a.jpg")[0].boxes',), "In 0..1."
+        )
 
     def verdicts(self, record: FitRecord) -> list[Verdict]:
         return []

@@ -418,7 +418,7 @@ def test_next_steps_follow_from_what_was_found() -> None:
     found = glance(replace(record_of(), trust=trust, warnings=("A class has only 4 photos.",)))
     assert found.checks == (
         ("warn", "Some labels look wrong"),
-        ("warn", "1 more warning"),
+        ("warn", "1 further warning"),
         ("note", "Unknown inputs may get a label"),
     )
     assert found.steps == (

@@ -77,12 +77,12 @@ def check(answers: BoxPredictions, noun: str) -> dict[str, Any]:
     found = suspects(answers)
     values = {"checked": len(answers.samples), "suspects": [_values(answers, each) for each in found[:MOST]]}
     if not found:
-        return values | {"tone": "good", "said": f"No box on {len(answers.samples)} {noun} looks wrong."}
+        return values | {"tone": "good", "said": f"No box in {len(answers.samples)} {noun} looks wrong."}
     first = found[0]
     name = answers.samples[first.place].source.called(200)
     boxes = "1 box is" if len(found) == 1 else f"{len(found)} boxes are"
     said = (
-        f"{boxes} probably labelled wrongly or missing (on {len(answers.samples)} {noun}): e.g. on {name} "
+        f"{boxes} probably labelled wrongly or missing (in {len(answers.samples)} {noun}): e.g. in {name} "
         f"{told(first)}."
     )
     return values | {"tone": "warn", "said": said, "warning": f"{said} Check them in the report."}

@@ -114,7 +114,7 @@ def fit_whole_detector(context: FitContext) -> Detector:
         [pictures.labels[i] for i in crosswise],
         len(context.labels),
     )
-    found, by = crosswise, f"cross-fitting in {len(fit.folds)} folds"
+    found, by = crosswise, f"{len(fit.folds)}-fold cross-validation"
     if len(test):
         context.warnings.add("leak", summary.leak_warnings(context.audit, chosen, test, context.task.noun))
         with context.watch.stage("answering the held-out part"):

@@ -12,6 +12,7 @@ from preseason.report.problems.base import pages
 from preseason.results import FitRecord
 from preseason.runtime.files import write_text
 from preseason.tasks.base import tasks
+from preseason.tasks.companions import companions
 
 LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0", "cc-by-nc-4.0", "gemma"}
 MAX_CLASSES = 60
@@ -58,7 +59,7 @@ def front_matter(matter: dict[str, Any], licence: str) -> str:
 
 
 def _front_matter(record: FitRecord, title: str) -> str:
-    pipeline = tasks.get(record.task).modality.hub_task
+    pipeline = pages.get(record.problem).hub_task or tasks.get(record.task).modality.hub_task
     matter: dict[str, Any] = {
         "library_name": "preseason",
         "tags": ["preseason", "transfer-learning", record.task],
@@ -81,40 +82,46 @@ def _index_entry(record: FitRecord, title: str, pipeline: str) -> dict[str, Any]
 
 def _about(record: FitRecord, title: str) -> str:
     page = pages.get(record.problem)
-    noun = words.noun_of(record.task)
-    total = words.count(sum(record.counts.values()), noun)
     lines = [
         f"# {words.markdown(title)}",
-        f"{page.about(record)}. Fitted by preseason on {total}, starting from the pretrained "
-        f"{words.markdown(record.backbone)}, with the {words.markdown(record.head)} head.",
+        f"{page.about(record)}. Fine-tuned by preseason on {page.labelled(record)[0]}, starting from the "
+        f"pretrained {words.markdown(record.backbone)} (head: {words.markdown(record.head)}).",
         f"**{words.capitalised(page.summary(record))}.**",
     ]
     return "\n\n".join(lines)
 
 
 def _use(record: FitRecord, title: str) -> str:
-    noun = words.noun_of(record.task)
     modality = tasks.get(record.task).modality
-    example, package = modality.file_name, modality.package
     folder = title if re.fullmatch(r"[\w.-]+", title, re.ASCII) else "this-folder"
-    return (
-        f"## Use\n\n```\npip install {package}\npreseason predict {folder} "
-        f'{example}\n```\n\n```python\nimport preseason\n\nmodel = preseason.load("{folder}")\nanswer '
-        f'= model.predict("{example}")[0]\nprint(answer.label, answer.probability, '
-        f"answer.unknown)\n```\n\n`unknown` is true if the {noun} is unlike every known class; "
-        "`label` is then the nearest class."
-    )
+    usage = pages.get(record.problem).usage(record, folder, modality.file_name)
+    lines = [
+        "## Use\n\n```",
+        f"pip install {_package(record)}",
+        f"{usage.command}\n```\n\n```python",
+        f'import preseason\n\nmodel = preseason.load("{folder}")',
+        *usage.python,
+        f"```\n\n{usage.told}",
+    ]
+    return "\n".join(lines)
+
+
+def _package(record: FitRecord) -> str:
+    """What pip installs, with the extras of networks that the model reads beside the first."""
+    package = tasks.get(record.task).modality.package
+    used = [
+        name for name in record.networks if name in companions and record.networks[name]["gain"] is not None
+    ]
+    return f"'{package}[{','.join(used)}]'" if used and "[" not in package else package
 
 
 def _data(record: FitRecord) -> str:
-    noun = words.noun_of(record.task)
+    noun = pages.get(record.problem).labelled(record)[1]
     rows = [f"| {words.markdown(name)} | {n:,} |" for name, n in list(record.counts.items())[:MAX_CLASSES]]
     more = len(record.counts) - len(rows)
-    table = "\n".join([f"| class | {noun}s |", "|---|---:|", *rows])
+    table = "\n".join([f"| class | {'boxes' if noun == 'box' else f'{noun}s'} |", "|---|---:|", *rows])
     rest = f"\n\nand {words.count(more, 'more class').replace('classs', 'classes')}." if more else ""
-    left = (
-        f"{len(record.skipped)} left out as unreadable; {len(record.duplicates)} groups of near-duplicates."
-    )
+    left = f"Left out as unusable: {len(record.skipped)}. Sets of near-duplicates: {len(record.duplicates)}."
     return f"## Data\n\n{table}{rest}\n\n{left}"
 
 
@@ -127,9 +134,11 @@ def _figures(record: FitRecord) -> str:
 
 
 def _limits(record: FitRecord) -> str:
-    verdict = words.transfer(record)
     points = [words.markdown(words.without_folders(line)) for line in record.warnings]
-    points += [f"{verdict.title}: {verdict.text}", *pages.get(record.problem).limits(record)]
+    if "scratch" in record.baselines:
+        verdict = words.transfer(record)
+        points.append(f"{verdict.title}: {verdict.text}")
+    points += pages.get(record.problem).limits(record)
     points.append(
         "The model knows only what its data showed: it may do worse with other cameras, kits or places."
     )

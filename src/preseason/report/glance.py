@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from preseason.report import trust, words
 from preseason.results import FitRecord
+from preseason.training.scratch import is_guess
 
 FEW = 60
 """Examples tested below which the figure is uncertain whatever it is."""
@@ -45,12 +46,17 @@ def glance(record: FitRecord) -> Glance:
         if "said" in check:
             tone = str(check.get("tone", "good"))
             found.append((tone, well if tone == "good" else otherwise))
-    others = len(set(record.warnings) - trust.warned(record))
-    if others:
-        found.append(("warn", "1 more warning" if others == 1 else f"{others} more warnings"))
+    found += _others([each for each in dict.fromkeys(record.warnings) if each not in trust.warned(record)])
     found += [("good", str(each["said"])) for each in record.networks.values()]
     checks = sorted(found, key=lambda check: trust.ORDER[check[0]])
     return Glance(tuple(checks), tuple(_steps(record)[:MOST]))
+
+
+def _others(warnings: list[str]) -> list[tuple[str, str]]:
+    """Warnings that belong to no check: what casts doubt on everything by name, the rest by number."""
+    guess = [("warn", "It may be no better than guessing")] * any(map(is_guess, warnings))
+    rest = len(warnings) - len(guess)
+    return [*guess, *([("warn", f"{_several(rest, 'further warning')}")] if rest else [])]
 
 
 def _steps(record: FitRecord) -> list[str]:

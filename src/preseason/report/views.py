@@ -74,6 +74,7 @@ def tried(record: FitRecord, album: Album) -> View:
     if not record.candidates:
         return None
     return {
+        "measure": pages.get(record.problem).measure.lower(),
         "rows": [(c, *_fitted(c)) for c in record.candidates],
         "brought": [str(each["said"]) for each in record.networks.values()],
         "chosen": CHOSEN_ON_THESE if words.cross_fitted(record) else CHOSEN_ON_OTHERS,
@@ -112,10 +113,13 @@ def settings(record: FitRecord, album: Album) -> View:
 
 
 def _separation(record: FitRecord) -> words.Verdict:
-    together = f"{words.count(len(record.duplicates), 'cluster')} of near-duplicates kept in one fold"
+    sets = len(record.duplicates)
+    kept = "No near-duplicates were found"
+    if sets:
+        kept = f"{words.count(sets, 'set')} of near-duplicates, each kept in one fold"
     by = record.split.get("by")
-    how = f" ({by})." if by else "."
-    return words.Verdict("good", "How it was tested", f"{words.judged(record)} {together}{how}")
+    how = f" Method: {by}." if by else ""
+    return words.Verdict("good", "How it was tested", f"{words.judged(record)} {kept}.{how}")
 
 
 def _cluster(sources: tuple[Source, ...], album: Album) -> dict[str, Any]:

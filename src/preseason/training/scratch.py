@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAX_EXAMPLES = 600
 """Examples that are enough to see whether random weights do as well."""
 SEED = 0
+GUESS = "Not clearly better than always naming the most frequent label"
 UNTRIED = (
     "There was no time to compare with random weights, so what pretraining brings is not known: allow more "
     "time (--budget)."
@@ -72,6 +73,11 @@ def scratch_accuracy(
     return accuracy(fit.oof_proba, training_set.targets[fit.oof_index])
 
 
+def is_guess(warning: str) -> bool:
+    """Whether it is the one of `guess_warning`."""
+    return warning.startswith(GUESS)
+
+
 def guess_warning(score: Figure, commonest: float) -> list[str]:
     """A warning where the model is not clearly better than always naming the commonest label.
 
@@ -81,8 +87,8 @@ def guess_warning(score: Figure, commonest: float) -> list[str]:
     if score.n == 0 or score.interval[0] > commonest:
         return []
     return [
-        f"Not clearly better than always naming the most frequent label ({percent(commonest)}): do not rely "
-        "on this model. Check the labels, label more examples, or allow more time (--budget)."
+        f"{GUESS} ({percent(commonest)}): do not rely on this model. Check the labels, label more examples, "
+        "or allow more time (--budget)."
     ]
 
 

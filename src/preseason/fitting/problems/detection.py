@@ -137,7 +137,7 @@ def _answer(context: FitContext, learnt: _Learnt, test: Ints) -> tuple[list[Foun
     if len(test) == 0:
         found = learnt.crosswise.found
         folds = len(learnt.crosswise.members)
-        return list(found.values()), list(found), f"cross-fitting in {folds} folds"
+        return list(found.values()), list(found), f"{folds}-fold cross-validation"
     context.warnings.add("leak", summary.leak_warnings(context.audit, learnt.chosen, test, context.task.noun))
     finder = replace(learnt.finder, members=learnt.crosswise.members)
     with context.watch.stage("answering the held-out part"):

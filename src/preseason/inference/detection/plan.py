@@ -85,14 +85,14 @@ class Plan:
     def sentence(self) -> str:
         """What was decided, for the user."""
         cut = (
-            f", in tiles of {self.tile} that overlap by {self.overlap} or more, in the fit as in use"
+            f", in tiles of {self.tile} that overlap by {self.overlap} or more, here and in use"
             if self.tile
             else ""
         )
         return (
-            f"Pictures are fed at {self.longest} pixels on the longer side{cut}; the median object is "
-            f"{self.median:.0f} pixels wide there, the smallest tenth {self.smallest:.0f} or less. Boxes are "
-            f"sought every {self.strides[0]} pixels."
+            f"The network sees pictures at {self.longest} pixels on the longer side{cut}. There the median "
+            f"object is {self.median:.0f} pixels wide, the smallest tenth {self.smallest:.0f} or less. Boxes "
+            f"are predicted every {self.strides[0]} pixels."
         )
 
     def values(self) -> dict[str, Any]:

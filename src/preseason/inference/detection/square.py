@@ -56,9 +56,9 @@ class SquarePlan:
         parts = " and ".join(self.trained)
         also = f"its {parts} and its heads are trained" if parts else "its heads alone are trained"
         return (
-            f"Pictures are fed at {self.longest} pixels on the longer side, padded to a square; the median "
-            f"object is {self.median:.0f} pixels wide there, the smallest tenth {self.smallest:.0f} or less. "
-            f"Of the detector {also}."
+            f"The detector sees pictures at {self.longest} pixels on the longer side, padded to a square. "
+            f"There the median object is {self.median:.0f} pixels wide, the smallest tenth "
+            f"{self.smallest:.0f} or less. Of the detector, {also}."
         )
 
     def values(self) -> dict[str, Any]:

@@ -29,6 +29,21 @@ class Section:
     view: Callable[[FitRecord, Album], View]
 
 
+@dataclass(frozen=True)
+class Usage:
+    """How to use a model, for its card.
+
+    Attributes:
+        command: in a terminal.
+        python: lines after `model = preseason.load(...)`.
+        told: what the answers mean, in a sentence or two.
+    """
+
+    command: str
+    python: tuple[str, ...]
+    told: str
+
+
 class Page(Protocol):
     """How the answers to one problem are shown.
 
@@ -36,11 +51,13 @@ class Page(Protocol):
         sections: on the answers, in the order shown.
         measure: what the figure that decides is called, with a capital.
         hub_metrics: names of the measures that the Hugging Face hub knows.
+        hub_task: pipeline of that hub; None for the one that classifies the modality.
     """
 
     sections: tuple[Section, ...]
     measure: str
     hub_metrics: tuple[str, ...]
+    hub_task: str | None
 
     def headline(self, record: FitRecord) -> dict[str, Any]:
         """Values for `templates/headline.html` and `opening.html`: the answer first."""
@@ -50,6 +67,12 @@ class Page(Protocol):
 
     def summary(self, record: FitRecord) -> str:
         """How good it is, in half a sentence that begins with a small letter."""
+
+    def labelled(self, record: FitRecord) -> tuple[str, str]:
+        """What was labelled, with its number, and the noun of one: `141 boxes in 16 pictures`, `box`."""
+
+    def usage(self, record: FitRecord, folder: str, example: str) -> Usage:
+        """How to use the model in `folder` on a file, or a text, such as `example`."""
 
     def verdicts(self, record: FitRecord) -> list[Verdict]:
         """How far to trust the figures."""

@@ -6,7 +6,7 @@ from preseason.evaluation.metrics import ClassScore, per_class, reliability
 from preseason.report import charts, words
 from preseason.report.problems import label_views as views
 from preseason.report.problems import label_words
-from preseason.report.problems.base import Section, pages
+from preseason.report.problems.base import Section, Usage, pages
 from preseason.report.words import Verdict
 from preseason.results import FitRecord
 
@@ -21,6 +21,7 @@ class LabelPage:
 
     measure = "Accuracy"
     hub_metrics: tuple[str, ...] = ("accuracy", "f1")
+    hub_task: str | None = None
     sections: tuple[Section, ...] = (
         Section("classes", "Class by class", "The band is the 95\xa0% confidence interval.", views.classes),
         Section("mixups", "Confusions", "Rows are the true class, columns the predicted one.", views.mixups),
@@ -83,6 +84,23 @@ class LabelPage:
         """How often it is right, and what to expect."""
         return label_words.right_of(record.score, words.noun_of(record.task))
 
+    def labelled(self, record: FitRecord) -> tuple[str, str]:
+        """The examples."""
+        noun = words.noun_of(record.task)
+        return words.count(sum(record.counts.values()), noun), noun
+
+    def usage(self, record: FitRecord, folder: str, example: str) -> Usage:
+        """The label of a file or text."""
+        return Usage(
+            f"preseason predict {folder} {example}",
+            (
+                f'answer = model.predict("{example}")[0]',
+                "print(answer.label, answer.probability, answer.unknown)",
+            ),
+            f"`unknown` is true if the {words.noun_of(record.task)} is unlike every known class; `label` is "
+            "then the nearest class.",
+        )
+
     def verdicts(self, record: FitRecord) -> list[Verdict]:
         """How many examples the accuracy rests on, what probabilities are worth, the weakest class."""
         noun = words.noun_of(record.task)
@@ -123,7 +141,8 @@ class LabelPage:
 
 def _learnt(record: FitRecord, noun: str) -> str:
     total = words.count(sum(record.counts.values()), noun)
-    return f"Trained on {total}, starting from {record.backbone}, with the {record.head} head."
+    head = "heads" if "+" in record.head else "head"
+    return f"Trained on {total}, starting from {record.backbone}; {head}: {record.head}."
 
 
 def _marks(record: FitRecord) -> list[tuple[str, float]]:
