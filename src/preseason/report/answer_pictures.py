@@ -10,6 +10,7 @@ from preseason.arrays.types import Ints
 from preseason.data.dataset import Sample
 from preseason.evaluation.metrics import confusion
 from preseason.report.drawn import draw_boxes
+from preseason.report.lettering import font_for, names_on_pictures
 from preseason.report.pictures import small, spotlight
 from preseason.results import BatchPredictions, BoxPredictions, FitRecord
 
@@ -76,40 +77,38 @@ def _opened(sample: Sample, picture: Picture) -> "Image | None":
 
 def drawn_confusions(table: Ints, labels: tuple[str, ...]) -> "Image":
     """Counts int64 [c, c] as a picture: truth in rows, answers in columns, darker where a share is larger."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    font = ImageFont.load_default(SIZE)
-    left = 2 * LINE + int(max(font.getlength(text) for text in (*labels, *AXES)))
-    side = len(labels) * CELL
+    names = list(names_on_pictures(labels, SIZE).values())
+    left = 2 * LINE + int(max(font_for(text, SIZE).getlength(text) for text in (*names, *AXES)))
+    side = len(names) * CELL
     image = Image.new("RGB", (left + side + LINE, left + side + LINE), PAPER)
     pen = ImageDraw.Draw(image)
-    pen.text((LINE // 2, LINE // 2), "\n".join(AXES), INK, font=font)
+    pen.text((LINE // 2, LINE // 2), "\n".join(AXES), INK, font=font_for("".join(AXES), SIZE))
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    for row, label in enumerate(labels):
+    for row, name in enumerate(names):
         place = left + row * CELL
-        pen.text((left - LINE // 2, place + CELL // 2), label, INK, font=font, anchor="rm")
-        image.paste(_upright(label, left - LINE // 2), (place + (CELL - LINE) // 2, 0))
+        pen.text((left - LINE // 2, place + CELL // 2), name, INK, font=font_for(name, SIZE), anchor="rm")
+        image.paste(_upright(name, left - LINE // 2), (place + (CELL - LINE) // 2, 0))
         for column, count in enumerate(table[row]):
             _cell(pen, (left + column * CELL, place), int(count), float(shares[row, column]), row == column)
     return image
 
 
 def _cell(pen: "ImageDraw.ImageDraw", at: tuple[int, int], count: int, share: float, right: bool) -> None:
-    from PIL import ImageFont
-
     colour = RIGHT if right else WRONG
     ground = tuple(round(255 + (value - 255) * share) for value in colour)
     pen.rectangle((*at, at[0] + CELL - 2, at[1] + CELL - 2), fill=ground)
     if count:
         ink = PAPER if share > 0.6 else INK
         middle = (at[0] + CELL // 2, at[1] + CELL // 2)
-        pen.text(middle, str(count), ink, font=ImageFont.load_default(SIZE), anchor="mm")
+        pen.text(middle, str(count), ink, font=font_for(str(count), SIZE), anchor="mm")
 
 
 def _upright(text: str, height: int) -> "Image":
     """The text from below to above, on a strip LINE wide."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     strip = Image.new("RGB", (height, LINE), PAPER)
-    ImageDraw.Draw(strip).text((0, LINE // 2), text, INK, font=ImageFont.load_default(SIZE), anchor="lm")
+    ImageDraw.Draw(strip).text((0, LINE // 2), text, INK, font=font_for(text, SIZE), anchor="lm")
     return strip.rotate(90, expand=True)

@@ -12,13 +12,14 @@ from preseason.models.box_explanation import BoxExplanation
 from preseason.report.drawn import draw_boxes
 from preseason.report.explained import MIN_VALUE, Card, heated, picture_uri
 from preseason.report.html import environment
+from preseason.report.lettering import font_for, names_on_pictures
 from preseason.report.pictures import OUTLINE, Mark, cut_out, outlined
 from preseason.runtime.files import write_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-WHOLE, CLOSE, LINE, COLUMNS = 720, 240, 34, 3
+WHOLE, CLOSE, LINE, COLUMNS, SIZE = 720, 240, 34, 3, 12
 PAPER, INK = (24, 30, 27), (235, 240, 236)
 MARGIN = 0.75
 """What is shown around a box on each side, in sides of it."""
@@ -51,7 +52,7 @@ def write_box_pictures(found: Sequence[BoxExplanation], labels: Sequence[str], f
 
 def sheet(found: Sequence[BoxExplanation], labels: Sequence[str]) -> "Image":
     """The whole picture above the boxes, each with a sentence."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     whole = Image.fromarray(decode(found[0].sample.path))
     whole.thumbnail((WHOLE, WHOLE))
@@ -60,14 +61,15 @@ def sheet(found: Sequence[BoxExplanation], labels: Sequence[str]) -> "Image":
     width = max(whole.width, COLUMNS * CLOSE)
     out = Image.new("RGB", (width, whole.height + rows * (CLOSE + LINE)), PAPER)
     out.paste(whole, ((width - whole.width) // 2, 0))
-    pen, font = ImageDraw.Draw(out), ImageFont.load_default(12)
+    pen, names = ImageDraw.Draw(out), names_on_pictures(labels, SIZE)
     for number, each in enumerate(found):
         row, column = divmod(number, COLUMNS)
         x, y = column * CLOSE, whole.height + row * (CLOSE + LINE)
         shown = close_up(each, CLOSE - 8)
         out.paste(shown, (x + (CLOSE - shown.width) // 2, y + 4 + (CLOSE - 8 - shown.height) // 2))
-        named = f"{each.box.label} {100 * each.box.score:.0f} %"
-        pen.text((x + 6, y + CLOSE), f"{named}\n{_short(each)}", fill=INK, font=font)
+        named = f"{names.get(each.box.label, each.box.label)} {100 * each.box.score:.0f} %"
+        text = f"{named}\n{_short(each)}"
+        pen.text((x + 6, y + CLOSE), text, fill=INK, font=font_for(text, SIZE))
     return out
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from preseason.data.boxes import FoundBox
 from preseason.errors import UsageError
 from preseason.media.image import decode
+from preseason.report.lettering import font_for, names_on_pictures
 from preseason.results import PictureBoxes
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def draw_boxes(picture: "Image", boxes: Sequence[FoundBox], labels: Sequence[str
 
     pen = ImageDraw.Draw(picture)
     size = max(12, max(picture.size) // 50)
+    names = names_on_pictures(labels, size)
     # The surest last, so that they lie on top.
     for box in reversed(boxes):
         track, team = getattr(box, "track", None), getattr(box, "team", None)
@@ -71,7 +73,8 @@ def draw_boxes(picture: "Image", boxes: Sequence[FoundBox], labels: Sequence[str
             max(box.y1 * picture.height - 1, box.y0 * picture.height),
         )
         pen.rectangle(edges, outline=colour, width=max(2, size // 7))
-        text = f"{box.label} {100 * box.score:.0f} %" if track is None else f"{box.label} {track}"
+        name = names.get(box.label, box.label)
+        text = f"{name} {100 * box.score:.0f} %" if track is None else f"{name} {track}"
         text += f" (team {team})" if team else ""
         _name(pen, text, edges, colour, size)
 
@@ -80,9 +83,7 @@ def _name(
     pen: "ImageDraw", text: str, edges: tuple[float, ...], colour: tuple[int, int, int], size: int
 ) -> None:
     """The text above the box, on a ground of the box's colour."""
-    from PIL import ImageFont
-
-    font = ImageFont.load_default(size)
+    font = font_for(text, size)
     place = (edges[0], max(0.0, edges[1] - size - 4))
     pen.rectangle(pen.textbbox(place, text, font=font), fill=colour)
     pen.text(place, text, fill=(0, 0, 0), font=font)
