@@ -21,6 +21,8 @@ SHARES = (0.25, 0.35, 0.5, 0.7, 1.0)
 REPEATS, FOLDS = 2, 4
 MAX_EXAMPLES = 1500
 ENSEMBLE = 200
+EXPONENTS = np.geomspace(0.02, 2.0, 120)
+"""Of the power laws that are tried."""
 MISFIT = 0.025
 """Standard deviation, for each doubling, of what no power law through few noisy points foresees."""
 DOUBLINGS = (2, 4)
@@ -187,36 +189,43 @@ def _forecasts(sizes: Floats, right: Floats, scatter: float) -> tuple[Forecast, 
     rng = np.random.default_rng(SEED)
     whole = float(sizes[-1]) * FOLDS / (FOLDS - 1)
     wanted = np.array([whole, *(whole * times for times in DOUBLINGS)], np.float32)
-    each = []
-    for number in range(ENSEMBLE):
-        chosen = rng.integers(right.shape[1], size=right.shape[1])
-        mean = right[:, chosen].mean(axis=1)
-        spread = 2 * scatter * np.sqrt(max(float(mean[-1] * (1 - mean[-1])), 0.01))
-        law = _law(sizes, mean + rng.normal(0, spread), wanted, floor=number % 2 == 0)
-        each.append(law + rng.normal(0, MISFIT) * np.log2(wanted / whole))
-    means = right.mean(axis=1)
-    middle = (_law(sizes, means, wanted, floor=True) + _law(sizes, means, wanted, floor=False)) / 2
-    low, high = np.quantile(np.array(each), [0.05, 0.95], axis=0)
+    drawn = right[:, rng.integers(right.shape[1], size=(ENSEMBLE, right.shape[1]))].mean(axis=2).T
+    spread = 2 * scatter * np.sqrt(np.maximum(drawn[:, -1] * (1 - drawn[:, -1]), 0.01))
+    drawn = drawn + rng.normal(0, spread)[:, None]
+    each = np.concatenate([_laws(sizes, drawn[floor::2], wanted, floor=not floor) for floor in (0, 1)])
+    each = each + rng.normal(0, MISFIT, ENSEMBLE)[:, None] * np.log2(wanted / whole)
+    means = right.mean(axis=1)[None]
+    middle = (_laws(sizes, means, wanted, floor=True) + _laws(sizes, means, wanted, floor=False))[0] / 2
+    low, high = np.quantile(each, [0.05, 0.95], axis=0)
     return tuple(
         Forecast(times, float(middle[i]), float(min(low[i], middle[i])), float(max(high[i], middle[i])))
         for i, times in enumerate((1, *DOUBLINGS))
     )
 
 
-def _law(sizes: Floats, accuracies: Floats, wanted: Floats, floor: bool) -> Floats:
-    """Accuracy at `wanted` by the least-squares power law through the measured ones."""
-    from scipy.optimize import least_squares
+def _laws(sizes: Floats, accuracies: Floats, wanted: Floats, floor: bool) -> Floats:
+    """Accuracy [m, w] at `wanted` by the least-squares power laws through m rows of measured ones [m, s].
 
-    errors = np.clip(1 - accuracies, 1e-4, 1)
-    ratio = sizes / sizes[-1]
-    most = 1.0 if floor else 1e-9
-
-    def missed(law: Floats) -> Floats:
-        return np.asarray((law[0] + law[1] * ratio ** -law[2] - errors) * np.sqrt(ratio), np.float32)
-
-    start = [0.3 * most * float(errors.min()), 0.7 * float(errors.min()), 0.5]
-    law = least_squares(missed, start, bounds=([0, 0, 0.02], [most, 1, 2])).x
-    return np.asarray(np.clip(1 - law[0] - law[1] * (wanted / sizes[-1]) ** -law[2], 0, 1), np.float32)
+    For each of `EXPONENTS` the law is linear in its floor and its slope, and least squares are written down:
+    the best of them all is taken. Bounds are 0 for the floor and 0..1 for the slope.
+    """
+    errors = np.clip(1 - np.asarray(accuracies, np.float64), 1e-4, 1)[:, None, :]
+    weights = np.asarray(sizes / sizes[-1], np.float64)
+    shape = weights ** -EXPONENTS[:, None]
+    slopes = np.clip((weights * shape * errors).sum(2) / (weights * shape**2).sum(1), 0, 1)
+    floors = np.zeros_like(slopes)
+    if floor:
+        total = weights.sum()
+        middle, mean = (weights * shape).sum(1) / total, (weights * errors).sum(2) / total
+        along = shape - middle[:, None]
+        free = np.clip((weights * along * errors).sum(2) / (weights * along**2).sum(1), 0, 1)
+        below = mean - free * middle
+        slopes, floors = np.where(below > 0, free, slopes), np.maximum(below, 0)
+    missed = (weights * (floors[..., None] + slopes[..., None] * shape - errors) ** 2).sum(2)
+    best = missed.argmin(axis=1)[:, None]
+    slope, least = (np.take_along_axis(each, best, 1) for each in (slopes, floors))
+    at = (np.asarray(wanted, np.float64) / sizes[-1]) ** -EXPONENTS[best]
+    return np.asarray(np.clip(1 - least - slope * at, 0, 1), np.float32)
 
 
 def _gains(task: _Task, labels: tuple[str, ...], forecasts: tuple[Forecast, ...]) -> list[Gain]:
