@@ -135,6 +135,14 @@ def test_a_spectrogram_shows_high_notes_above_and_late_ones_right() -> None:
     assert mel.picture(np.ones(3, np.float32), 8, 8).shape == (8, 8, 3)
 
 
+def test_a_narrow_range_hides_the_noise_of_a_quiet_room() -> None:
+    usual, narrow = mel.pictures_of(tone(440) + 0.01 * rustle(), 64, 100, (0.0, 30.0))[..., 0]
+    assert (usual == mel.picture(tone(440) + 0.01 * rustle(), 64, 100)[..., 0]).all()
+    assert (usual == 0).mean() < 0.2
+    assert (narrow == 0).mean() > 0.8
+    assert narrow.max() > 200
+
+
 def test_windows_lie_from_first_to_last_and_short_sounds_in_the_middle() -> None:
     wave = np.arange(10, dtype=np.float32)
     assert waves.spread(wave, 3, 4).tolist() == [[0, 1, 2, 3], [3, 4, 5, 6], [6, 7, 8, 9]]

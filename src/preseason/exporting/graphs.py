@@ -72,6 +72,7 @@ class Stage:
             "middle": self.spec.middle,
             "frame": self.spec.frame,
             "white": self.spec.white,
+            "ranges": list(self.spec.ranges),
             "looks": [list(box) for box in self.spec.crops],
             "looks_from": self.crops_from,
             "parts": [list(box) for box in self.parts],

@@ -122,10 +122,14 @@ class OverTimeModule(nn.Module):
         super().__init__()
         self.linear, self.frames = LinearModule(head.linear), max(head.frames, 1)
         self.summary = _of_moments if isinstance(head, MomentsHead) else _of_frames
+        self.views = head.views if isinstance(head, MomentsHead) else 1
 
     def forward(self, rows: Tensor) -> Said:
-        """From the whole of each moment."""
-        return self.linear(self.summary(_wholes(rows, self.frames))[:, None])  # type: ignore[no-any-return]
+        """From the whole of each moment, averaged over the views."""
+        regions = rows.shape[1] // (self.frames * self.views)
+        parted = rows.reshape(rows.shape[0], self.frames, self.views, regions, rows.shape[2])[:, :, :, 0]
+        summed = torch.stack([self.summary(parted[:, :, view]) for view in range(self.views)]).mean(0)
+        return self.linear(summed[:, None])  # type: ignore[no-any-return]
 
 
 class SequenceModule(nn.Module):

@@ -39,7 +39,12 @@ class Exported(Runner):
         network = self.settings["backbone"]
         views = tuple(Box(*box) for box in stage["looks"])
         spec = FeatureSpec(
-            stage["size"], views, height=stage["height"], frames=stage["frames"], rate=stage["rate"]
+            stage["size"],
+            views,
+            height=stage["height"],
+            frames=stage["frames"],
+            rate=stage["rate"],
+            ranges=tuple(stage["ranges"]),
         )
         pictures = network["reads"] == "image"
         fed = windows_fed(content, spec, sound.RATE, pictures, network["any_length"])

@@ -2,21 +2,31 @@
 
 import numpy as np
 
-from preseason.arrays.types import Floats
+from preseason.arrays.types import Floats, Ints
 from preseason.inference.features import Features
-from preseason.inference.frames import whole_frames
 
 
-def over_time(features: Features, frames: int) -> Features:
+def over_time(features: Features, frames: int, views: int = 1) -> Features:
     """Mean, maximum and deviation over the moments and the means of both halves, side by side.
 
-    One part of width 5 d for each example; of a single moment itself, width d.
+    One part of width 5 d for each example, the mean over its views; of a single moment itself, width d.
     """
-    pieces = [
-        _summary(np.asarray(whole_frames(features, chunk, max(frames, 1)), np.float32))
-        for chunk in features.chunks()
-    ]
+    pieces = [_summaries(features, chunk, frames, views).mean(axis=1) for chunk in features.chunks()]
     return Features.of([np.concatenate(pieces)[:, None]])
+
+
+def views_over_time(features: Features, frames: int, views: int) -> Features:
+    """As `over_time`, every view a row of its own: the views of the first example, then of the next."""
+    pieces = [_summaries(features, chunk, frames, views) for chunk in features.chunks()]
+    joined = np.concatenate(pieces)
+    return Features.of([joined.reshape(-1, 1, joined.shape[-1])])
+
+
+def _summaries(features: Features, chosen: Ints, frames: int, views: int) -> Floats:
+    """Of the whole of each view, without its regions: float32 [b, views, 5 d]."""
+    rows = features.sources[0][features.index[chosen]]
+    parted = rows.reshape(len(rows), max(frames, 1), views, -1, rows.shape[-1])[:, :, :, 0]
+    return np.stack([_summary(np.asarray(parted[:, :, view], np.float32)) for view in range(views)], axis=1)
 
 
 def _summary(moments: Floats) -> Floats:

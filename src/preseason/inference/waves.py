@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from preseason.arrays.types import Floats
 from preseason.engine.passes import WHOLE, Box, FeatureSpec
-from preseason.media.mel import Wave, picture
+from preseason.media.mel import Wave, pictures_of
 
 SILENCE_BESIDE = 1e-4
 """Noise in place of what is hidden, so that no network sees a silence that recordings never have."""
@@ -95,7 +95,7 @@ def windows_fed(wave: Wave, spec: FeatureSpec, rate: int, pictures: bool, any_le
         any_length: whether it reads waves of any length.
 
     Returns:
-        Pictures uint8 [moments x views, h, w, 3], or windows float32 [moments x views, samples].
+        Pictures uint8 [moments x views x ranges, h, w, 3], or windows float32 [moments x views, samples].
     """
     count = max(spec.frames, 1)
     each = []
@@ -108,7 +108,8 @@ def windows_fed(wave: Wave, spec: FeatureSpec, rate: int, pictures: bool, any_le
     flat = windows.reshape(-1, windows.shape[-1])
     if not pictures:
         return np.asarray(flat, np.float32)
-    return np.stack([picture(window, *spec.shape) for window in flat])
+    drawn = [pictures_of(window, *spec.shape, tuple(spec.ranges) or (0.0,)) for window in flat]
+    return np.concatenate(drawn)
 
 
 def all_views(wave: Wave, views: Sequence[Box], rate: int) -> list[Wave]:

@@ -106,10 +106,23 @@ def decibels(energy: Array, range_db: float = RANGE_DB) -> NDArray[np.float32]:
 
 def picture(wave: Wave, height: int, width: int, mel: Mel = PICTURE) -> NDArray[np.uint8]:
     """Time from left to right, low bands at the bottom: uint8 [height, width, 3], grey."""
-    shown = decibels(energies(wave, mel))
-    sized = stretching(height, shown.shape[1])[::-1] @ shown.T @ stretching(width, len(shown)).T
-    grey = (255 * sized).round().astype(np.uint8)
-    return np.repeat(grey[:, :, None], 3, axis=2)
+    (shown,) = pictures_of(wave, height, width, (RANGE_DB,), mel)
+    return np.asarray(shown)
+
+
+def pictures_of(
+    wave: Wave, height: int, width: int, ranges_db: tuple[float, ...], mel: Mel = PICTURE
+) -> NDArray[np.uint8]:
+    """As `picture`, once for each range: uint8 [ranges, height, width, 3].
+
+    Args:
+        ranges_db: how much quieter than the loudest what is black; 0 stands for the usual `RANGE_DB`.
+    """
+    measured = energies(wave, mel)
+    upwards, onwards = stretching(height, mel.bands)[::-1], stretching(width, len(measured)).T
+    sized = [upwards @ decibels(measured, range_db or RANGE_DB).T @ onwards for range_db in ranges_db]
+    grey = (255 * np.stack(sized)).round().astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=3)
 
 
 @lru_cache(32)

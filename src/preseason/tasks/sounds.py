@@ -50,6 +50,10 @@ MOMENTS = 16
 """The most of an example."""
 SHOWN = (224, 448)
 """Height and width of a spectrogram, of networks that take no squares alone."""
+DRAWN_WITHIN, HEARD_WITHIN = (0.0, 60.0, 40.0), (0.0, 40.0, 30.0)
+"""Each sound is looked at as it is and again without what lies so many dB below its loudest moment: rooms and
+microphones are told apart down there, not sounds. Speech is understood by its upper 30 dB
+(French and Steinberg 1947, doi 10.1121/1.1916407; ANSI S3.5)."""
 REGIONS = (WHOLE, *(Box(round(x / 4, 4), 0.0, round(x / 4 + 0.25, 4), 1.0) for x in range(4)))
 MEASURED = 400
 COMPARED_S = 3.0
@@ -159,7 +163,8 @@ class Sounds:
         if recipe.head != "auto":
             return (_frozen(recipe.head, first, recipe),)
         several = ("attention", "gru", "tcn") if first.frames > 2 else ("attention",)
-        found = [_moments(first), *(_frozen(name, first, recipe) for name in several)]
+        smaller = _smaller(first) if backbone.modality == "image" and backbone.preprocessing.resizable else ()
+        found = [_moments(first), *smaller, *(_frozen(name, first, recipe) for name in several)]
         if cut is None and len(backbone) > TAIL_BLOCKS:
             found.append(_tuned(recipe, backbone, first, len(backbone) - TAIL_BLOCKS))
         return tuple(found)
@@ -198,7 +203,9 @@ class Sounds:
     def boxes(self, spec: FeatureSpec) -> tuple[Box, ...]:
         """Moments where they lie in the spectrogram."""
         count = max(spec.frames, 1)
-        places = [Box(i / count, 0.0, (i + 1) / count, 1.0) for i in range(count)]
+        places = [
+            Box(i / count, 0.0, (i + 1) / count, 1.0) for i in range(count) for _ in spec.ranges or (0,)
+        ]
         return tuple(_inside(place, region) for place in places for region in spec.regions)
 
 
@@ -217,11 +224,12 @@ def first_pass(backbone: "Backbone", usual_s: float) -> FeatureSpec:
     if backbone.modality == "image":
         return _picture_pass(own.size, own.resizable, usual_s)
     blocks = _blocks(backbone)
+    ranges = HEARD_WITHIN if getattr(backbone, "front", None) is not None else ()
     if own.resizable:
         size = max(round(max(SHORTEST_S, ROOM * usual_s) * sound.RATE), own.size)
-        return FeatureSpec(size, blocks=blocks, frames=_most(size / sound.RATE / HOP_S))
+        return FeatureSpec(size, blocks=blocks, frames=_most(size / sound.RATE / HOP_S), ranges=ranges)
     window_s = own.size / sound.RATE
-    return FeatureSpec(own.size, blocks=blocks, frames=_most(2 * usual_s / window_s - 1))
+    return FeatureSpec(own.size, blocks=blocks, frames=_most(2 * usual_s / window_s - 1), ranges=ranges)
 
 
 def _picture_pass(side: int, resizable: bool, usual_s: float) -> FeatureSpec:
@@ -229,7 +237,12 @@ def _picture_pass(side: int, resizable: bool, usual_s: float) -> FeatureSpec:
     frames = _most(1.5 * usual_s / shown_s) if usual_s > shown_s else 1
     height, width = SHOWN if resizable else (side, side)
     return FeatureSpec(
-        width, height=height if height != width else 0, regions=REGIONS, frames=frames, rate=1 / shown_s
+        width,
+        height=height if height != width else 0,
+        regions=REGIONS,
+        frames=frames,
+        rate=1 / shown_s,
+        ranges=DRAWN_WITHIN,
     )
 
 
@@ -249,6 +262,12 @@ def _moments(spec: FeatureSpec) -> Candidate:
     return Candidate("linear", "moments", spec)
 
 
+def _smaller(first: FeatureSpec) -> tuple[Candidate, ...]:
+    """Half as high and wide: blocks see twice as long and as many bands at once, at a quarter of the cost."""
+    spec = replace(first, size=first.size // 2, height=first.height // 2)
+    return (Candidate("linear, smaller picture", "moments", spec),)
+
+
 def _frozen(head: str, spec: FeatureSpec, recipe: Recipe) -> Candidate:
     own = {"part_types": tuple(spec.kinds())} if head == "attention" else {}
     return Candidate(
@@ -262,7 +281,14 @@ def _tuned(
     """The last blocks, on views of the wave, with bands of time and frequency hidden in every step."""
     frames = first.frames if backbone.modality == "image" or not backbone.preprocessing.resizable else 1
     spec = replace(
-        first, crops=wave_views(recipe.views), regions=(WHOLE,), blocks=(), kept="map", cut=cut, frames=frames
+        first,
+        crops=wave_views(recipe.views),
+        regions=(WHOLE,),
+        blocks=(),
+        kept="map",
+        cut=cut,
+        frames=frames,
+        ranges=(),
     )
     fixed = {} if asked else {"epochs": TUNED_EPOCHS, "fixed_epochs": True}
     config = config_of("masked_tail", recipe, frames_per_step=min(2, frames), **fixed)

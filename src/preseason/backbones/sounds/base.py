@@ -1,10 +1,14 @@
 """A pretrained network of sounds: it reads waves, and its maps lie in time."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from preseason.backbones.base import Backbone, Split
 from preseason.backbones.facts import Preprocessing
+from preseason.backbones.families.chains import Chain
+from preseason.backbones.sounds.front import LogMel
 
 MODALITY = "sound"
 
@@ -34,10 +38,37 @@ class SoundBackbone(Backbone):
         """An input of silence, float32 [1, samples]."""
         return torch.zeros(1, self.preprocessing.size, device=device)
 
+    @property
+    def front(self) -> LogMel | None:
+        """What measures bands of the wave at the beginning of the first block; None where none does so."""
+        first = self.split.blocks[0]
+        found = first[0] if isinstance(first, Chain) else None
+        return found if isinstance(found, LogMel) else None
+
     def maps(self, x: Tensor, blocks: "tuple[int, ...] | list[int] | range") -> list[Tensor]:  # type: ignore[override]
         """The chosen blocks' outputs for waves [n, samples], as [n, c, t, bands]."""
+        return self._maps(x, self.split.blocks, blocks)
+
+    def maps_within(
+        self, x: Tensor, blocks: "tuple[int, ...] | list[int] | range", ranges: Sequence[float]
+    ) -> list[list[Tensor]]:
+        """As `maps`, for each of `ranges`: nothing lies more than so many dB below a wave's loudest moment.
+
+        Raises:
+            ValueError: no front end measures bands.
+        """
+        if self.front is None:
+            raise ValueError(f"{self.name} measures no bands whose range could be narrowed.")
+        first, *others = self.split.blocks
+        bands = self.front(x)
+        rest = Chain(*list(first.children())[1:])
+        return [self._maps(self.front.within(bands, each), [rest, *others], blocks) for each in ranges]
+
+    def _maps(
+        self, x: Tensor, layers: Sequence[nn.Module], blocks: "tuple[int, ...] | list[int] | range"
+    ) -> list[Tensor]:
         out, last = [], max(blocks)
-        for index, block in enumerate(self.split.blocks[: last + 1]):
+        for index, block in enumerate(layers[: last + 1]):
             x = block(x)
             if index in blocks:
                 out.append(x if x.ndim == 4 else self._in_time(x))

@@ -1,5 +1,7 @@
 """From the wave to what a network of sounds reads, as modules: the front end travels with the graph."""
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -38,6 +40,13 @@ class LogMel(nn.Module):
         energy = _energy(waves, self.basis, self.mel.hop)
         measured = energy.sqrt() if self.mel.power == 1 else energy
         return torch.log(measured @ self.bands + self.floor)[:, None]
+
+    def within(self, bands: Tensor, range_db: float) -> Tensor:
+        """Log-mel of which nothing lies more than `range_db` below the loudest of its window; 0 leaves it."""
+        if not range_db:
+            return bands
+        nats = range_db * math.log(10) * self.mel.power / 20
+        return torch.maximum(bands, bands.amax((1, 2, 3), keepdim=True) - nats)
 
 
 class KaldiBands(nn.Module):
