@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from preseason.models.classifier import Model
     from preseason.models.loading import load
     from preseason.recipe import Recipe
+    from preseason.report.prelabelled import prelabel
     from preseason.runtime.callbacks import Callback
     from preseason.spotting.spotting import spot
     from preseason.tasks.reading import read
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Callback", "MLflow", "Model", "PreseasonError", "Recipe", "TensorBoard", "compare", "dataset", "export",
-    "fit", "load", "post_mortem", "read", "scout", "spot", "suggest",
+    "fit", "load", "post_mortem", "prelabel", "read", "scout", "spot", "suggest",
 ]  # fmt: skip
 
 _HOMES = {
@@ -42,6 +43,7 @@ _HOMES = {
     "fit": "preseason.fitting.fit",
     "load": "preseason.models.loading",
     "post_mortem": "preseason.analysis.error_analysis",
+    "prelabel": "preseason.report.prelabelled",
     "read": "preseason.tasks.reading",
     "scout": "preseason.transferability.scout",
     "spot": "preseason.spotting.spotting",

@@ -25,6 +25,7 @@ WORDS = {
     "next": "m data",
     "post-mortem": "m data",
     "predict": "m a.jpg",
+    "prelabel": "data --classes ball -o m",
     "remove": "m x",
     "scout": "data",
     "serve": "m",
@@ -32,7 +33,7 @@ WORDS = {
     "watch": "m data",
 }
 """The fewest words with which each verb can be asked."""
-DOORS = ("load", "fit", "scout")
+DOORS = ("load", "fit", "scout", "prelabel")
 
 
 def verbs_with_device() -> list[str]:

@@ -32,15 +32,18 @@ def is_among(name: str, weights: str | None, kinds: Collection[str], beginnings:
     return name.rpartition("/")[2].lower().startswith(beginnings) or type_in_cache(name) in kinds
 
 
-def folder_of(name: str, weights: str | None) -> Path:
+def folder_of(name: str, weights: str | None, beside: Sequence[str] = (INPUT,)) -> Path:
     """Where a network lies: the folder `weights`, the folder `name`, or the hub's cache.
+
+    Args:
+        beside: as of `fetched`.
 
     Raises:
         WeightsError: as `fetched`.
     """
     if weights is not None:
         return Path(weights)
-    return Path(name) if model_type(Path(name)) else fetched(name)
+    return Path(name) if model_type(Path(name)) else fetched(name, beside)
 
 
 def fetched(name: str, beside: Sequence[str] = (INPUT,)) -> Path:

@@ -20,7 +20,7 @@ from preseason.errors import DeviceMemoryError, PreseasonError, UsageError, devi
 from preseason.errors.surroundings import refuse_lost_folder
 
 READING_ORDER = (
-    "scout", "fit", "evaluate", "predict", "explain", "next", "compare", "post-mortem",
+    "prelabel", "scout", "fit", "evaluate", "predict", "explain", "next", "compare", "post-mortem",
     "add", "remove", "spot", "chat", "serve", "watch", "export", "push",
 )  # fmt: skip
 COMPLETES = "_PRESEASON_COMPLETE"

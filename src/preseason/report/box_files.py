@@ -96,7 +96,7 @@ def _yolo(found: Sequence[PictureBoxes], labels: Sequence[str], folder: Path) ->
     (folder / "labels").mkdir()
     written = []
     for path, each in zip(pictures, found, strict=True):
-        lines = [_yolo_line(box, labels) for box in each.boxes]
+        lines = [yolo_line(box, labels) for box in each.boxes]
         written.append(folder / "labels" / f"{path.stem}.txt")
         written[-1].write_text("".join(lines), "utf-8")
     matter = {"path": ".", "train": "images", "names": dict(enumerate(labels))}
@@ -104,11 +104,12 @@ def _yolo(found: Sequence[PictureBoxes], labels: Sequence[str], folder: Path) ->
     return written
 
 
-def _yolo_line(box: FoundBox, labels: Sequence[str]) -> str:
-    """Class, middle and sides as fractions, and the score."""
+def yolo_line(box: FoundBox, labels: Sequence[str], scored: bool = True) -> str:
+    """Class, middle and sides as fractions, and the score where it is to stand there."""
     middle, sides = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2), (box.x1 - box.x0, box.y1 - box.y0)
     shown = " ".join(f"{value:.{DIGITS}f}" for value in (*middle, *sides))
-    return f"{labels.index(box.label)} {shown} {box.score:.4f}\n"
+    score = f" {box.score:.4f}" if scored else ""
+    return f"{labels.index(box.label)} {shown}{score}\n"
 
 
 def _coco(found: Sequence[PictureBoxes], labels: Sequence[str], folder: Path) -> list[Path]:
