@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
+from preseason.inference.answers import BatchPredictions, BoxPredictions
 from preseason.problems.base import problems
-from preseason.results import BatchPredictions, BoxPredictions, FitRecord
+from preseason.results import FitRecord
 
 
 def fit_record(answers: BatchPredictions | BoxPredictions, **changes: Any) -> FitRecord:

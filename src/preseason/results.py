@@ -6,12 +6,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from preseason.arrays.types import Floats, Ints
+from preseason.arrays.types import Floats
 from preseason.data.boxes import FoundBox
-from preseason.data.dataset import Sample, Skipped, Source
+from preseason.data.dataset import Skipped, Source
 from preseason.errors import MediaError, UsageError
 from preseason.formatting import percent
 from preseason.media import image
@@ -37,77 +34,9 @@ class Figure:
         return (0.0 if self.low is None else self.low), (1.0 if self.high is None else self.high)
 
 
-EVEN = 0.5
-"""A score at which a box is as likely right as wrong."""
-
-
 def score_of(metrics: dict[str, Figure]) -> Figure:
     """The figure that decides: the first."""
     return next(iter(metrics.values()))
-
-
-@dataclass(frozen=True)
-class BatchPredictions:
-    """Calibrated answers to n labelled samples.
-
-    Attributes:
-        samples: n samples with a label each.
-        labels: the c class names.
-        targets: int64 [n], -1 where the sample's label is none of `labels`.
-        probabilities: float32 [n, c], rows sum to 1.
-        distance: float32 [n], unlikeness to every known class; above the threshold means unknown.
-        attention: float32 [n, p], weight of each part in the answer, or None.
-        vectors: float32 [n, d], where the examples lie among the known ones, or None.
-        plain: float32 [n, e], features of the whole examples as the frozen network gives them, or None.
-    """
-
-    samples: tuple[Sample, ...]
-    labels: tuple[str, ...]
-    targets: Ints
-    probabilities: Floats
-    distance: Floats
-    attention: Floats | None = None
-    vectors: Floats | None = None
-    plain: Floats | None = None
-
-    def part(self, chosen: NDArray[np.bool_]) -> "BatchPredictions":
-        """The answers where `chosen` bool [n] says so."""
-        samples = tuple(sample for sample, kept in zip(self.samples, chosen, strict=True) if kept)
-        others = (None if a is None else a[chosen] for a in (self.attention, self.vectors, self.plain))
-        return BatchPredictions(
-            samples, self.labels, self.targets[chosen], self.probabilities[chosen], self.distance[chosen],
-            *others,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class BoxPredictions:
-    """What was found on n labelled pictures.
-
-    Attributes:
-        samples: n pictures whose `boxes` are labelled.
-        labels: the c class names.
-        found: n times the boxes found, also those below the threshold of their class.
-        thresholds: c scores from which on a box of a class counts; empty stands for `EVEN` of each.
-        sizes: n times height and width in pixels; empty where they are not known.
-    """
-
-    samples: tuple[Sample, ...]
-    labels: tuple[str, ...]
-    found: tuple[tuple[FoundBox, ...], ...]
-    thresholds: tuple[float, ...] = ()
-    sizes: tuple[tuple[int, int], ...] = ()
-
-    def threshold(self, label: str) -> float:
-        """The score from which on a box of `label` counts."""
-        known = dict(zip(self.labels, self.thresholds, strict=False))
-        return known.get(label, EVEN)
-
-    def counted(self) -> tuple[tuple[FoundBox, ...], ...]:
-        """The boxes found, without those below the threshold of their class."""
-        return tuple(
-            tuple(box for box in boxes if box.score >= self.threshold(box.label)) for boxes in self.found
-        )
 
 
 @dataclass(frozen=True)

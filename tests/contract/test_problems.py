@@ -16,12 +16,13 @@ from preseason.data.dataset import Dataset, File, Sample
 from preseason.data.split import group_numbers
 from preseason.errors import DataError
 from preseason.fitting.problems.base import fitters
+from preseason.inference.answers import BatchPredictions, BoxPredictions
 from preseason.models.manifest import record_from, record_values
 from preseason.problems.base import Problem, problems
 from preseason.report.card import write_card
 from preseason.report.html import write_report
 from preseason.report.problems.base import pages
-from preseason.results import BatchPredictions, BoxPredictions, Evaluation, score_of
+from preseason.results import Evaluation, score_of
 from preseason.tasks.base import tasks
 from tiny_records import fit_record
 

@@ -135,7 +135,17 @@ class TestFaces:
         assert "dora" in grown.labels
         smaller, _ = grown.remove("dora")
         assert "dora" not in smaller.labels
-        assert list(model.explain(people / "bob" / "7.png"))
+        told = model.explain(people / "bob" / "7.png")
+        assert list(told)
+        assert told.seen is not None
+        assert told.seen.box is not None
+        x0, y0, x1, y1 = told.seen.box
+        # drawn at the left, 200 of 480 x 400 pixels
+        assert 0 < x0 < x1 < 0.6
+        assert 0.1 < y0 < y1 < 0.9
+        none = model.explain(people / "bob" / "0.png").seen
+        assert none is not None
+        assert none.said() == "No face was found: the answer is from the whole picture."
         drawn_face("cleo", 950).save(tmp_path / "new.png")
         drawn_face("bob", 951, faces=0).save(tmp_path / "empty.png")
         assert run(["next", str(faced), str(tmp_path), "--quiet"]) == 0

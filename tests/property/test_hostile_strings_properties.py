@@ -17,8 +17,8 @@ from preseason.data.dataset import File, Sample, Text
 from preseason.data.files import FORMULAS, label_from
 from preseason.data.safe_names import cell, folder_name, label_of
 from preseason.formatting import shell_word
+from preseason.inference.answers import BatchPredictions
 from preseason.report.html import write_report
-from preseason.results import BatchPredictions
 from preseason.serving.corrections import Corrections
 from tiny_records import fit_record
 

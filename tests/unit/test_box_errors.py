@@ -8,8 +8,8 @@ import tiny_pitches
 from preseason.data.boxes import FoundBox, LabelledBox
 from preseason.data.dataset import File, Sample
 from preseason.diagnostics.box_errors import check, suspects
+from preseason.inference.answers import BoxPredictions
 from preseason.report.html import write_report
-from preseason.results import BoxPredictions
 from tiny_records import fit_record
 
 CLASSES = ("ball", "player")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from preseason.data.boxes import FoundBox
 from preseason.data.dataset import File, Sample
-from preseason.results import BoxPredictions
+from preseason.inference.answers import BoxPredictions
 
 
 def found(label: str, score: float) -> FoundBox:

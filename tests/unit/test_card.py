@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from preseason.data.boxes import FoundBox, LabelledBox
 from preseason.data.dataset import File, Sample, Skipped
+from preseason.inference.answers import BatchPredictions, BoxPredictions
 from preseason.inference.probabilities import softmax
 from preseason.report.card import front_matter, write_card
-from preseason.results import BatchPredictions, BoxPredictions, FitRecord
+from preseason.results import FitRecord
 from tiny_records import fit_record
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))

@@ -8,9 +8,9 @@ import pytest
 from preseason.analysis.actions import repairs_of
 from preseason.analysis.causes import Evidence, counts_of, errors_of
 from preseason.data.dataset import Sample, Text
+from preseason.inference.answers import BatchPredictions
 from preseason.openset.probe import probe
 from preseason.openset.reference_set import ReferenceSet, fit_reference_set
-from preseason.results import BatchPredictions
 
 LABELS = ("a", "b", "c")
 TRUTHS = {"stranger": -1, "label": 0, "far": 0, "cropped": 0, "scarce": 2, "alike": 0, "right": 1}

@@ -15,7 +15,8 @@ from preseason.cli.problems.base import terminals
 from preseason.data.dataset import File, Sample, Skipped
 from preseason.evaluation.metrics import measure
 from preseason.formatting import duration
-from preseason.results import BatchPredictions, Evaluation, FitRecord, Prediction, Predictions, Update
+from preseason.inference.answers import BatchPredictions
+from preseason.results import Evaluation, FitRecord, Prediction, Predictions, Update
 from preseason.runtime.progress import Silent
 from tiny_records import fit_record
 

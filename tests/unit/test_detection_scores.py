@@ -8,10 +8,11 @@ import pytest
 from preseason.data.boxes import FoundBox, LabelledBox
 from preseason.data.dataset import Sample, Text
 from preseason.evaluation.matching import pairings
+from preseason.inference.answers import BoxPredictions
 from preseason.inference.detection.peaks import Found, joined
 from preseason.inference.detection.plan import decide, plan_from
 from preseason.problems.base import problems
-from preseason.results import BoxPredictions, Figure
+from preseason.results import Figure
 from preseason.training.detection.worth import calibrate, right_ones
 
 LEVELS = {4: 2, 8: 3, 16: 5, 32: 7}

@@ -26,6 +26,7 @@ from preseason.exporting.files import write_openvino
 from preseason.exporting.finders import BoxCheck, settings_of
 from preseason.exporting.run_boxes import Exported
 from preseason.heads.detection.network import DetectionHead, folded
+from preseason.inference.answers import BoxPredictions
 from preseason.inference.detection.finder import Finder
 from preseason.inference.detection.peaks import overlaps
 from preseason.inference.detection.plan import decide
@@ -38,7 +39,7 @@ from preseason.models.detector import Detector
 from preseason.models.loading import classifier
 from preseason.problems.base import problems
 from preseason.report.drawn import write_drawn
-from preseason.results import BoxPredictions, PictureBoxes
+from preseason.results import PictureBoxes
 from preseason.runtime.progress import Silent
 from preseason.serving.app import Settings
 from preseason.serving.batching import answers_of

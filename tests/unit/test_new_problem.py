@@ -14,13 +14,14 @@ from preseason.arrays.types import Ints
 from preseason.cli import shapes, words
 from preseason.cli.problems.base import terminals
 from preseason.data.dataset import Dataset, File, Sample
+from preseason.inference.answers import BatchPredictions
 from preseason.models.manifest import record_from, record_values
 from preseason.problems.base import Folds, problems
 from preseason.report.card import write_card
 from preseason.report.html import write_report
 from preseason.report.problems.base import Usage, pages
 from preseason.report.words import Verdict
-from preseason.results import BatchPredictions, Evaluation, Figure, FitRecord, Predictions
+from preseason.results import Evaluation, Figure, FitRecord, Predictions
 from preseason.runtime.progress import Progress
 from preseason.trained_model import TrainedModel
 from tiny_records import fit_record

@@ -9,7 +9,7 @@ from preseason.analysis.pictures_to_label import contents, expected_errors
 from preseason.data.boxes import FoundBox
 from preseason.data.dataset import File, Sample
 from preseason.evaluation.choosing import choose_by
-from preseason.results import BoxPredictions
+from preseason.inference.answers import BoxPredictions
 
 
 def found(score: float, x: float, label: str = "ball") -> FoundBox:

@@ -12,12 +12,13 @@ from PIL import Image
 
 from preseason.data.dataset import File, Sample, Skipped
 from preseason.evaluation.metrics import measure
+from preseason.inference.answers import BatchPredictions
 from preseason.inference.probabilities import softmax
 from preseason.report.glance import glance
 from preseason.report.html import sections_of, write_report
 from preseason.report.pictures import MAX_PICTURES, Album, place_of, small, spotlight
 from preseason.report.problems.base import Section
-from preseason.results import BatchPredictions, CandidateResult, FitRecord
+from preseason.results import CandidateResult, FitRecord
 from tiny_records import fit_record
 
 HOSTILE = (

@@ -19,13 +19,14 @@ from preseason.errors import UsageError
 from preseason.evaluation.learning_curve import Curve, Forecast, Gain
 from preseason.evaluation.metrics import measure
 from preseason.heads.attention import AttentionNetwork, head_of
+from preseason.inference.answers import BatchPredictions
 from preseason.inference.features import Features
 from preseason.inference.parts import Scales
 from preseason.inference.probabilities import softmax
 from preseason.models.manifest import _without_paths
 from preseason.openset.detection import choose
 from preseason.recipe import Recipe, parse_share
-from preseason.results import BatchPredictions, Figure
+from preseason.results import Figure
 from preseason.training.scratch import guess_warning
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from preseason.analysis.causes import Error
 from preseason.formatting import shell_word
+from preseason.inference.answers import BatchPredictions
 from preseason.openset.reference_set import ReferenceSet
-from preseason.results import BatchPredictions
 
 MORE = 20
 """Further labels that are proposed for a class."""

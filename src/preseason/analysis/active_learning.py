@@ -16,8 +16,8 @@ from preseason.data.given import Inputs
 from preseason.data.safe_names import cell, folder_names
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.choosing import choose
+from preseason.inference.answers import BatchPredictions
 from preseason.models.classifier import Model
-from preseason.results import BatchPredictions
 from preseason.runtime.progress import Progress, Silent
 
 UNSURE = 0.8

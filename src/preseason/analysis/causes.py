@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from preseason.arrays.rows import nearest_rows
 from preseason.arrays.types import Floats, Ints
+from preseason.inference.answers import BatchPredictions
 from preseason.openset.reference_set import ReferenceSet
-from preseason.results import BatchPredictions
 
 CAUSES = {
     "unknown": "class unknown to the model",

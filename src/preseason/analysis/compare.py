@@ -12,8 +12,9 @@ from preseason.data.dataset import Sample, Skipped
 from preseason.data.split import group_numbers
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.paired import Difference, examples_needed, paired
+from preseason.inference.answers import BatchPredictions
 from preseason.models.classifier import Model
-from preseason.results import BatchPredictions, Figure
+from preseason.results import Figure
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.reading import opened, read_labelled
 

@@ -12,9 +12,10 @@ from preseason.data.dataset import Sample, Skipped
 from preseason.engine.hiding import Cover, Hiding
 from preseason.engine.passes import Box
 from preseason.errors import DataError
+from preseason.inference.answers import BatchPredictions
 from preseason.models.classifier import Model
 from preseason.openset.drift import far_off
-from preseason.results import BatchPredictions, Drift, Figure
+from preseason.results import Drift, Figure
 from preseason.runtime.progress import Progress, Silent
 from preseason.tasks.reading import fingerprinted, opened, read_labelled
 

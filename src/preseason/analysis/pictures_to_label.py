@@ -17,8 +17,9 @@ from preseason.data.dataset import Skipped
 from preseason.data.given import Inputs, one_by_one
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.choosing import choose_by
+from preseason.inference.answers import BoxPredictions
 from preseason.models.detector import Detector
-from preseason.results import BoxPredictions, PictureBoxes
+from preseason.results import PictureBoxes
 from preseason.runtime.progress import Progress, Silent
 from preseason.stores.mirror import inputs_here
 from preseason.tasks.reading import read_inputs

@@ -138,6 +138,7 @@ def _fields(each: "Explanation") -> dict[str, Any]:
         "unknown": each.unknown,
         "kind": each.kind,
         "parts": parts,
+        "seen": each.seen,
         "neighbours": each.neighbours,
     }
 
@@ -145,6 +146,7 @@ def _fields(each: "Explanation") -> dict[str, Any]:
 def _text(each: "Explanation", place: str) -> str:
     answer = f"unknown (nearest {each.label})" if each.unknown else each.label
     lines = [f"{words.short(each.input)}: {answer}, {words.percent(each.probability)}"]
+    lines += [each.seen.said()] if each.seen else []
     pairs = _by_place(each) if each.kind == "places" else list(each)
     largest = max((abs(weight) for _, weight in pairs), default=0.0)
     if each.kind != "moments":

@@ -15,8 +15,8 @@ from preseason.arrays.types import Floats
 from preseason.data.boxes import FoundBox, LabelledBox
 from preseason.diagnostics.evidence import named
 from preseason.formatting import percent
+from preseason.inference.answers import BoxPredictions
 from preseason.inference.detection.peaks import overlaps
-from preseason.results import BoxPredictions
 
 SURE = 0.6
 """Calibrated score from which on a found box speaks against a label."""

@@ -14,8 +14,9 @@ from preseason.diagnostics.shortcuts import hidden_parts
 from preseason.diagnostics.split_check import honest_split
 from preseason.diagnostics.unknown_inputs import price
 from preseason.evaluation.learning_curve import curve_of_short
+from preseason.inference.answers import BatchPredictions
 from preseason.openset.detection import Choice
-from preseason.results import BatchPredictions, Figure
+from preseason.results import Figure
 from preseason.runtime.progress import Stopwatch
 
 Found = dict[str, Any]

@@ -6,8 +6,8 @@ import numpy as np
 
 from preseason.evaluation.metrics import wilson
 from preseason.formatting import percent
+from preseason.inference.answers import BatchPredictions
 from preseason.openset.detection import Choice
-from preseason.results import BatchPredictions
 
 DRAWS, SEED = 500, 0
 MANY_NAMED = 0.2

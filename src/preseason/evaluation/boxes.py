@@ -14,7 +14,8 @@ from preseason.arrays.types import Ints
 from preseason.data.boxes import FoundBox, LabelledBox
 from preseason.data.split import group_numbers
 from preseason.evaluation.matching import within_diameter
-from preseason.results import BoxPredictions, Figure
+from preseason.inference.answers import BoxPredictions
+from preseason.results import Figure
 
 UNIT = 1000
 """Sides of the square that pictures of unknown size are measured on: overlaps are the same in any unit."""

@@ -8,8 +8,8 @@ import numpy as np
 from preseason.arrays.types import Floats
 from preseason.data.boxes import FoundBox, LabelledBox
 from preseason.data.dataset import Sample
+from preseason.inference.answers import BoxPredictions
 from preseason.inference.detection.peaks import overlaps
-from preseason.results import BoxPredictions
 
 OVERLAP = 0.5
 """Share of both boxes together from which on one lies on the other."""

@@ -11,9 +11,10 @@ from preseason.diagnostics.box_errors import check
 from preseason.fitting import summary
 from preseason.fitting.context import FitContext
 from preseason.heads.decisions import all_decided
+from preseason.inference.answers import BoxPredictions
 from preseason.inference.detection.peaks import Found
 from preseason.models.detector import named
-from preseason.results import BoxPredictions, CandidateResult, Figure, FitRecord, score_of
+from preseason.results import CandidateResult, Figure, FitRecord, score_of
 from preseason.runtime.versions import versions_of
 from preseason.training.detection.looks import Labelled
 from preseason.training.detection.worth import calibrate

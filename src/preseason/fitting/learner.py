@@ -10,6 +10,7 @@ from preseason.arrays.types import Floats, Ints
 from preseason.evaluation.calibration import fit_temperature
 from preseason.fitting.context import FitContext
 from preseason.heads.base import TrainingSet
+from preseason.inference.answers import BatchPredictions
 from preseason.inference.candidates import Candidate, Fitted, counted_of
 from preseason.inference.features import Features
 from preseason.inference.predictor import Predictor, plain_candidate, plain_rows
@@ -19,7 +20,7 @@ from preseason.openset.detection import Choice, thin
 from preseason.openset.drift import ReferenceDistribution, sketch_of, world_of
 from preseason.openset.probe import probe
 from preseason.openset.reference_set import MAX_EXAMPLES, ReferenceSet, fit_reference_set
-from preseason.results import BatchPredictions, CandidateResult
+from preseason.results import CandidateResult
 from preseason.runtime.threads import one_blas_thread
 from preseason.training.rounds import Clock, Rounds, Trials, fold_numbers
 from preseason.training.selection import Selection, select
@@ -133,7 +134,8 @@ def fit_open_set(
     few = thin(targets[oof_index], MAX_EXAMPLES)
     embeddings = fitted.embed(features.take(few))
     numbers = fold_numbers(context.folds(chosen), len(chosen))[oof_index]
-    parts = counted_of(predictor.candidates, {n: f.take(oof_index) for n, f in trials.features.items()})
+    counted = counted_of(predictor.candidates, {n: f.take(oof_index) for n, f in trials.features.items()})
+    parts = None if counted is None else counted.rows
     with one_blas_thread():
         samples = [context.samples[chosen[i]] for i in oof_index[few]]
         share = context.recipe.unknown_share()

@@ -14,9 +14,10 @@ from preseason.fitting.context import FitContext
 from preseason.fitting.learner import Tested
 from preseason.fitting.several_networks import brought
 from preseason.heads.decisions import all_decided
+from preseason.inference.answers import BatchPredictions
 from preseason.inference.heads.tfidf import TfidfHead
 from preseason.inference.predictor import Predictor
-from preseason.results import BatchPredictions, CandidateResult, Figure, FitRecord
+from preseason.results import CandidateResult, Figure, FitRecord
 from preseason.runtime.versions import versions_of
 from preseason.tasks.base import Task
 from preseason.training.rounds import Trials

@@ -19,13 +19,13 @@ from preseason.fitting.context import FitContext
 from preseason.fitting.problems.classification import HELD_OUT, divide
 from preseason.heads.base import Folds
 from preseason.heads.decisions import decide, decided
+from preseason.inference.answers import BoxPredictions
 from preseason.inference.detection.finder import Located
 from preseason.inference.detection.peaks import Found
 from preseason.inference.detection.square import SquareFinder, SquarePlan
 from preseason.inference.predictor import FeatureExtractors
 from preseason.media.image import decode
 from preseason.models.detector import Detector, named
-from preseason.results import BoxPredictions
 from preseason.tasks.detection import WHOLE, WholeConfig
 from preseason.training.detection.looks import Labelled, labelled
 from preseason.training.detection.whole import WholeTraining, fine_tuned, seconds_of_epoch

@@ -8,6 +8,7 @@ import numpy as np
 
 from preseason.arrays.types import Floats
 from preseason.engine.passes import FeatureSpec
+from preseason.inference.answers import CountedParts
 from preseason.inference.attention_crops import CROPS
 from preseason.inference.features import Features
 from preseason.inference.head import Head
@@ -100,21 +101,18 @@ class Fitted:
         return total
 
 
-def counted_of(fitted: Sequence[Fitted], features: Mapping[str, Features]) -> Floats | None:
-    """Of the first way that reads parts which may be missing, the row of the part that counts.
+def counted_of(fitted: Sequence[Fitted], features: Mapping[str, Features]) -> CountedParts | None:
+    """Of the first way that reads parts which may be missing, the part that counts; None without such a way.
 
     Args:
         features: of n examples, by way.
-
-    Returns:
-        float32 [n, d], without the columns that say where the part lies; zeros where there is none. None
-        where no such way is among them.
     """
     for each in fitted:
         heads = [head for head in each.fold_models if isinstance(head, BestPartHead)]
         if heads:
             rows = counted_rows(heads, features[each.candidate.name])
-            return rows[:, : rows.shape[1] - heads[0].places]
+            width = rows.shape[1] - heads[0].places
+            return CountedParts(each.candidate.network or "", rows[:, :width], rows[:, width:])
     return None
 
 

@@ -12,6 +12,7 @@ from preseason.backbones.facts import BackboneSource
 from preseason.data.dataset import Sample, Skipped
 from preseason.engine.extract import Decoder, Extractor, Order, RawReader
 from preseason.engine.passes import Box, FeatureSpec
+from preseason.inference.answers import CountedParts
 from preseason.inference.attention_crops import crops_for
 from preseason.inference.candidates import Candidate, Fitted, counted_of
 from preseason.inference.features import Features
@@ -106,8 +107,7 @@ class RawPredictions:
         attention: float32 [m, p] or None.
         skipped: the samples that could not be read.
         plain: float32 [m, e], what the frozen network shows of the whole examples, or None.
-        parts: float32 [m, d], the part that counts where parts may be missing, such as a face; zeros
-            where there is none, None where no way reads such.
+        parts: the part that counts where parts may be missing, such as a face; None where no way reads such.
     """
 
     kept: Ints
@@ -116,7 +116,12 @@ class RawPredictions:
     attention: Floats | None
     skipped: tuple[Skipped, ...]
     plain: Floats | None = None
-    parts: Floats | None = None
+    parts: CountedParts | None = None
+
+    @property
+    def part_rows(self) -> Floats | None:
+        """Rows float32 [m, d] of `parts`, None where there are none."""
+        return None if self.parts is None else self.parts.rows
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from preseason.data.hugging_face import Named, is_data_set, labelled, unlabelled
 from preseason.data.spellings import same_class
 from preseason.errors import DataError, UsageError
 from preseason.evaluation.choosing import choose
+from preseason.inference.answers import BatchPredictions
 from preseason.inference.predictor import FeatureExtractors, Predictor
 from preseason.models.explanation import Explainer, Explanation, whereabouts
 from preseason.models.prediction import predict_batch
@@ -26,16 +27,7 @@ from preseason.openset.drift import ReferenceDistribution, drift_of
 from preseason.openset.probe import probe
 from preseason.openset.reference_set import ReferenceSet, example_of
 from preseason.problems.base import Problem, problems
-from preseason.results import (
-    Adaptation,
-    BatchPredictions,
-    Drift,
-    Evaluation,
-    FitRecord,
-    Prediction,
-    Predictions,
-    Update,
-)
+from preseason.results import Adaptation, Drift, Evaluation, FitRecord, Prediction, Predictions, Update
 from preseason.runtime.progress import Progress, Silent, Stopwatch
 from preseason.runtime.threads import one_blas_thread
 from preseason.stores.mirror import inputs_here
@@ -248,7 +240,7 @@ class Model:
             raise DataError(f"None of the {self.job.noun} for {name!r} could be read.")
         with one_blas_thread():
             examples = [example_of(samples[i]) for i in raw.kept]
-            known = self.known.added(name.strip(), raw.embeddings, probe, examples, raw.parts)
+            known = self.known.added(name.strip(), raw.embeddings, probe, examples, raw.part_rows)
             update = self._update(name.strip(), known, len(raw.kept), skipped + raw.skipped)
         return replace(self, known=known), update
 

@@ -11,6 +11,7 @@ from preseason.data.boxes import FoundBox
 from preseason.data.dataset import Sample, Skipped
 from preseason.data.given import Inputs, one_by_one
 from preseason.errors import DataError, MediaError, UsageError
+from preseason.inference.answers import BoxPredictions
 from preseason.inference.detection.base import BoxFinder
 from preseason.inference.detection.finder import Located
 from preseason.inference.detection.peaks import Found
@@ -19,14 +20,7 @@ from preseason.inference.predictor import FeatureExtractors
 from preseason.models.box_explanation import BoxExplanation, explain_boxes
 from preseason.models.detector_folder import save
 from preseason.problems.base import Problem, problems
-from preseason.results import (
-    BoxPredictions,
-    Evaluation,
-    FitRecord,
-    PictureBoxes,
-    Predictions,
-    Update,
-)
+from preseason.results import Evaluation, FitRecord, PictureBoxes, Predictions, Update
 from preseason.runtime.progress import Progress, Silent, Stopwatch
 from preseason.stores.mirror import here, inputs_here
 from preseason.stores.models import stored_at

@@ -14,17 +14,18 @@ from preseason.data.files import Columns
 from preseason.engine.hiding import Cover, Hiding
 from preseason.errors import DataError, PreseasonError
 from preseason.formatting import percent
+from preseason.inference.answers import BatchPredictions, CountedParts
 from preseason.inference.predictor import FeatureExtractors, Predictor
 from preseason.modalities.base import Units
 from preseason.models.prediction import predict_batch
 from preseason.models.weighed_parts import WeighedParts
 from preseason.openset.reference_set import Example, ReferenceSet
-from preseason.results import BatchPredictions
 from preseason.runtime import notebook
 from preseason.runtime.cache_dir import recall_place
 from preseason.runtime.progress import Progress, Silent
 from preseason.stores.mirror import here
 from preseason.tasks.base import Task
+from preseason.tasks.companions import companions
 from preseason.tasks.reading import accept_of, fingerprinted
 
 NEAREST = 4
@@ -54,6 +55,29 @@ class Near:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What a network beside the first found and answered from.
+
+    Attributes:
+        thing: such as `a face`.
+        box: where, x0 y0 x1 y1 in 0..1; None where none was found.
+    """
+
+    thing: str
+    box: tuple[float, float, float, float] | None
+
+    def said(self) -> str:
+        """In a sentence."""
+        if self.box is None:
+            return f"No {self.thing.split()[-1]} was found: the answer is from the whole picture."
+        x0, y0, x1, y1 = (round(100 * side) for side in self.box)
+        return (
+            f"The {self.thing.split()[-1]} that counted lies at {x0} to {x1} % of the width and "
+            f"{y0} to {y1} % of the height."
+        )
+
+
+@dataclass(frozen=True)
 class Explanation(WeighedParts):
     """Why an answer; iterating gives pairs of part and weight.
 
@@ -66,6 +90,7 @@ class Explanation(WeighedParts):
         boxes: float32 [p, 4] of the places, x0 y0 x1 y1 in 0..1; None of words and moments.
         neighbours: the nearest known examples, the nearest first.
         sample: what was asked, for its picture.
+        seen: what a network beside the first answered from, such as a face; None without such a network.
     """
 
     input: str
@@ -78,6 +103,7 @@ class Explanation(WeighedParts):
     boxes: Floats | None
     neighbours: tuple[Near, ...]
     sample: Sample
+    seen: Seen | None = None
 
     def _repr_html_(self) -> str:
         """In a notebook: the answer, and the parts that count most for or against it."""
@@ -144,6 +170,7 @@ class Explainer:
             boxes=units.boxes,
             neighbours=self._near(answers, found),
             sample=sample,
+            seen=_seen(answers.counted),
         )
 
     def _near(self, answers: BatchPredictions, found: Found) -> tuple[Near, ...]:
@@ -164,6 +191,15 @@ class Explainer:
             return Near(label, likeness, example.name)
         text = self.job.modality.quote(there)
         return Near(label, likeness, example.name, str(there.source) if text is None else None, text)
+
+
+def _seen(counted: CountedParts | None) -> Seen | None:
+    """Of the first example, which hides nothing."""
+    if counted is None:
+        return None
+    thing = companions.get(counted.network).thing
+    x0, y0, x1, y1 = (float(side) for side in counted.places[0])
+    return Seen(thing, (x0, y0, x1, y1) if counted.rows[0].any() else None)
 
 
 def whereabouts(run: Explainer, cache: Path, fit: str, data: str | Path | None) -> Found:

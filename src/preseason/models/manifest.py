@@ -8,9 +8,10 @@ import numpy as np
 
 from preseason.data.dataset import File, Skipped, source_from
 from preseason.engine.passes import feature_spec_from
+from preseason.inference.answers import BatchPredictions
 from preseason.inference.candidates import Candidate
 from preseason.problems.base import Problem, problems
-from preseason.results import BatchPredictions, CandidateResult, FitRecord
+from preseason.results import CandidateResult, FitRecord
 
 FIRST_NAMES = {
     "ways": "candidates",

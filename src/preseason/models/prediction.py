@@ -8,9 +8,9 @@ from preseason.arrays.types import Floats
 from preseason.data.dataset import Sample, Skipped
 from preseason.data.labels import targets_of
 from preseason.engine.feeds.base import feeds
+from preseason.inference.answers import BatchPredictions, CountedParts
 from preseason.inference.predictor import FeatureExtractors, Predictor, RawPredictions
 from preseason.openset.reference_set import ReferenceSet
-from preseason.results import BatchPredictions
 from preseason.runtime.progress import Progress, Silent
 
 
@@ -46,10 +46,11 @@ def _placed(samples: list[Sample], raw: RawPredictions, known: ReferenceSet) -> 
         known.labels,
         targets_of(samples, known.labels),
         known.probabilities(raw.probabilities, vectors),
-        known.distance(vectors, raw.parts),
+        known.distance(vectors, raw.part_rows),
         raw.attention,
         vectors,
         raw.plain,
+        raw.parts,
     )
 
 
@@ -67,7 +68,16 @@ def _joined(parts: list[BatchPredictions], labels: tuple[str, ...]) -> BatchPred
         _stacked([part.attention for part in parts]),
         _stacked([part.vectors for part in parts]),
         _stacked([part.plain for part in parts]),
+        _counted([part.counted for part in parts]),
     )
+
+
+def _counted(parts: Sequence[CountedParts | None]) -> CountedParts | None:
+    there = [part for part in parts if part is not None]
+    if not there:
+        return None
+    rows, places = (np.concatenate(each) for each in ([p.rows for p in there], [p.places for p in there]))
+    return CountedParts(there[0].network, rows, places)
 
 
 def _stacked(parts: Sequence[Floats | None]) -> Floats | None:

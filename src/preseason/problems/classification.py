@@ -15,8 +15,9 @@ from preseason.data.labels import targets_of
 from preseason.data.split import folds
 from preseason.evaluation.metrics import measure
 from preseason.formatting import percent
+from preseason.inference.answers import BatchPredictions
 from preseason.problems.base import Folds, problems
-from preseason.results import BatchPredictions, Figure
+from preseason.results import Figure
 
 LEAD = "accuracy"
 OTHERS = ("balanced_accuracy", "macro_f1", "ece")

@@ -15,8 +15,9 @@ from preseason.errors import DataError
 from preseason.evaluation.boxes import AREAS, NEAR, figures_of
 from preseason.evaluation.matching import pairings
 from preseason.formatting import percent
+from preseason.inference.answers import BoxPredictions
 from preseason.problems.base import Folds, problems
-from preseason.results import BoxPredictions, Figure
+from preseason.results import Figure
 
 NAMES = ("ap", "ap50", "ap75")
 SIZES = tuple(f"ap_{area}" for area in AREAS)

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from preseason.arrays.types import Ints
 from preseason.data.dataset import Sample
 from preseason.evaluation.metrics import confusion
+from preseason.inference.answers import BatchPredictions, BoxPredictions
 from preseason.report.drawn import draw_boxes
 from preseason.report.lettering import font_for, names_on_pictures
 from preseason.report.pictures import small, spotlight
-from preseason.results import BatchPredictions, BoxPredictions, FitRecord
+from preseason.results import FitRecord
 
 if TYPE_CHECKING:
     from PIL import ImageDraw

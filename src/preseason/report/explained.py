@@ -11,7 +11,7 @@ import numpy as np
 
 from preseason.arrays.types import Floats
 from preseason.data.dataset import File, Sample
-from preseason.models.explanation import Explanation, Near
+from preseason.models.explanation import Explanation, Near, Seen
 from preseason.report.html import environment
 from preseason.report.pictures import SIDE, small
 from preseason.runtime.files import write_text
@@ -53,6 +53,7 @@ class Card:
     words: tuple[tuple[str, str], ...]
     lead: str
     neighbours: tuple[Known, ...]
+    seen: str = ""
 
 
 def write_page(found: Sequence[Explanation], path: Path, job: Task) -> None:
@@ -83,7 +84,8 @@ def drawn(each: Explanation, job: Task) -> "Image | None":
     if image is None:
         return None
     if each.boxes is not None:
-        return heated(image, each.boxes, np.array(each.weights, np.float32))
+        heat = heated(image, each.boxes, np.array(each.weights, np.float32))
+        return heat if each.seen is None or each.seen.box is None else _outlined(heat, each.seen.box)
     return barred(image, np.array(each.weights, np.float32))
 
 
@@ -112,6 +114,17 @@ def heated(image: "Image", boxes: Floats, weights: Floats) -> "Image":
     base = 0.45 * np.asarray(image, np.float32) + 0.55 * grey
     mixed = (1 - alpha) * base + alpha * (warm * WARM + (1 - warm) * COLD)
     return Image.fromarray(mixed.clip(0, 255).astype(np.uint8))
+
+
+def _outlined(image: "Image", box: tuple[float, float, float, float]) -> "Image":
+    """The picture with a frame around what counted, x0 y0 x1 y1 in 0..1; white on dark, for any ground."""
+    from PIL import ImageDraw
+
+    draw = ImageDraw.Draw(image)
+    x0, y0, x1, y1 = (side * length for side, length in zip(box, image.size * 2, strict=True))
+    for margin, colour, width in ((1, (20, 24, 22), 5), (0, (255, 255, 255), 3)):
+        draw.rectangle((x0 - margin, y0 - margin, x1 + margin, y1 + margin), outline=colour, width=width)
+    return image
 
 
 def heat_of(boxes: Floats, weights: Floats) -> Floats:
@@ -156,6 +169,16 @@ def _card(each: Explanation, job: Task) -> Card:
         _coloured(each) if each.kind == "words" else (),
         lead(each),
         tuple(_known(near, job) for near in each.neighbours),
+        _framed(each.seen),
+    )
+
+
+def _framed(seen: Seen | None) -> str:
+    """What the frame on the picture is; empty without one."""
+    if seen is None:
+        return ""
+    return (
+        seen.said() if seen.box is None else f"The frame is around the {seen.thing.split()[-1]} that counted."
     )
 
 

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from preseason.data.dataset import Sample, source_from
+from preseason.inference.answers import BatchPredictions
 from preseason.report import charts, words
 from preseason.report.pictures import Album
-from preseason.results import BatchPredictions, FitRecord
+from preseason.results import FitRecord
 
 MAX_SUSPECTS, MAX_PAIRS = 4, 3
 MAX_QUOTE = 160

@@ -171,7 +171,7 @@ class _Listener:
         scores = model.known.probabilities(raw.probabilities, vectors)
         if self._known_alone:
             scores = np.where(
-                model.known.distance(vectors, raw.parts)[:, None] > model.known.threshold, 0, scores
+                model.known.distance(vectors, raw.part_rows)[:, None] > model.known.threshold, 0, scores
             )
         silent = np.array([np.abs(wave).max(initial=0) < sound.SILENT for wave in waves])
         return np.where(silent[:, None], 0, scores).astype(np.float32)

@@ -16,12 +16,12 @@ from preseason.fitting.problems.base import fitters
 from preseason.fitting.problems.classification import HELD_OUT, divide
 from preseason.fitting.whole_detector import fit_whole_detector
 from preseason.heads.detection.training import DetectionTraining
+from preseason.inference.answers import BoxPredictions
 from preseason.inference.detection.finder import Finder
 from preseason.inference.detection.peaks import Found
 from preseason.inference.detection.plan import Plan, decide
 from preseason.inference.predictor import FeatureExtractors
 from preseason.models.detector import Detector, named
-from preseason.results import BoxPredictions
 from preseason.tasks.detection import DETECTOR, BoxConfig
 from preseason.training.detection.levels import levels_of
 from preseason.training.detection.looks import Labelled, Looks, labelled, looks_at
