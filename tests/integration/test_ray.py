@@ -18,18 +18,25 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import torch
 import yaml
 
 import preseason
+import tiny_language as tiny
 from preseason.cli.main import run
 from preseason.distributed import ray_cluster
+from preseason.distributed.data_parallel import SingleProcess
 from preseason.engine.bank import Shelf
 from preseason.errors import UsageError
+from preseason.language.distributed_training import RayTraining
+from preseason.language.training_setup import TrainingSetup, train
 from preseason.models.loading import classifier
+from preseason.recipe import recipe_from
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Silent
 from preseason.serving.ray_serve import Replica
 from serving_tools import serving
+from tiny_training import PLAN, prepared
 
 installed = pytest.mark.skipif(find_spec("ray") is None, reason="the extra ray is not installed")
 NODE = {"num_cpus": 1, "node_ip_address": "127.0.0.1"}
@@ -74,6 +81,24 @@ def cluster() -> Iterator[Any]:
         cluster = Cluster(True, head_node_args=head)
         yield cluster
         cluster.shutdown()
+
+
+class KillingTraining(Killing):
+    """Kills it when about a third of the training, which counts thousandths, is done."""
+
+    def __init__(self, cluster: Any, node: Any) -> None:
+        super().__init__(cluster, node)
+        self.lines: list[str] = []
+        self.done = 0
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def advance(self, steps: int = 1) -> None:
+        self.done += steps
+        if self.done > 300 and not self.killed_in:
+            self.killed_in = self.stages[-1]
+            self.cluster.remove_node(self.node, allow_graceful=False)
 
 
 def rows_in(cache: Path) -> dict[str, dict[str, Any]]:
@@ -127,6 +152,32 @@ def running(configuration: Path, address: str) -> Iterator[None]:
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
+
+
+@installed
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_language_model_is_trained_by_ray_train_and_taken_up_when_a_node_is_lost(
+    cluster: Any, tmp_path: Path
+) -> None:
+    """The same course by the leader alone, and by two processes of the cluster of which one is lost."""
+    run = prepared("gpt2", "auto", PLAN)
+    recipe = recipe_from(None, None, {"epochs": 50, "batch_size": 8, "learning_rate": 0.0003})
+
+    def setup(name: str) -> TrainingSetup:
+        network, folder = tiny.gpt2(2000), tmp_path / name
+        return TrainingSetup(recipe, network, run.learn, run.held, None, folder, folder / "fits" / "run.pt")
+
+    alone = train(setup("alone"), SingleProcess(), lambda: 1e6, Silent())
+    killing = KillingTraining(cluster, cluster.add_node(**NODE))
+    with ray_cluster.joined(cluster.address, "cpu") as joined:
+        two = RayTraining(joined).train(setup("two"), "cpu", False, lambda: 1e6, killing)
+    assert any("each step by 2 workers" in line for line in killing.lines)
+    assert any(line.startswith("Resuming after") for line in killing.lines)
+    assert two.trained.workers == 1
+    for (at, loss), (step, expected) in zip(two.trained.curve, alone.trained.curve, strict=True):
+        assert (at, loss) == (step, pytest.approx(expected, abs=0.01))
+    assert all(torch.equal(weight, two.best[name]) for name, weight in two.tuning.state().items())
 
 
 def is_ready(client: httpx.Client) -> bool:
@@ -219,9 +270,8 @@ def test_a_head_that_is_not_there_is_named_at_once(photos: Path, tmp_path: Path)
 def test_what_does_not_go_with_it_is_refused(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "talk.jsonl").write_text('{"prompt": "Who scored?", "response": "Kane."}\n')
-    with pytest.raises(UsageError, match="--ray has no effect on a chat model"):
-        preseason.fit(tmp_path / "talk.jsonl", tmp_path / "m", ray="local")
+    with pytest.raises(UsageError, match="--ray has no effect on a model that a hosted service trains"):
+        preseason.fit(photos, tmp_path / "m", ray="local", backbone="openai:gpt", task="chat")
     assert run(["fit", str(photos), "--dry-run", "--ray"]) == 2
     assert "--ray has no effect here" in capsys.readouterr().err
     monkeypatch.setenv("RANK", "0")

@@ -21,9 +21,10 @@ from object_store import BUCKET, put, running
 from preseason.cli.main import run
 from preseason.errors import CacheError, DataError, ModelFolderError, UsageError
 from preseason.runtime.cache_dir import cache_folder
-from preseason.stores import mirror, models
+from preseason.stores import mirror, models, pieces
 from preseason.stores.mirror import copies, here
 from preseason.stores.models import model_here, stored_at
+from preseason.stores.pieces import Cell
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
@@ -123,6 +124,17 @@ def test_shards_in_a_store_are_read_there_and_answered_alike(
         assert run(["fit", f"s3://{BUCKET}/{place}", "--dry-run", "--json", "-q"]) == 0
         told = json.loads(capsys.readouterr().out)
         assert (told["layout"], told["labels"]) == (layout, {"grass": 6, "sky": 6})
+
+
+def test_a_parquet_file_that_is_written_anew_is_read_anew(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "ASKED_S", 0.0)
+    place = f"{BUCKET}/anew/data.parquet"
+    for content in (b"first", b"other"):  # of one size
+        parquet.write_table(pyarrow.table({"image": [content]}), tmp_path / "data.parquet")
+        s3.put_file(str(tmp_path / "data.parquet"), place)
+        assert Cell(0, 0, "image").read(f"s3://{place}") == content
 
 
 def test_only_what_changed_is_fetched_again(s3: Any, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from preseason.arrays import scaling
+from preseason.arrays.scaling import rotation_of
 from preseason.heads import linear
 from preseason.heads.base import TrainingSet
 from preseason.heads.streamed import in_a_file, logistic_regression_over
@@ -77,3 +78,10 @@ def test_memory_does_not_grow_with_the_rows(monkeypatch: pytest.MonkeyPatch) -> 
         tracemalloc.stop()
     # Positions and targets of a row; the row itself has four bytes for each of WIDTH.
     assert (peaks[1] - peaks[0]) / 32_000 < 60, peaks
+
+
+def test_directions_are_orthonormal_and_no_more_than_features() -> None:
+    """Of more rows than features, where the other directions would be rounding."""
+    rows = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
+    directions = rotation_of(rows, 0)
+    np.testing.assert_allclose(directions.T @ directions, np.eye(8), atol=1e-4)

@@ -1,18 +1,24 @@
 """A fit on a Ray cluster: this process leads; Ray places the work and repeats what a lost machine had.
 
 Rows are computed by Ray Data's `map_batches` over a pool of actors, each with the frozen network, and go to
-the shared bank; anything else that can be divided is one Ray task for each part.
+the shared bank; anything else that can be divided is one Ray task for each part. One training by several
+processes is Ray Train's.
 """
 
 import logging
 import os
 import pickle
 import socket
+import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
+from preseason.distributed.data_parallel import STEP_WAIT_S
 from preseason.errors import UsageError, WorkersError, first_line
 from preseason.errors.packages import require
 from preseason.runtime.callbacks import tell_epoch, tell_metrics
@@ -30,6 +36,8 @@ START_S = 10.0
 BLOCK = 128
 """The most examples that an actor takes at a time, and that a lost machine takes with it."""
 POLL_S = 0.5
+MAX_FAILURES = 3
+"""Times that a training by several is begun again, as with `torchrun --max-restarts 3`."""
 REACHED_S = 10.0
 """A head that does not answer for so long is not there."""
 
@@ -139,6 +147,78 @@ class RayCluster:
             for each in waiting:
                 self._ray.cancel(each)
 
+    def together(self, function: Callable[..., Any], given: Any, folder: Path, progress: Progress) -> Any:
+        """What `function` gives in the first of as many processes as run at once, each with all the others.
+
+        Where one is lost they begin again, as many as there is room for: `function` goes on from checkpoints.
+
+        Args:
+            function: called with rank, size, what was given, and a progress; torch's process group is there.
+            folder: for Ray Train's own notes, seen by all machines.
+
+        Raises:
+            Exception: what `function` raises in the first.
+            WorkersError: processes were lost too often.
+        """
+        from ray.exceptions import RayError
+        from ray.train import TrainingFailedError
+
+        told = (function, self._ray.put(given), self.cpus_each, self._events)
+        begun = self._trainer(told, folder, self.size, 0 if self.size > 1 else MAX_FAILURES)
+        try:
+            try:
+                found = self._shown(begun.fit, progress)
+            except TrainingFailedError:
+                if self.size == 1:
+                    raise
+                # A lost machine takes its room with it: as many as there is room for, one at least.
+                again = self._trainer(told, folder, (1, self.size), MAX_FAILURES - 1)
+                found = self._shown(again.fit, progress)
+        except (RayError, TrainingFailedError) as error:
+            raise _gave_up(error) from error
+        result, fault = pickle.loads(found.return_value)
+        if fault is not None:
+            raise fault
+        return result
+
+    def _trainer(self, told: Any, folder: Path, workers: int | tuple[int, int], failures: int) -> Any:
+        """Ray Train's trainer of so many processes, or between so many."""
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.torch import TorchConfig, TorchTrainer
+
+        resources = {"CPU": self.cpus_each} | ({"GPU": self.gpus_each} if self.gpus_each else {})
+        backend = "cpu:gloo,cuda:nccl" if self.gpus_each else "gloo"
+        return TorchTrainer(
+            _in_group,
+            train_loop_config={"told": told},
+            torch_config=TorchConfig(backend=backend, timeout_s=int(STEP_WAIT_S)),
+            scaling_config=ScalingConfig(
+                num_workers=workers, use_gpu=bool(self.gpus_each), resources_per_worker=resources
+            ),
+            run_config=RunConfig(
+                name=f"ray-{uuid.uuid4().hex}",
+                storage_path=str(folder),
+                failure_config=FailureConfig(max_failures=failures),
+            ),
+        )
+
+    def _shown(self, work: Callable[[], Any], progress: Progress) -> Any:
+        """What `work` gives, which goes on in a thread while this one shows what its processes tell."""
+        shown, running = _Shown(progress), _in_thread(work)
+        try:
+            while not running.done():
+                shown.take(self._events)
+                with suppress(TimeoutError):
+                    running.exception(POLL_S)
+            shown.take(self._events)
+            return running.result()
+        finally:
+            shown.close()
+            if not running.done():
+                # Whoever tells of progress now fails, and so the training ends.
+                self._events.shutdown(force=True)
+                del self._events
+
     def put(self, value: Any) -> Any:
         """A reference to `value`, which tasks get in its place; sent once, however often it is named."""
         if id(value) not in self._sent:
@@ -244,6 +324,37 @@ def _called(function: Callable[..., Any], part: tuple[Any, ...], cpus: int, even
     return function(*given, _Telling(events, number))
 
 
+def _in_group(config: dict[str, Any]) -> Any:
+    """A process of a training by several; what comes of it as bytes, for Ray Train takes no tensors."""
+    import ray
+    from ray.train import get_context
+
+    function, given, cpus, events = config["told"]
+    rank, size = get_context().get_world_rank(), get_context().get_world_size()
+    use_threads(cpus)
+    progress = _Telling(events, rank) if rank == 0 else Silent()
+    try:
+        return pickle.dumps((function(rank, size, ray.get(given), progress), None))
+    except WorkersError:  # another was lost; all begin again
+        raise
+    except Exception as error:  # it would fail again
+        return pickle.dumps((None, error))
+
+
+def _in_thread(work: Callable[[], Any]) -> "Future[Any]":
+    """What comes of `work`, which goes on while this process shows how far it is."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="ray train", daemon=True).start()
+    return future
+
+
 class _Telling:
     """A task's progress, which goes to the leader."""
 
@@ -318,7 +429,10 @@ def _losses() -> Iterator[None]:
             found = getattr(found, "cause", None) or found.__cause__
         if found is not None:
             raise found from error
-        raise WorkersError(
-            f"The Ray cluster gave up: {first_line(error)}. Finished work is saved: run the same command "
-            "again."
-        ) from error
+        raise _gave_up(error) from error
+
+
+def _gave_up(error: Exception) -> WorkersError:
+    return WorkersError(
+        f"The Ray cluster gave up: {first_line(error)}. Finished work is saved: run the same command again."
+    )

@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from preseason.distributed.ray_cluster import RayCluster
 from preseason.distributed.workers import Workers
 from preseason.errors.packages import require
 from preseason.language.folder import save
@@ -19,13 +20,17 @@ from preseason.trained_model import TrainedModel
 
 
 def fit_chat(
-    root: Path, output: Path | None, recipe: Recipe, progress: Progress, workers: Workers | None = None
+    root: Path,
+    output: Path | None,
+    recipe: Recipe,
+    progress: Progress,
+    workers: Workers | RayCluster | None = None,
 ) -> TrainedModel:
     """Fine-tune a language model on dialogues or texts.
 
     Args:
         output: model folder to write; None keeps the model in memory.
-        workers: where other workers are told that they may train as well; None where there are none.
+        workers: those that share the training; None where this process is alone.
 
     Raises:
         UsageError: a setting does not fit a language model.

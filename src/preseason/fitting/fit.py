@@ -19,6 +19,7 @@ from preseason.fitting.chat import fit_chat
 from preseason.fitting.watching import tell_results
 from preseason.fitting.worker import assist
 from preseason.inference.predictor import FeatureExtractors
+from preseason.language.hosted_model import PREFIX
 from preseason.language.reading import account_of_corpus, recognises
 from preseason.models.loading import load
 from preseason.problems.base import problems
@@ -122,11 +123,8 @@ def _fit(
     here = process_info()
     watched = Watched(progress or Silent(), callbacks)
     if ray is not None:
-        if not isinstance(root, Dataset) and holds_dialogues(root, chosen):
-            raise UsageError(
-                "--ray has no effect on a chat model: several processes train one under torchrun, accelerate "
-                "or SLURM."
-            )
+        if chosen.backbone.startswith(PREFIX):
+            raise UsageError("--ray has no effect on a model that a hosted service trains: leave it out.")
         with ray_cluster.joined(ray, device_for(chosen.device)) as cluster:
             return _fit_written(root, output, chosen, watched, cluster)
     if here.size == 1:
@@ -176,7 +174,6 @@ def _fit_here(
     workers: Workers | RayCluster | None = None,
 ) -> TrainedModel:
     if not isinstance(root, Dataset) and holds_dialogues(root, recipe):
-        assert not isinstance(workers, RayCluster), "refused before"
         return fit_chat(root, folder, recipe, progress, workers)
     return pipeline.run(root, folder, recipe, progress, workers)
 

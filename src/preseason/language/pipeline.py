@@ -3,13 +3,15 @@
 import shutil
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from preseason.data.dataset import list_skipped
-from preseason.distributed.data_parallel import SingleProcess
+from preseason.distributed.data_parallel import SingleProcess, is_spread
+from preseason.distributed.ray_cluster import RayCluster
 from preseason.engine.networks import device_for
 from preseason.engine.upkeep import evict
 from preseason.errors import DataError, UsageError
@@ -18,7 +20,7 @@ from preseason.language import gemma
 from preseason.language.base import load_base
 from preseason.language.conversation import answer_once
 from preseason.language.decoding import TorchDecoder
-from preseason.language.distributed_training import TrainingCall
+from preseason.language.distributed_training import RayTraining, Trainers, TrainingCall
 from preseason.language.evaluation import affordable, judge
 from preseason.language.findings import record_of, run_id_of, training_of
 from preseason.language.folder import save_adapter
@@ -54,16 +56,14 @@ from preseason.runtime.threads import limit_torch
 if TYPE_CHECKING:
     import torch
 
-    from preseason.distributed.data_parallel import SingleProcess
     from preseason.distributed.workers import Workers
     from preseason.language.base import Base
-    from preseason.language.distributed_training import TrainingCall
     from preseason.language.evaluation import EvalSet
     from preseason.language.model import ChatModel
     from preseason.language.packing import Blocks
     from preseason.language.samples import Corpus
     from preseason.language.split import Split
-    from preseason.language.training_setup import Trained, TrainingSetup
+    from preseason.language.training_setup import Trained
     from preseason.language.tuning import Tuning
 
 BUDGET_S = 300.0
@@ -107,7 +107,9 @@ class Before:
 class ChatFit:
     """One fit of a language model; `run` does the whole of it but saving."""
 
-    def __init__(self, recipe: Recipe, progress: Progress, workers: "Workers | None" = None) -> None:
+    def __init__(
+        self, recipe: Recipe, progress: Progress, workers: "Workers | RayCluster | None" = None
+    ) -> None:
         _refuse_odd(recipe)
         self.recipe, self.progress, self.workers = recipe, progress, workers
         self.watch = Stopwatch()
@@ -231,7 +233,7 @@ class ChatFit:
         self,
         base: "Base",
         learn: "Blocks",
-        call: "TrainingCall | None",
+        call: "Trainers | None",
         before: Before,
         cache: Path,
         checkpoints: Path,
@@ -242,25 +244,26 @@ class ChatFit:
             file = checkpoints / "run.pt"
             kind = self._training_type()
             setup = TrainingSetup(self.recipe, base.network, learn, before.eval_set.held, kind, cache, file)
-            team = self._team(call, setup)
-            taken = train(setup, team, lambda: self._left(before), self.progress)
+            left_s = partial(self._left, before)
+            if call is None:
+                taken = train(setup, SingleProcess(), left_s, self.progress)
+            else:
+                taken = call.train(setup, self.device, self.spread, left_s, self.progress)
             training = training_of(taken.tuning, taken.head, learn, taken.config, taken.trained)
-            tuning = self._whole_again(base, taken) if self.spread else taken.tuning
+            spread = any(map(is_spread, taken.tuning.trained().values()))
+            tuning = self._whole_again(base, taken) if spread else taken.tuning
         self._evict(cache, taken.shelf)
         if taken.trained.best_step == 0:
             self.warnings.append("Training did not improve the held-out part: the model is unchanged.")
         return tuning, training
 
-    def _called(self, base: "Base") -> "TrainingCall | None":
-        """The helpers, called to the training."""
+    def _called(self, base: "Base") -> "Trainers | None":
+        """Those who share the training, called to it."""
         if self.workers is None:
             return None
+        if isinstance(self.workers, RayCluster):
+            return RayTraining(self.workers)
         return TrainingCall(self.workers, base.network)
-
-    def _team(self, call: "TrainingCall | None", setup: "TrainingSetup") -> "SingleProcess":
-        if call is None:
-            return SingleProcess()
-        return call.group(setup, self.device, self.spread)
 
     def _training_type(self) -> "torch.dtype | None":
         """As judging's; bfloat16 for weights spread over graphics processors: those are judged on the CPU."""

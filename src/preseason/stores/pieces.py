@@ -1,6 +1,7 @@
 """Pieces of large files, on disk or in stores, that are not unpacked: byte ranges, Parquet cells."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,12 @@ from preseason.stores.store import store_at, told
 
 HELD_BYTES = 2**30
 """Of row groups that are kept in memory, the latest."""
+ASKED_S = 5.0
+"""How long a store's word on a file holds: a question for each cell would take longer than reading it."""
+
+
+State = tuple[int, str]
+"""Size of a file, and its time or tag."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +95,12 @@ class _Groups:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, tuple[int, int], int, str], Any] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, State, int, str], Any] = OrderedDict()
+        self._asked: dict[str, tuple[float, State]] = {}
 
     def column(self, container: str, group: int, name: str) -> Any:
-        key = (container, _state_of(container), group, name)
         with self._lock:
+            key = (container, self._state_of(container), group, name)
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
@@ -105,13 +113,16 @@ class _Groups:
                 self._kept.popitem(last=False)
             return found
 
-
-def _state_of(container: str) -> tuple[int, int]:
-    """Size and time of a file, so that one written anew is read anew; of a store nothing is asked."""
-    if is_address(container):
-        return 0, 0
-    about = Path(container).stat()
-    return about.st_size, about.st_mtime_ns
+    def _state_of(self, container: str) -> State:
+        """What changes when a file is written anew; it is then read anew."""
+        if not is_address(container):
+            about = Path(container).stat()
+            return about.st_size, str(about.st_mtime_ns)
+        asked, state = self._asked.get(container, (-ASKED_S, (0, "")))
+        if time.monotonic() - asked >= ASKED_S:
+            state = store_at(container).state()
+            self._asked[container] = time.monotonic(), state
+        return state
 
 
 _groups = _Groups()

@@ -64,6 +64,17 @@ class Store:
             if not name.endswith("/")
         ]
 
+    def state(self) -> tuple[int, str]:
+        """Size and tag of the one object at this place, as the store tells them now.
+
+        Raises:
+            DataError: the store cannot be read.
+        """
+        with told(self.address):
+            self.files.invalidate_cache(self.root)
+            about = self.files.info(self.root)
+        return int(about.get("size") or 0), _tag(about)
+
 
 def store_at(place: object) -> Store:
     """The store behind an address; nothing is read yet.
