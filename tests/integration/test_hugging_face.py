@@ -1,5 +1,6 @@
 """Data sets of the library `datasets`: pictures, sounds and texts, in memory, by path and streamed."""
 
+import io
 import os
 import platform
 from pathlib import Path
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 
 import preseason
+import tiny_pitches
 from photo_fits import GAMES
 from preseason.data.dataset import Dataset, Text
 from preseason.data.hugging_face import Named, is_data_set, labelled, unlabelled
-from preseason.errors import UsageError
+from preseason.errors import DataError, UsageError
 from preseason.models.classifier import Model
 
 datasets = pytest.importorskip("datasets", reason="needs preseason[datasets]")
@@ -149,3 +151,116 @@ def test_predict_takes_one_part_and_no_empty_row(rows: Any, tmp_path: Path) -> N
     empty = datasets.Dataset.from_dict({"text": ["a", None]})
     with pytest.raises(UsageError, match="Row 1 of the data set is empty"), unlabelled(empty, tmp_path):
         pass
+
+
+def pitches(count: int, form: str = "xywh", first: int = 0) -> Any:
+    """Drawn pitches with boxes in COCO's form or as corners, in pixels; in fractions for capitals."""
+    pictures, objects = [], []
+    for seed in range(first, first + count):
+        picture, things = tiny_pitches.pitch(seed)
+        content = io.BytesIO()
+        picture.save(content, "PNG")
+        pictures.append({"bytes": content.getvalue(), "path": None})
+        size = np.array([*tiny_pitches.SIZE, *tiny_pitches.SIZE]) if form.isupper() else np.ones(4)
+        boxes = [np.array(edges) / size for _, *edges in things]
+        if form.lower() == "xywh":
+            boxes = [np.array([*box[:2], *(box[2:] - box[:2])]) for box in boxes]
+        objects.append({"bbox": [box.tolist() for box in boxes], "category": [each[0] for each in things]})
+    labels = datasets.ClassLabel(names=list(tiny_pitches.LABELS))
+    structure = {
+        "bbox": datasets.List(datasets.List(datasets.Value("float32"))),
+        "category": datasets.List(labels),
+    }
+    features = datasets.Features(image=datasets.Image(), objects=structure)
+    return datasets.Dataset.from_dict({"image": pictures, "objects": objects}, features)
+
+
+def boxes_of(rows: Any, cache: Path) -> list[list[tuple[str, int, int, int, int]]]:
+    with labelled(rows, cache) as found:
+        return [
+            sorted(
+                (b.label, *(round(160 * edge) for edge in (b.x0, b.y0, b.x1, b.y1))) for b in s.boxes or ()
+            )
+            for s in found.samples
+        ]
+
+
+@pytest.mark.parametrize("form", ["xyxy", "XYWH", "XYXY"])
+def test_boxes_in_every_form_are_the_same(form: str, tmp_path: Path) -> None:
+    usual = boxes_of(pitches(8), tmp_path)
+    assert [len(each) for each in usual] == [4] * 8
+    assert {each[0] for each in usual[0]} == {"ball", "player"}
+    assert boxes_of(pitches(8, form), tmp_path) == usual
+
+
+def test_boxes_as_a_list_of_objects_and_as_columns_are_read_alike(tmp_path: Path) -> None:
+    rows = pitches(4)
+    listed = [
+        [{"bbox": box, "category": label} for box, label in zip(o["bbox"], o["category"], strict=True)]
+        for o in rows["objects"]
+    ]
+    label = datasets.ClassLabel(names=list(tiny_pitches.LABELS))
+    inner = datasets.List({"bbox": datasets.List(datasets.Value("float32")), "category": label})
+    undecoded = rows.cast_column("image", datasets.Image(decode=False))["image"]
+    features = datasets.Features(image=datasets.Image(), objects=inner)
+    one = datasets.Dataset.from_dict({"image": list(undecoded), "objects": listed}, features)
+    parts = {
+        "boxes": [o["bbox"] for o in rows["objects"]],
+        "labels": [o["category"] for o in rows["objects"]],
+    }
+    features = datasets.Features(
+        image=datasets.Image(), boxes=rows.features["objects"]["bbox"], labels=datasets.List(label)
+    )
+    other = datasets.Dataset.from_dict({"image": list(undecoded), **parts}, features)
+    assert boxes_of(one, tmp_path) == boxes_of(other, tmp_path) == boxes_of(rows, tmp_path)
+
+
+def test_boxes_that_may_be_read_in_two_ways_are_refused_until_the_name_tells(tmp_path: Path) -> None:
+    rows = pitches(1)
+    row = {"bbox": [[10.0, 10.0, 20.0, 20.0]], "category": [0]}
+    undecoded = list(rows.cast_column("image", datasets.Image(decode=False))["image"])
+    one = datasets.Dataset.from_dict({"image": undecoded, "objects": [row]}, rows.features)
+    with pytest.raises(DataError, match=r"both fit every row.*bbox_xywh or bbox_xyxy"):
+        boxes_of(one, tmp_path)
+    named = datasets.Features(
+        image=datasets.Image(),
+        objects={
+            "bbox_xyxy": datasets.List(datasets.List(datasets.Value("float32"))),
+            "category": datasets.List(datasets.Value("string")),
+        },
+    )
+    told = {"bbox_xyxy": row["bbox"], "category": ["ball"]}
+    (found,) = boxes_of(datasets.Dataset.from_dict({"image": undecoded, "objects": [told]}, named), tmp_path)
+    assert found == [("ball", 10, 13, 20, 27)]
+
+
+def test_an_empty_list_shows_nothing_and_a_bad_box_is_named(tmp_path: Path) -> None:
+    rows = pitches(3)
+    objects = list(rows["objects"])
+    objects[0] = {"bbox": [], "category": []}
+    objects[1] = {"bbox": [*objects[1]["bbox"], [1.0, 2.0]], "category": [*objects[1]["category"], 0]}
+    undecoded = list(rows.cast_column("image", datasets.Image(decode=False))["image"])
+    changed = datasets.Dataset.from_dict({"image": undecoded, "objects": objects}, rows.features)
+    with labelled(changed, tmp_path) as found:
+        assert [len(sample.boxes or ()) for sample in found.samples] == [0, 4, 4]
+        assert [(item.path, item.reason[:21]) for item in found.skipped] == [
+            ("row 1", "one of its boxes was ")
+        ]
+        assert "left, top, width, height in pixels" in found.notes[-1]
+
+
+@pytest.mark.slow
+def test_a_finder_is_fitted_and_judged_on_such_a_data_set(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings: dict[str, Any] = {
+        "backbone": "test_resnet",
+        "weights": str(weights),
+        "cache": str(tmp_path / "c"),
+    }
+    finder = preseason.fit(pitches(6), folds=2, epochs=1, budget_s=5.0, image_size=160, **settings)
+    assert finder.task == "detection"
+    assert finder.evaluate(pitches(2, first=20)).metrics["ap"].n == 2
+    found = finder.predict(pitches(2, first=20)).predictions
+    assert [(Path(each.input).name, each.width) for each in found] == [("0.png", 160), ("1.png", 160)]

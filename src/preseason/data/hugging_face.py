@@ -1,4 +1,5 @@
-"""Data sets of the Hugging Face library `datasets`, taken as they are: pictures, sounds, clips or texts.
+"""Data sets of the Hugging Face library `datasets`, taken as they are: pictures, also with boxes, sounds,
+clips or texts.
 
 The files inside a data set lie on disk only while they are used, under names with the number of their row;
 those that the data set names by path are read where they lie.
@@ -19,6 +20,7 @@ from typing import Any
 from preseason.data.column_names import COLUMNS, TEXT_COLUMNS, plain
 from preseason.data.dataset import Dataset, File, Sample, Skipped, Source, Text
 from preseason.data.given import root_of
+from preseason.data.hugging_face_boxes import Objects, Picture, objects_of, read_pictures, sides_of
 from preseason.data.split_names import split_from
 from preseason.errors import UsageError
 from preseason.formatting import did_you_mean
@@ -66,6 +68,10 @@ def labelled(data: Any, cache: Path, named: Named = Named()) -> Iterator[Dataset
     with _room(cache) as folder:
         samples: list[Sample] = []
         skipped: list[Skipped] = []
+        objects = next((found for _, rows in _parts(data) if (found := _objects(rows, named))), None)
+        if objects is not None:
+            yield _with_boxes(data, folder, named, objects)
+            return
         for part, rows in _parts(data):
             columns = _columns(rows, named)
             place = folder / (part or "rows")
@@ -86,6 +92,32 @@ def labelled(data: Any, cache: Path, named: Named = Named()) -> Iterator[Dataset
         yield Dataset(
             root_of([sample.source for sample in samples]), LAYOUT, tuple(samples), labels, tuple(skipped)
         )
+
+
+def _objects(rows: Any, named: Named) -> Objects | None:
+    """The columns of boxes; none where another column was named for the labels."""
+    return objects_of(rows.features, _there(named.label, rows.features))
+
+
+def _with_boxes(data: Any, folder: Path, named: Named, objects: Objects) -> Dataset:
+    """Pictures with their boxes; a row without any, not even an empty list, is left out."""
+    pictures: list[Picture] = []
+    skipped: list[Skipped] = []
+    for part, rows in _parts(data):
+        inputs = _inputs(rows, named.inputs)
+        group, parted = (_there(column, rows.features) for column in (named.group, named.split))
+        place = folder / (part or "rows")
+        place.mkdir()
+        for number, row in enumerate(_undecoded(rows, inputs)):
+            name = f"row {number}" if part is None else f"row {number} of {part}"
+            source, boxes = _source(row[inputs], place, str(number)), objects.of(row)
+            if boxes is None or not isinstance(source, File):
+                skipped.append(Skipped(name, "it has no boxes" if boxes is None else "it is empty"))
+                continue
+            split = split_from(str(row[parted]) if parted else part or "")
+            of_group = None if group is None else str(row[group])
+            pictures.append(Picture(name, source.path, boxes, sides_of(row), split, of_group))
+    return read_pictures(pictures, objects, folder, skipped, LAYOUT)
 
 
 @contextmanager

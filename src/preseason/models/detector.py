@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from preseason.data.boxes import FoundBox
-from preseason.data.dataset import Sample, Skipped
+from preseason.data.dataset import Dataset, Sample, Skipped
 from preseason.data.given import Inputs, one_by_one
+from preseason.data.hugging_face import is_data_set, labelled, unlabelled
 from preseason.errors import DataError, MediaError, UsageError
 from preseason.inference.answers import BoxPredictions
 from preseason.inference.detection.base import BoxFinder
@@ -66,11 +67,15 @@ class Detector:
         return frozenset({FINDS})
 
     def predict(self, *inputs: Inputs, progress: Progress | None = None, adapt: bool = False) -> Predictions:
-        """What is where on files, folders and patterns of pictures, in the order asked.
+        """What is where in pictures, in the order asked: files, folders and patterns, or a `Dataset` of the
+        library `datasets`.
 
         Raises:
             UsageError: nothing was named, or it is to adapt.
         """
+        if len(inputs) == 1 and is_data_set(inputs[0]):
+            with unlabelled(inputs[0], self.finder.extractors.cache) as found:
+                return self.predict(found, progress=progress, adapt=adapt)
         named = inputs_here(one_by_one(inputs), self.finder.extractors.cache)
         if not named:
             raise UsageError("predict needs pictures: name files, folders or patterns of files.")
@@ -96,7 +101,7 @@ class Detector:
 
     def evaluate(
         self,
-        data: str | Path,
+        data: Any,
         progress: Progress | None = None,
         *,
         text: str | None = None,
@@ -107,6 +112,9 @@ class Detector:
     ) -> Evaluation:
         """Average precision and its kin on labelled pictures.
 
+        Args:
+            data: as for a fit: a folder, a file, or a `Dataset` of the library `datasets`.
+
         Raises:
             UsageError: columns of texts are named, or it is to adapt.
             DataError: nothing usable is there.
@@ -115,14 +123,21 @@ class Detector:
             raise UsageError(
                 "--text, --label, --path, --rename and --adapt are for models of labels: leave them out."
             )
-        watch, cache = Stopwatch(), self.finder.extractors.cache
+        if is_data_set(data):
+            with labelled(data, self.finder.extractors.cache) as found:
+                return self._evaluated(found, "the data set", progress)
+        read = self.job.read(here(data, self.finder.extractors.cache), self.job.accept)
+        return self._evaluated(read, str(data), progress)
+
+    def _evaluated(self, data: Dataset, name: str, progress: Progress | None) -> Evaluation:
+        watch = Stopwatch()
         with watch.stage("reading files"):
-            samples, skipped = fingerprinted(self.job.read(here(data, cache), self.job.accept), self.job)
+            samples, skipped = fingerprinted(data, self.job)
             known = tuple(sample for sample in samples if sample.boxes is not None)
         with watch.stage("answering"):
             answers, failed = self.answers(known, progress or Silent())
         if len(answers.samples) == 0:
-            raise DataError(f"None of the labelled {self.job.noun} in {data} could be read.")
+            raise DataError(f"None of the labelled {self.job.noun} in {name} could be read.")
         metrics = self.problem.measure(answers)
         return Evaluation(
             self.task, answers, metrics, skipped + failed, self._strangers(known), watch.seconds,

@@ -99,6 +99,8 @@ class Detection:
     singular = "picture"
     modality = modalities.get("image")
     problem = "detection"
+    boxed = True
+    """Its examples bear boxes."""
     rank = 10
     heads: tuple[str, ...] = ()
     seconds_each = 1.8

@@ -62,6 +62,8 @@ def task_for(root: Path | Dataset, columns: Columns = NOT_NAMED) -> "Task":
 def _task_of(dataset: Dataset) -> "Task":
     """The task whose kind of examples most of the first samples are; of texts, where no sample is a file."""
     ranked = sorted((tasks.get(name) for name in tasks), key=lambda task: task.rank)
+    if any(sample.boxes is not None for sample in dataset.samples):
+        return next(task for task in ranked if getattr(task, "boxed", False))
     ranked = [task for task in ranked if task.problem == LABELS]
     files = [sample.path for sample in dataset.samples if isinstance(sample.source, File)][:LOOKED_AT]
     inside = [each.source for each in dataset.samples if isinstance(each.source, Member)][:LOOKED_AT]
