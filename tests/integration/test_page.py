@@ -115,7 +115,7 @@ def test_photos_that_are_dropped_are_answered_and_put_right(
     assert answer.locator(".name").inner_text() == photo.name
     assert answer.locator(".bars tr").count() == 5
     assert "learnt from" in answer.locator(".near").inner_text()
-    answer.get_by_label("Right label of").select_option("somebody else …")
+    answer.get_by_label("Right label of").select_option("another label …")
     answer.get_by_label("New label").fill("Sonny Liston")
     answer.get_by_role("button", name="Keep").click()
     answer.get_by_text("Kept as Sonny Liston").wait_for()
@@ -216,7 +216,7 @@ def test_a_chat_model_talks_and_begins_anew(page: "Page") -> None:
     said = page.locator("#log .assistant").inner_text()
     assert said not in ("", "…")
     assert page.locator("#log .user").inner_text() == "Who scored in match 3?"
-    page.get_by_role("button", name="Begin anew").click()
+    page.get_by_role("button", name="New conversation").click()
     assert page.locator("#log p").count() == 0
 
 

@@ -1,4 +1,4 @@
-/** Photos, clips and texts: answers, where it looked, corrections, and somebody new. */
+/** Photos, clips and texts: answers, where it looked, corrections, and new classes. */
 
 import { form, get, post } from "./api.js";
 import { boxed, told } from "./boxes.js";
@@ -109,7 +109,7 @@ function card(asked, input, answer) {
     make("div", { class: "head" },
       make("strong", {}, answer.unknown ? "unknown" : answer.label),
       answer.unknown
-        ? make("span", { class: "badge" }, `like nothing it knows; nearest is ${answer.label}`)
+        ? make("span", { class: "badge" }, `unlike every known class; nearest: ${answer.label}`)
         : make("span", { class: "sure" }, percent(answer.probability))),
     bars(best, answer.label),
     nearest(answer.nearest),
@@ -119,7 +119,12 @@ function card(asked, input, answer) {
 /** How an example that is a file is shown; a modality of a plug-in without a viewer of its own is named. */
 const VIEWERS = {
   image: (file) => make("img", { class: "shown", src: URL.createObjectURL(file), alt: file.name }),
-  video: (file) => make("video", { class: "shown", src: URL.createObjectURL(file), controls: true, muted: true, preload: "metadata" }),
+  video: (file) => {
+    const clip = make("video", { class: "shown", src: URL.createObjectURL(file), controls: true, muted: true, preload: "metadata" });
+    clip.addEventListener("error", () => clip.replaceWith(
+      make("p", { class: "fine" }, "This browser cannot play this kind of video. The answer is not affected.")));
+    return clip;
+  },
   sound: heard,
   file: (file) => make("p", { class: "shown" }, `${file.name}, ${Math.ceil(file.size / 1024)} kB`),
 };
@@ -171,7 +176,7 @@ function bars(best, label) {
 
 function nearest(found) {
   if (!found || !found.length) return null;
-  return make("div", { class: "near" }, make("span", {}, "Nearest it has learnt from:"),
+  return make("div", { class: "near" }, make("span", {}, "Nearest training examples:"),
     ...found.map((each) => make("span", {},
       each.picture ? make("img", { class: "thumb", src: each.picture, alt: "" }) : null,
       each.name ? `${each.label} (${each.name})` : each.label)));
@@ -184,7 +189,7 @@ function correction(asked, input, answer) {
   const list = make("select", { "aria-label": `Right label of ${input.name || "this text"}` },
     make("option", { value: "" }, "Not right?"),
     ...others.map((label) => make("option", {}, label)),
-    make("option", { value: "+" }, "somebody else …"));
+    make("option", { value: "+" }, "another label …"));
   const keep = make("button", { type: "button", disabled: true }, "Keep");
   const label = () => (list.value === "+" ? other.value.trim() : list.value);
   list.onchange = other.oninput = () => {

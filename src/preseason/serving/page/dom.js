@@ -20,7 +20,10 @@ export function say(element, text, bad = false) {
   element.classList.toggle("bad", bad);
 }
 
-export const percent = (share) => `${(100 * share).toFixed(share > 0.995 || share < 0.1 ? 1 : 0)} %`;
+export function percent(share) {
+  if (share > 0.9995 && share < 1) return "> 99.9 %";
+  return `${(100 * share).toFixed(share > 0.995 || share < 0.1 ? 1 : 0)} %`;
+}
 
 /** Seconds as a clock: 75.2 is 1:15. */
 export function clock(seconds, tenths = false) {
