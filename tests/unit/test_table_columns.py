@@ -243,3 +243,9 @@ def test_of_two_files_of_one_name_the_table_s_own_part_counts(tmp_path: Path) ->
     for stem, folder in (("train", "train_images"), ("Test_labels", "test_images")):
         assert Finder(tmp_path / f"{stem}.csv").find("7").path == tmp_path / folder / "7.jpg"
     assert "2 files may be meant" in Finder(tmp_path / "labels.csv").find("7").fault
+
+
+def test_whose_a_file_is_is_never_its_label(desk: Path) -> None:
+    (desk / "LICENCES.tsv").write_text("file\tlicence\n0.jpg\tCC0\n1.jpg\tCC-BY\n2.jpg\tCC0\n", "utf-8")
+    with pytest.raises(DataError, match="label"):
+        read(desk / "LICENCES.tsv", ANY)

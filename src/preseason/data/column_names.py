@@ -16,6 +16,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 IDS = ("imageid", "id", "imgid", "fileid", "photoid", "videoid", "clipid", "uuid")
 """Columns that name a file where no other does."""
+ORIGINS = frozenset(
+    {"license", "licence", "licenses", "licences", "copyright", "rights", "author", "authors", "attribution"}
+    | {"credit", "credits", "url", "uploader", "recordist", "photographer"}
+)
+"""Columns that say whose a file is, never what it shows."""
 _TEXT = ("text", "tweet", "sentence", "review", "comment", "message", "content", "body", "post", "document")
 _SAID = ("sentiment", "topic", "emotion", "intent", "stance", "polarity")
 TEXT_COLUMNS: dict[str, tuple[str, ...]] = {

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from preseason.data.column_names import COLUMNS, IDS, TEXT_COLUMNS, guess_columns, plain
+from preseason.data.column_names import COLUMNS, IDS, ORIGINS, TEXT_COLUMNS, guess_columns, plain
 from preseason.data.files import Columns
 from preseason.data.label_cells import EMPTY, one_hot
 from preseason.data.rows import Row, Table, listed
@@ -239,6 +239,7 @@ def _find_label(guess: _Guess) -> tuple[str, ...]:
     if columns:
         return columns
     repeated = [name for name in free if _repeats(guess.cells(name)) and not _is_prose(guess.cells(name))]
+    repeated = [name for name in repeated if plain(name) not in ORIGINS]
     flags = [name for name in repeated if plain(name) in _FLAGS]
     repeated = [name for name in repeated if name not in flags and not _names_parts(guess.cells(name))]
     if len(repeated) == 1:
