@@ -7,12 +7,17 @@ it is left to finish. Weights, manifests and predictions of both models are comp
     python benchmarks/kills.py --kills 10
     python benchmarks/kills.py --data photos/ --settings ""
     python benchmarks/kills.py --data tweets.csv --settings "--budget 60s"
+    python benchmarks/kills.py --kills 20 --workers 2
+
+With `--workers` torchrun starts so many, one of which, drawn by chance, is killed each time.
 """
 
 import argparse
 import json
+import os
 import random
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,12 +49,18 @@ def draw(root: Path, each: int) -> None:
             picture.save(root / label / f"{number}.png")
 
 
-def command(data: Path, model: Path, cache: Path, *more: str) -> list[str]:
+def command(data: Path, model: Path, cache: Path, *more: str, workers: int = 1) -> list[str]:
     words = ["fit", str(data), "-o", str(model), "--cache", str(cache), *more, "--json", "-q"]
-    return [sys.executable, "-m", "preseason", *words]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(workers)]
+    return [sys.executable, *(launcher if workers > 1 else []), "-m", "preseason", *words]
 
 
-def killed(line: list[str], kills: int, whole_s: float, model: Path) -> dict[str, int]:
+def workers_of(process: "subprocess.Popen[bytes]") -> list[int]:
+    """The processes that a launcher has started so far."""
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def killed(line: list[str], kills: int, whole_s: float, model: Path, workers: int = 1) -> dict[str, int]:
     """Run the fit and kill it, `kills` times; how many kills found finished epochs in the cache.
 
     A fit that was faster than its killer is forgotten, and counts for nothing.
@@ -61,7 +72,11 @@ def killed(line: list[str], kills: int, whole_s: float, model: Path) -> dict[str
         if process.poll() is not None:
             subprocess.run(["rm", "-r", str(model)], check=True)
             continue
-        process.kill()
+        victims = [process.pid] if workers == 1 else workers_of(process)
+        if victims:
+            os.kill(chance.choice(victims), signal.SIGKILL)
+        else:
+            process.terminate()  # before it has started any
         process.wait()
         cache = Path(line[line.index("--cache") + 1])
         fell["with some" if list(cache.glob("fits/*/*.pt")) else "without an epoch"] += 1
@@ -100,6 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--photos", type=int, default=12, help="of each class, where they are drawn")
+    parser.add_argument("--workers", type=int, default=1, help="that torchrun starts")
     parser.add_argument("--data", type=Path, help="data of your own instead of drawn photos")
     parser.add_argument("--settings", default=SETTINGS, help="of the fit")
     asked = parser.parse_args()
@@ -110,10 +126,12 @@ def main() -> None:
         if asked.data is None:
             draw(data, asked.photos)
         begun = time.monotonic()
-        subprocess.run(command(data, first, root / "one", *settings), check=True, stdout=subprocess.DEVNULL)
+        several = asked.workers
+        line = command(data, first, root / "one", *settings, workers=several)
+        subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
         whole_s = time.monotonic() - begun
-        line = command(data, second, root / "two", *settings, "--config", str(first))
-        fell = killed(line, asked.kills, whole_s, second)
+        line = command(data, second, root / "two", *settings, "--config", str(first), workers=several)
+        fell = killed(line, asked.kills, whole_s, second, several)
         subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
         fitted = [weights(model) for model in (first, second)]
         one, other = record(first), record(second)

@@ -3,18 +3,25 @@
 import base64
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 import yaml
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def file_of(path: str, data: bytes) -> dict[str, Any]:
+    """A file as the hub lists it."""
+    oid = hashlib.sha1(data).hexdigest()
+    return {"type": "file", "rfilename": path, "path": path, "size": len(data), "oid": oid}
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -60,6 +67,10 @@ class Hub(BaseHTTPRequestHandler):
                 {"errors": [] if "license" in matter else [{"message": "no licence"}], "warnings": []}
             )
         name = "/".join(path.split("/")[3:5])
+        if "/paths-info/" in path:
+            asked_for = parse_qs(body.decode())["paths"] if b"paths=" in body else json.loads(body)["paths"]
+            kept = self.files.get(name, {})
+            return self.send([file_of(each, kept[each]) for each in asked_for if each in kept])
         if "/preupload/" in path:
             asked = json.loads(body)["files"]
             return self.send(
@@ -88,29 +99,25 @@ class Hub(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         if path == "/api/whoami-v2":
             return self.send({"name": "anna", "type": "user", "auth": {}})
-        if path.startswith("/api/models/"):
+        if path.startswith(("/api/models/", "/api/datasets/")):
             name = "/".join(path.split("/")[3:5])
             if name not in self.files:
                 return self.send({"error": "Repository not found"}, 404, X_Error_Code="RepoNotFound")
-            listed = [
-                {
-                    "type": "file",
-                    "rfilename": each,
-                    "path": each,
-                    "size": len(data),
-                    "oid": hashlib.sha1(data).hexdigest(),
-                }
-                for each, data in self.files[name].items()
-            ]
+            listed = [file_of(each, data) for each, data in self.files[name].items()]
             if "/tree/" in path:
                 return self.send(listed)
             return self.send({"id": name, "sha": COMMIT, "siblings": listed, "private": False})
-        owner, repository, _, _, *rest = path.lstrip("/").split("/")
+        owner, repository, _, _, *rest = path.lstrip("/").removeprefix("datasets/").split("/")
         data = self.files.get(f"{owner}/{repository}", {}).get("/".join(rest))
         if data is None:
             return self.send({"error": "Entry not found"}, 404, X_Error_Code="EntryNotFound")
         etag = f'"{hashlib.sha256(data).hexdigest()}"'
-        return self.send(data, ETag=etag, X_Repo_Commit=COMMIT, Accept_Ranges="bytes")
+        headers = {"ETag": etag, "X_Repo_Commit": COMMIT, "Accept_Ranges": "bytes"}
+        if asked := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
+            start, end = int(asked[1]), min(int(asked[2] or len(data)), len(data) - 1)
+            headers["Content_Range"] = f"bytes {start}-{end}/{len(data)}"
+            return self.send(data[start : end + 1], 206, **headers)
+        return self.send(data, **headers)
 
     do_HEAD = do_GET  # noqa: N815
 
