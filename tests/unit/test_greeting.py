@@ -36,6 +36,12 @@ def test_pictures_with_boxes_are_told_from_folders_of_photos(tmp_path: Path) -> 
     assert "cells: pictures with boxes   preseason fit cells/ -o cells-model" in greeting(tmp_path)
 
 
+def test_the_source_of_a_program_is_no_data(tmp_path: Path) -> None:
+    touched(*(tmp_path / f"src/{name}/{file}" for name in "ab" for file in ("x.py", "y.py", "README.md")))
+    touched(*(tmp_path / f"clone/{name}" for name in ("pyproject.toml", "docs/a.md", "notes/b.md")))
+    assert "preseason demo" in greeting(tmp_path)
+
+
 def test_an_empty_folder_gets_the_usual_commands(tmp_path: Path) -> None:
     assert "preseason demo" in greeting(tmp_path)
     assert "preseason demo" in greeting(tmp_path / "absent")

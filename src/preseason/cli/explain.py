@@ -43,7 +43,7 @@ def explain(
 
     INPUT is what `predict` takes. Hides regions of a photo, moments of a clip, times and bands of a sound
     or words of a text in turn and reports how far the probability drops. Also shows the nearest training
-    examples. Of boxes, hides parts of each and what lies around it.
+    examples. For object detectors, hides parts of each box and its surroundings.
     """
     import preseason
     from preseason.models.loading import classifier, finds

@@ -62,12 +62,13 @@ def fit(
     quiet: bool,
     **flags: Any,
 ) -> Outcome:
-    """Fine-tune a pretrained network on labelled photos, clips, matches or texts.
+    """Fine-tune a pretrained network on labelled photos, clips, sounds, matches, texts or boxes.
 
-    DATA is a folder with one folder of photos or clips per label (also inside train/, val/ and test/), a CSV
-    or JSONL file with the columns path and label, a table of texts with labels, or one with the columns
-    video, time and label. Dialogues (JSONL with messages, or with prompt and response) and texts without
-    labels (JSONL with text, .txt, .md) give a chat model.
+    DATA is a folder with one folder of photos, clips or sounds per label (also inside train/, val/ and
+    test/), a CSV or JSONL file with the columns path and label, a table of texts with labels, or one with the
+    columns video, time and label. Pictures with boxes (YOLO, COCO, Pascal VOC, CSV) give an object detector.
+    Dialogues (JSONL with messages, or with prompt and response) and texts without labels (JSONL with text,
+    .txt, .md) give a chat model.
     """
     recipe = recipe_from(None, Path(config) if config else None, flags)
     if dry_run:

@@ -22,6 +22,9 @@ KINDS = (
 """What a folder is said to hold, by the endings of most names in it: a hint, which a fit does not follow."""
 WITH_BOXES = "pictures with boxes"
 BOXES = ("data.yaml", "obj.names", "_annotations.coco.json")
+CODE = ("py", "js", "ts", "html", "css", "java", "c", "h", "cpp", "go", "rs", "php", "rb")
+PROJECT = (".git", "pyproject.toml", "setup.py", "package.json")
+"""A folder with one of these is a program's, not data."""
 TABLE = "a table"
 TABLES = ("csv", "tsv", "jsonl", "parquet", "xlsx")
 KIND_OF = {ending: kind for kind, endings in KINDS for ending in endings}
@@ -79,18 +82,22 @@ def _entries(place: Path) -> list[Path]:
 
 def _kind_of(path: Path) -> tuple[str, int]:
     """What a file or folder seems to hold, by the endings of names, and its number of class folders."""
+    if any((path / name).exists() for name in PROJECT):
+        return "", 0
     if path.is_file():
         return (TABLE, 0) if path.suffix.lower().lstrip(".") in TABLES else ("", 0)
     kinds: Counter[str] = Counter()
     labels: set[str] = set()
+    code = 0
     for folder, name in islice(_files_below(path), FILES):
         ending = name.rpartition(".")[2].lower()
         if ending == "xml" or name in BOXES:
             return WITH_BOXES, 0
+        code += ending in CODE
         kind = KIND_OF.get(ending, TABLE if ending in TABLES else "")
         kinds.update([kind] if kind else [])
         labels |= {folder} if folder else set()
-    if not kinds:
+    if code >= sum(kinds.values()):
         return "", 0
     return kinds.most_common(1)[0][0], len(labels)
 

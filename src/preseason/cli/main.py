@@ -55,7 +55,7 @@ class Verbs(click.Group):
 )
 @click.version_option(__version__, prog_name="preseason")
 def program() -> None:
-    """Fine-tune pretrained networks on a few labelled photos, clips, matches, texts or dialogues.
+    """Fine-tune pretrained networks on a few labelled photos, clips, sounds, matches, texts or dialogues.
 
     Start with: preseason fit photos/   (one folder per player, photos inside)
     """

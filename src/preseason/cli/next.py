@@ -55,8 +55,8 @@ def next_to_label(
     """Choose which unlabelled examples to label next.
 
     PATHS are files, folders, patterns or tables, as for `predict`. Each step picks the most uncertain example
-    that differs from those already picked. Inputs unlike any known class are marked. Of a model that finds
-    things, pictures with most errors to be expected come first; -o writes them with their boxes.
+    that differs from those already picked. Inputs unlike any known class are marked. For an object
+    detector, pictures with most expected errors come first; -o writes them with their boxes.
     """
     import preseason
     from preseason.models.loading import classifier, finds

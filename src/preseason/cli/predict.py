@@ -31,8 +31,8 @@ VIDEO = ("fps", "track", "teams", "pitch")
     type=click.Choice(["table", "json", "csv", "mot", *DATA_SETS]),
     default="table",
     show_default=True,
-    help="Output format; json is the same as --json; mot is that of tracks in videos; coco, voc and yolo "
-    "write a data set of pictures and boxes.",
+    help="Output format; json is the same as --json; mot is for tracks in videos; coco, voc and yolo write "
+    "a data set of pictures and boxes.",
 )
 @click.option(
     "-o",
@@ -40,26 +40,28 @@ VIDEO = ("fps", "track", "teams", "pitch")
     metavar="FOLDER",
     help="New folder of the data set that --format coco, voc, yolo writes.",
 )
-@click.option("--crops", metavar="FOLDER", help="Of things found: cut each out, a folder per class.")
-@click.option("--on", "finder", metavar="FINDER", help="Predict each thing that the model FINDER finds.")
+@click.option(
+    "--crops", metavar="FOLDER", help="Object detectors: cut every object out, into one folder per class."
+)
+@click.option("--on", "finder", metavar="FINDER", help="Predict every object that the detector FINDER finds.")
 @click.option(
     "--draw",
     metavar="FOLDER",
-    help="Of things found: write the pictures and videos there with their boxes drawn.",
+    help="Object detectors: write the pictures and videos there, with their boxes drawn.",
 )
 @click.option(
-    "--fps", type=float, metavar="N", help="Of things in a video: frames a second to look at; 5 by default."
+    "--fps", type=float, metavar="N", help="Object detectors: frames per second of a video. Default: 5."
 )
-@click.option("--track", is_flag=True, help="Of things in a video: number them, and follow them by number.")
+@click.option("--track", is_flag=True, help="Object detectors: track the objects in a video.")
 @click.option(
     "--teams",
     metavar="CLASS",
-    help="With --track: tell two teams of this class, such as player, apart by kit.",
+    help="With --track: assign this class, such as player, to two teams by the colour of their kits.",
 )
 @click.option(
     "--pitch",
     metavar="TABLE",
-    help="Of things in a video of a fixed camera: where they stand, in metres, from a table of points.",
+    help="Fixed camera: positions on the pitch in metres, from a table of points (see the docs).",
 )
 @click.option("--adapt", is_flag=True, help="Re-centre the features on these examples first.")
 @input_options
@@ -84,7 +86,7 @@ def predict(
     cache: str | None,
     quiet: bool,
 ) -> Outcome:
-    """Predict labels for photos, clips or texts, or find things on pictures and in videos.
+    """Predict labels for photos, clips, sounds or texts, or find objects in pictures and videos.
 
     PATHS are files, folders, patterns such as "match/*.jpg", or tables that name files or hold texts. Answers
     come in the order of the inputs. An input unlike every known class is labelled `unknown`.
