@@ -2,22 +2,19 @@
 
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
-from torch import nn
 
 from preseason.backbones.base import Backbone
 from preseason.backbones.catalogue import DETECTORS
 from preseason.backbones.detectors import LIBRARY, DetectorBackbone
 from preseason.backbones.encoders import model_type, quiet
 from preseason.backbones.facts import Preprocessing
-from preseason.backbones.library import CONFIG, WEIGHTS, Tensors, libraries, write_as_transformers
-from preseason.backbones.transformers_hub import INDEX, INPUT, folder_of, is_among
-from preseason.errors import UsageError, WeightsError, first_line
+from preseason.backbones.library import CONFIG, WEIGHTS, libraries
+from preseason.backbones.transformers_hub import INPUT, HubLibrary, opened, refuse_without_weights
+from preseason.errors import UsageError, WeightsError
 from preseason.errors.packages import require
 
 BEGINNINGS = ("rf-detr", "rfdetr", "dfine", "d-fine", "deimv2", "rtdetr_v2", "rtdetrv2", "lwdetr", "lw-detr")
@@ -50,22 +47,14 @@ KINDS = {
 """The name of a type is that of its module, too."""
 
 
-class TransformersDetectors:
+class TransformersDetectors(HubLibrary):
     """The library `transformers_detectors`."""
 
     rank = 46
-    opened_by: tuple[str, ...] = ()
-
-    def names(self) -> Sequence[str]:
-        """Well-known names of the hub."""
-        return [each.name for each in DETECTORS]
-
-    def knows(self, name: str, weights: str | None = None) -> bool:
-        """Whether it is such a folder, one in the hub's cache, or a name that begins as theirs do."""
-        return name in self.names() or is_among(name, weights, KINDS, BEGINNINGS)
+    listed, kinds, beginnings = DETECTORS, KINDS, BEGINNINGS
 
     def load(self, name: str, weights: str | None) -> DetectorBackbone:
-        """The detector `name`; `weights` is a folder to take it from instead.
+        """As any such library, but for weights that may not be used freely.
 
         Raises:
             MissingPackageError: transformers is not installed.
@@ -78,23 +67,12 @@ class TransformersDetectors:
                 f"{name} is under Roboflow's Platform Model Licence, not a free one, and is not loaded. "
                 "Roboflow/rf-detr-large and the smaller ones are under Apache-2.0."
             )
-        folder = folder_of(name, weights)
-        known = next((each.licence for each in DETECTORS if each.name == name), None)
-        own = Path(name).name if Path(name).is_dir() else name
-        return from_folder(folder, own, known or "unknown")
+        found: DetectorBackbone = super().load(name, weights)
+        return found
 
-    def architecture(self, network: nn.Module) -> str:
-        """transformers' name of the class."""
-        return type(network).__name__
-
-    def save(self, backbone: Backbone, folder: Path, tensors: Tensors, labels: tuple[str, ...]) -> None:
-        """Write the network as transformers does, with what tells how pictures are fed."""
-        assert isinstance(backbone, DetectorBackbone)
-        write_as_transformers(backbone.network, tensors, backbone.files, folder)
-
-    def restore(self, folder: Path, facts: Mapping[str, Any]) -> DetectorBackbone:
-        """The network that `save` wrote."""
-        return from_folder(folder, facts["name"], facts["licence"])
+    def from_folder(self, folder: Path, name: str, licence: str) -> DetectorBackbone:
+        """As the function of that name."""
+        return from_folder(folder, name, licence)
 
     def random_copy(self, backbone: Backbone) -> DetectorBackbone:
         """The same network with random weights."""
@@ -118,8 +96,7 @@ def from_folder(folder: Path, name: str, licence: str) -> DetectorBackbone:
             f"{folder} holds no detector that is known here. Expected {CONFIG} whose model_type is one of "
             f"{', '.join(KINDS)}, and {WEIGHTS}, as saved by save_pretrained of transformers."
         )
-    if not any((folder / each).is_file() for each in (WEIGHTS, INDEX)):
-        raise WeightsError(_unsafe(name, kind), code="PS-W02")
+    refuse_without_weights(folder, name, kind.class_name)
     network = _network(folder, kind)
     files = {INPUT: (folder / INPUT).read_bytes()} if (folder / INPUT).is_file() else {}
     return DetectorBackbone(name, network, _preprocessing(folder, kind, network.config), licence, files)
@@ -129,27 +106,7 @@ def _network(folder: Path, kind: Kind) -> Any:
     own = model_type(folder)
     module = importlib.import_module(f"transformers.models.{own}.modeling_{own}")
     wanted = getattr(module, kind.class_name)
-    try:
-        with quiet():
-            network, report = wanted.from_pretrained(
-                folder,
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-    except Exception as error:
-        raise WeightsError(
-            f"{folder} cannot be loaded as {kind.class_name}: {first_line(error)}. Expected {CONFIG} and "
-            f"{WEIGHTS}."
-        ) from error
-    missing = [key for key in report["missing_keys"] if not key.endswith("num_batches_tracked")]
-    if missing:
-        raise WeightsError(
-            f"{folder} does not hold the whole {kind.class_name}: {len(missing)} tensors are absent, e.g. "
-            f"{sorted(missing)[0]}. Copy the folder again."
-        )
+    network, _ = opened(folder, wanted, lambda key: key.endswith("num_batches_tracked"))
     return network
 
 
@@ -178,14 +135,6 @@ def _usual_side(config: Any) -> int:
     if config.model_type == "rf_detr":
         return int(config.backbone_config.image_size)
     return 640
-
-
-def _unsafe(name: str, kind: Kind) -> str:
-    return (
-        f"{name} has no {WEIGHTS}, and other files of weights can hold code, which is not run here. Convert "
-        f"it where you trust it: transformers.{kind.class_name}.from_pretrained({name!r})"
-        f".save_pretrained('FOLDER'), copy {INPUT} beside it, and pass --backbone FOLDER."
-    )
 
 
 libraries.add(LIBRARY, TransformersDetectors())

@@ -3,23 +3,21 @@
 import hashlib
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from preseason.backbones.base import Backbone
 from preseason.backbones.catalogue import HEARD
 from preseason.backbones.encoders import model_type, quiet
-from preseason.backbones.library import CONFIG, WEIGHTS, Tensors, libraries, write_as_transformers
+from preseason.backbones.library import CONFIG, WEIGHTS, libraries
 from preseason.backbones.sounds.base import SoundBackbone
 from preseason.backbones.sounds.blocks import AUDIOSET, SPLITS
-from preseason.backbones.transformers_hub import INDEX, INPUT, folder_of, is_among
-from preseason.errors import WeightsError, first_line
-from preseason.errors.packages import require
+from preseason.backbones.transformers_hub import INPUT, HubLibrary, opened, refuse_without_weights
+from preseason.errors import WeightsError
 
 RATE = 16_000
 BEGINNINGS = ("ast-", "distil-whisper", "distilhubert", "hubert", "wav2vec2", "wavlm", "whisper")
@@ -72,45 +70,15 @@ class Listener(SoundBackbone):
         self.weights_id = hashlib.blake2b(own.encode(), digest_size=16).hexdigest()
 
 
-class TransformersSounds:
+class TransformersSounds(HubLibrary):
     """The library `transformers_sounds`."""
 
     rank = 45
-    opened_by: tuple[str, ...] = ()
+    listed, kinds, beginnings = HEARD, KINDS, BEGINNINGS
 
-    def names(self) -> Sequence[str]:
-        """Well-known names of the hub."""
-        return [each.name for each in HEARD]
-
-    def knows(self, name: str, weights: str | None = None) -> bool:
-        """Whether it is such a folder, one in the hub's cache, or a name that begins as theirs do."""
-        return name in self.names() or is_among(name, weights, KINDS, BEGINNINGS)
-
-    def load(self, name: str, weights: str | None) -> Listener:
-        """The network `name`; `weights` is a folder to take it from instead.
-
-        Raises:
-            MissingPackageError: transformers is not installed.
-            WeightsError: the weights are not on this machine, or do not fit.
-        """
-        require(f"--backbone {name}", "transformers")
-        folder = folder_of(name, weights)
-        known = next((each.licence for each in HEARD if each.name == name), None)
-        own = Path(name).name if Path(name).is_dir() else name
-        return from_folder(folder, own, known or "unknown")
-
-    def architecture(self, network: nn.Module) -> str:
-        """transformers' name of the class."""
-        return type(network).__name__
-
-    def save(self, backbone: Backbone, folder: Path, tensors: Tensors, labels: tuple[str, ...]) -> None:
-        """Write the network as transformers does, with what tells how it hears."""
-        assert isinstance(backbone, Listener)
-        write_as_transformers(backbone.network, tensors, backbone.files, folder)
-
-    def restore(self, folder: Path, facts: Mapping[str, Any]) -> Listener:
-        """The network that `save` wrote."""
-        return from_folder(folder, facts["name"], facts["licence"])
+    def from_folder(self, folder: Path, name: str, licence: str) -> Listener:
+        """As the function of that name."""
+        return from_folder(folder, name, licence)
 
     def random_copy(self, backbone: Backbone) -> Listener:
         """The same network with random weights."""
@@ -133,8 +101,7 @@ def from_folder(folder: Path, name: str, licence: str) -> Listener:
             f"{folder} holds no network of sounds that is known here. Expected {CONFIG} whose model_type is "
             f"one of {', '.join(KINDS)}, and {WEIGHTS}, as saved by save_pretrained of transformers."
         )
-    if not any((folder / each).is_file() for each in (WEIGHTS, INDEX)):
-        raise WeightsError(_unsafe(name, kind), code="PS-W02")
+    refuse_without_weights(folder, name, kind.whole or kind.bare)
     given = _given(folder)
     network = _network(folder, kind)
     files = {INPUT: (folder / INPUT).read_bytes()} if given else {}
@@ -147,28 +114,8 @@ def _network(folder: Path, kind: Kind) -> Any:
     config = json.loads((folder / CONFIG).read_text("utf-8"))
     bare = not kind.whole or config.get("architectures") == [kind.bare]
     wanted = getattr(module, kind.bare if bare else kind.whole)
-    try:
-        with quiet():
-            network, report = wanted.from_pretrained(
-                folder,
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-    except Exception as error:
-        raise WeightsError(
-            f"{folder} cannot be loaded as {wanted.__name__}: {first_line(error)}. Expected {CONFIG} and "
-            f"{WEIGHTS}."
-        ) from error
-    missing = [key for key in report["missing_keys"] if not key.startswith(kind.absent)]
-    if missing:
-        raise WeightsError(
-            f"{folder} does not hold the whole {wanted.__name__}: {len(missing)} tensors are absent, e.g. "
-            f"{sorted(missing)[0]}. Copy the folder again."
-        )
-    if any(key.startswith(MASKS) for key in report["missing_keys"]):
+    network, absent = opened(folder, wanted, lambda key: key.startswith(kind.absent))
+    if any(key.startswith(MASKS) for key in absent):
         nn.init.zeros_(network.masked_spec_embed)
     return (network if bare else network.encoder).eval()
 
@@ -201,15 +148,6 @@ def _heard(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if not normalised:
         return {"mean": 0.0, "std": 0.5}
     return {name: float(given.get(name, usual)) for name, usual in AUDIOSET.items()}
-
-
-def _unsafe(name: str, kind: Kind) -> str:
-    opened = kind.whole or kind.bare
-    return (
-        f"{name} has no {WEIGHTS}, and other files of weights can hold code, which is not run here. Convert "
-        f"it where you trust it: transformers.{opened}.from_pretrained({name!r}).save_pretrained('FOLDER'), "
-        f"copy {INPUT} beside it, and pass --backbone FOLDER."
-    )
 
 
 libraries.add("transformers_sounds", TransformersSounds())
