@@ -1,13 +1,16 @@
 """Networks of sounds: the front end in the graph, what is read from published files, rows of a pass."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from local_hub import reached, served
+from preseason.backbones.base import Split
 from preseason.backbones.embedded import speech_file
 from preseason.backbones.folder import load_network, save_network
 from preseason.backbones.libraries.sounds import PUBLISHED, REPOSITORY
@@ -20,8 +23,9 @@ from preseason.engine.graphs.sounds import SoundFeatures
 from preseason.engine.networks import core_of_process
 from preseason.engine.passes import FeatureSpec
 from preseason.errors import WeightsError
-from preseason.heads.masked_tail import masked
+from preseason.heads.masked_tail import masked, masked_at, masked_tokens
 from preseason.media import mel
+from tiny_engine import tiny
 from tones import chirp
 
 YAMNET = Path(__file__).parents[3] / "shared" / "models" / "yamnet.tflite"
@@ -136,3 +140,28 @@ def test_masked_maps_lose_bands_and_keep_the_rest() -> None:
     assert 0.1 < changed.float().mean() < 0.6
     assert (changed.all(1) | changed.all(2).any(1)[:, None]).any()
     assert masked(maps[:, :, 0]).shape == (64, 3, 30)
+
+
+@pytest.mark.parametrize(("bands", "front"), [(1, 0), (4, 2)])
+def test_tokens_lose_stretches_of_time_and_bands(bands: int, front: int) -> None:
+    torch.manual_seed(0)
+    tokens = torch.rand(64, front + bands * 30, 5)
+    split = Split((), (), "NLC", front, torch.nn.Identity(), bands=bands)
+    hidden = masked_tokens(tokens, split, "sound")
+    assert torch.equal(hidden[:, :front], tokens[:, :front])
+    changed = (hidden != tokens)[:, front:].any(2).unflatten(1, (bands, 30))
+    assert 0.1 < changed.float().mean() < 0.6
+    assert changed.all(1).any(1).float().mean() > 0.8
+    assert changed.all(2).any() == (bands > 1)
+
+
+def test_maps_are_masked_where_their_axes_lie() -> None:
+    torch.manual_seed(0)
+    maps = torch.rand(8, 12, 20, 3)
+    backbone = tiny()
+    last = replace(backbone.split, layout="NHWC")
+    changed = masked_at(maps, SimpleNamespace(split=last, modality="image"), 1) != maps  # type: ignore[arg-type]
+    assert torch.equal(changed.any(3), changed.all(3))
+    waves = torch.rand(2, 1600)
+    heard = SimpleNamespace(split=last, modality="sound")
+    assert masked_at(waves, heard, 0) is waves  # type: ignore[arg-type]

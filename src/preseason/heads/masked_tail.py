@@ -2,16 +2,18 @@
 
 SpecAugment (Park et al. 2019, arXiv 1904.08779) hides them in the spectrogram; on hidden maps it is
 SpecAugment++ (Wang et al. 2021, arXiv 2103.16858). Maps are [n, c, bands, t] of pictures, [n, c, t, bands]
-of networks of sounds; both axes are treated alike.
+of networks of sounds; both axes are treated alike. Tokens lie on such a grid, too; where they are moments
+alone, as of wav2vec 2.0, stretches of time are hidden. Waves, before the first block, stay whole.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from preseason.backbones.base import Backbone
+from preseason.backbones.base import Backbone, Split
 from preseason.heads.base import heads
 from preseason.heads.tail import Tail, TailKind
 from preseason.inference.head import restorers
@@ -26,7 +28,8 @@ class MaskedTail(Tail):
 
     def vectors(self, maps: Tensor) -> Tensor:
         """One vector for each look."""
-        return super().vectors(masked(maps) if self.training and torch.is_grad_enabled() else maps)
+        learning = self.training and torch.is_grad_enabled()
+        return super().vectors(masked_at(maps, self.backbone, self.cut) if learning else maps)
 
 
 class MaskedTailKind(TailKind):
@@ -37,6 +40,27 @@ class MaskedTailKind(TailKind):
     def make(self, backbone: Backbone, cut: int, classes: int, over_time: Mapping[str, Any]) -> Tail:
         """What is trained."""
         return MaskedTail(backbone, cut, classes, **over_time)
+
+
+def masked_at(maps: Tensor, backbone: Backbone, cut: int) -> Tensor:
+    """The input of block `cut`, in whatever order its network has the axes, with bands hidden."""
+    split = backbone.split
+    if cut == 0:
+        return maps if backbone.modality == "sound" else masked(maps)
+    if split.layout == "NHWC":
+        return masked(maps.movedim(-1, -3)).movedim(-3, -1)
+    return masked_tokens(maps, split, backbone.modality) if split.layout == "NLC" else masked(maps)
+
+
+def masked_tokens(tokens: Tensor, split: Split, modality: str) -> Tensor:
+    """Tokens [..., l, c] with bands of their grid hidden; those in front of it stay.
+
+    Of sounds the grid is [bands, t], of pictures it is square.
+    """
+    front, placed = tokens[..., : split.prefix_tokens, :], tokens[..., split.prefix_tokens :, :]
+    rows = split.bands if modality == "sound" else math.isqrt(placed.shape[-2])
+    grid = torch.unflatten(placed, -2, (rows, -1)).movedim(-1, -3)
+    return torch.cat([front, masked(grid).movedim(-3, -1).flatten(-3, -2)], dim=-2)
 
 
 def masked(maps: Tensor) -> Tensor:
