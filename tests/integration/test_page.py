@@ -114,7 +114,7 @@ def test_photos_that_are_dropped_are_answered_and_put_right(
     answer.locator(".head strong").wait_for()
     assert answer.locator(".name").inner_text() == photo.name
     assert answer.locator(".bars tr").count() == 5
-    assert "learnt from" in answer.locator(".near").inner_text()
+    assert "training examples" in answer.locator(".near").inner_text()
     answer.get_by_label("Right label of").select_option("another label …")
     answer.get_by_label("New label").fill("Sonny Liston")
     answer.get_by_role("button", name="Keep").click()

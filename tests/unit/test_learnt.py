@@ -44,7 +44,7 @@ def test_it_stands_beside_the_figure_and_in_the_json_object(
     assert run(["evaluate", str(mood_folder), str(tmp_path / "new.csv"), "-q"]) == 0
     first, second = capsys.readouterr().out.splitlines()[:2]
     assert first.startswith("Accuracy ")
-    assert "Of the 2 it has not learnt from: Accuracy " in second
+    assert "On the 2 that it was not trained on: Accuracy " in second
     assert run(["evaluate", str(mood_folder), str(tmp_path / "new.csv"), "--json", "-q"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["learnt"], told["unseen"]["n"]) == (2, 2)
@@ -77,5 +77,5 @@ def test_what_explains_the_figure_is_told_first() -> None:
     log = WarningLog()
     for kind in reversed(RANKS):
         log.add(kind, [kind])
-    assert log.texts()[:5] == ("parts", "alike", "leak", "copies", "label_errors")
+    assert log.texts()[:5] == ("parts", "guess", "alike", "leak", "copies")
     assert len(log.texts()) == len(RANKS)

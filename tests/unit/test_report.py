@@ -14,6 +14,7 @@ from preseason.data.dataset import File, Sample, Skipped
 from preseason.evaluation.metrics import measure
 from preseason.inference.answers import BatchPredictions
 from preseason.inference.probabilities import softmax
+from preseason.report import html as report_html
 from preseason.report.glance import glance
 from preseason.report.html import sections_of, write_report
 from preseason.report.pictures import MAX_PICTURES, Album, place_of, small, spotlight
@@ -445,3 +446,10 @@ def test_what_a_further_network_brought_is_told(tmp_path: Path) -> None:
     assert ("good", said) in glance(record).checks
     write_report(record, tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text("utf-8").count(said) == 2
+
+
+def test_pictures_are_there_when_the_report_is_printed() -> None:
+    templates = Path(report_html.__file__).parent / "templates"
+    # Of pictures that wait until they are seen, a browser prints empty frames.
+    assert not [path.name for path in templates.glob("*.html") if 'loading="lazy"' in path.read_text("utf-8")]
+    assert "@page{margin" in (templates / "style.css").read_text("utf-8")

@@ -179,7 +179,7 @@ def test_nan_among_numbers_is_missing(desk: Path) -> None:
 def test_several_labels_in_a_cell_are_refused(desk: Path, cells: tuple[str, ...]) -> None:
     rows = "".join(f'img/{at}.jpg;"{cell.replace(chr(34), chr(34) * 2)}"\n' for at, cell in enumerate(cells))
     with pytest.raises(
-        DataError, match=r"hold several labels, such as row 2: .* One label an example.*--label"
+        DataError, match=r"hold several labels, such as row 2: .* can have only one label here.*--label"
     ):
         table(desk, f"image;label\n{rows}")
 

@@ -17,7 +17,7 @@ HEADER = [
     "parameters",
     "photos/s",
     "licence of the weights",
-    "learnt from",
+    "trained on",
 ]
 FOOTNOTE = """
 Every other image network of timm works too: preseason fit photos/ --backbone NAME. Weights that are not

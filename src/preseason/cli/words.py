@@ -116,7 +116,9 @@ def _of_learnt(evaluation: "Evaluation") -> list[str]:
     if not evaluation.unseen:
         return []
     others = len(evaluation.answers.samples) - evaluation.learnt
-    return [f"Of the {others} it has not learnt from: {sentence_of(evaluation.problem, evaluation.unseen)}"]
+    return [
+        f"On the {others} that it was not trained on: {sentence_of(evaluation.problem, evaluation.unseen)}"
+    ]
 
 
 def of_predictions(predictions: "Predictions") -> str:

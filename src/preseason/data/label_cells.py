@@ -78,8 +78,8 @@ def labels_of_columns(table: Table, columns: Sequence[str]) -> Labels:
         names = ", ".join(set_in[several[0]]) or "none"
         raise DataError(
             f"{table.path}: the columns {shown} hold 0 and 1 and stand for labels, and row {several[0]} has "
-            f"{names} ({len(several)} such rows). One label an example is told apart here: leave a single 1 "
-            "in each row, or name the one column that is to be learnt with --label COLUMN."
+            f"{names} ({len(several)} such rows). An example can have only one label here: leave a single "
+            "1 in each row, or name the one column to learn with --label COLUMN."
         )
     note = f"The label is the column that holds the 1, of {shown}."
     return Labels({number: label_from(names[0]) for number, names in set_in.items()}, (note,))
@@ -142,8 +142,8 @@ def _refuse_several(table: Table, column: str, cells: dict[int, str]) -> None:
             number, names = next(iter(joined.items()))
             raise DataError(
                 f"{table.path}: {len(joined)} cells of the column {column!r} hold several labels, such as "
-                f"row {number}: {' and '.join(names[:3])}. One label an example is told apart here: leave "
-                "one in each cell, or name another column with --label COLUMN."
+                f"row {number}: {' and '.join(names[:3])}. An example can have only one label here: "
+                "leave one in each cell, or name another column with --label COLUMN."
             )
 
 

@@ -142,15 +142,15 @@ class Detection:
         refuse_photo_recipe(recipe, self.noun)
         if recipe.max_unknown_accepted is not None:
             raise UsageError(
-                "--max-unknown-accepted is for models of labelled examples: nothing is known of strangers "
-                f"among boxes. Leave it out for {self.noun}."
+                "--max-unknown-accepted is for models of labelled examples: detectors "
+                f"have no such check. Leave it out for {self.noun}."
             )
         if backbone.modality == DETECTOR:
             return (self._whole(recipe, backbone),)
         if recipe.unfreeze not in ("auto", "0"):
             raise UsageError(
-                f"--unfreeze {recipe.unfreeze}: things are found on the maps of a frozen network; leave "
-                "--unfreeze out, or name a detector of `preseason models` with --backbone."
+                f"--unfreeze {recipe.unfreeze}: the default detector trains heads on a frozen "
+                "network. Leave --unfreeze out, or name a detector of `preseason models` with --backbone."
             )
         config = _asked(recipe, BoxConfig())
         return (Candidate("boxes on maps", "boxes", self.baseline(backbone).spec, config=config),)
@@ -165,12 +165,12 @@ class Detection:
         """What is fitted."""
         if backbone.modality == DETECTOR:
             return (
-                f"{backbone.name} gets heads for these classes and is fine-tuned, once for each fold to be "
-                "judged and once on everything to be used"
+                f"{backbone.name} gets heads for these classes and is fine-tuned once per fold, for the test "
+                "and once on everything for use"
             )
         return (
-            f"maps of {backbone.name} at several scales are kept, and small networks that find things on "
-            "them are trained crosswise and averaged"
+            f"small networks learn to find objects in feature maps of {backbone.name} at several scales, one "
+            "network per fold; the model is their average"
         )
 
     def baseline(self, backbone: "Backbone") -> Candidate:

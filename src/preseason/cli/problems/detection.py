@@ -62,7 +62,7 @@ class BoxTerminal(Terminal):
             rows += boxes or [[short(item.input), "nothing", "", "", "", "", ""]]
         rest = len(rows) - MOST
         more = f"\n... and {rest} more lines; --format csv and --json have all." if rest > 0 else ""
-        header = ["input", "found", "sure", "x", "y", "width", "height"]
+        header = ["input", "found", "score", "x", "y", "width", "height"]
         return table(header, rows[:MOST]) + more if rows else ""
 
     def csv(self, predictions: "Predictions") -> str:
@@ -88,7 +88,7 @@ def _doubted(evaluation: "Evaluation") -> list[str]:
     lines = [f"  {short(each['path'])}: {each['told']}" for each in found[:DOUBTED]]
     rest = len(found) - len(lines)
     more = [f"  ... and {rest} more; --json has all."] if rest > 0 else []
-    return ["", "Labels that are probably wrong, or pictures that the model reads wrongly:", *lines, *more]
+    return ["", "Labels that are probably wrong (or errors of the model):", *lines, *more]
 
 
 def _exact(item: Any, box: Any) -> tuple[float, float, float, float]:

@@ -210,8 +210,8 @@ def _refuse_several(reading: _Reading) -> None:
         (first, at), (second, then) = list(several[0].items())[:2]
         raise DataError(
             f"{reading.table.path} has a row for each label of a file: {len(several)} of {len(rows)} files "
-            f"bear several, such as {first!r} in row {at} and {second!r} in row {then}. One label an example "
-            "is told apart here: leave the row with the one that matters, or name another column with "
+            f"bear several, such as {first!r} in row {at} and {second!r} in row {then}. An example can have "
+            "only one label here: leave the row with the one that matters, or name another column with "
             "--label COLUMN."
         )
 
