@@ -28,7 +28,8 @@ LAYERS = (
     ("models",),
     ("analysis", "experiments", "exporting", "spotting"),
     ("report",),
-    ("fitting", "serving"),
+    ("fitting",),
+    ("serving",),
     ("cli", "sklearn"),
     ("__main__",),
 )

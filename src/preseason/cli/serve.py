@@ -27,6 +27,11 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 )
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Another name of this machine. Repeatable.")
 @click.option("--corrections", metavar="FOLDER", help="Save corrected answers here, for fit and add.")
+@click.option(
+    "--refit-data",
+    metavar="DATA",
+    help="With --corrections: pictures that the finder was fitted on, to fit it again from the page.",
+)
 @click.option("--matches", metavar="FOLDER", help="Offer the videos in this folder for watching.")
 @click.option("--read-only", is_flag=True, help="Requests may not add classes or reload models.")
 @click.option("--knowledge", metavar="PATH", help="Folder or file where chat models look up facts.")
@@ -109,6 +114,7 @@ def serve(
         Runtime(device, cache),
         watch=not options["no_watch"],
         corrections=_path(options["corrections"]),
+        refit_data=_path(options["refit_data"]),
         read_only=options["read_only"],
         matches=_path(options["matches"]),
         knowledge=_path(options["knowledge"]),

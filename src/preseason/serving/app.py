@@ -19,7 +19,16 @@ from preseason import __version__
 from preseason.errors import PreseasonError, UsageError
 from preseason.language.conversation import retriever_in
 from preseason.models.loading import talks
-from preseason.serving import chat_completions, fine_tuning, listing, matches, pages, predicting, teaching
+from preseason.serving import (
+    chat_completions,
+    fine_tuning,
+    listing,
+    matches,
+    pages,
+    predicting,
+    refitting,
+    teaching,
+)
 from preseason.serving.chores import Chores
 from preseason.serving.corrections import Corrections
 from preseason.serving.faults import RequestError, on_fault, on_http, on_invalid
@@ -47,6 +56,7 @@ class Settings:
         watch: load a model again when its folder is replaced.
         corrections: folder in which corrected answers are kept; None keeps none.
         read_only: requests may not change models.
+        refit_data: labelled pictures that the finder among the models was fitted on.
         knowledge: folder or file in which chat models look facts up.
         matches: folder whose videos are offered to be watched.
         several: whether other processes answer at the same address; then nothing is kept from one request to
@@ -64,6 +74,7 @@ class Settings:
     tuning: Path | None = None
     matches: Path | None = None
     several: bool = False
+    refit_data: Path | None = None
 
 
 def create_app(
@@ -83,6 +94,7 @@ def create_app(
     metrics = Metrics()
     models = Models(folders, chosen.where, chosen.limits.waiting, metrics)
     metrics.watch(models)
+    refitting.check(models, chosen.refit_data, chosen.corrections is not None)
     corrections = None if chosen.corrections is None else Corrections(chosen.corrections)
     service = tuning or _tuning_service(chosen)
     if not folders and service is None:
@@ -104,6 +116,7 @@ def create_app(
                 corrections,
                 chosen.read_only,
                 chosen.where,
+                chosen.refit_data,
             )
             async with _watched(models, metrics, chosen.watch):
                 with contextlib.nullcontext() if service is None else service.running():
@@ -155,7 +168,7 @@ def _add_routes(app: FastAPI, models: Models, settings: Settings, service: Servi
     app.state.talkers = ServedChatSessions(models, settings.where, more=more, knowledge=retriever)
     app.state.bases = () if service is None else tuple(service.bases)
     app.include_router(matches.router, dependencies=[Depends(_refuse_several)] if settings.several else [])
-    for part in (predicting, teaching, listing, pages, chat_completions):
+    for part in (predicting, teaching, refitting, listing, pages, chat_completions):
         app.include_router(part.router)
     if service is not None:
         app.state.fine_tuning = service

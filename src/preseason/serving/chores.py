@@ -24,21 +24,22 @@ class Chore:
 
     Attributes:
         status: `waiting`, `running`, `done`, `failed` or `stopped`.
-        share: how much of it is done, 0..1.
+        share: how much of its stage is done, 0..1.
+        stage: what it is at.
         result: what it gave.
         reason: why it failed.
     """
 
     def __init__(self, key: Hashable) -> None:
         self.id, self.key = uuid.uuid4().hex, key
-        self.status, self.share, self.reason = "waiting", 0.0, ""
+        self.status, self.share, self.stage, self.reason = "waiting", 0.0, "", ""
         self.result: Any = None
         self.over = threading.Event()
         self.unwanted = threading.Event()
 
     def told(self) -> dict[str, Any]:
         """As sent."""
-        told = {"id": self.id, "status": self.status, "share": round(self.share, 4)}
+        told = {"id": self.id, "status": self.status, "share": round(self.share, 4), "stage": self.stage}
         return told | ({"reason": self.reason} if self.reason else {})
 
 
@@ -62,13 +63,18 @@ class Chores:
                 return chore
             if sum(not each.over.is_set() for each in self._kept.values()) > MAX_WAITING:
                 raise RequestError(
-                    429, f"{MAX_WAITING} videos are waiting already: ask again later.", retry_s=30
+                    429, f"{MAX_WAITING} things are waiting already: ask again later.", retry_s=30
                 )
             chore = self._kept[key] = Chore(key)
             self._kept.move_to_end(key)
             self._forget()
         self._pool.submit(_run, chore, work)
         return chore
+
+    def last(self, belongs: Callable[[Hashable], bool]) -> Chore | None:
+        """The work that was begun last of that whose keys belong; None where there is none."""
+        with self._lock:
+            return next((self._kept[key] for key in reversed(self._kept) if belongs(key)), None)
 
     def stop(self, belongs: Callable[[Hashable], bool]) -> None:
         """Stop the work whose keys belong, e.g. to a video that is gone, and forget it."""
@@ -98,7 +104,8 @@ class _Told:
         self._chore, self._total, self._done = chore, 1, 0
 
     def start(self, stage: str, total: int) -> None:
-        self._total, self._done = max(total, 1), 0
+        self._chore.stage, self._total, self._done = stage, max(total, 1), 0
+        self.advance(0)
 
     def advance(self, steps: int = 1) -> None:
         if self._chore.unwanted.is_set():

@@ -54,7 +54,12 @@ async def session(request: Request) -> dict[str, Any]:
     rules: Rules = request.app.state.rules
     if not rules.carries_key(request.scope):
         return {"key_needed": True}
-    return {"key_needed": False, "corrections": own.corrections is not None, "read_only": own.read_only}
+    return {
+        "key_needed": False,
+        "corrections": own.corrections is not None,
+        "read_only": own.read_only,
+        "refit": own.refit_data is not None and not own.read_only,
+    }
 
 
 @router.post("/v1/session", responses=refusals(401, 403))

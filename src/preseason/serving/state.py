@@ -23,6 +23,7 @@ class Served:
         folder: temporary, its own; uploads lie here while they are needed.
         corrections: where corrected answers are kept; None keeps none.
         read_only: whether requests may change models.
+        refit_data: labelled pictures of the finder, for it to be fitted again with the corrections.
     """
 
     models: Models
@@ -34,6 +35,7 @@ class Served:
     corrections: Corrections | None = None
     read_only: bool = False
     where: Runtime = field(default_factory=Runtime)
+    refit_data: Path | None = None
 
 
 def served(request: Request) -> Served:

@@ -4,6 +4,7 @@ import { form, get, post } from "./api.js";
 import { boxed, told } from "./boxes.js";
 import { editor } from "./correct.js";
 import { byId, chips, make, percent, say, takesFiles } from "./dom.js";
+import { openRefit, showRefit } from "./refit.js";
 import { heard, openMicrophone, stopListening } from "./sound.js";
 
 const AT_ONCE = 8;
@@ -29,6 +30,7 @@ export function openAsk(found, session) {
   };
   byId("teach-form").onsubmit = teach;
   openMicrophone(() => model);
+  openRefit(() => choose(model.id));
   choose(models[0].id);
 }
 
@@ -44,6 +46,7 @@ function choose(name) {
   byId("teach-files").hidden = typed(model);
   byId("teach-texts").hidden = !typed(model);
   byId("teach").hidden = offers.read_only || model.viewer === "boxes";
+  showRefit(offers.refit && model.viewer === "boxes" ? model : null);
 }
 
 const typed = (asked) => asked.viewer === "text";
