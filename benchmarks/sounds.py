@@ -3,11 +3,13 @@
 python benchmarks/sounds.py digits ../shared/data/spoken-digits [NETWORK] [--takes 8]
 python benchmarks/sounds.py everyday ../shared/data/everyday-sounds [NETWORK ...]
 python benchmarks/sounds.py hour
+python benchmarks/sounds.py planted ../shared/data/everyday-sounds [NETWORK] [--minutes 60]
 """
 
 import argparse
 import csv
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import preseason
+from preseason.media import sound
 
 TAKES = (4, 8, 20, 50)
 
@@ -102,18 +105,94 @@ def hour(budget: str | None, networks: list[str]) -> None:
         )
 
 
+def planted(folder: Path, networks: list[str], budget: str | None, minutes: int) -> None:
+    """Sounds of folds 1 to 4 and noise learnt; `spot` finds those of fold 5 in an hour of other noise."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from tones import RATE, write_wav
+
+    rng = np.random.default_rng(0)
+
+    def rumble(seconds: float) -> np.ndarray:
+        """Noise whose power falls with its frequency."""
+        white = np.fft.rfft(rng.normal(0, 1, round(seconds * RATE)))
+        hertz = np.fft.rfftfreq(round(seconds * RATE), 1 / RATE)
+        made = np.fft.irfft(white / np.sqrt(np.maximum(hertz, 50)))
+        return np.asarray(0.02 * made / made.std(), np.float32)
+
+    files = sorted(folder.glob("*/*.ogg"))
+    with tempfile.TemporaryDirectory() as made:
+        learnt = [(p, p.parent.name, p.name.split("-")[1]) for p in files if p.name[0] != "5"]
+        for number in range(40):
+            noise = write_wav(Path(made) / f"noise-{number}.wav", rumble(5.0))
+            learnt.append((noise, "background", f"noise {number}"))
+        model = preseason.fit(
+            table(Path(made) / "learnt.csv", learnt),
+            Path(made) / "model",
+            budget_s=budget,
+            backbone=(networks or ["auto"])[0],
+        )
+        judged = [path for path in files if path.name[0] == "5"]
+        wave = np.concatenate([rumble(60.0) for _ in range(minutes)])
+        apart = len(wave) // len(judged)
+        truths = []
+        for place, path in enumerate(rng.permutation(len(judged))):
+            heard = sound.read(judged[path])
+            start = place * apart + apart // 3
+            wave[start : start + len(heard)] += 0.1 * heard / np.sqrt(np.square(heard).mean())
+            truths.append((judged[path].parent.name, start / RATE, (start + len(heard)) / RATE))
+        recording = write_wav(Path(made) / "recording.wav", wave)
+        report(spotted(Path(made) / "model", recording, minutes), truths, model.record.backbone, minutes)
+
+
+def spotted(model: Path, recording: Path, minutes: int) -> list[dict[str, str]]:
+    """What the command `spot` finds, with what it took told."""
+    out = recording.with_suffix(".csv")
+    before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    command = [sys.executable, "-m", "preseason", "spot", str(model), str(recording), "-o", str(out), "-q"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic() - begin
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(
+        f"{minutes} min in {wall:.0f} s ({60 * minutes / wall:.0f} times real time), {processor:.0f} s of "
+        f"processor; {after.ru_maxrss / 1024:.0f} MB at most"
+    )
+    with out.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def report(
+    found: list[dict[str, str]], truths: list[tuple[str, float, float]], name: str, minutes: int
+) -> None:
+    """Precision and recall: an event is right where it bears the label of a sound that it overlaps."""
+
+    def same(event: dict[str, str], truth: tuple[str, float, float]) -> bool:
+        label, start, end = truth
+        return event["label"] == label and float(event["time"]) < end and float(event["end"]) > start
+
+    right = [any(same(event, truth) for truth in truths) for event in found]
+    hit = [any(same(event, truth) for event in found) for truth in truths]
+    print(
+        f"{name}: {len(found)} events in {minutes} min, precision {100 * np.mean(right):.0f} %, "
+        f"recall {100 * np.mean(hit):.0f} % ({sum(hit)} of {len(truths)})",
+        flush=True,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("digits", "everyday", "hour"))
+    parser.add_argument("what", choices=("digits", "everyday", "hour", "planted"))
     parser.add_argument("names", nargs="*")
     parser.add_argument("--budget", help="in place of the fit's own")
     parser.add_argument("--takes", type=int, nargs="*", default=TAKES, help="of each digit")
+    parser.add_argument("--minutes", type=int, default=60, help="of the recording")
     given = parser.parse_args()
     if given.what == "hour":
         hour(given.budget, given.names)
         return
     folder, *networks = given.names
-    if given.what == "digits":
+    if given.what == "planted":
+        planted(Path(folder), networks, given.budget, given.minutes)
+    elif given.what == "digits":
         digits(Path(folder), networks, given.budget, given.takes)
     else:
         everyday(Path(folder), networks, given.budget)

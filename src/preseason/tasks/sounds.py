@@ -50,10 +50,10 @@ MOMENTS = 16
 """The most of an example."""
 SHOWN = (224, 448)
 """Height and width of a spectrogram, of networks that take no squares alone."""
-DRAWN_WITHIN, HEARD_WITHIN = (0.0, 60.0, 40.0), (0.0, 40.0, 30.0)
+DRAWN_WITHIN, HEARD_WITHIN = (0.0, 40.0), (0.0, 35.0)
 """Each sound is looked at as it is and again without what lies so many dB below its loudest moment: rooms and
-microphones are told apart down there, not sounds. Speech is understood by its upper 30 dB
-(French and Steinberg 1947, doi 10.1121/1.1916407; ANSI S3.5)."""
+microphones are told apart down there, not sounds. Of speech, the upper 30 dB tell words (French and Steinberg
+1947, doi 10.1121/1.1916407; ANSI S3.5)."""
 REGIONS = (WHOLE, *(Box(round(x / 4, 4), 0.0, round(x / 4 + 0.25, 4), 1.0) for x in range(4)))
 MEASURED = 400
 COMPARED_S = 3.0
