@@ -175,7 +175,10 @@ def shape(text: str) -> str:
     Lines on single files, on faults of the data and on the baselines that there was time for are left out,
     with their indented continuation.
     """
-    varying = r"^(Warning|Left out|Baselines|Label these first): .*\n(?:[ \t]+.*\n)*"
+    varying = (
+        r"^(?:(?:Warning|Left out|Baselines|Label these first): |\d+ more warnings? (?:is|are) in ).*\n"
+        r"(?:[ \t]+.*\n)*"
+    )
     text = re.sub(varying, "", text, flags=re.MULTILINE)
     text = re.sub(rf"\b({'|'.join(PLAYERS.values())})\b", "NAME", text)
     text = text.replace("unknown (nearest NAME)", "NAME")
