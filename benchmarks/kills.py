@@ -70,6 +70,8 @@ def killed(line: list[str], kills: int, whole_s: float, model: Path, workers: in
         process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(chance.uniform(1.0, whole_s))
         if process.poll() is not None:
+            if process.returncode:
+                sys.exit(f"the fit ended by itself with {process.returncode}: {shlex.join(line)}")
             subprocess.run(["rm", "-r", str(model)], check=True)
             continue
         victims = [process.pid] if workers == 1 else workers_of(process)

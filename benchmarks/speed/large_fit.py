@@ -1,13 +1,15 @@
 """A whole fit of many examples: memory of the process and seconds, and what a kill -9 costs.
 
-    python benchmarks/speed/large_fit.py --counts 10000,30000,100000 [--head attention] [--kill] [--json FILE]
+    python benchmarks/speed/large_fit.py --counts 10000,30000,100000 [--head attention] [--kill] [--copies]
 
 Photos are drawn noise of 32 x 32 pixels in three classes. A few of them are read by a small network with
 random weights; the rows of all others are those repeated with a class's own mean and noise, and lie in the
 bank before the fit begins, which therefore reads no photo through the network but checks, groups, trains,
 calibrates and writes the model as any other. `anonymous_mb` is memory that cannot be taken back, at its
-peak; `resident_mb` has pages of the mapped bank as well. With `--kill` each fit is killed at a random moment
-of its training, and `resumed_s` are the seconds of the same command given again.
+peak; `resident_mb` has pages of the mapped bank as well. With `--kill` each fit is killed (SIGKILL) up to two
+minutes after its first decision was noted, and the figures are those of the same command given again. Near
+copies among the photos are looked for with `--copies` only: that takes time with the square of their number
+(`copies_s` tells it of the first 2,000 and 4,000).
 """
 
 import argparse
@@ -27,11 +29,19 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from preseason.backbones.timm_networks import create
+from preseason.data import near_duplicates
 from preseason.data.audit import fingerprint
 from preseason.engine.bank import Shelf
 
 CLASSES, SIZE, FEW = ("a", "b", "c"), 32, 120
 NETWORK = "test_resnet"
+WITHOUT_COPIES = """
+import sys
+from preseason.cli.main import run
+from preseason.data import near_duplicates
+near_duplicates.pairs = lambda thumbs: iter(())
+sys.exit(run(sys.argv[1:]))
+"""
 
 
 def draw(root: Path, count: int) -> None:
@@ -67,10 +77,19 @@ def fill(cache: Path, root: Path) -> tuple[int, ...]:
     return shape
 
 
-def command(data: Path, place: Path, weights: Path, head: str) -> list[str]:
+def copies_s(count: int) -> float:
+    """Seconds of looking for near copies among so many pictures of noise."""
+    thumbs = np.random.default_rng(0).integers(0, 256, (count, 48, 54), np.uint8)
+    begin = time.monotonic()
+    assert not list(near_duplicates.pairs(thumbs))
+    return time.monotonic() - begin
+
+
+def command(data: Path, place: Path, weights: Path, head: str, copies: bool) -> list[str]:
     words = ["fit", str(data), "-o", str(place / "model"), "--cache", str(place / "cache"), "--json", "-q"]
     words += ["--backbone", NETWORK, "--weights", str(weights), "--image-size", str(SIZE), "--head", head]
-    return [sys.executable, "-m", "preseason", *words, "--unfreeze", "0", "--budget", "6h"]
+    program = ["-m", "preseason"] if copies else ["-c", WITHOUT_COPIES]
+    return [sys.executable, *program, *words, "--unfreeze", "0", "--budget", "6h"]
 
 
 def watched(line: list[str], kill_after_s: float | None = None) -> dict[str, float]:
@@ -104,26 +123,25 @@ def main() -> None:
     parser.add_argument("--counts", default="10000,30000,100000")
     parser.add_argument("--head", default="linear", choices=("linear", "attention"))
     parser.add_argument("--kill", action="store_true")
+    parser.add_argument("--copies", action="store_true")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    found, chance = [], random.Random(0)
+    found, chance = [{"copies_s": {count: copies_s(count) for count in (2000, 4000)}}], random.Random(0)
+    print(found[0], flush=True)
     for count in map(int, given.counts.split(",")):
         with tempfile.TemporaryDirectory() as folder:
             place, weights = Path(folder), Path(folder) / "random.safetensors"
             torch.manual_seed(0)
             save_file(create(NETWORK).state_dict(), weights)
             draw(place / "few", FEW)
-            watched(command(place / "few", place, weights, given.head))
+            watched(command(place / "few", place, weights, given.head, given.copies))
             shutil.rmtree(place / "model")
             draw(place / "photos", count)
             shape = fill(place / "cache", place / "photos")
-            line = command(place / "photos", place, weights, given.head)
-            row: dict[str, Any] = {"examples": count, "row": list(shape), **watched(line)}
-            if given.kill:
-                shutil.rmtree(place / "model")
-                shutil.rmtree(place / "cache" / "fits", ignore_errors=True)
-                row |= watched(line, chance.uniform(0.1, 0.5) * row["seconds"])
-                row["resumed_s"] = watched(line)["seconds"]
+            line = command(place / "photos", place, weights, given.head, given.copies)
+            row: dict[str, Any] = {"examples": count, "row": list(shape)}
+            row |= watched(line, chance.uniform(1, 120)) if given.kill else {}
+            row |= watched(line)
             found.append(row)
             print(row, flush=True)
     if given.json:
