@@ -6,8 +6,8 @@ Photos are drawn noise of 32 x 32 pixels in three classes. A few of them are rea
 random weights; the rows of all others are those repeated with a class's own mean and noise, and lie in the
 bank before the fit begins, which therefore reads no photo through the network but checks, groups, trains,
 calibrates and writes the model as any other. `anonymous_mb` is memory that cannot be taken back, at its
-peak; `resident_mb` has pages of the mapped bank as well. With `--kill` each fit is killed (SIGKILL) up to two
-minutes after its first decision was noted, and the figures are those of the same command given again. Near
+peak; `resident_mb` has pages of the mapped bank as well. With `--kill` each fit is killed (SIGKILL) up to a
+minute after its candidates begin, and the figures are those of the same command given again. Near
 copies among the photos are looked for with `--copies` only: that takes time with the square of their number
 (`copies_s` tells it of the first 2,000 and 4,000).
 """
@@ -105,7 +105,7 @@ def watched(line: list[str], kill_after_s: float | None = None) -> dict[str, flo
             for name, field in (("anonymous_mb", "RssAnon:"), ("resident_mb", "VmRSS:")):
                 told = status.partition(field)[2].split()
                 peaks[name] = max(peaks[name], float(told[0]) / 1024 if told else 0.0)
-            if kill_after_s is not None and training is None and list(place.glob("fits/*/*")):
+            if kill_after_s is not None and training is None and list(place.glob("fits/*")):
                 training = time.monotonic()
             if training is not None and time.monotonic() - training > kill_after_s:
                 process.kill()
@@ -140,7 +140,7 @@ def main() -> None:
             shape = fill(place / "cache", place / "photos")
             line = command(place / "photos", place, weights, given.head, given.copies)
             row: dict[str, Any] = {"examples": count, "row": list(shape)}
-            row |= watched(line, chance.uniform(1, 120)) if given.kill else {}
+            row |= watched(line, chance.uniform(1, 60)) if given.kill else {}
             row |= watched(line)
             found.append(row)
             print(row, flush=True)
