@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 
 import tiny_pitches
+from preseason.cli.problems.detection import BoxTerminal
 from preseason.data.boxes import FoundBox, LabelledBox
 from preseason.data.dataset import File, Sample
 from preseason.diagnostics.box_errors import check, suspects
 from preseason.inference.answers import BoxPredictions
 from preseason.report.html import write_report
+from preseason.results import Evaluation
 from tiny_records import fit_record
 
 CLASSES = ("ball", "player")
@@ -89,3 +91,16 @@ def test_the_report_shows_them_cut_out(tmp_path: Path) -> None:
     part = page.split('id="suspects"')[1].split("</section>")[0]
     assert "what looks like ball (90 %) has no box" in part
     assert part.count("data:image/jpeg") == 1
+
+
+def test_one_evaluation_is_looked_through_once_and_another_anew() -> None:
+    terminal = BoxTerminal()
+    several = [
+        Evaluation("detection", answers_with({3: [thing("ball", 0)]}), {}, (), (), {}) for _ in range(2)
+    ]
+    first = terminal.doubted(several[0])
+    assert first["suspects"]
+    assert terminal.doubted(several[0]) is first
+    again = terminal.doubted(several[1])
+    assert again is not first
+    assert again == first

@@ -9,6 +9,8 @@ from preseason.cli.words import percent, short, table
 from preseason.data.safe_names import cell
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from preseason.results import Evaluation, Predictions
 
 MOST = 60
@@ -26,13 +28,23 @@ class BoxTerminal(Terminal):
 
     timelines = False
 
-    def evaluation_fields(self, evaluation: "Evaluation") -> dict[str, Any]:
-        """The score from which on a box of a class counts, and labels that are probably wrong."""
+    def __init__(self) -> None:
+        self._doubted: tuple[Any, dict[str, Any]] | None = None
+
+    def doubted(self, evaluation: "Evaluation") -> dict[str, Any]:
+        """Labels that are probably wrong; of the same evaluation they are looked for once."""
         from preseason.diagnostics.box_errors import check
 
         answers = evaluation.answers
+        if self._doubted is None or self._doubted[0] is not answers:
+            self._doubted = (answers, check(answers, "pictures"))
+        return self._doubted[1]
+
+    def evaluation_fields(self, evaluation: "Evaluation") -> dict[str, Any]:
+        """The score from which on a box of a class counts, and labels that are probably wrong."""
+        answers = evaluation.answers
         thresholds = {label: answers.threshold(label) for label in answers.labels}
-        return {"thresholds": thresholds, "label_errors": check(answers, "pictures")}
+        return {"thresholds": thresholds, "label_errors": self.doubted(evaluation)}
 
     def evaluation_lines(self, evaluation: "Evaluation") -> list[str]:
         """The classes, the weakest first."""
@@ -48,7 +60,7 @@ class BoxTerminal(Terminal):
         return [
             *(["", table(["label", "AP", "AP50", "AP75"], rows)] if rows else []),
             *(["", table(["size", "AP"], sizes)] if sizes else []),
-            *_doubted(evaluation),
+            *_doubted(self.doubted(evaluation)["suspects"]),
         ]
 
     def table(self, predictions: "Predictions") -> str:
@@ -78,11 +90,8 @@ class BoxTerminal(Terminal):
         return text.getvalue().removesuffix("\n")
 
 
-def _doubted(evaluation: "Evaluation") -> list[str]:
+def _doubted(found: "Sequence[dict[str, Any]]") -> list[str]:
     """The labels that are probably wrong, the likeliest error first."""
-    from preseason.diagnostics.box_errors import check
-
-    found = check(evaluation.answers, "pictures")["suspects"]
     if not found:
         return []
     lines = [f"  {short(each['path'])}: {each['told']}" for each in found[:DOUBTED]]
