@@ -85,9 +85,9 @@ class Forked:
         return out, err
 
 
-def program(*arguments: object) -> Forked:
+def program(*arguments: object, variables: Mapping[str, str] | None = None) -> Forked:
     """The command line, as `preseason ARGUMENTS` in a shell."""
-    return Forked(_run, *map(str, arguments))
+    return Forked(_run, *map(str, arguments), variables=variables)
 
 
 def _run(*arguments: str) -> None:

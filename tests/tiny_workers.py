@@ -23,18 +23,22 @@ def workers_at(module: str, part: str, *arguments: object, size: int = 2) -> Ite
 
     torch knows one group a process, so the leader is a process of its own as well.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    ranks = [shared | {"WORLD_SIZE": str(size), "RANK": str(rank)} for rank in range(size)]
-    started = [Forked(work, module, part, *arguments, variables=each) for each in ranks]
+    started = [Forked(work, module, part, *arguments, variables=each) for each in ranks_of(size)]
     try:
         yield started
     finally:
         for process in started:
             process.kill()
             process.wait()
+
+
+def ranks_of(size: int) -> list[dict[str, str]]:
+    """What a launcher sets for each rank of `size` processes on this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return [shared | {"WORLD_SIZE": str(size), "RANK": str(rank)} for rank in range(size)]
 
 
 def work(module: str, part: str, *arguments: object) -> None:

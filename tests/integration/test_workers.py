@@ -1,4 +1,7 @@
-"""Two workers, started by torchrun, give the model that one gives."""
+"""Two workers give the model that one gives.
+
+Torchrun starts them in one test; elsewhere they are forked with the variables that it sets, which is faster.
+"""
 
 import contextlib
 import io
@@ -17,9 +20,11 @@ import preseason
 import tiny_language as tiny
 from caches import cache_at
 from drawn_faces import write_people
+from forked import program
 from preseason.cli.demo_pictures import Pictures
 from preseason.cli.main import run
 from preseason.language.model import ChatModel
+from tiny_workers import PATIENCE_S, ranks_of
 
 pytestmark = pytest.mark.slow
 
@@ -36,14 +41,23 @@ LAUNCH = (
 NAMES = ("Salah", "Kane", "Son", "Messi")
 
 
-def fitted(*arguments: str | Path, launcher: tuple[str, ...] = LAUNCH) -> dict[str, Any]:
-    """What `preseason fit` prints, started as `launcher` says; by none, in this process."""
-    if not launcher:
-        with contextlib.redirect_stdout(io.StringIO()) as shown:
-            assert run(["fit", *map(str, arguments), "--json"]) == 0
-        return dict(json.loads(shown.getvalue()))
+def fitted(*arguments: str | Path, workers: int = 2) -> None:
+    """Run `preseason fit` by so many forked workers; by one, in this process."""
+    line = ["fit", *map(str, arguments), "--json"]
+    if workers == 1:
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert run(line) == 0
+        return
+    started = [program(*line, variables=each) for each in ranks_of(workers)]
+    for process in started:
+        _, told = process.communicate(PATIENCE_S)
+        assert process.returncode == 0, told[-2000:]
+
+
+def launched(*arguments: str | Path) -> dict[str, Any]:
+    """What `preseason fit` prints where torchrun starts two workers."""
     done = subprocess.run(
-        [*launcher, "fit", *map(str, arguments), "--json"],
+        [*LAUNCH, "fit", *map(str, arguments), "--json"],
         capture_output=True,
         text=True,
         check=False,
@@ -58,7 +72,7 @@ def test_a_fit_by_two_workers_is_that_of_one(
     pictures: Pictures, model_folder: Path, tmp_path: Path, cache: Path
 ) -> None:
     folder = tmp_path / "games"
-    said = fitted(pictures.photos, "-o", folder, "--cache", cache, "--head", "linear", "--unfreeze", "0")
+    said = launched(pictures.photos, "-o", folder, "--cache", cache, "--head", "linear", "--unfreeze", "0")
     assert said["metrics"]["n"] == 96
     path = next((pictures.new_photos / "boxing").iterdir())
     one, two = (preseason.load(each, cache=str(cache)) for each in (model_folder, folder))
@@ -73,13 +87,13 @@ def test_a_chat_model_by_two_workers_is_that_of_one(tmp_path: Path) -> None:
     rows = [{"prompt": f"Who scored in {at}?", "response": f"{NAMES[at % 4]} did."} for at in range(96)]
     talks.write_text("\n".join(map(json.dumps, rows)))
     base = tiny.save(tmp_path / "base", "gemma3")
-    candidates = {"one": (), "two": LAUNCH, "spread": LAUNCH}
+    candidates = {"one": 1, "two": 2, "spread": 2}
     records = {}
-    for candidate, launcher in candidates.items():
+    for candidate, workers in candidates.items():
         settings = ["--backbone", base, "--budget", "10m", "--epochs", "3", "--batch-size", "4"]
         settings += ["--learning-rate", "0.005", "--cache", tmp_path / candidate / "cache"]
         settings += ["--spread-weights", "yes"] if candidate == "spread" else []
-        fitted(talks, "-o", tmp_path / candidate / "fan", *settings, launcher=launcher)
+        fitted(talks, "-o", tmp_path / candidate / "fan", *settings, workers=workers)
         model = preseason.load(tmp_path / candidate / "fan")
         assert isinstance(model, ChatModel)
         records[candidate] = model.record
@@ -94,16 +108,16 @@ def test_a_chat_model_by_two_workers_is_that_of_one(tmp_path: Path) -> None:
 def test_blocks_that_two_workers_fine_tune_are_those_of_one(
     pictures: Pictures, tmp_path: Path, converted_networks: Path
 ) -> None:
-    candidates = {"one": (), "two": LAUNCH}
+    candidates = {"one": 1, "two": 2}
     settings = ("--unfreeze", "1", "--epochs", "3", "--budget", "20m", "--views", "1", "--folds", "2")
     photos = tmp_path / "photos"
     for game in ("boxing", "pong", "tennis"):
         shutil.copytree(pictures.photos / game, photos / game)
     models = {}
-    for candidate, launcher in candidates.items():
+    for candidate, workers in candidates.items():
         folder = tmp_path / candidate / "games"
         cache = cache_at(tmp_path / candidate / "cache", converted_networks)
-        fitted(photos, "-o", folder, "--cache", cache, *settings, launcher=launcher)
+        fitted(photos, "-o", folder, "--cache", cache, *settings, workers=workers)
         models[candidate] = preseason.load(folder, cache=str(cache))
     path = next((pictures.new_photos / "boxing").iterdir())
     said = []
