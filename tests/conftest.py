@@ -1,6 +1,7 @@
 """Fixtures of the whole suite: a feature bank of its own, pictures, and one fitted model to look at."""
 
 import faulthandler
+import json
 import logging
 import os
 import signal
@@ -13,8 +14,10 @@ from hypothesis import settings
 
 import preseason
 from caches import cache_at
+from made_once import common, made_once
 from preseason.backbones.encoders import Encoder, from_folder
 from preseason.cli.demo_pictures import Pictures, render
+from preseason.runtime.cache_dir import remember_place
 from tiny_encoder import WORDS, save_tokenizer
 
 # The same examples in every run: a check that fails by luck tells nobody anything.
@@ -71,8 +74,7 @@ def converted_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Caches made by `cache_at` link to it.
     """
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "networks"
+    folder = common(tmp_path_factory) / "networks"
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -129,15 +131,25 @@ def shared_data() -> Path:
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
     """Labelled pictures: eight games, 12 each to learn from, 4 of unseen settings, 2 of unseen games."""
     pytest.importorskip("ale_py", reason="the pictures are rendered by ale-py")
-    return render(tmp_path_factory.mktemp("pictures"), per_setting=6, per_new_setting=4, per_stranger=2)
+    home = made_once(
+        tmp_path_factory,
+        "pictures",
+        lambda folder: render(folder, per_setting=6, per_new_setting=4, per_stranger=2),
+    )
+    return Pictures(home / "photos", home / "new-photos", home / "strangers")
 
 
 @pytest.fixture(scope="session")
-def model_folder(pictures: Pictures, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model_folder(pictures: Pictures, own_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved model of `pictures.photos` with a linear head; copy it before changing it."""
-    folder = tmp_path_factory.mktemp("models") / "games"
-    preseason.fit(pictures.photos, folder, head="linear", unfreeze=0)
-    return folder
+    home = made_once(
+        tmp_path_factory,
+        "games",
+        lambda folder: preseason.fit(pictures.photos, folder / "games", head="linear", unfreeze=0),
+    )
+    fit = json.loads((home / "games" / "preseason.json").read_text("utf-8"))["record"]["fingerprint"]
+    remember_place(own_cache, fit, pictures.photos)
+    return home / "games"
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +168,8 @@ def plays_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved model of drawn actions in drawn matches, which also spots them."""
     import tiny_matches
 
-    place = tmp_path_factory.mktemp("plays")
-    tiny_matches.write_matches(place / "matches", 3, 6.0)
-    preseason.fit(place / "matches" / "labels.csv", place / "plays", head="statistics", unfreeze=0)
-    return place / "plays"
+    def fill(place: Path) -> None:
+        tiny_matches.write_matches(place / "matches", 3, 6.0)
+        preseason.fit(place / "matches" / "labels.csv", place / "plays", head="statistics", unfreeze=0)
+
+    return made_once(tmp_path_factory, "plays", fill) / "plays"

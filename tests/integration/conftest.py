@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 import preseason
 import tiny_language
 import tiny_matches
+from made_once import made_once
 from photo_fits import GAMES, LINEAR, network_settings
 from preseason.backbones.embedded import speech_file
 from preseason.backbones.timm_networks import create
@@ -62,10 +63,12 @@ def network(weights: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def actions(tmp_path_factory: pytest.TempPathFactory, network: list[str]) -> Path:
     """A model of a few drawn matches."""
-    root = tmp_path_factory.mktemp("matches")
-    table = tiny_matches.write_matches(root, 4, 30.0)
-    assert run(["fit", str(table), "-o", str(root / "model"), "--head", "tcn", "-q", *network]) == 0
-    return root / "model"
+
+    def fill(root: Path) -> None:
+        table = tiny_matches.write_matches(root, 4, 30.0)
+        assert run(["fit", str(table), "-o", str(root / "model"), "--head", "tcn", "-q", *network]) == 0
+
+    return made_once(tmp_path_factory, "matches", fill) / "model"
 
 
 @pytest.fixture(scope="session")
@@ -78,31 +81,40 @@ def match(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tiny_mat
 @pytest.fixture(scope="session")
 def talker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A chat model of a tiny language model, fitted in seconds on a few questions."""
-    home = tmp_path_factory.mktemp("talker")
-    base = tiny_language.save(home / "base", "gpt2")
-    rows = [{"prompt": f"Who scored in match {n}?", "response": f"Salah, in minute {n}."} for n in range(48)]
-    (home / "talks.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    settings = ["--weights", str(base), "--backbone", "tiny", "--learning-rate", "0.01", "--budget", "20"]
-    assert run(["fit", str(home / "talks.jsonl"), "-o", str(home / "fan"), *settings, "-q"]) == 0
-    return home / "fan"
+
+    def fill(home: Path) -> None:
+        base = tiny_language.save(home / "base", "gpt2")
+        rows = [
+            {"prompt": f"Who scored in match {n}?", "response": f"Salah, in minute {n}."} for n in range(48)
+        ]
+        (home / "talks.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+        settings = ["--weights", str(base), "--backbone", "tiny", "--learning-rate", "0.01", "--budget", "20"]
+        assert run(["fit", str(home / "talks.jsonl"), "-o", str(home / "fan"), *settings, "-q"]) == 0
+
+    return made_once(tmp_path_factory, "talker", fill) / "fan"
 
 
 @pytest.fixture(scope="session")
 def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three kinds of tones and noise in `kinds`, further tones in `new`."""
-    folder = tmp_path_factory.mktemp("sounds")
-    three_kinds(folder / "kinds")
-    for number in range(6):
-        write_wav(folder / "kinds" / "background" / f"{number}.wav", rustle(1.0, number))
-    three_kinds(folder / "new", 2, seed=9)
-    return folder
+
+    def fill(folder: Path) -> None:
+        three_kinds(folder / "kinds")
+        for number in range(6):
+            write_wav(folder / "kinds" / "background" / f"{number}.wav", rustle(1.0, number))
+        three_kinds(folder / "new", 2, seed=9)
+
+    return made_once(tmp_path_factory, "tones", fill)
 
 
 @pytest.fixture(scope="session")
-def listener(tones: Path, weights: Path) -> Path:
+def listener(tones: Path, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of these sounds; copy it before changing it."""
     small = {"backbone": "test_resnet", "weights": str(weights)}
     network = small if speech_file() is None else {"backbone": "speech_embedding"}
     settings = {"head": "moments", "unfreeze": "0", "budget_s": 60, "cache": str(tones / "cache")}
-    preseason.fit(tones / "kinds", tones / "model", **settings | network)
-    return tones / "model"
+
+    def fill(folder: Path) -> None:
+        preseason.fit(tones / "kinds", folder / "model", **settings | network)
+
+    return made_once(tmp_path_factory, "listener", fill) / "model"

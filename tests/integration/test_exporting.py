@@ -13,6 +13,7 @@ import pytest
 import preseason
 import tiny_matches
 import tones
+from made_once import made_once
 from preseason.backbones.embedded import speech_file
 from preseason.cli.demo_pictures import Pictures
 from preseason.errors import ExportError, ModelFolderError
@@ -34,24 +35,29 @@ GAMES = ("boxing", "tennis", "freeway")
 @pytest.fixture(scope="module")
 def looking_closer(pictures: Pictures, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """A small network's attention and looks, hardly trained: every moving part of an answer is in it."""
-    photos = tmp_path_factory.mktemp("few")
-    for game in GAMES:
-        (photos / game).mkdir()
-        for path in sorted((pictures.photos / game).iterdir())[:6]:
-            (photos / game / path.name).symlink_to(path)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(selection, "MIN_GAIN", -1e9)  # what is tried is kept however little it helps
-        patch.setattr(Rounds, "_all_right", lambda self: False)
-        patch.setattr(photos_task, "_shown_by", lambda *_: (True, True))  # these are small pictures
-        model = preseason.fit(
-            photos,
-            head="attention",
-            epochs=1,
-            folds=2,
-            budget_s="10m",
-            backbone="test_resnet",
-            weights=str(weights),
-        )
+
+    def fill(folder: Path) -> None:
+        photos = folder / "few"
+        for game in GAMES:
+            (photos / game).mkdir(parents=True)
+            for path in sorted((pictures.photos / game).iterdir())[:6]:
+                (photos / game / path.name).symlink_to(path)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(selection, "MIN_GAIN", -1e9)  # what is tried is kept however little it helps
+            patch.setattr(Rounds, "_all_right", lambda self: False)
+            patch.setattr(photos_task, "_shown_by", lambda *_: (True, True))  # these are small pictures
+            preseason.fit(
+                photos,
+                folder / "model",
+                head="attention",
+                epochs=1,
+                folds=2,
+                budget_s="10m",
+                backbone="test_resnet",
+                weights=str(weights),
+            )
+
+    model = preseason.load(made_once(tmp_path_factory, "looking_closer", fill) / "model")
     assert isinstance(model, Model)
     assert {"closer look", "square look", "finer look"} <= set(model.predictor.kept)
     return model
@@ -60,12 +66,15 @@ def looking_closer(pictures: Pictures, weights: Path, tmp_path_factory: pytest.T
 @pytest.fixture(scope="module")
 def exported(looking_closer: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("onnxscript", reason="needs preseason[export]")
-    folder = tmp_path_factory.mktemp("exported") / "games-onnx"
-    done = preseason.export(looking_closer, folder)
-    assert done.check.drawn
-    assert done.check.same_label == 1.0
-    assert done.check.largest < 1e-3
-    return folder
+
+    def fill(folder: Path) -> None:
+        done = preseason.export(looking_closer, folder / "games-onnx")
+        assert done.check is not None
+        assert done.check.drawn
+        assert done.check.same_label == 1.0
+        assert done.check.largest < 1e-3
+
+    return made_once(tmp_path_factory, "exported", fill) / "games-onnx"
 
 
 def alone(folder: Path, packages: Path, *arguments: str, needed: tuple[str, ...] = ALL_IT_NEEDS) -> str:
