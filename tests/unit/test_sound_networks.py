@@ -147,7 +147,8 @@ def test_tokens_lose_stretches_of_time_and_bands(bands: int, front: int) -> None
     torch.manual_seed(0)
     tokens = torch.rand(64, front + bands * 30, 5)
     split = Split((), (), "NLC", front, torch.nn.Identity(), bands=bands)
-    hidden = masked_tokens(tokens, split, "sound")
+    heard = SimpleNamespace(split=split, token_rows=lambda _: bands)
+    hidden = masked_tokens(tokens, heard)  # type: ignore[arg-type]
     assert torch.equal(hidden[:, :front], tokens[:, :front])
     changed = (hidden != tokens)[:, front:].any(2).unflatten(1, (bands, 30))
     assert 0.1 < changed.float().mean() < 0.6
@@ -160,8 +161,7 @@ def test_maps_are_masked_where_their_axes_lie() -> None:
     maps = torch.rand(8, 12, 20, 3)
     backbone = tiny()
     last = replace(backbone.split, layout="NHWC")
-    changed = masked_at(maps, SimpleNamespace(split=last, modality="image"), 1) != maps  # type: ignore[arg-type]
+    changed = masked_at(maps, SimpleNamespace(split=last), 1) != maps  # type: ignore[arg-type]
     assert torch.equal(changed.any(3), changed.all(3))
     waves = torch.rand(2, 1600)
-    heard = SimpleNamespace(split=last, modality="sound")
-    assert masked_at(waves, heard, 0) is waves  # type: ignore[arg-type]
+    assert masked_at(waves, SimpleNamespace(split=last), 0) is waves  # type: ignore[arg-type]

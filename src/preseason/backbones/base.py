@@ -152,6 +152,10 @@ class Backbone(nn.Module):
             x = block(x)
         return x
 
+    def token_rows(self, tokens: int) -> int:
+        """Rows of the grid that so many tokens of a map lie on, row by row; of pictures a square."""
+        return math.isqrt(tokens)
+
     def trimmed(self, x: Tensor, start: int) -> Tensor:
         """The input of block `start` without padding that no example of the batch needs."""
         return x

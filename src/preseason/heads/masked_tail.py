@@ -6,14 +6,13 @@ of networks of sounds; both axes are treated alike. Tokens lie on such a grid, t
 alone, as of wav2vec 2.0, stretches of time are hidden. Waves, before the first block, stay whole.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from preseason.backbones.base import Backbone, Split
+from preseason.backbones.base import Backbone
 from preseason.heads.base import heads
 from preseason.heads.tail import Tail, TailKind
 from preseason.inference.head import restorers
@@ -44,27 +43,22 @@ class MaskedTailKind(TailKind):
 
 def masked_at(maps: Tensor, backbone: Backbone, cut: int) -> Tensor:
     """The input of block `cut`, in whatever order its network has the axes, with bands hidden."""
-    split = backbone.split
-    if cut == 0:
-        return maps if backbone.modality == "sound" else masked(maps)
-    if split.layout == "NHWC":
+    layout = backbone.split.layout if cut else "NCHW"
+    if layout == "NHWC":
         return masked(maps.movedim(-1, -3)).movedim(-3, -1)
-    return masked_tokens(maps, split, backbone.modality) if split.layout == "NLC" else masked(maps)
+    return masked_tokens(maps, backbone) if layout == "NLC" else masked(maps)
 
 
-def masked_tokens(tokens: Tensor, split: Split, modality: str) -> Tensor:
-    """Tokens [..., l, c] with bands of their grid hidden; those in front of it stay.
-
-    Of sounds the grid is [bands, t], of pictures it is square.
-    """
-    front, placed = tokens[..., : split.prefix_tokens, :], tokens[..., split.prefix_tokens :, :]
-    rows = split.bands if modality == "sound" else math.isqrt(placed.shape[-2])
-    grid = torch.unflatten(placed, -2, (rows, -1)).movedim(-1, -3)
+def masked_tokens(tokens: Tensor, backbone: Backbone) -> Tensor:
+    """Tokens [..., l, c] with bands of their grid hidden; those in front of it stay."""
+    prefix = backbone.split.prefix_tokens
+    front, placed = tokens[..., :prefix, :], tokens[..., prefix:, :]
+    grid = torch.unflatten(placed, -2, (backbone.token_rows(placed.shape[-2]), -1)).movedim(-1, -3)
     return torch.cat([front, masked(grid).movedim(-3, -1).flatten(-3, -2)], dim=-2)
 
 
 def masked(maps: Tensor) -> Tensor:
-    """Maps [..., h, w] with bands across either axis set to the mean of each example's channel."""
+    """Maps [..., c, h, w] with bands across either axis set to the mean of their channel; waves stay."""
     if maps.ndim < 4:
         return maps
     hidden = torch.zeros(maps.shape[0], *[1] * (maps.ndim - 3), *maps.shape[-2:], dtype=torch.bool)

@@ -79,6 +79,10 @@ class SoundBackbone(Backbone):
         tokens = x[:, self.split.prefix_tokens :]
         return torch.unflatten(tokens, 1, (self.split.bands, -1)).permute(0, 3, 2, 1)
 
+    def token_rows(self, tokens: int) -> int:
+        """Bands of frequency, with all times of one after the other."""
+        return self.split.bands
+
     def with_random_weights(self, network: nn.Module, split: Split) -> "SoundBackbone":
         """The same architecture as `network` has it, of which nothing was trained."""
         own, name = self.preprocessing, f"{self.name} with random weights"
