@@ -176,7 +176,9 @@ def check_candidates(candidates: tuple[Candidate, ...], backbone: Backbone, fram
         assert candidate.head in registered_heads or candidate.head == FINDS
         assert candidate.crops_from is None or candidate.crops_from in names[:number]
         assert bool(candidate.spec.crops) == (candidate.crops_from is None)
-        assert candidate.spec.count() in (max(candidate.spec.frames, 1) * len(candidate.spec.crops), CROPS)
+        spec = candidate.spec
+        fed = max(spec.frames, 1) * len(spec.crops) * max(len(spec.ranges), 1)
+        assert spec.count() in (fed, CROPS)
         assert bool(candidate.spec.frames) == frames
         assert backbone.preprocessing.resizable or candidate.spec.size == backbone.preprocessing.size
 

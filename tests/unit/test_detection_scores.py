@@ -150,7 +150,7 @@ def test_of_small_things_it_is_told_how_many_are_found_within_their_own_diameter
     assert figures["found_small"] == Figure(2 / 5, None, None, 5)
     assert figures["ap50"].value < 0.4
     assert problem.figures(problem.values(figures))["found_small"] == figures["found_small"]
-    assert "Of 5 small ones (below 32 x 32 pixels) 40.0 % are found" in problem.sentence(figures)
+    assert "Of 5 small objects (below 32 x 32 pixels), 40.0 % are found" in problem.sentence(figures)
     unsure = replace(answers, found=(tuple(replace(box, score=0.4) for box in found),))
     assert problem.measure(unsure)["found_small"].value == 0
     assert "found_small" not in problem.measure(replace(answers, sizes=()))

@@ -68,8 +68,6 @@ def rotation_of(x: Floats, seed: int) -> Floats:
     gram = (sample @ sample.T).astype(np.float64)
     values, vectors = np.linalg.eigh(gram)
     kept = values > values.max() * 1e-9
-    # Beyond as many as there are features the values are rounding, whatever their size.
-    kept[: max(len(values) - x.shape[1], 0)] = False
     # Equal rows span nothing: one direction stays, along which all of them lie at 0.
     kept[-1] = True
     lengths = np.sqrt(values[kept].clip(min=np.finfo(np.float64).tiny))

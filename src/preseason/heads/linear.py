@@ -45,7 +45,8 @@ class Linear:
             scale = scale_over(lambda: features.wholes(ROWS))
             unit = np.sqrt(np.float32(width))
             sample = features.take(np.sort(sample_of(len(features), training_set.seed)))
-            rotation = rotation_of(scale(sample.whole()) / unit, training_set.seed)
+            # Beyond as many as there are features the directions are rounding.
+            rotation = rotation_of(scale(sample.whole()) / unit, training_set.seed)[:, -width:]
             short = _shortened(training_set, scale, rotation)
         with one_blas_thread():
             fitted = _regressed if len(features) <= STREAMED else _regressed_in_pieces

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,6 @@ from starlette.responses import JSONResponse, Response
 from preseason.data.dataset import Sample
 from preseason.errors import UsageError
 from preseason.evaluation.matching import pairings
-from preseason.fitting.fit import fit
-from preseason.fitting.pipeline import columns_of
 from preseason.inference.answers import BoxPredictions
 from preseason.models.detector import Detector
 from preseason.models.loading import finds
@@ -184,6 +183,9 @@ def _fitted_again(
     job = old.job
     pictures, _ = fingerprinted(job.read(corrected, job.accept), job)
     known = {sample.fingerprint for sample in pictures}
+    # A server loads the libraries of training when one is asked for.
+    fit = import_module("preseason.fitting.fit").fit
+    columns_of = import_module("preseason.fitting.pipeline").columns_of
     recipe = recipe_from(None, hosted.folder, {"cache": where.cache, "device": where.device})
     before = read_for(job, data, progress, columns_of(recipe)).dataset
     # A picture that was put right replaces what was labelled on it; a declared test part stays unseen.
