@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FOCUSABLE = "a[href], button:not([disabled]), input, select, textarea, summary, [tabindex='0']"
 UNREACHED = """(focusable) => {
   const stops = [...document.querySelectorAll(focusable)]
@@ -42,19 +41,6 @@ COLOURS = """(element) => {
     .map((colour) => colour.match(/[\\d.]+/g).slice(0, 3).map(Number));
 }"""
 SETTINGS = {"phone": {"viewport": {"width": 390, "height": 844}}, "dark": {"color_scheme": "dark"}}
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -17,8 +17,10 @@ from preseason.serving.app import Settings, create_app
 from preseason.serving.hosting import Runtime
 from serving_tools import serving
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 pytestmark = pytest.mark.slow
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 WIDE, HIGH = tiny_pitches.SIZE
 REFIT = "/v1/models/finder/refit"
 
@@ -108,28 +110,21 @@ def test_a_finder_is_fitted_again_with_corrections_and_compared(client: httpx.Cl
 
 @pytest.mark.browser
 def test_the_page_compares_both_and_a_person_chooses(
-    client: httpx.Client, place: Path, tmp_path: Path
+    browser: "Browser", client: httpx.Client, place: Path, tmp_path: Path
 ) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        page = browser.new_page()
-        complaints: list[str] = []
-        page.on("pageerror", lambda each: complaints.append(str(each)))
-        page.goto(str(client.base_url))
-        page.wait_for_selector("body[data-ready]")
-        page.get_by_role("button", name="Fit again with the corrections").click()
-        page.get_by_text("On 2 corrected pictures;").wait_for(timeout=120_000)
-        assert page.locator("#refit-table tbody tr").count() == 3
-        page.screenshot(path=tmp_path / "refit.png", full_page=True)
-        page.get_by_role("button", name="Use the new one").click()
-        page.get_by_text("The new one answers now.").wait_for()
-        assert "referee" in page.locator("#ask-about").inner_text()
-        browser.close()
+    page = browser.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda each: complaints.append(str(each)))
+    page.goto(str(client.base_url))
+    page.wait_for_selector("body[data-ready]")
+    page.get_by_role("button", name="Fit again with the corrections").click()
+    page.get_by_text("On 2 corrected pictures;").wait_for(timeout=120_000)
+    assert page.locator("#refit-table tbody tr").count() == 3
+    page.screenshot(path=tmp_path / "refit.png", full_page=True)
+    page.get_by_role("button", name="Use the new one").click()
+    page.get_by_text("The new one answers now.").wait_for()
+    assert "referee" in page.locator("#ask-about").inner_text()
+    page.close()
     assert complaints == []
     assert client.delete(REFIT).json() == {"model": "finder", "taken": False}
     assert client.put(REFIT).status_code == 409

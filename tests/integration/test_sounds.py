@@ -34,17 +34,17 @@ def test_it_is_fitted_and_judged_on_what_is_new(model: Model, folder: Path) -> N
     assert model.evaluate(folder / "new").score.value >= 5 / 6
 
 
-def test_loaded_again_it_answers_the_same(model: Model, folder: Path) -> None:
-    again = preseason.load(folder / "model", cache=str(folder / "cache"))
+def test_loaded_again_it_answers_the_same(model: Model, listener: Path, folder: Path) -> None:
+    again = preseason.load(listener, cache=str(folder / "cache"))
     one, other = (each.predict(folder / "new" / "low")[0] for each in (model, again))
     assert other.probabilities == pytest.approx(one.probabilities, abs=1e-5)
 
 
-def test_an_answer_loads_no_torch(model: Model, folder: Path) -> None:
+def test_an_answer_loads_no_torch(model: Model, listener: Path, folder: Path) -> None:
     asked = str(folder / "new" / "low" / "0.wav")
     expected = model.predict(asked)[0]
     code = (
-        f"import sys, preseason; model = preseason.load({str(folder / 'model')!r}, "
+        f"import sys, preseason; model = preseason.load({str(listener)!r}, "
         f"cache={str(folder / 'cache')!r}); found = model.predict({asked!r})[0]; "
         "print([found.label, 'torch' in sys.modules])"
     )

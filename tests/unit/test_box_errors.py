@@ -1,15 +1,19 @@
 """Labels of boxes that are wrong are named, and right ones are not."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 import tiny_pitches
-from preseason.cli.problems.detection import BoxTerminal
+from preseason.cli import shapes, words
 from preseason.data.boxes import FoundBox, LabelledBox
 from preseason.data.dataset import File, Sample
+from preseason.diagnostics import box_errors
 from preseason.diagnostics.box_errors import check, suspects
 from preseason.inference.answers import BoxPredictions
+from preseason.problems.base import problems
 from preseason.report.html import write_report
 from preseason.results import Evaluation
 from tiny_records import fit_record
@@ -93,14 +97,18 @@ def test_the_report_shows_them_cut_out(tmp_path: Path) -> None:
     assert part.count("data:image/jpeg") == 1
 
 
-def test_one_evaluation_is_looked_through_once_and_another_anew() -> None:
-    terminal = BoxTerminal()
-    several = [
-        Evaluation("detection", answers_with({3: [thing("ball", 0)]}), {}, (), (), {}) for _ in range(2)
-    ]
-    first = terminal.doubted(several[0])
-    assert first["suspects"]
-    assert terminal.doubted(several[0]) is first
-    again = terminal.doubted(several[1])
-    assert again is not first
-    assert again == first
+def test_an_evaluation_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[object] = []
+
+    def counted(answers: BoxPredictions, noun: str) -> dict[str, Any]:
+        looked.append(answers)
+        return check(answers, noun)
+
+    monkeypatch.setattr(box_errors, "check", counted)
+    answers = answers_with({3: [thing("ball", 0)]})
+    metrics = problems.get("detection").measure(answers)
+    evaluation = Evaluation("detection", answers, metrics, (), (), {}, problem="detection")
+    fields = shapes.of_evaluation("finder", CLASSES, evaluation)
+    assert fields["label_errors"]["suspects"]
+    assert "Labels that are probably wrong" in words.of_evaluation(evaluation, fields)
+    assert looked == [evaluation.answers]

@@ -122,7 +122,7 @@ class BoxesTerminal:
     def evaluation_fields(self, evaluation: Evaluation) -> dict[str, Any]:
         return {"boxes": 3}
 
-    def evaluation_lines(self, evaluation: Evaluation) -> list[str]:
+    def evaluation_lines(self, evaluation: Evaluation, fields: dict[str, Any]) -> list[str]:
         return ["3 boxes"]
 
     def search(

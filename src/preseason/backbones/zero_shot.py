@@ -1,15 +1,12 @@
 """Networks that find what words describe, without training: OWLv2 and Grounding DINO of transformers."""
 
 import importlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from preseason.backbones.encoders import CONFIG, WEIGHTS, model_type, quiet
-from preseason.backbones.transformers_hub import INDEX, INPUT, folder_of
+from preseason.backbones.transformers_hub import INPUT, folder_of, opened, refuse_without_weights
 from preseason.errors import UsageError, WeightsError, first_line
 from preseason.errors.packages import require
 
@@ -40,6 +37,11 @@ class Kind:
     module: str
     stem: str
     least: float
+
+    @property
+    def class_name(self) -> str:
+        """The network's class in transformers."""
+        return f"{self.stem}ForObjectDetection"
 
 
 KINDS = {
@@ -95,13 +97,7 @@ def load_zero_shot(name: str, weights: str | None = None) -> ZeroShot:
             f"{folder} holds no network that finds what words describe. Expected {CONFIG} whose model_type "
             f"is {' or '.join(KINDS)}, the files of its tokenizer, {INPUT} and {WEIGHTS}."
         )
-    if not any((folder / each).is_file() for each in (WEIGHTS, INDEX)):
-        raise WeightsError(
-            f"{folder} has no {WEIGHTS}; other files of weights can hold code, which is not run here. "
-            f"Convert them where you trust them: transformers.{kind.stem}ForObjectDetection"
-            ".from_pretrained(...).save_pretrained('FOLDER').",
-            code="PS-W02",
-        )
+    refuse_without_weights(folder, name, kind.class_name)
     network, processor = _opened(folder, kind)
     return ZeroShot(name, kind, network, processor)
 
@@ -121,31 +117,15 @@ def _opened(folder: Path, kind: Kind) -> tuple[Any, Any]:
     """The network and what feeds it; safetensors alone are read, and no code of the folder is run."""
     module = importlib.import_module(f"transformers.models.{kind.module}.modeling_{kind.module}")
     feeding = importlib.import_module(f"transformers.models.{kind.module}.processing_{kind.module}")
+    network, _ = opened(folder, getattr(module, kind.class_name), lambda _: False)
     try:
         with quiet():
             processor = getattr(feeding, f"{kind.stem}Processor").from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
-            network, report = getattr(module, f"{kind.stem}ForObjectDetection").from_pretrained(
-                folder,
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
     except Exception as error:
         raise WeightsError(
-            f"{folder} cannot be loaded as {kind.stem}: {first_line(error)}. Expected {CONFIG}, {WEIGHTS}, "
-            f"{INPUT} and the files of its tokenizer, as on https://huggingface.co/{kind.repository}."
+            f"{folder} cannot be loaded as {kind.stem}: {first_line(error)}. Expected {INPUT} and the files "
+            f"of its tokenizer, as on https://huggingface.co/{kind.repository}."
         ) from error
-    _refuse_partial(folder, kind, sorted(report["missing_keys"]))
     return network.eval(), processor
-
-
-def _refuse_partial(folder: Path, kind: Kind, missing: Sequence[str]) -> None:
-    if missing:
-        raise WeightsError(
-            f"{folder} does not hold the whole {kind.stem}: {len(missing)} tensors are absent, e.g. "
-            f"{missing[0]}. Copy the folder again."
-        )

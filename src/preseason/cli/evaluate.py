@@ -56,7 +56,8 @@ def evaluate(
             f"--timeline is for models of actions in matches; {model} is a model of {loaded.task}."
         )
     evaluation = loaded.evaluate(data, report, text=text, label=label, path=path, rename=rename)
-    fields, lines = shapes.of_evaluation(model, loaded.labels, evaluation), [words.of_evaluation(evaluation)]
+    fields = shapes.of_evaluation(model, loaded.labels, evaluation)
+    lines = [words.of_evaluation(evaluation, fields)]
     if adapt:
         model_again = classifier(loaded, "evaluate --adapt")
         again = model_again.evaluate(

@@ -1,7 +1,7 @@
 """What the verbs found, in plain words and tables."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from preseason import formatting
 from preseason.formatting import duration
@@ -97,14 +97,19 @@ def _count_of_skipped(skipped: "Sequence[Skipped]") -> list[str]:
     return [f"Left out: {len(skipped)} files or rows, such as {skipped[0].path}: {skipped[0].reason}"]
 
 
-def of_evaluation(evaluation: "Evaluation") -> str:
-    """The figure that decides, then what the problem adds to it."""
+def of_evaluation(evaluation: "Evaluation", fields: dict[str, Any] | None = None) -> str:
+    """The figure that decides, then what the problem adds to it.
+
+    Args:
+        fields: those of `shapes.of_evaluation`, where they are there already.
+    """
     from preseason.cli.problems.base import terminals
 
+    terminal = terminals.get(evaluation.problem)
     lines = [
         sentence_of(evaluation.problem, evaluation.metrics),
         *_of_learnt(evaluation),
-        *terminals.get(evaluation.problem).evaluation_lines(evaluation),
+        *terminal.evaluation_lines(evaluation, fields or terminal.evaluation_fields(evaluation)),
         *of_skipped(evaluation.skipped),
         *[f"Warning: {warning}" for warning in evaluation.warnings],
     ]

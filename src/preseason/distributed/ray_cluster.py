@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from preseason.distributed.data_parallel import STEP_WAIT_S
+from preseason.distributed.ray_events import Shown, Telling
 from preseason.errors import UsageError, WorkersError, first_line
 from preseason.errors.packages import require
-from preseason.runtime.callbacks import tell_epoch, tell_metrics
 from preseason.runtime.launcher import process_info
 from preseason.runtime.progress import Progress, Silent
 from preseason.runtime.threads import available, use_threads
@@ -134,7 +134,7 @@ class RayCluster:
             task.remote(function, part, self.cpus_each, self._events, number)
             for number, part in enumerate(parts)
         ]
-        shown, waiting = _Shown(progress), tasks
+        shown, waiting = Shown(progress), tasks
         try:
             with _losses():
                 while waiting:
@@ -204,7 +204,7 @@ class RayCluster:
 
     def _shown(self, work: Callable[[], Any], progress: Progress) -> Any:
         """What `work` gives, which goes on in a thread while this one shows what its processes tell."""
-        shown, running = _Shown(progress), _in_thread(work)
+        shown, running = Shown(progress), _in_thread(work)
         try:
             while not running.done():
                 shown.take(self._events)
@@ -321,7 +321,7 @@ def _called(function: Callable[..., Any], part: tuple[Any, ...], cpus: int, even
 
     use_threads(cpus)
     given = (ray.get(each) if isinstance(each, ray.ObjectRef) else each for each in part)
-    return function(*given, _Telling(events, number))
+    return function(*given, Telling(events, number))
 
 
 def _in_group(config: dict[str, Any]) -> Any:
@@ -332,7 +332,7 @@ def _in_group(config: dict[str, Any]) -> Any:
     function, given, cpus, events = config["told"]
     rank, size = get_context().get_world_rank(), get_context().get_world_size()
     use_threads(cpus)
-    progress = _Telling(events, rank) if rank == 0 else Silent()
+    progress = Telling(events, rank) if rank == 0 else Silent()
     try:
         return pickle.dumps((function(rank, size, ray.get(given), progress), None))
     except WorkersError:  # another was lost; all begin again
@@ -353,66 +353,6 @@ def _in_thread(work: Callable[[], Any]) -> "Future[Any]":
 
     threading.Thread(target=run, name="ray train", daemon=True).start()
     return future
-
-
-class _Telling:
-    """A task's progress, which goes to the leader."""
-
-    def __init__(self, events: Any, number: int) -> None:
-        self._events, self._number = events, number
-
-    def _draw(self, name: str, *values: Any) -> None:
-        if self._number == 0:
-            self._tell(name, *values)
-
-    def _tell(self, name: str, *values: Any) -> None:
-        self._events.put((name, values))
-
-    def start(self, stage: str, total: int) -> None:
-        self._draw("start", stage, total)
-
-    def advance(self, steps: int = 1) -> None:
-        self._draw("advance", steps)
-
-    def finish(self) -> None:
-        self._draw("finish")
-
-    def say(self, line: str) -> None:
-        self._tell("say", line)
-
-    def epoch(self, stage: str, epoch: int, metrics: Mapping[str, float]) -> None:
-        self._tell("epoch", stage, epoch, dict(metrics))
-
-    def metrics(self, metrics: Mapping[str, float]) -> None:
-        self._tell("metrics", dict(metrics))
-
-
-class _Shown:
-    """What the user sees of several tasks: the bar of the first, the epochs and lines of all."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress, self._stages = progress, 0
-
-    def take(self, events: Any) -> None:
-        """Show what the tasks told since."""
-        for name, values in events.get_nowait_batch(events.qsize()):
-            if name == "epoch":
-                tell_epoch(self._progress, *values)
-            elif name == "metrics":
-                tell_metrics(self._progress, *values)
-            elif name == "say":
-                self._progress.say(*values)
-            else:
-                if name == "start":
-                    self.close()  # of a try whose machine was lost
-                self._stages += {"start": 1, "finish": -1}.get(name, 0)
-                getattr(self._progress, name)(*values)
-
-    def close(self) -> None:
-        """End the bar."""
-        while self._stages > 0:
-            self._progress.finish()
-            self._stages -= 1
 
 
 @contextmanager

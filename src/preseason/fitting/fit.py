@@ -30,7 +30,7 @@ from preseason.runtime.launcher import process_info
 from preseason.runtime.progress import Progress, Silent
 from preseason.stores.models import stored_at
 from preseason.tasks.base import tasks
-from preseason.tasks.reading import beyond_shards, opened, read_for, task_for
+from preseason.tasks.reading import beyond_shards, columns_of, opened, read_for, task_for
 from preseason.trained_model import TrainedModel
 
 CHAT = "chat"
@@ -86,7 +86,7 @@ def fit(
             return _fit(found, output, rest, progress, callbacks, ray)
     if isinstance(data, Dataset):
         return _fit(data, output, chosen, progress, callbacks, ray)
-    root = opened(data, cache, pipeline.columns_of(chosen))
+    root = opened(data, cache, columns_of(chosen))
     if isinstance(root, Dataset):
         chosen = _beyond_shards(chosen)
     return _fit(root, output, chosen, progress, callbacks, ray)
@@ -94,7 +94,7 @@ def fit(
 
 def _beyond_shards(recipe: Recipe) -> Recipe:
     """The recipe without the columns by which shards in a store were read."""
-    rest = beyond_shards(pipeline.columns_of(recipe))
+    rest = beyond_shards(columns_of(recipe))
     taken = {"path", "text", "label", "split"} | ({"group"} if rest.group != recipe.group else set())
     given = recipe.given - taken
     return replace(recipe, path=None, text=None, label=None, split=None, group=rest.group, given=given)
@@ -188,7 +188,7 @@ def look(data: str | Path, recipe: Recipe, progress: Progress | None = None) -> 
         UsageError: a setting names a column, task or layout that is not there.
         DataError: nothing usable is there, or it can be read in two ways.
     """
-    columns = pipeline.columns_of(recipe)
+    columns = columns_of(recipe)
     root = opened(data, cache_folder(recipe.cache), columns)
     if isinstance(root, Dataset):
         columns = beyond_shards(columns)
@@ -217,7 +217,7 @@ def _help_leader(
         raise UsageError("A fit by several workers needs a folder to write: name it (output, or -o).")
 
     def extractors() -> FeatureExtractors:
-        return pipeline.extractors_for(recipe, task_for(root, pipeline.columns_of(recipe)))
+        return pipeline.extractors_for(recipe, task_for(root, columns_of(recipe)))
 
     assist(workers, recipe, extractors)
     return load(output, device=recipe.device, cache=recipe.cache)

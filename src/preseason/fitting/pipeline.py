@@ -8,7 +8,6 @@ from preseason import backbones
 from preseason.data.audit import Audit
 from preseason.data.checks import alike_warnings
 from preseason.data.dataset import Dataset
-from preseason.data.files import Columns
 from preseason.distributed.ray_cluster import RayCluster
 from preseason.distributed.workers import Workers
 from preseason.engine.networks import device_for
@@ -32,7 +31,7 @@ from preseason.runtime.cache_dir import cache_folder, remember_place
 from preseason.runtime.progress import Progress, Stopwatch
 from preseason.storage import CARD, REPORT
 from preseason.tasks.base import Task
-from preseason.tasks.reading import read_for, task_for
+from preseason.tasks.reading import columns_of, read_for, task_for
 
 
 def run(
@@ -81,13 +80,6 @@ def prepare(
     with watch.stage("loading the network"):
         extractors = _chosen(recipe, task, audit, progress, workers)
     return FitContext(recipe, task, audit, extractors, progress, watch, warnings)
-
-
-def columns_of(recipe: Recipe) -> Columns:
-    """What the user said of how the data are to be read."""
-    given = (recipe.text, recipe.label, recipe.group, recipe.path, recipe.split)
-    task = None if recipe.task == "auto" else recipe.task
-    return Columns(*given, rename=recipe.rename, layout=recipe.layout, task=task)
 
 
 def _chosen(

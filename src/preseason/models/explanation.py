@@ -59,7 +59,7 @@ class Seen:
     """What a network beside the first found and answered from.
 
     Attributes:
-        thing: such as `a face`.
+        thing: such as `face`.
         box: where, x0 y0 x1 y1 in 0..1; None where none was found.
     """
 
@@ -69,10 +69,10 @@ class Seen:
     def said(self) -> str:
         """In a sentence."""
         if self.box is None:
-            return f"No {self.thing.split()[-1]} was found: the answer is from the whole picture."
+            return f"No {self.thing} was found: the answer is from the whole picture."
         x0, y0, x1, y1 = (round(100 * side) for side in self.box)
         return (
-            f"The {self.thing.split()[-1]} that counted lies at {x0} to {x1} % of the width and "
+            f"The {self.thing} that counted lies at {x0} to {x1} % of the width and "
             f"{y0} to {y1} % of the height."
         )
 
@@ -197,7 +197,7 @@ def _seen(counted: CountedParts | None) -> Seen | None:
     """Of the first example, which hides nothing."""
     if counted is None:
         return None
-    thing = companions.get(counted.network).thing
+    thing = companions.get(counted.network).thing.removeprefix("a ")
     x0, y0, x1, y1 = (float(side) for side in counted.places[0])
     return Seen(thing, (x0, y0, x1, y1) if counted.rows[0].any() else None)
 

@@ -177,9 +177,7 @@ def _framed(seen: Seen | None) -> str:
     """What the frame on the picture is; empty without one."""
     if seen is None:
         return ""
-    return (
-        seen.said() if seen.box is None else f"The frame is around the {seen.thing.split()[-1]} that counted."
-    )
+    return seen.said() if seen.box is None else f"The frame is around the {seen.thing} that counted."
 
 
 def lead(each: Explanation) -> str:

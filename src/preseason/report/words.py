@@ -30,8 +30,9 @@ def percent(rate: float) -> str:
 
 
 def count(n: int, noun: str) -> str:
-    """`1 photo`, `12,000 photos`."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+    """`1 photo`, `12,000 photos`, `2 boxes`."""
+    ending = "es" if noun.endswith(("s", "x", "ch", "sh")) else "s"
+    return f"{n:,} {noun}{'' if n == 1 else ending}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -105,7 +105,6 @@ class _Told:
 
     def start(self, stage: str, total: int) -> None:
         self._chore.stage, self._total, self._done = stage, max(total, 1), 0
-        self.advance(0)
 
     def advance(self, steps: int = 1) -> None:
         if self._chore.unwanted.is_set():

@@ -4,7 +4,6 @@ import hashlib
 import shutil
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
+import preseason
 from preseason.data.dataset import Sample
 from preseason.errors import UsageError
 from preseason.evaluation.matching import pairings
@@ -28,7 +28,7 @@ from preseason.serving.faults import RequestError
 from preseason.serving.hosting import Models, Runtime, ServedModel
 from preseason.serving.state import Served, served
 from preseason.storage import replace_folder
-from preseason.tasks.reading import fingerprinted, read_for
+from preseason.tasks.reading import columns_of, fingerprinted, read_for
 
 router = APIRouter(tags=["teaching"])
 MAX_WAIT_S = 25.0
@@ -183,15 +183,12 @@ def _fitted_again(
     job = old.job
     pictures, _ = fingerprinted(job.read(corrected, job.accept), job)
     known = {sample.fingerprint for sample in pictures}
-    # A server loads the libraries of training when one is asked for.
-    fit = import_module("preseason.fitting.fit").fit
-    columns_of = import_module("preseason.fitting.pipeline").columns_of
     recipe = recipe_from(None, hosted.folder, {"cache": where.cache, "device": where.device})
     before = read_for(job, data, progress, columns_of(recipe)).dataset
     # A picture that was put right replaces what was labelled on it; a declared test part stays unseen.
     rest = (each for each in before.samples if each.fingerprint not in known and each.split != "test")
     both = before.keep(tuple(replace(each, split=None) for each in (*rest, *pictures)))
-    new = fit(both, place, recipe=_on_given(recipe, job.name), progress=progress)
+    new = preseason.fit(both, place, recipe=_on_given(recipe, job.name), progress=progress)
     assert isinstance(new, Detector)
     return Refitted(place, compared(old, new, pictures))
 

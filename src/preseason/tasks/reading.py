@@ -19,6 +19,7 @@ from preseason.data.spellings import joined
 from preseason.errors import DataError, UsageError
 from preseason.formatting import did_you_mean
 from preseason.media.content import opening_failure
+from preseason.recipe import Recipe
 from preseason.runtime.addresses import is_address
 from preseason.runtime.cache_dir import cache_folder
 from preseason.runtime.progress import Progress, Silent
@@ -136,6 +137,13 @@ def read(data: str | Path, progress: Progress | None = None, columns: Columns = 
     if isinstance(root, Dataset):
         columns = beyond_shards(columns)
     return read_for(task_for(root, columns), root, progress, columns)
+
+
+def columns_of(recipe: Recipe) -> Columns:
+    """What the user said of how the data are to be read."""
+    given = (recipe.text, recipe.label, recipe.group, recipe.path, recipe.split)
+    task = None if recipe.task == "auto" else recipe.task
+    return Columns(*given, rename=recipe.rename, layout=recipe.layout, task=task)
 
 
 def read_for(

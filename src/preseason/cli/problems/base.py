@@ -24,8 +24,8 @@ class Terminal(Protocol):
     def evaluation_fields(self, evaluation: "Evaluation") -> dict[str, Any]:
         """What `evaluate --json` prints beside the metrics."""
 
-    def evaluation_lines(self, evaluation: "Evaluation") -> list[str]:
-        """What `evaluate` prints below the figure that decides."""
+    def evaluation_lines(self, evaluation: "Evaluation", fields: dict[str, Any]) -> list[str]:
+        """What `evaluate` prints below the figure that decides; `fields` are those of `evaluation_fields`."""
 
     def search(
         self,

@@ -28,9 +28,9 @@ class LabelTerminal(Terminal):
             "classes": {label: asdict(score) for label, score in zip(answers.labels, scores, strict=True)}
         }
 
-    def evaluation_lines(self, evaluation: "Evaluation") -> list[str]:
+    def evaluation_lines(self, evaluation: "Evaluation", fields: dict[str, Any]) -> list[str]:
         """The classes, the weakest first."""
-        scores = self.evaluation_fields(evaluation)["classes"].items()
+        scores = fields["classes"].items()
         seen = sorted((item for item in scores if item[1]["n"]), key=lambda item: item[1]["recall"])
         rows = [
             [

@@ -28,25 +28,15 @@ class BoxTerminal(Terminal):
 
     timelines = False
 
-    def __init__(self) -> None:
-        self._doubted: tuple[Any, dict[str, Any]] | None = None
-
-    def doubted(self, evaluation: "Evaluation") -> dict[str, Any]:
-        """Labels that are probably wrong; of the same evaluation they are looked for once."""
+    def evaluation_fields(self, evaluation: "Evaluation") -> dict[str, Any]:
+        """The score from which on a box of a class counts, and labels that are probably wrong."""
         from preseason.diagnostics.box_errors import check
 
         answers = evaluation.answers
-        if self._doubted is None or self._doubted[0] is not answers:
-            self._doubted = (answers, check(answers, "pictures"))
-        return self._doubted[1]
-
-    def evaluation_fields(self, evaluation: "Evaluation") -> dict[str, Any]:
-        """The score from which on a box of a class counts, and labels that are probably wrong."""
-        answers = evaluation.answers
         thresholds = {label: answers.threshold(label) for label in answers.labels}
-        return {"thresholds": thresholds, "label_errors": self.doubted(evaluation)}
+        return {"thresholds": thresholds, "label_errors": check(answers, "pictures")}
 
-    def evaluation_lines(self, evaluation: "Evaluation") -> list[str]:
+    def evaluation_lines(self, evaluation: "Evaluation", fields: dict[str, Any]) -> list[str]:
         """The classes, the weakest first."""
         from preseason.problems.base import problems
 
@@ -60,7 +50,7 @@ class BoxTerminal(Terminal):
         return [
             *(["", table(["label", "AP", "AP50", "AP75"], rows)] if rows else []),
             *(["", table(["size", "AP"], sizes)] if sizes else []),
-            *_doubted(self.doubted(evaluation)["suspects"]),
+            *_doubted(fields["label_errors"]["suspects"]),
         ]
 
     def table(self, predictions: "Predictions") -> str:

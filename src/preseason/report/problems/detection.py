@@ -89,7 +89,7 @@ class BoxPage:
 
     def labelled(self, record: FitRecord) -> tuple[str, str]:
         """The boxes."""
-        boxes = words.count(sum(record.counts.values()), "box").replace("boxs", "boxes")
+        boxes = words.count(sum(record.counts.values()), "box")
         return f"{boxes} in {words.count(words.examples_of(record), words.noun_of(record.task))}", "box"
 
     def usage(self, record: FitRecord, folder: str, example: str) -> Usage:
