@@ -2,6 +2,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from preseason.data.action_files import write
 from preseason.data.actions import BACKGROUND, Action, LabelledVideo
 from preseason.data.clock import clock, full_clock, seconds_from
 from preseason.data.files import label_from
+from preseason.data.label_cells import EMPTY
 from preseason.data.labelled_videos import holds_actions, read
 from preseason.data.windows import WindowPlan, windows
 from preseason.errors import DataError
@@ -19,8 +21,9 @@ letters = st.characters(exclude_categories=("Cs", "Cc"))
 labels = (
     st.text(letters, min_size=1, max_size=12)
     .map(lambda text: " ".join(label_from(text).split()))
-    .filter(lambda text: bool(text) and text.casefold() != BACKGROUND)
+    .filter(lambda text: text.lower() not in EMPTY and text.casefold() != BACKGROUND)
 )
+"""Any name but those that tables have for no value, see `test_cells_that_stand_for_nothing_are_named`."""
 actions = st.builds(
     lambda at, label, sure: Action(at / 1000, label, sure / 1000),
     milliseconds,
@@ -53,6 +56,16 @@ def test_tables_come_back(found: list[Action], suffix: str) -> None:
         back = read(Path(folder, f"a{suffix}"), lambda path: None)
     assert back.videos[0].actions == expected
     assert back.skipped == ()
+
+
+@pytest.mark.parametrize("cell", sorted(EMPTY - {""}))
+def test_cells_that_stand_for_nothing_are_named(cell: str, tmp_path: Path) -> None:
+    (tmp_path / "m.mp4").write_bytes(b"\x00\x00\x00\x18ftypisom")
+    found = (Action(1.0, "goal", 1.0), Action(2.0, cell.upper(), 1.0))
+    write(tmp_path / "a.csv", [LabelledVideo(tmp_path / "m.mp4", found)])
+    back = read(tmp_path / "a.csv", lambda path: None)
+    assert [action.label for action in back.videos[0].actions] == ["goal"]
+    assert [each.reason for each in back.skipped] == ["row 3 of a.csv: no label"]
 
 
 @given(st.lists(actions, max_size=8))
